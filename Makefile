@@ -1,0 +1,55 @@
+# Every target sets itself up: a fresh clone needs only make and Python 3.11 or newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The first interpreter that really runs: a name on PATH may be a shim with nothing behind it.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
+	--generate-hashes --no-emit-index-url --no-header pyproject.toml
+
+# What decides and acts is covered to the last branch; the rest nearly.
+CORE := rotator/planner.py,rotator/executor.py,rotator/reconcile.py
+
+.PHONY: dev demo test lint format lock
+
+# Virtual environment with everything in it.
+dev: $(READY)
+
+# A whole rotation against simulated systems.
+demo: $(READY)
+	@$(BIN)/rotator demo
+
+# Tests and coverage gates.
+test: $(READY)
+	$(BIN)/pytest --numprocesses=2 --cov --cov-report=
+	$(BIN)/coverage report --fail-under=95
+	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
+
+# Style, types, import contracts.
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Rewrite the code in house style.
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Newest allowed dependencies into both lock files.
+lock: $(READY)
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+$(READY): requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed; name it: make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -qq --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
+	@touch $@

@@ -1,0 +1,95 @@
+"""What binds an event to its content and to the event before it.
+
+The fingerprint is the SHA-256 of the event in its canonical form (RFC 8785, JCS) without the
+fingerprint itself, as the `attestation` object of OCSF defines it; the reference to the previous
+event is inside, so that nothing can be cut out of the middle. Object keys are ASCII, and the only
+values are text, integers, booleans and null: within these limits Python's encoder gives exactly the
+canonical form, and no second implementation of it is needed.
+
+No key is involved: whoever may write the files can also compute a whole new chain. See
+`rotator.audit.verification`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
+Event: TypeAlias = dict[str, Json]
+
+FIRST = 1
+"""The sequence number of a chain's first event."""
+SHA_256 = 3
+"""`algorithm_id` of SHA-256 in OCSF's `fingerprint` object."""
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain stands: what its next event has to continue."""
+
+    run_id: str
+    sequence: int
+    time_ms: int
+    type_uid: int
+    fingerprint: str
+
+    def reference(self) -> dict[str, Json]:
+        """Return the `prev_event` object of the event that follows."""
+        return {
+            "uid": event_uid(self.run_id, self.sequence),
+            "type_uid": self.type_uid,
+            "fingerprint": fingerprint_object(self.fingerprint),
+        }
+
+
+def event_uid(run_id: str, sequence: int) -> str:
+    """Return the id of an event: unique, because a run's id is."""
+    return f"{run_id}.{sequence}"
+
+
+def canonical(event: Event) -> bytes:
+    """Return the canonical form of an event.
+
+    Raises:
+        ValueError: a text in it holds half a surrogate pair, which has no UTF-8 form.
+    """
+    return _ENCODER.encode(event).encode()
+
+
+def seal(body: Event, head: Head | None, run_id: str) -> bytes:
+    """Return an event in canonical form, attested as the next one after `head` in a run's chain."""
+    attested: dict[str, Json] = {"chain_uid": run_id}
+    if head is not None:
+        attested["prev_event"] = head.reference()
+    return sealed(_attested(body, attested))
+
+
+def sealed(event: Event) -> bytes:
+    """Return the canonical form an event must have, whatever fingerprint it has or lacks.
+
+    Raises:
+        ValueError: it has no attestation, or no canonical form.
+    """
+    match event:
+        case {"unmapped": {"attestation_list": [dict() as attested]}}:
+            bare = {k: v for k, v in attested.items() if k != "fingerprint"}
+            value = hashlib.sha256(canonical(_attested(event, bare))).hexdigest()
+            whole = {**attested, "fingerprint": fingerprint_object(value)}
+            return canonical(_attested(event, whole))
+        case _:
+            raise ValueError("the event has no attestation")
+
+
+def fingerprint_object(value: str) -> dict[str, Json]:
+    """Return OCSF's `fingerprint` object for a SHA-256 in hexadecimal."""
+    return {"algorithm_id": SHA_256, "value": value}
+
+
+def _attested(event: Event, attested: dict[str, Json]) -> Event:
+    unmapped = event["unmapped"]
+    inner = unmapped if isinstance(unmapped, dict) else {}
+    return {**event, "unmapped": {**inner, "attestation_list": [attested]}}

@@ -1,0 +1,306 @@
+"""The audit directory: private, and one JSON Lines file per process in it.
+
+A file is `<UTC start>-<10 hex>.open.jsonl` while its process lives, which holds an flock on it; it
+is renamed to `<UTC start>-<10 hex>.jsonl` once every run in it has ended. An open file without a
+lock is that of a process that died. Files are appended to and renamed, never truncated, overwritten
+or removed.
+
+A line is durable when `append` returns: one write, then fdatasync; threads that wait for the disk
+at the same time share one. Whatever goes wrong in between breaks the file for good: nobody can know
+what reached the disk.
+
+POSIX only, and a local file system: flock and fsync are not dependable on every network file
+system.
+"""
+
+import fcntl
+import os
+import secrets
+import shlex
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from rotator.errors import AuditUnavailableError
+
+OPEN_SUFFIX = ".open.jsonl"
+SUFFIX = ".jsonl"
+_FOREIGN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_sync_data = getattr(os, "fdatasync", os.fsync)
+
+
+def require_private(directory: Path) -> None:
+    """Make sure that nobody else can write into the audit directory.
+
+    Raises:
+        AuditUnavailableError: it is missing, no directory, not ours, or open to others.
+    """
+    quoted = shlex.quote(str(directory))
+    make = f"Run `install -d -m 0700 {quoted}` as the user that runs rotator, then `rotator run`."
+    try:
+        found = directory.lstat()
+    except FileNotFoundError:
+        raise AuditUnavailableError(
+            f"the audit directory {directory} does not exist; nothing was done", next_step=make
+        ) from None
+    except OSError as error:
+        raise unavailable(directory, error) from None
+    if not stat.S_ISDIR(found.st_mode):
+        raise AuditUnavailableError(
+            f"{directory} is not a directory; nothing was done",
+            next_step="Let `[audit] directory` name a directory, not a file or a symbolic link.",
+        )
+    if found.st_uid != os.geteuid():
+        raise AuditUnavailableError(
+            f"the audit directory {directory} belongs to user id {found.st_uid}, but rotator runs "
+            f"as {os.geteuid()}; nothing was done",
+            next_step=f"Run rotator as user id {found.st_uid}, or change the directory's owner.",
+        )
+    if found.st_mode & _FOREIGN_WRITE:
+        raise AuditUnavailableError(
+            f"others may write into the audit directory {directory}; nothing was done",
+            next_step=f"Run `chmod 0700 {quoted}`, then `rotator audit verify`.",
+        )
+
+
+def unavailable(path: Path, error: OSError) -> AuditUnavailableError:
+    """Return our error for one of the operating system's."""
+    reason = error.strerror or type(error).__name__
+    return AuditUnavailableError(f"the audit trail cannot be written: {path}: {reason}")
+
+
+def unreadable(path: Path, error: OSError) -> AuditUnavailableError:
+    """Return our error for something in the directory that cannot be read."""
+    return AuditUnavailableError(
+        f"the audit trail cannot be read: {path}: {error.strerror or type(error).__name__}",
+        next_step="Look at it as a user who may read it, and at `[audit] directory`.",
+    )
+
+
+def audit_files(directory: Path) -> list[Path]:
+    """Return the audit files of a directory, oldest first.
+
+    Raises:
+        AuditUnavailableError: the directory cannot be read.
+    """
+    try:
+        found = [path for path in directory.iterdir() if path.name.endswith(SUFFIX)]
+    except OSError as error:
+        raise unreadable(directory, error) from None
+    # A file that is renamed during the listing may show under both names.
+    gone = {path for path in found if _closed(path) in found and not os.path.lexists(path)}
+    return sorted(set(found) - gone, key=lambda path: _closed(path).name)
+
+
+def is_open_name(path: Path) -> bool:
+    """Tell whether a file's name says that its process has not finished it."""
+    return path.name.endswith(OPEN_SUFFIX)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open an audit file to read it, also if its process closes and renames it just now.
+
+    Raises:
+        OSError: it cannot be opened, is a symbolic link, or no file.
+    """
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        fd = os.open(_closed(path), _READ)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(0, "not a regular file")
+    with os.fdopen(fd, "rb") as stream:
+        yield stream
+
+
+def is_writable_by_others(target: int | Path) -> bool:
+    """Tell whether anybody but its owner may write to a file or a directory.
+
+    Raises:
+        OSError
+    """
+    return bool(os.stat(target).st_mode & _FOREIGN_WRITE)  # noqa: PTH116 - a descriptor has no Path
+
+
+def has_live_writer(stream: BinaryIO) -> bool:
+    """Tell whether a living process has a file open to write to it.
+
+    The lock is shared and let go at once. A process that would recover the file in this very instant
+    leaves it to the next one.
+    """
+    if not _lock(stream.fileno(), fcntl.LOCK_SH):
+        return True
+    fcntl.flock(stream.fileno(), fcntl.LOCK_UN)
+    return False
+
+
+class AuditFile:
+    """One file that this process appends to, under its lock. Safe to use from several threads."""
+
+    def __init__(self, fd: int, path: Path) -> None:
+        self.path = path
+        self.broken = False
+        self._fd = fd
+        self._written = os.fstat(fd).st_size
+        self._synced = 0
+        self._writing = Lock()
+        self._syncing = Lock()
+
+    @classmethod
+    def create(cls, directory: Path, now: datetime) -> "AuditFile":
+        """Make a new file, durably.
+
+        Raises:
+            AuditUnavailableError
+        """
+        stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path = directory / f"{stamp}-{secrets.token_hex(5)}{OPEN_SUFFIX}"
+        # It is locked before it has a name that others would take for that of a dead process.
+        unlocked = path.with_suffix(".new")
+        try:
+            fd = os.open(unlocked, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+            with _closing_on_error(fd):
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                unlocked.rename(path)
+                _sync_directory(directory)
+                return cls(fd, path)
+        except OSError as error:
+            raise unavailable(path, error) from None
+
+    @classmethod
+    def adopt(cls, path: Path) -> "AuditFile | None":
+        """Take over the file of a process that died; None if that lives, or it is closed.
+
+        Raises:
+            AuditUnavailableError
+        """
+        try:
+            fd = os.open(path, _APPEND)
+            with _closing_on_error(fd):
+                if _lock(fd, fcntl.LOCK_EX) and os.path.samestat(os.fstat(fd), path.lstat()):
+                    return cls(fd, path)
+            os.close(fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise unavailable(path, error) from None
+        return None
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return self._written
+
+    def append(self, line: bytes) -> None:
+        """Append a line, durably.
+
+        Raises:
+            AuditUnavailableError: it is not durable; the file takes no more.
+        """
+        try:
+            self._sync(up_to=self._write(line))
+        except OSError as error:
+            self.abandon()
+            raise unavailable(self.path, error) from None
+
+    def close(self) -> None:
+        """Give a file whose runs have all ended its final name."""
+        with self._writing, self._syncing:
+            final = _closed(self.path)
+            # What fails here is made good by the next process: to it, this one has died.
+            with suppress(OSError):
+                if not self.broken and not os.path.lexists(final):
+                    self.path.rename(final)
+                    _sync_directory(self.path.parent)
+            self._release()
+
+    def abandon(self) -> None:
+        """Leave the file to the next process, which closes the runs in it."""
+        with self._writing, self._syncing:
+            self._release()
+
+    def _write(self, line: bytes) -> int:
+        """Write a line and return where it ends."""
+        with self._writing:
+            self._require_sound()
+            found = os.fstat(self._fd)
+            if found.st_nlink == 0 or found.st_size != self._written:
+                self.broken = True
+                raise OSError(0, "the file was removed or changed by somebody else")
+            try:
+                _write_whole(self._fd, line)
+            except OSError:
+                self.broken = True
+                raise
+            self._written += len(line)
+            return self._written
+
+    def _sync(self, *, up_to: int) -> None:
+        with self._syncing:
+            if self._synced >= up_to:
+                return
+            # Linux reports a failed write-back once: to whoever asks next, all seems well.
+            self._require_sound()
+            reached = self._written
+            try:
+                _sync_data(self._fd)
+            except OSError:
+                self.broken = True
+                raise
+            self._synced = reached
+
+    def _require_sound(self) -> None:
+        if self.broken:
+            raise OSError(0, "an earlier write to this file has failed")
+
+    def _release(self) -> None:
+        self.broken = True
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _closed(path: Path) -> Path:
+    return (
+        path.with_name(path.name.removesuffix(OPEN_SUFFIX) + SUFFIX) if is_open_name(path) else path
+    )
+
+
+def _write_whole(fd: int, line: bytes) -> None:
+    written = os.write(fd, line)
+    # What stopped the first write in the middle makes the second one fail, and say why.
+    if written < len(line) and written + os.write(fd, line[written:]) < len(line):
+        raise OSError(0, "only a part of a line could be written")
+
+
+def _lock(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _closing_on_error(fd: int) -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        os.close(fd)
+        raise
+
+
+def _sync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

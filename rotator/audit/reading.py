@@ -1,0 +1,101 @@
+"""Reading the trail: for `rotator audit show`, `rotator history` and `rotator status`.
+
+Readers take what they find, also from files that are still being written; whether it is genuine is
+asked of `rotator.audit.verification`. Nothing here writes.
+"""
+
+import os
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rotator.audit.directory import audit_files, reading, unreadable
+from rotator.audit.ocsf import Kind
+from rotator.audit.stored import Record, lines, parse
+
+_CLOCKS_APART = timedelta(seconds=2)
+"""How far a file's time stamp may lie behind the times in it: file systems use a coarser clock."""
+
+
+def query(  # noqa: PLR0913 - each criterion is a keyword of its own
+    directory: Path,
+    *,
+    secret: str | None = None,
+    key_id: str | None = None,
+    run_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[Record]:
+    """Yield the records that fit every criterion, file by file, each in the order it was written.
+
+    Args:
+        directory: the audit directory.
+
+        secret: the configured name of a secret.
+
+        key_id: a key that a record is about, or that its run revoked.
+
+        run_id: one run.
+
+        since: the earliest time, included.
+
+        until: the latest time, excluded.
+
+    Raises:
+        AuditUnavailableError: the directory or a file cannot be read.
+    """
+    for path in audit_files(directory):
+        for record in _records(path):
+            if (
+                (secret is None or record.secret == secret)
+                and (key_id is None or key_id in {record.subject.key_id, *record.revoked})
+                and (run_id is None or record.run_id == run_id)
+                and (since is None or record.time >= since)
+                and (until is None or record.time < until)
+            ):
+                yield record
+
+
+def last_outcomes(directory: Path, secrets: Collection[str]) -> dict[str, Record]:
+    """Return how the last run of each secret ended, by name; without those that never had one.
+
+    The files that were written to last are read first, and no more of them than needed.
+
+    Raises:
+        AuditUnavailableError: the directory or a file cannot be read.
+    """
+    found: dict[str, Record] = {}
+    for path, changed_at in _newest_first(directory):
+        if len(found) == len(set(secrets)) and all(
+            record.time > changed_at + _CLOCKS_APART for record in found.values()
+        ):
+            break
+        for record in _records(path):
+            if record.kind not in {Kind.ENDED, Kind.RECOVERED} or record.secret not in secrets:
+                continue
+            if record.secret not in found or record.time >= found[record.secret].time:
+                found[record.secret] = record
+    return found
+
+
+def _newest_first(directory: Path) -> list[tuple[Path, datetime]]:
+    """Return the files with the time of their last write, the latest first."""
+    found = []
+    for path in audit_files(directory):
+        try:
+            with reading(path) as stream:
+                changed_at = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+        except OSError as error:
+            raise unreadable(path, error) from None
+        found.append((path, changed_at))
+    return sorted(found, key=lambda pair: pair[1], reverse=True)
+
+
+def _records(path: Path) -> Iterator[Record]:
+    try:
+        with reading(path) as stream:
+            for line in lines(stream):
+                if stored := parse(line):
+                    yield stored.record
+    except OSError as error:
+        raise unreadable(path, error) from None

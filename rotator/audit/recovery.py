@@ -1,0 +1,97 @@
+"""Closing what dead processes left open, so that a crash never looks like a finished run.
+
+Each open file whose lock is free is taken over: remains of a torn write get a line break and an
+event of their own that names them, each run without an end gets a last event that says so, and the
+file its final name. Two processes at it at once are kept apart by the lock. A crash in here leaves
+a file that the next process recovers in the same way.
+
+Recovery judges nothing. A line that was tampered with stays as it is, for verification to find.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rotator.audit.attestation import Head
+from rotator.audit.chain import Chain, Clock
+from rotator.audit.directory import AuditFile, audit_files, is_open_name, reading, unreadable
+from rotator.audit.ocsf import Kind, Recovered, Repaired, RunIdentity, Writer
+from rotator.audit.stored import StoredEvent, lines, parse
+
+
+def recover(directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
+    """Close the files of processes that died.
+
+    Raises:
+        AuditUnavailableError: such a file cannot be written to.
+    """
+    for path in filter(is_open_name, audit_files(directory)):
+        file = AuditFile.adopt(path)
+        if file is None:
+            continue
+        try:
+            _finish(file, writer, clock, new_id)
+            file.close()
+        except OSError as error:
+            raise unreadable(path, error) from None
+        finally:
+            file.abandon()
+
+
+@dataclass(slots=True)
+class _Unfinished:
+    run: RunIdentity
+    head: Head
+    calls: dict[str, str]
+    """Calls without an outcome, by their id."""
+
+
+def _finish(file: AuditFile, writer: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
+    unfinished, torn, needs_break = _survey(file.path)
+    if needs_break:
+        file.append(b"\n")
+    if torn:
+        Chain(RunIdentity(new_id(), "", ""), writer, file, clock).add(torn)
+    for left in unfinished.values():
+        uid, operation = next(reversed(left.calls.items()), ("", ""))
+        Chain(left.run, writer, file, clock, left.head).add(Recovered(uid, operation))
+
+
+def _survey(path: Path) -> tuple[dict[str, _Unfinished], Repaired | None, bool]:
+    """Return runs without an end, what is no event at the end, and if a line break is missing."""
+    unfinished: dict[str, _Unfinished] = {}
+    tail, digest, line = 0, hashlib.sha256(), b"\n"
+    with reading(path) as stream:
+        for line in lines(stream):
+            stored = parse(line)
+            if stored is None:
+                tail += len(line)
+                digest.update(line)
+                continue
+            tail, digest = 0, hashlib.sha256()
+            _note(unfinished, stored)
+    needs_break = not line.endswith(b"\n")
+    if tail and needs_break:
+        tail += 1
+        digest.update(b"\n")
+    return unfinished, Repaired(tail, digest.hexdigest()) if tail else None, needs_break
+
+
+def _note(unfinished: dict[str, _Unfinished], stored: StoredEvent) -> None:
+    record = stored.record
+    match record.kind:
+        case Kind.ENDED | Kind.RECOVERED | Kind.REPAIRED:
+            unfinished.pop(stored.head.run_id, None)
+            return
+        case _:
+            pass
+    left = unfinished.setdefault(
+        stored.head.run_id,
+        _Unfinished(RunIdentity(stored.head.run_id, record.secret, record.arn), stored.head, {}),
+    )
+    left.head = stored.head
+    if record.kind is Kind.INTENT:
+        left.calls[stored.call_uid] = record.operation
+    elif record.kind is Kind.DONE:
+        left.calls.pop(stored.call_uid, None)

@@ -1,0 +1,112 @@
+"""The command line: parse, call, print, exit code. It decides nothing.
+
+Commands import what they need when they run, so that `--help` and completion start without boto3 and httpx.
+
+Exit codes: 0 all as desired; 1 something failed, the next run retries; 2 usage or configuration; 3 a person must
+act; 4 the audit trail cannot be written. Of many, the gravest: 4, 2, 3, 1, 0.
+"""
+
+import importlib
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import click
+
+from rotator import __version__
+from rotator.cli.exits import Exit, exit_code_of
+from rotator.errors import RotatorError
+
+_COMMANDS = {
+    "plan": "rotation",
+    "run": "rotation",
+    "rotate": "rotation",
+    "status": "status",
+    "history": "trail",
+    "audit": "trail",
+    "config": "setup",
+    "init": "setup",
+    "sandbox": "sandbox",
+    "demo": "demo",
+    "completion": "setup",
+}
+
+
+class _Commands(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of a rotation's life."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"rotator.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = module.COMMANDS[cmd_name]
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `rotator demo`, then `rotator init`. Exit codes: 0 as desired, 1 failed and will be "
+    "retried, 2 usage or configuration, 3 a person must act, 4 the audit trail cannot be written.",
+)
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration file. [default: $ROTATOR_CONFIG, else config/rotator.toml]",
+)
+@click.version_option(__version__, prog_name="rotator")
+@click.pass_context
+def rotator(ctx: click.Context, config_path: Path | None) -> None:
+    """Keep Pinata API keys young, in AWS Secrets Manager, with a trail that shows every step."""
+    ctx.obj = config_path
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    # A core dump would hold every secret in memory.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.excepthook = _tell_defect
+    sys.exit(run(args))
+
+
+def _tell_defect(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Tell where a defect is, without its message: that may quote a value."""
+    del error
+    click.echo("error: a defect of rotator itself; please report these lines", err=True)
+    for frame in traceback.extract_tb(trace):
+        click.echo(f"  {frame.filename}:{frame.lineno} in {frame.name}", err=True)
+    click.echo(f"  {kind.__name__}", err=True)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = rotator.main(args, prog_name="rotator", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted; the next run finishes what remains", err=True)
+        return Exit.FAILED
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except RotatorError as error:
+        click.echo(f"error: {error.message}\n{error.next_step}", err=True)
+        return exit_code_of(error)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain once more while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    return code if isinstance(code, int) else Exit.OK

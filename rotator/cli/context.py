@@ -1,0 +1,82 @@
+"""What every command needs first: the configuration, the two systems, and the secrets that were named."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rotator.config import Config
+    from rotator.model import SecretSpec
+    from rotator.wiring import Connected
+
+
+def load_config() -> "Config":
+    """Read the configuration that the command line, the environment or the default names.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    from rotator.config import find_path, load
+
+    return load(find_path(click.get_current_context().find_root().obj, os.environ))
+
+
+@contextmanager
+def connected(config: "Config") -> "Iterator[Connected]":
+    """Set logging up and connect both systems for the length of one command."""
+    from rotator import logs, wiring
+
+    logs.configure(os.environ, default_level="WARNING")
+    with wiring.connect(config, os.environ) as both:
+        yield both
+
+
+def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":
+    """Return the entries of these names, or all if none is named.
+
+    Raises:
+        ConfigError: a name is not configured.
+    """
+    from rotator.config import nearest
+    from rotator.errors import ConfigError
+
+    known = {spec.name: spec for spec in config.secrets}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigError(
+            "\n".join(
+                f"no secret is configured as `{name}`{nearest(name, known)}" for name in unknown
+            ),
+            next_step=f"Configured are: {', '.join(known)}.",
+        )
+    return tuple(known[name] for name in dict.fromkeys(names)) if names else config.secrets
+
+
+def print_json(row: Mapping[str, object]) -> None:
+    """Print one JSON object on one line."""
+    click.echo(json.dumps(row, ensure_ascii=False))
+
+
+def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the configured names that begin like this, for the shell's completion."""
+    del param
+    from rotator.config import find_path, load
+    from rotator.errors import ConfigError
+
+    try:
+        config = load(find_path(ctx.find_root().params.get("config_path"), os.environ))
+    except ConfigError:
+        return []
+    return [spec.name for spec in config.secrets if spec.name.startswith(incomplete)]
+
+
+names_argument = click.argument(
+    "names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line."
+)

@@ -1,0 +1,92 @@
+"""Progress for a person at a terminal, on standard error; results go to standard output."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rotator.events import Done, Event, Operation, Result
+
+VERBS = {
+    Operation.CREATE_KEY: "key created",
+    Operation.PUT_PENDING: "stored as AWSPENDING",
+    Operation.VERIFY_KEY: "read back and verified",
+    Operation.PROMOTE: "promoted to AWSCURRENT",
+    Operation.UNLABEL: "label cleared",
+    Operation.REVOKE_KEY: "superseded key revoked",
+    Operation.PROVE_DEAD: "revoked key proved dead",
+}
+_MARKS = {
+    Result.SUCCESS: "[green]✓[/]",
+    Result.FAILURE: "[red]✗[/]",
+    Result.UNKNOWN: "[yellow]?[/]",
+}
+
+
+class ActionLines:
+    """One line for each call that changed or proved something."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Nothing is left on the screen to clear."""
+
+    def listen(self, secret: str, event: Event) -> None:
+        """Print a call's result."""
+        del secret
+        if isinstance(event, Done):
+            about = event.subject.key_id or event.subject.version_id
+            line = f"  {_MARKS[event.result]} {VERBS[event.operation]}"
+            self._console.print(line, f"[dim]{about}[/]", style=None)
+            if event.detail:
+                self._console.print(f"      {event.detail}", markup=False, style="dim")
+
+    def advance(self) -> None:
+        """One secret has no bar."""
+
+
+class Bar:
+    """A bar over many secrets."""
+
+    def __init__(self, count: int) -> None:
+        self._progress = Progress(
+            TextColumn("reconciling"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task("", total=count)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def listen(self, secret: str, event: Event) -> None:
+        """Show which secret is being worked on."""
+        if isinstance(event, Done):
+            self._progress.update(self._task, description=f"{secret}: {VERBS[event.operation]}")
+
+    def advance(self) -> None:
+        """One more secret is done."""
+        self._progress.advance(self._task)

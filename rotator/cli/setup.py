@@ -1,0 +1,65 @@
+"""`init`, `config check` and `completion`: getting started."""
+
+import os
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from rotator.cli.context import load_config
+from rotator.cli.exits import Exit
+from rotator.errors import ConfigError
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path, dir_okay=False))
+def init(path: Path | None) -> int:
+    """Write a commented starter configuration, to config/rotator.toml or PATH."""
+    from rotator.config import STARTER, find_path
+
+    target = path or find_path(click.get_current_context().find_root().obj, os.environ)
+    problem = ""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(STARTER)
+        target.chmod(0o644)
+    except FileExistsError:
+        problem = "it is there already, and was left as it is"
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    if problem:
+        raise ConfigError(f"{target} was not written: {problem}", next_step="Name another file.")
+    click.echo(f"Wrote {target}. Fill in the secrets, then:\n")
+    option = "" if path is None else f"--config {target} "
+    click.echo(f"  rotator {option}config check\n  rotator {option}plan")
+    return Exit.OK
+
+
+@click.group()
+def config() -> None:
+    """Work on the configuration file."""
+
+
+@config.command()
+def check() -> int:
+    """Report every problem of the configuration; call nobody."""
+    loaded = load_config()
+    count = len(loaded.secrets)
+    click.echo(f"{loaded.path}: {count} secret{'s' if count != 1 else ''}, no problems")
+    return Exit.OK
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print a shell's completion script, such as `eval "$(rotator completion bash)"`."""
+    root = click.get_current_context().find_root()
+    completer = get_completion_class(shell)
+    if completer is None:
+        raise ConfigError(f"there is no completion for {shell}")
+    click.echo(completer(root.command, {}, "rotator", "_ROTATOR_COMPLETE").source())
+    return Exit.OK
+
+
+COMMANDS = {"init": init, "config": config, "completion": completion}

@@ -1,0 +1,116 @@
+"""The words in which plans, outcomes and times are put to people."""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from rotator.model import (
+    Action,
+    Create,
+    Discard,
+    Outcome,
+    OutcomeKind,
+    Promote,
+    ProveDead,
+    Reason,
+    Restamp,
+    Revoke,
+    Unlabel,
+    Verify,
+)
+
+WHY = {
+    Reason.ON_HOLD: "the tag rotator:hold is set; remove it to go on",
+    Reason.DRIFTED: "somebody put another key into the secret; `rotator rotate` replaces it",
+    Reason.ROLLED_BACK: "somebody moved AWSCURRENT back; `rotator rotate` moves on",
+    Reason.SUPERSEDED: "AWSPENDING is on a version that is or was current",
+    Reason.STALLED: "a pending version was not finished in time, or its key is revoked",
+    Reason.IN_PROGRESS: "another rotation is at work",
+    Reason.INTERRUPTED: "an earlier rotation stopped half-way",
+    Reason.UP_TO_DATE: "the key is young and live",
+    Reason.OUTSIDE_WINDOW: "due, but new keys are made inside the maintenance window only",
+    Reason.WAITING_GRACE: "due, but the key before still has its grace",
+    Reason.RETIRE_FIRST: "due, but a superseded key is to be revoked first",
+    Reason.FENCING: "too many live keys; the current one is put above the orphans",
+    Reason.TOO_MANY_KEYS: "too many live keys, and none that may be revoked",
+    Reason.NO_CURRENT: "the secret has no value yet",
+    Reason.ADOPTED: "the key was made by hand",
+    Reason.AGED_OUT: "the key has reached max_age",
+    Reason.NEARLY_USED_UP: "the key's uses run out",
+    Reason.EXPIRING: "the token expires soon",
+    Reason.KEY_REVOKED: "the current key is revoked",
+    Reason.FORCED: "somebody asked for it",
+    Reason.COMPROMISED: "the key is compromised",
+}
+"""One clause for each reason, as it stands in `rotator plan`."""
+
+
+def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
+    """Say what an action does, in one line."""
+    match action:
+        case Create(version_id=version_id):
+            return f"Create a key for {version_id} and store it as AWSPENDING"
+        case Restamp(version_id=version_id):
+            return f"Restamp the current value as {version_id}"
+        case Verify(version_id=version_id):
+            return f"Verify {version_id}: read it back and prove its key"
+        case Promote(version_id=version_id, replacing=replacing):
+            return f"Promote {version_id} to AWSCURRENT" + (
+                f", replacing {replacing}" if replacing else ""
+            )
+        case Discard(version_id=version_id):
+            return f"Discard {version_id}: take AWSPENDING off it"
+        case Revoke(key_id=key_id):
+            return f"Revoke key {key_id}"
+        case ProveDead(key_id=key_id):
+            return f"ProveDead: key {key_id} is listed as revoked and refused"
+        case Unlabel(version_id=version_id, label=label):
+            return f"Unlabel {version_id}: {label}"
+        case _:
+            assert_never(action)
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Say what a run came to, in one line; a failure takes two more."""
+    if outcome.error is not None:
+        indented = outcome.error.message.replace("\n", "\n  ")
+        return f"{outcome.secret}: failed\n  {indented}\n  {outcome.error.next_step}"
+    parts = [outcome.kind.value.replace("_", " ")]
+    if outcome.kind is OutcomeKind.ROTATED:
+        parts = [f"rotated to {outcome.version_id} (key {outcome.key_id})"]
+    if outcome.revoked:
+        parts.append(f"revoked {', '.join(outcome.revoked)}, proved dead")
+    why = WHY[outcome.reason] if outcome.reason else ""
+    return f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}"
+
+
+def outcome_row(outcome: Outcome) -> dict[str, object]:
+    """Return an outcome as the JSON object that `run` and `rotate` print."""
+    return {
+        "secret": outcome.secret,
+        "outcome": outcome.kind,
+        "reason": outcome.reason,
+        "version_id": outcome.version_id,
+        "key_id": outcome.key_id,
+        "revoked": list(outcome.revoked),
+        "actions": [type(action).__name__ for action in outcome.actions],
+        "error": f"{outcome.error.message} {outcome.error.next_step}" if outcome.error else None,
+        "run_id": outcome.run_id,
+    }
+
+
+def duration_text(span: timedelta) -> str:
+    """Write a time span in its two largest units: `29d 4h`, `3m 20s`, `0s`."""
+    seconds = int(abs(span).total_seconds())
+    sign = "-" if span < timedelta(0) and seconds else ""
+    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+    parts: list[str] = []
+    for unit, size in units:
+        count, seconds = divmod(seconds, size)
+        if count or parts:
+            parts.append(f"{count}{unit}" if count else "")
+    return sign + (" ".join(part for part in parts[:2] if part) or "0s")
+
+
+def time_text(moment: datetime) -> str:
+    """Write an instant in UTC, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

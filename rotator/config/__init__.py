@@ -1,0 +1,35 @@
+"""The configuration: one TOML file, read into frozen values, every problem reported at once.
+
+file       the sections, and the checks that span them
+entries    one [[secrets]] entry, or [defaults]
+fields     tables that note problems instead of raising
+values     one text -> one value
+starter    the file that `rotator init` writes
+"""
+
+from rotator.config.file import (
+    AdminEnvironment,
+    AdminSecret,
+    AuditConfig,
+    AwsConfig,
+    Config,
+    PinataConfig,
+    find_path,
+    load,
+)
+from rotator.config.starter import STARTER
+from rotator.config.values import duration, nearest
+
+__all__ = [
+    "STARTER",
+    "AdminEnvironment",
+    "AdminSecret",
+    "AuditConfig",
+    "AwsConfig",
+    "Config",
+    "PinataConfig",
+    "duration",
+    "find_path",
+    "load",
+    "nearest",
+]

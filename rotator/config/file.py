@@ -1,0 +1,264 @@
+"""The configuration: one TOML file, read into frozen values, every problem reported at once.
+
+`load` either returns a `Config` that needs no further checking, or raises one `ConfigError` with a
+line for each problem. It reads the one file and nothing else: no AWS, no environment, no
+substitution within values. A secret never stands in the file; what looks like a token is refused,
+and never quoted.
+"""
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rotator.config.entries import (
+    ID_EXPECTED,
+    Api,
+    check_distinct,
+    check_permissions,
+    read_defaults,
+    read_secret,
+    secret_id_text,
+)
+from rotator.config.fields import KeyPath, Place, Problems, Table
+from rotator.config.values import TOKEN, UnfitError, base_url, chosen_from, matching
+from rotator.errors import ConfigError
+from rotator.model import SecretSpec
+
+DEFAULT_PATH = Path("config/rotator.toml")
+SIZE_MAX_BYTES = 1024 * 1024
+_RATE_MOST = 100_000
+_NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
+_POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSecret:
+    """The managing key is in this secret."""
+
+    secret_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminEnvironment:
+    """The managing key is in this environment variable."""
+
+    variable: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinataConfig:
+    """`[pinata]`: where keys are made, with what right, and how fast."""
+
+    api_url: str
+    """Without a trailing slash."""
+    api: Api
+    admin: AdminSecret | AdminEnvironment
+    owner: str
+    requests_per_minute: int
+    data_requests_per_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwsConfig:
+    """`[aws]`: all of it optional, for AWS's own variables and files say the same."""
+
+    region: str | None
+    endpoint_url: str | None
+    role_arn: str | None
+    expected_account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """`[audit]`: where runs are recorded."""
+
+    directory: Path
+    """Absolute; a relative one in the file is taken from the folder of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file."""
+
+    pinata: PinataConfig
+    aws: AwsConfig
+    audit: AuditConfig
+    secrets: tuple[SecretSpec, ...]
+    path: Path
+
+
+def find_path(option: Path | None, env: Mapping[str, str]) -> Path:
+    """Return `--config`, else `$ROTATOR_CONFIG`, else `config/rotator.toml`."""
+    if option is not None:
+        return option
+    return Path(env.get("ROTATOR_CONFIG") or DEFAULT_PATH)
+
+
+def load(path: Path) -> Config:
+    """Read the file.
+
+    Raises:
+        ConfigError: it cannot be used; the message has one line for each problem.
+    """
+    problems = Problems()
+    text = _text(path, problems)
+    tokens = list(TOKEN.finditer(text))
+    for token in tokens:
+        before = text[: token.start()]
+        place = Place(before.count("\n") + 1, token.start() - before.rfind("\n"))
+        problems.add(
+            place,
+            "this looks like a token, and no secret may stand in this file; revoke the key, then"
+            " name the secret or the variable that holds its successor",
+        )
+    raw = _parsed(text, problems, quotable=not tokens)
+    config = _config(Table(raw, (), problems), path) if raw is not None else None
+    if problems or config is None:
+        raise ConfigError(problems.report(str(path), text))
+    return config
+
+
+def _text(path: Path, problems: Problems) -> str:
+    """Return the text of the file; a symbolic link is followed, as Kubernetes mounts need."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise _unreadable(path, problems, "is not a regular file")
+        with path.open("rb") as file:
+            content = file.read(SIZE_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unreadable(path, problems, "does not exist", _NO_FILE) from None
+    except OSError as error:
+        raise _unreadable(path, problems, f"cannot be read: {error.strerror}") from None
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        problems.add(
+            (), "can be written by others, who could redirect keys; run `chmod go-w` on it"
+        )
+    if len(content) > SIZE_MAX_BYTES:
+        raise _unreadable(path, problems, f"is larger than {SIZE_MAX_BYTES} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+    raise _unreadable(path, problems, f"is not UTF-8 text; the first wrong byte is on line {line}")
+
+
+def _unreadable(
+    path: Path, problems: Problems, reason: str, next_step: str | None = None
+) -> ConfigError:
+    problems.add((), reason)
+    return ConfigError(problems.report(str(path), ""), next_step=next_step)
+
+
+def _parsed(text: str, problems: Problems, *, quotable: bool) -> dict[str, object] | None:
+    """Return the tables of the text; quote the parser's message only if `quotable`."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        problems.add((), "is nested too deeply")
+    except ValueError as error:
+        message = str(error)
+        position = _POSITION.search(message)
+        at: KeyPath | Place = ()
+        if position:
+            line_start = text.rfind("\n") + 1
+            end = Place(text.count("\n") + 1, len(text) - line_start + 1)
+            at = Place(int(position[1]), int(position[2])) if position[1] else end
+        reason = _POSITION.sub("", message) if quotable else "it cannot be parsed"
+        problems.add(at, f"not TOML: {reason}")
+    return None
+
+
+def _config(root: Table, path: Path) -> Config:
+    pinata_table = root.section("pinata")
+    pinata = _pinata(pinata_table)
+    defaults = root.section("defaults")
+    inherited = read_defaults(defaults)
+    entries = [(table, read_secret(table, inherited, defaults)) for table in root.tables("secrets")]
+    check_distinct("name", ((table, spec.name) for table, spec in entries))
+    check_distinct("secret_id", ((table, spec.secret_id) for table, spec in entries))
+    if not any(pinata_table.is_faulty(key) for key in ("admin_secret", "admin_jwt_env")):
+        managing_id = pinata.admin.secret_id if isinstance(pinata.admin, AdminSecret) else None
+        for table, spec in entries:
+            check_permissions(spec, table, pinata.api, managing_id)
+    if not entries and not root.is_faulty("secrets"):
+        root.problem("secrets", "expected at least one [[secrets]] entry")
+    config = Config(
+        pinata=pinata,
+        aws=_aws(root.section("aws")),
+        audit=_audit(root.section("audit"), path),
+        secrets=tuple(spec for _, spec in entries),
+        path=path,
+    )
+    root.finish()
+    return config
+
+
+def _pinata(table: Table) -> PinataConfig:
+    if table.has("admin_secret") == table.has("admin_jwt_env"):
+        found = "both" if table.has("admin_secret") else "neither"
+        table.problem(
+            "admin_secret",
+            "the managing key comes from `admin_secret`, a secret, or from `admin_jwt_env`, a"
+            f" variable; found {found} of them",
+        )
+    secret_id = table.text("admin_secret", "", secret_id_text, ID_EXPECTED)
+    variable = table.text(
+        "admin_jwt_env",
+        "",
+        matching(re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")),
+        'the name of a variable, such as "PINATA_ADMIN_JWT"',
+    )
+    apis: Mapping[str, Api] = {"v3": "v3", "v3-pinata": "v3-pinata", "legacy": "legacy"}
+    pinata = PinataConfig(
+        api_url=table.text(
+            "api_url", "https://api.pinata.cloud", base_url, "a URL, https://HOST[:PORT]"
+        ),
+        api=table.text("api", "v3", chosen_from(apis), '"v3", "v3-pinata" or "legacy"'),
+        admin=AdminEnvironment(variable) if variable else AdminSecret(secret_id),
+        owner=table.text(
+            "owner",
+            "rotator",
+            matching(re.compile(r"[a-z0-9-]{1,32}")),
+            'a name of 1 to 32 small letters, digits and "-"',
+        ),
+        requests_per_minute=table.integer("requests_per_minute", 60, 1, _RATE_MOST),
+        data_requests_per_minute=table.integer("data_requests_per_minute", 30, 1, _RATE_MOST),
+    )
+    table.finish()
+    return pinata
+
+
+def _aws(table: Table) -> AwsConfig:
+    region = matching(re.compile(r"[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}", re.ASCII))
+    role = matching(re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", re.ASCII))
+    account = matching(re.compile(r"\d{12}", re.ASCII))
+    aws = AwsConfig(
+        region=table.text("region", None, region, 'a region such as "eu-central-1"'),
+        endpoint_url=table.text("endpoint_url", None, base_url, "a URL, https://HOST[:PORT]"),
+        role_arn=table.text("role_arn", None, role, "the ARN of an IAM role"),
+        expected_account=table.text(
+            "expected_account", None, account, 'an account of 12 digits as a string, "111122223333"'
+        ),
+    )
+    table.finish()
+    return aws
+
+
+def _audit(table: Table, path: Path) -> AuditConfig:
+    table.refuse("s3", "is not supported in this version; use `directory`, on a disk that lasts")
+    table.require("directory", 'expected for example "/var/lib/rotator/audit"')
+    directory = table.text("directory", Path(), _directory, "the path of a directory")
+    table.finish()
+    return AuditConfig(path.absolute().parent / directory)
+
+
+def _directory(text: str) -> Path:
+    if not text or not text.isprintable():
+        raise UnfitError
+    if text.startswith("~"):
+        raise UnfitError("`~` is not expanded here; write the path in full")
+    return Path(text)

@@ -1,0 +1,211 @@
+"""From one text of the configuration to one value: durations, addresses, times, days, paths.
+
+Each reader takes a text and returns a value or raises `UnfitError`. None reads a file or knows
+where its text stood; the tables around the texts are the business of `fields`. Whatever
+quotes a text goes through `quoted`, which withholds anything that looks like a token.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, time, timedelta
+from ipaddress import AddressValueError, IPv4Address
+from typing import TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from rotator.model import Blackout
+
+T = TypeVar("T")
+
+DURATION_MAX = timedelta(days=3653)
+_DURATION = re.compile(r"(?=\d)" + "".join(rf"(?:(\d{{1,9}}){u})?" for u in "wdhms"), re.ASCII)
+_SECONDS = (604_800, 86_400, 3_600, 60, 1)
+
+TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{12,}[A-Za-z0-9_.-]*")
+"""A JWT, or the first part of one: `eyJ` is how base64 of a JSON object begins."""
+
+_URL_MAX = 2048
+_HOST_NAME = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+"""The last label begins with a letter; in no spelling of an IPv4 address, `0x7f.1`, does it."""
+_HOST_NAME_MAX = 253
+_PROBE = re.compile(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_DAYS = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?", re.ASCII)
+_SHOWN_MAX = 60
+_INTEGER_SHOWN = 10**18
+
+
+class UnfitError(ValueError):
+    """A text is not a value of its kind.
+
+    An empty message means that "expected this, found that" says it all.
+    """
+
+
+def duration(text: str) -> timedelta:
+    """Read `30d`, `1h30m` or `0s`.
+
+    Whole weeks, days, hours, minutes and seconds, each at most once and in this order.
+    """
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise UnfitError
+    seconds = sum(int(n or 0) * unit for n, unit in zip(match.groups(), _SECONDS, strict=True))
+    if seconds > DURATION_MAX.total_seconds():
+        raise UnfitError(f"{quoted(text)} is longer than 10 years")
+    return timedelta(seconds=seconds)
+
+
+def duration_text(value: timedelta) -> str:
+    """Write whole seconds the way `duration` reads them, without weeks."""
+    rest = int(value.total_seconds())
+    shown = ""
+    for unit, seconds in zip("dhms", _SECONDS[1:], strict=True):
+        count, rest = divmod(rest, seconds)
+        shown += f"{count}{unit}" if count else ""
+    return shown or "0s"
+
+
+def base_url(text: str) -> str:
+    """Read the address of a service, `https://HOST[:PORT]`; return it without a trailing slash.
+
+    Plain http is for loopback only. IP addresses other than loopback are refused under https too:
+    they are how a request is steered to a metadata service. The address is never quoted, for it may
+    hold a password.
+    """
+    if len(text) > _URL_MAX or not re.fullmatch(r"[!-~]+", text):
+        raise UnfitError(
+            "a URL has 1 to 2048 characters, all of them printable ASCII, and no space"
+        )
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise UnfitError("not a URL that can be read; expected https://HOST[:PORT]") from None
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        raise UnfitError("expected https://HOST[:PORT]")
+    if "@" in parts.netloc:
+        raise UnfitError("a URL here carries no user name and no password")
+    if parts.path not in {"", "/"} or "?" in text or "#" in text:
+        raise UnfitError("expected https://HOST[:PORT] and nothing after it")
+    if not is_loopback(host):
+        if parts.scheme == "http":
+            raise UnfitError(
+                "http is for loopback addresses only (127.0.0.0/8, ::1, localhost); use https"
+            )
+        if len(host) > _HOST_NAME_MAX or not _HOST_NAME.fullmatch(host):
+            raise UnfitError(
+                "expected a host name; no IP address but a loopback one (127.0.0.0/8, ::1)"
+            )
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine itself: `localhost`, `::1`, or within 127.0.0.0/8."""
+    if host in {"localhost", "::1"}:
+        return True
+    try:
+        return IPv4Address(host).is_loopback
+    except AddressValueError:
+        return False
+
+
+def probe_path(text: str) -> str:
+    """Read the path of a GET request, with a query if need be; it cannot name another host."""
+    return matching(_PROBE)(text)
+
+
+def clock_time(text: str) -> time:
+    """Read `02:00`."""
+    match = _CLOCK.fullmatch(text)
+    if not match:
+        raise UnfitError
+    return time(int(match[1]), int(match[2]))
+
+
+def time_zone(text: str) -> ZoneInfo:
+    """Read the IANA name of a time zone."""
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):
+        known = available_timezones()
+    if not known:
+        raise UnfitError("this machine has no time zone database; install the package `tzdata`")
+    near = nearest(text, known) or 'expected a name such as "Europe/Berlin"'
+    raise UnfitError(f"unknown time zone {quoted(text)}; {near}")
+
+
+def blackout(text: str) -> Blackout:
+    """Read `2026-12-24`, or `2026-12-24..2027-01-02` with both days included."""
+    match = _DAYS.fullmatch(text)
+    if not match:
+        raise UnfitError
+    try:
+        first = date.fromisoformat(match[1])
+        last = date.fromisoformat(match[2]) if match[2] else first
+    except ValueError:
+        raise UnfitError(f"{quoted(text)} names a day that does not exist") from None
+    if last < first:
+        raise UnfitError(f"{quoted(text)} ends before it begins")
+    return Blackout(first, last)
+
+
+def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
+    """Return a reader of texts that match a pattern as a whole."""
+
+    def read(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise UnfitError
+        return text
+
+    return read
+
+
+def chosen_from(choices: Mapping[str, T]) -> Callable[[str], T]:
+    """Return a reader of the names in `choices`, which gives what a name stands for."""
+
+    def read(text: str) -> T:
+        if text in choices:
+            return choices[text]
+        near = nearest(text, choices) or f"known: {', '.join(sorted(choices))}"
+        raise UnfitError(f"unknown name {quoted(text)}; {near}")
+
+    return read
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a question that offers the nearest known name; empty if none is near."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def quoted(text: str) -> str:
+    """Return a text for a message: on one line, cut to size, withheld if it looks like a token."""
+    if TOKEN.search(text):
+        return "<withheld: looks like a token>"
+    return json.dumps(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "...")
+
+
+def described(value: object) -> str:
+    """Say what was found where something else was expected."""
+    match value:
+        case str():
+            shown = f"the string {quoted(value)}"
+        case bool():
+            shown = f"the boolean {str(value).lower()}"
+        case int():
+            shown = f"the integer {value}" if abs(value) < _INTEGER_SHOWN else "a huge integer"
+        case float():
+            shown = f"the float {value}"
+        case list():
+            shown = "an array"
+        case dict():
+            shown = "a table"
+        case _:
+            shown = "a date or time"
+    return shown

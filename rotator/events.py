@@ -1,0 +1,83 @@
+"""What the audit trail is told: closed, flat, and free of secret material.
+
+The core speaks these; `rotator.audit` turns them into OCSF events. Key ids and names, never values.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rotator.model import OutcomeKind, Reason
+
+
+class Operation(StrEnum):
+    """One call that changes something or proves something."""
+
+    CREATE_KEY = "CreateApiKey"
+    PUT_PENDING = "PutSecretValue"
+    VERIFY_KEY = "VerifyApiKey"
+    PROMOTE = "Promote"
+    UNLABEL = "RemoveLabel"
+    REVOKE_KEY = "RevokeApiKey"
+    PROVE_DEAD = "ProveKeyDead"
+
+
+class Result(StrEnum):
+    """How a call ended; UNKNOWN means that an effect is possible."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a call is about; a part that does not apply is empty."""
+
+    version_id: str = ""
+    key_id: str = ""
+    key_name: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A plan was made: the reason, its actions by name, and the generation of the current version."""
+
+    reason: Reason
+    actions: tuple[str, ...]
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A call is about to be made; it is made only once this is durable."""
+
+    operation: Operation
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A call has ended."""
+
+    operation: Operation
+    subject: Subject
+    result: Result
+    detail: str
+    """What happened, in our own words: a measured time, or the message of our own error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run is over."""
+
+    outcome: OutcomeKind
+    reason: Reason | None
+    version_id: str
+    key_id: str
+    revoked: tuple[str, ...]
+    detail: str
+    """The message of the error, if there was one."""
+
+
+Event = Decided | Intent | Done | Ended

@@ -1,0 +1,319 @@
+"""Doing what a plan says, one action at a time.
+
+Every effect goes the same way: the guards, a durable audit intent, the call, the audit outcome. The first failure
+stops the plan; there is nothing to undo, because the next run plans from whatever state the two systems are in. The
+one exception is a key that surely was not stored: it is revoked at once, since nobody could ever use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar, assert_never
+
+from rotator import expected
+from rotator.errors import (
+    AuditUnavailableError,
+    CreateOutcomeUnknownError,
+    DeadlineExceededError,
+    KeyRejectedError,
+    ProviderUnavailableError,
+    RotatorError,
+    StoreUnavailableError,
+    UnsafeActionError,
+)
+from rotator.events import Done, Intent, Operation, Result, Subject
+from rotator.model import (
+    AWSCURRENT,
+    AWSPENDING,
+    OURS,
+    REPLACED_PREFIX,
+    Action,
+    Create,
+    Credential,
+    Discard,
+    Holds,
+    KeyState,
+    Observed,
+    Plan,
+    Promote,
+    ProveDead,
+    ProviderKey,
+    Restamp,
+    Revoke,
+    SecretSpec,
+    Sensitive,
+    Unlabel,
+    Verify,
+)
+from rotator.observer import Reader
+from rotator.payload import compose, credential_in
+from rotator.ports import AuditRun, Deadline, KeyProvider, SecretStore
+from rotator.prover import Prover
+
+_T = TypeVar("_T")
+CREATE_TO_STORE_S = 20.0
+"""No key is made with less time left than this (or half of a shorter `timeout`): it must also be stored."""
+CLOCK_SKEW_MAX_S = 60.0
+
+
+@dataclass(slots=True)
+class Executor:
+    """Performs the plans of one run over one secret."""
+
+    spec: SecretSpec
+    now: datetime
+    provider: KeyProvider
+    store: SecretStore
+    audit: AuditRun
+    reader: Reader
+    deadline: Deadline
+    prover: Prover
+    observed: Observed
+    """The state as last seen, and as changed since by the actions of this run."""
+    done: list[Action] = field(default_factory=list)
+    """The actions that succeeded, in order, over all plans of the run."""
+    _minted: dict[str, Credential] = field(default_factory=dict)
+    """What this run minted, by version id, to compare with what is read back."""
+
+    def perform(self, plan: Plan, observed: Observed) -> None:
+        """Perform a plan that was made from what was observed just now.
+
+        Raises:
+            RotatorError: an action failed or was refused; `done` and `observed` say how far it came.
+        """
+        self.observed = observed
+        for action in plan.actions:
+            if self.deadline.remaining_s() <= 0:
+                raise DeadlineExceededError(f"time is up before {type(action).__name__}")
+            if isinstance(action, Revoke) and self.observed is not observed:
+                self._expect_unchanged(observed)
+            self._act(action)
+            self.done.append(action)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Create():
+                self._create(action)
+            case Restamp():
+                self._restamp(action)
+            case Verify():
+                self._verify(action)
+            case Promote():
+                self._promote(action)
+            case Discard(version_id=version_id):
+                self._remove_label(version_id, AWSPENDING)
+            case Unlabel(version_id=version_id, label=label):
+                self._remove_label(version_id, label)
+            case Revoke():
+                self._revoke(action)
+            case ProveDead():
+                self._prove_dead(action)
+            case _:
+                assert_never(action)
+
+    # Forward ---------------------------------------------------------------------------------
+
+    def _create(self, action: Create) -> None:
+        """Mint a key and put it as AWSPENDING."""
+        needed_s = min(CREATE_TO_STORE_S, self.spec.timeout.total_seconds() / 2)
+        if self.deadline.remaining_s() < needed_s:
+            raise DeadlineExceededError(
+                f"no key was made: {needed_s:.0f} s must be left to store it, too"
+            )
+        name = self.observed.family.key_name(action.version_id)
+        subject = Subject(version_id=action.version_id, key_name=name)
+        new = self._audited(
+            Operation.CREATE_KEY,
+            subject,
+            lambda: self.provider.create_key(
+                name, self.spec.permissions, self.spec.max_uses, self.deadline
+            ),
+            lambda made: (replace(subject, key_id=made.key_id), ""),
+        )
+        self._minted[action.version_id] = new
+        self.observed = expected.minted(
+            self.observed, ProviderKey(new.key_id, name, self.now, KeyState.LIVE)
+        )
+        try:
+            self._store(action, new, replace(subject, key_id=new.key_id))
+        except (StoreUnavailableError, AuditUnavailableError):
+            raise  # perhaps it was stored, or nothing more may happen: the next run sees
+        except RotatorError:
+            self._revoke_unstored(new.key_id, name)
+            raise
+
+    def _store(self, action: Create, new: Credential, subject: Subject) -> None:
+        """Put a minted key, with the other fields of the current value carried over."""
+        current = self.reader.written_value(action.replacing).text if action.replacing else None
+        text = compose(new, self.spec.shape, current)
+        if (
+            action.replacing is None
+        ):  # AWS makes a secret's first version current, whatever label is asked
+            self._audited(Operation.VERIFY_KEY, subject, lambda: self.prover.working(new))
+        self._put(action.version_id, text, self._marks(), subject)
+
+    def _marks(self) -> frozenset[str]:
+        """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet."""
+        current = self.observed.current
+        if current is None:
+            return frozenset({OURS})
+        foreign = self.observed.key_inside(current)
+        if foreign is None or self.observed.generation(current) > 0:
+            return frozenset()
+        return frozenset({OURS, REPLACED_PREFIX + foreign})
+
+    def _revoke_unstored(self, key_id: str, name: str) -> None:
+        """Revoke a key that nobody holds; if that fails too, the next run finds it by its name."""
+        try:
+            self._audited(
+                Operation.REVOKE_KEY,
+                Subject(key_id=key_id, key_name=name),
+                lambda: self.provider.revoke_key(key_id, self.deadline),
+            )
+        except AuditUnavailableError:
+            raise
+        except RotatorError:
+            return
+        self.observed = expected.revoked(self.observed, key_id)
+
+    def _restamp(self, action: Restamp) -> None:
+        """Put the current value once more under a higher generation."""
+        text = self.reader.written_value(action.replacing).text
+        subject = Subject(action.version_id, self.observed.key_inside(self.observed.current) or "")
+        self._put(action.version_id, text, self._marks(), subject)
+
+    def _put(
+        self, version_id: str, text: Sensitive, labels: frozenset[str], subject: Subject
+    ) -> None:
+        self._audited(
+            Operation.PUT_PENDING,
+            subject,
+            lambda: self.store.put_pending(
+                self.observed.labels.arn, version_id, text, labels, self.deadline
+            ),
+        )
+        held = credential_in(text, self.spec.shape)
+        content = Holds(held.key_id, self.now, held.expires_at)
+        self.observed = expected.pending(self.observed, version_id, labels, content)
+
+    def _verify(self, action: Verify) -> None:
+        """Read a version back and prove its key: what is proved is what was stored, not what is in memory."""
+        held = credential_in(self.reader.written_value(action.version_id).text, self.spec.shape)
+        minted = self._minted.get(action.version_id)
+        if minted is not None and minted.jwt != held.jwt:
+            raise KeyRejectedError(
+                "what was read back from Secrets Manager is not the token that was stored"
+            )
+
+        def prove() -> tuple[ProviderKey, ...]:
+            self.prover.working(held)
+            return self.prover.scopes(held, self.observed)
+
+        key = self.observed.key(held.key_id)
+        subject = Subject(action.version_id, held.key_id, key.name if key else "")
+        for listed in self._audited(Operation.VERIFY_KEY, subject, prove):
+            self.observed = expected.minted(self.observed, listed)
+
+    def _promote(self, action: Promote) -> None:
+        """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""
+        arn = self.observed.labels.arn
+        new, replaced = (
+            self.observed.version(version_id)
+            for version_id in (action.version_id, action.replacing)
+        )
+        if self.observed.generation(new) <= self.observed.generation(replaced):
+            raise UnsafeActionError(
+                "refused to promote: its generation is not above the current one's"
+            )
+        self._audited(
+            Operation.PROMOTE,
+            Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
+            lambda: self.store.promote(arn, action.version_id, action.replacing, self.deadline),
+        )
+        self.observed = expected.promoted(
+            self.observed, action.version_id, action.replacing, self.now
+        )
+        self._remove_label(action.version_id, AWSPENDING)
+
+    # Retire ----------------------------------------------------------------------------------
+
+    def _revoke(self, action: Revoke) -> None:
+        """Revoke a key that consumers have had time to leave, if the current key works right now."""
+        observed, key_id = self.observed, action.key_id
+        in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
+        if observed.current is None or key_id in in_use | observed.protected:
+            raise UnsafeActionError(f"refused to revoke {key_id}: it is in use")
+        skew_s = observed.labels.clock_skew_s
+        if abs(skew_s) > CLOCK_SKEW_MAX_S:
+            raise UnsafeActionError(
+                f"refused to revoke {key_id}: this machine's clock is {skew_s:+.0f} s off AWS's, "
+                "so its grace cannot be measured",
+                next_step="Set the clock (NTP), then run `rotator run`.",
+            )
+        held = self.reader.credential(observed.current.version_id)
+        if held is None:
+            raise UnsafeActionError(f"refused to revoke {key_id}: the current value holds no key")
+        self.prover.working(held)
+        key = observed.key(key_id)
+        self._audited(
+            Operation.REVOKE_KEY,
+            Subject(key_id=key_id, key_name=key.name if key else ""),
+            lambda: self.provider.revoke_key(key_id, self.deadline),
+        )
+        self.prover.revoked(key_id)
+        self.observed = expected.revoked(observed, key_id)
+
+    def _prove_dead(self, action: ProveDead) -> None:
+        """Show that a revoked key is listed as revoked and that its token is refused."""
+        key = self.observed.key(action.key_id)
+        subject = Subject(key_id=action.key_id, key_name=key.name if key else "")
+        self._audited(
+            Operation.PROVE_DEAD,
+            subject,
+            lambda: self.prover.dead(action.key_id, self.observed),
+            lambda witnesses: (subject, witnesses),
+        )
+
+    def _expect_unchanged(self, planned_from: Observed) -> None:
+        """Look again before a further revocation: time has passed while the one before was proved."""
+        labels = self.store.describe(planned_from.labels.arn, self.deadline)
+        if labels.hold is not None or labels.changed_at != planned_from.labels.changed_at:
+            raise UnsafeActionError(
+                "refused to revoke more: the secret changed while this run was at work"
+            )
+
+    # Both ------------------------------------------------------------------------------------
+
+    def _remove_label(self, version_id: str, label: str) -> None:
+        self._audited(
+            Operation.UNLABEL,
+            Subject(version_id, label=label),
+            lambda: self.store.remove(self.observed.labels.arn, version_id, label, self.deadline),
+        )
+        self.observed = expected.without_label(self.observed, label)
+
+    def _audited(
+        self,
+        operation: Operation,
+        subject: Subject,
+        call: Callable[[], _T],
+        learned: Callable[[_T], tuple[Subject, str]] | None = None,
+    ) -> _T:
+        """Record the intent, make the call, record the outcome and what was learned from it."""
+        self.audit.record(Intent(operation, subject))
+        try:
+            returned = call()
+        except RotatorError as error:
+            self.audit.record(Done(operation, subject, _result_of(error), error.message))
+            raise
+        subject, detail = learned(returned) if learned else (subject, "")
+        self.audit.record(Done(operation, subject, Result.SUCCESS, detail))
+        return returned
+
+
+def _result_of(error: RotatorError) -> Result:
+    """Say whether a failed call may have had an effect."""
+    possible = isinstance(
+        error, CreateOutcomeUnknownError | StoreUnavailableError | ProviderUnavailableError
+    )
+    return Result.UNKNOWN if possible else Result.FAILURE

@@ -1,0 +1,213 @@
+"""Many secrets: who has to be looked at, and one secret's failure never stopping another.
+
+Labels alone tell generation and age, so a tick over a fleet asks `ListSecrets` first, and looks closer only at what
+is due, unfinished, changed lately, or at its own slot of `check_every`.
+"""
+
+import hashlib
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from rotator.errors import (
+    ConfigError,
+    RotatorError,
+    SecretNotFoundError,
+    SecretValueError,
+    StoreDeniedError,
+)
+from rotator.model import (
+    AWSCURRENT,
+    AWSPENDING,
+    AWSPREVIOUS,
+    Labels,
+    Outcome,
+    OutcomeKind,
+    SecretSpec,
+)
+from rotator.naming import generation_of_version, is_named, time_of_version
+from rotator.payload import mentions
+from rotator.ports import Deadline, SecretStore
+from rotator.reconcile import Run, World, reconcile
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WORKERS_MAX = 8
+"""Threads over a fleet. The provider's budget of calls is the limit long before this is."""
+LIST_FROM = 3
+"""From this many secrets on, one page of ListSecrets is cheaper than a DescribeSecret each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A configured secret and what its labels say."""
+
+    spec: SecretSpec
+    labels: Labels
+
+
+def resolve(
+    specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline
+) -> tuple[Target, ...]:
+    """Find every secret, before anything is done to any.
+
+    Raises:
+        ConfigError: two entries are one secret.
+        SecretNotFoundError: an entry names nothing.
+        RotatorError: Secrets Manager could not be asked.
+    """
+    surveyed: dict[str, Labels] = {}
+    if len(specs) >= LIST_FROM:
+        try:
+            surveyed = store.survey(tuple(spec.secret_id for spec in specs), deadline)
+        except StoreDeniedError:
+            surveyed = {}  # ListSecrets cannot be limited to some secrets, so a careful policy leaves it out
+    targets = []
+    problems = []
+    for spec in specs:
+        try:
+            labels = surveyed.get(spec.secret_id) or store.describe(spec.secret_id, deadline)
+        except SecretNotFoundError as error:
+            problems.append(f"{spec.name}: {error.message}")
+            continue
+        targets.append(Target(spec, labels))
+    if problems:
+        raise SecretNotFoundError("\n".join(problems))
+    _refuse_twins(targets)
+    return tuple(targets)
+
+
+def _refuse_twins(targets: Sequence[Target]) -> None:
+    first: dict[str, str] = {}
+    for target in targets:
+        twin = first.setdefault(target.labels.arn, target.spec.name)
+        if twin != target.spec.name:
+            raise ConfigError(
+                f"`{twin}` and `{target.spec.name}` are one secret, {target.labels.arn}: "
+                "two entries for it would rotate each other's keys"
+            )
+
+
+def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
+    """Tell from labels alone that a secret needs no closer look in a tick that covers (since, now].
+
+    The time in a version id is an index, not evidence: one that is later than the last change is not believed, and
+    every secret is looked at closely at its slot anyway.
+    """
+    spec, labels = target.spec, target.labels
+    by_label = {
+        label: version.version_id for version in labels.versions for label in version.labels
+    }
+    current = by_label.get(AWSCURRENT, "")
+    made_at = time_of_version(current)
+    if labels.hold is not None or AWSPENDING in by_label or made_at is None:
+        return False
+    if made_at > labels.changed_at + timedelta(seconds=1) or now >= made_at + spec.max_age:
+        return False
+    if generation_of_version(by_label.get(AWSPREVIOUS, "")) > generation_of_version(current):
+        return False
+    grace_ends = labels.changed_at + spec.grace
+    return not (since < grace_ends <= now) and not _slot_between(
+        labels.arn, spec.check_every, since, now
+    )
+
+
+def _slot_between(arn: str, every: timedelta, since: datetime, now: datetime) -> bool:
+    """Tell whether a secret's own slot lies in (since, now]; the slot is stable, and spreads a fleet evenly."""
+    period_s = max(every.total_seconds(), 1.0)
+    offset_s = int.from_bytes(hashlib.sha256(arn.encode()).digest()[:6]) % int(period_s)
+
+    def slots_until(moment: datetime) -> float:
+        return ((moment - _EPOCH).total_seconds() - offset_s) // period_s
+
+    return slots_until(now) > slots_until(since)
+
+
+def run_all(
+    targets: Sequence[Target], world: World, run_of: Callable[[SecretSpec], Run]
+) -> Iterator[Outcome]:
+    """Reconcile secrets and yield each outcome as it comes.
+
+    Args:
+        targets: what `resolve` found. A single one is used as read; of many, each is read again at its turn.
+
+        world: the two systems and the audit log.
+
+        run_of: makes the time, nonce, demand and deadline of one secret's run, when its turn comes.
+    """
+    if len(targets) == 1:
+        yield _isolated(targets[0], targets[0].labels, world, run_of)
+        return
+    # No more work is queued than is at hand, so an interrupt leaves nothing half-planned behind.
+    waiting = list(reversed(targets))
+    with ThreadPoolExecutor(min(WORKERS_MAX, max(1, len(targets))), "reconcile") as pool:
+        running: set[Future[Outcome]] = set()
+        while waiting or running:
+            while waiting and len(running) < WORKERS_MAX:
+                running.add(pool.submit(_isolated, waiting.pop(), None, world, run_of))
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in ended)
+
+
+def _isolated(
+    target: Target, labels: Labels | None, world: World, run_of: Callable[[SecretSpec], Run]
+) -> Outcome:
+    """Reconcile one secret; a defect of ours ends as a failure of this secret alone."""
+    spec = target.spec
+    try:
+        run = run_of(spec)
+        fresh = labels or world.store.describe(target.labels.arn, run.deadline)
+        return reconcile(spec, fresh, world, run)
+    except RotatorError as error:
+        return _failed(spec, error)
+    except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
+        # Its message may quote a value; its type and place cannot.
+        place = traceback.extract_tb(defect.__traceback__)[-1]
+        where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+        return _failed(
+            spec, RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
+        )
+
+
+def _failed(spec: SecretSpec, error: RotatorError) -> Outcome:
+    return Outcome(spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """All configured secrets, asked whether another one uses a key that could be retired."""
+
+    specs: tuple[SecretSpec, ...]
+    store: SecretStore
+
+    def holding(self, arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[str]:
+        """Of these keys, return those that are current or pending in another configured secret than `arn`.
+
+        A neighbour that does not exist uses none; one whose value cannot be read may use any: it is safer to revoke
+        less.
+
+        Raises:
+            RotatorError: a neighbour could not be asked.
+        """
+        held: set[str] = set()
+        for spec in self.specs:
+            if is_named(spec.secret_id, arn):
+                continue
+            try:
+                labels = self.store.describe(spec.secret_id, deadline)
+            except SecretNotFoundError:
+                continue
+            for version in labels.versions:
+                if version.labels & {AWSCURRENT, AWSPENDING}:
+                    held |= self._inside(labels.arn, version.version_id, key_ids, deadline)
+        return frozenset(held)
+
+    def _inside(
+        self, arn: str, version_id: str, key_ids: frozenset[str], deadline: Deadline
+    ) -> frozenset[str]:
+        try:
+            stored = self.store.read(arn, version_id, deadline)
+        except SecretValueError:
+            return key_ids
+        return frozenset(k for k in key_ids if stored is not None and mentions(stored.text, k))

@@ -1,0 +1,474 @@
+"""The vocabulary: what is wanted, what is seen, what may be done, and what came of it.
+
+Everything here is a frozen value. Nothing here does I/O, reads a clock or draws a random number, and nothing but
+`Sensitive` and `Credential` can hold secret material: a test walks the fields of the rest.
+
+    SecretSpec   desired: one secret of the configuration
+    Observed     seen: its versions and labels in Secrets Manager, its keys at the provider
+    Action       what may be done, one call or two each
+    Plan         which actions remain, and the machine reason why
+    Outcome      what one run over one secret came to
+"""
+
+import hmac
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import Enum, StrEnum
+from typing import Literal, Never
+from zoneinfo import ZoneInfo
+
+from rotator.errors import RotatorError
+from rotator.naming import KeyFamily, generation_of_version
+
+AWSCURRENT = "AWSCURRENT"
+AWSPENDING = "AWSPENDING"
+AWSPREVIOUS = "AWSPREVIOUS"
+REPLACED_PREFIX = "rotator:replaced:"
+"""Custom label on the version that takes over from a hand-made key, followed by the id of that key.
+
+It is put together with the version and removed once the key is proved dead.
+"""
+OURS = f"{REPLACED_PREFIX}none"
+"""Custom label on the version with which a secret became ours: it tells a hand edit from a first take-over."""
+HOLD_TAG = "rotator:hold"
+
+
+class Sensitive:
+    """The only carrier of secret material: it cannot be printed, formatted, pickled or put into JSON.
+
+    `str()` and formatting raise instead of masking, so that a mask can never be stored as if it were the value.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        """Wrap a secret text."""
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text. Called where a header or a stored value is built, and nowhere else."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<sensitive>"
+
+    def __str__(self) -> Never:
+        raise TypeError("a sensitive value has no text form")
+
+    def __format__(self, format_spec: str) -> Never:
+        raise TypeError("a sensitive value has no text form")
+
+    def __reduce__(self) -> Never:
+        raise TypeError("a sensitive value cannot be pickled or copied")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sensitive):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One key as consumers use it: its public id, its JWT, and the secret of the legacy header pair if known."""
+
+    key_id: str
+    jwt: Sensitive
+    secret: Sensitive | None
+    expires_at: datetime | None
+    """The `exp` claim of the JWT; tokens made before mid-2023 have none."""
+
+
+# Desired ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Scopes of the v3 API, such as `org:files:write`."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Scopes of the legacy API, as `group.endpoint`, such as `pinning.pinFileToIPFS`."""
+
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Admin:
+    """Every right there is: for the managing key itself, never for a key that consumers hold."""
+
+
+Permissions = Resources | Endpoints | Admin
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFields:
+    """The value is a JSON object; these are the names of the fields we write. All others are carried over."""
+
+    jwt: str
+    key: str | None
+    secret: str | None
+    named_by: Literal["default", "config"] = "config"
+    """Default names that do not occur in an existing value are left out; configured ones are an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class BareJwt:
+    """The value is the token alone."""
+
+
+ValueShape = JsonFields | BareJwt
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a new key may be made: on these weekdays (0 is Monday), from `start` until `end`, in `zone`.
+
+    An `end` at or before `start` means the next morning; such a window belongs to the day it starts on.
+    """
+
+    days: frozenset[int]
+    start: time
+    end: time
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Blackout:
+    """Days, both included, on which no new key is made; in the window's zone, or UTC if there is no window."""
+
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSpec:
+    """One `[[secrets]]` entry of the configuration, with the defaults filled in."""
+
+    name: str
+    secret_id: str
+    permissions: Permissions
+    shape: ValueShape
+    max_age: timedelta
+    grace: timedelta
+    pending_timeout: timedelta
+    live_keys_max: int
+    verify_timeout: timedelta
+    timeout: timedelta
+    check_every: timedelta
+    settle: timedelta
+    max_uses: int | None = None
+    probe: str | None = None
+    negative_probe: str | None = None
+    window: Window | None = None
+    blackouts: tuple[Blackout, ...] = ()
+
+
+class Demand(Enum):
+    """What a person asked for, if anybody asked."""
+
+    DUE = "due"
+    """Nobody: rotate what is due."""
+    FORCED = "forced"
+    """Rotate now; lifts DRIFTED and ROLLED_BACK, never a hold."""
+    COMPROMISED = "compromised"
+    """Rotate now and revoke without grace: the key has leaked."""
+    CONTAINING = "containing"
+    """After a compromised key was replaced: revoke without grace, rotate only what is due."""
+
+
+# Observed --------------------------------------------------------------------------------------------------------
+
+
+class KeyState(Enum):
+    """Whether the provider still takes a key."""
+
+    LIVE = "live"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """One key in the provider's list; never its secret."""
+
+    key_id: str
+    name: str
+    created_at: datetime
+    state: KeyState
+    uses: int = 0
+    max_uses: int | None = None
+    scopes: Permissions | None = None
+    """The scopes the list echoes; None where it echoes none, or in a form nobody has documented."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A version whose value is a credential."""
+
+    key_id: str
+    created_at: datetime
+    """CreatedDate of the version."""
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """A labelled version without a value, as RotateSecret leaves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A pending version whose value is no credential; an unusable *current* value is an error instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A version whose value no rule needs."""
+
+
+Content = Holds | NoValue | Unusable | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One labelled version of the secret."""
+
+    version_id: str
+    labels: frozenset[str]
+    content: Content = field(default_factory=Unread)
+
+    def replaced(self) -> tuple[str, ...]:
+        """Return the hand-made keys that this version's labels say it took over from."""
+        return tuple(
+            label.removeprefix(REPLACED_PREFIX)
+            for label in sorted(self.labels)
+            if label.startswith(REPLACED_PREFIX) and label != OURS
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What DescribeSecret or one row of ListSecrets tells about a secret."""
+
+    arn: str
+    name: str
+    changed_at: datetime
+    """LastChangedDate: the last change of a value, label or tag. Grace runs from here."""
+    hold: str | None
+    """The value of the tag `rotator:hold`, if a person set it."""
+    versions: tuple[Version, ...]
+    """Labelled versions, contents unread."""
+    clock_skew_s: float = 0.0
+    """The server's clock minus ours, from the answer's Date header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Both systems as one run saw them, and the questions rules ask of it."""
+
+    labels: Labels
+    versions: tuple[Version, ...]
+    keys: tuple[ProviderKey, ...]
+    """Keys of ours for this secret, live and revoked. Foreign keys are not in it."""
+    witnessed: tuple[tuple[str, KeyState], ...]
+    """Keys that the list does not show and that testAuthentication was asked about."""
+    protected: frozenset[str]
+    """Key ids that are never revoked: the managing key."""
+    family: KeyFamily
+
+    @property
+    def current(self) -> Version | None:
+        """The version consumers read."""
+        return self.holding(AWSCURRENT)
+
+    @property
+    def pending(self) -> Version | None:
+        """The version a rotation is working on."""
+        return self.holding(AWSPENDING)
+
+    @property
+    def previous(self) -> Version | None:
+        """The version that was current before."""
+        return self.holding(AWSPREVIOUS)
+
+    def holding(self, label: str) -> Version | None:
+        """Return the version that carries a label."""
+        return next((v for v in self.versions if label in v.labels), None)
+
+    def version(self, version_id: str | None) -> Version | None:
+        """Return a labelled version by its id."""
+        return next((v for v in self.versions if v.version_id == version_id), None)
+
+    def key(self, key_id: str) -> ProviderKey | None:
+        """Return a key of ours by its id."""
+        return next((k for k in self.keys if k.key_id == key_id), None)
+
+    def key_inside(self, version: Version | None) -> str | None:
+        """Return the id of the key that a version's value holds, as far as it was read."""
+        return version.content.key_id if version and isinstance(version.content, Holds) else None
+
+    def generation(self, version: Version | None) -> int:
+        """Return the higher of the generations in a version's id and in the name of its key; 0 is not ours."""
+        key = self.key(self.key_inside(version) or "")
+        in_name = self.family.generation(key.name) if key else 0
+        return max(generation_of_version(version.version_id) if version else 0, in_name)
+
+    def generation_of_key(self, key: ProviderKey) -> int:
+        """Return the generation in a key's name."""
+        return self.family.generation(key.name)
+
+    def highest_generation(self) -> int:
+        """Return the highest generation seen anywhere, live or not."""
+        return max(
+            [0, *map(self.generation, self.versions), *map(self.generation_of_key, self.keys)]
+        )
+
+    def live_keys(self) -> tuple[ProviderKey, ...]:
+        """Return the keys of ours that are not shown as revoked."""
+        return tuple(k for k in self.keys if k.state is KeyState.LIVE)
+
+    def is_live(self, key_id: str) -> bool:
+        """Tell whether a key works: by the list, else by testAuthentication; missing is never "revoked"."""
+        key = self.key(key_id)
+        return (key.state if key else dict(self.witnessed).get(key_id)) is not KeyState.REVOKED
+
+    def replaced_key_ids(self) -> tuple[str, ...]:
+        """Return the hand-made keys that we took over from and that are not proved dead."""
+        return tuple(key_id for version in self.versions for key_id in version.replaced())
+
+
+# Plan ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Mint a key named for `version_id` and put it as AWSPENDING beside `replacing`, the current version if any."""
+
+    version_id: str
+    replacing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Restamp:
+    """Put the current value once more under a higher generation, so that every orphan falls below it."""
+
+    version_id: str
+    replacing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Read a version back and prove its key."""
+
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Move AWSCURRENT from `replacing` to a version, as a compare-and-swap, and clear AWSPENDING."""
+
+    version_id: str
+    replacing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Take AWSPENDING off a version that will not be promoted."""
+
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Kill a superseded key."""
+
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProveDead:
+    """Show that a revoked key is listed as such and refused."""
+
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabel:
+    """Take a `rotator:replaced` label off a version whose key is dead."""
+
+    version_id: str
+    label: str
+
+
+Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Unlabel
+
+
+class Reason(StrEnum):
+    """Why a plan is what it is."""
+
+    ON_HOLD = "ON_HOLD"
+    DRIFTED = "DRIFTED"
+    ROLLED_BACK = "ROLLED_BACK"
+    SUPERSEDED = "SUPERSEDED"
+    STALLED = "STALLED"
+    IN_PROGRESS = "IN_PROGRESS"
+    INTERRUPTED = "INTERRUPTED"
+    UP_TO_DATE = "UP_TO_DATE"
+    OUTSIDE_WINDOW = "OUTSIDE_WINDOW"
+    WAITING_GRACE = "WAITING_GRACE"
+    RETIRE_FIRST = "RETIRE_FIRST"
+    FENCING = "FENCING"
+    TOO_MANY_KEYS = "TOO_MANY_KEYS"
+    NO_CURRENT = "NO_CURRENT"
+    ADOPTED = "ADOPTED"
+    AGED_OUT = "AGED_OUT"
+    NEARLY_USED_UP = "NEARLY_USED_UP"
+    EXPIRING = "EXPIRING"
+    KEY_REVOKED = "KEY_REVOKED"
+    FORCED = "FORCED"
+    COMPROMISED = "COMPROMISED"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The actions that remain, in order, why, and when the secret is next due."""
+
+    reason: Reason
+    """Answer to the first question, "must the secret move forward?", also when only the second has actions."""
+    actions: tuple[Action, ...]
+    due_at: datetime | None
+    """When a new key is due by age, expiry or the end of a grace; None if that waits for a person or is now."""
+
+
+# Outcome ---------------------------------------------------------------------------------------------------------
+
+
+class OutcomeKind(StrEnum):
+    """What a run over one secret came to, in the words of the command line."""
+
+    ROTATED = "rotated"
+    UP_TO_DATE = "up_to_date"
+    WAITING = "waiting"
+    HELD = "held"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run over one secret: what was decided, what was done, and what is current now."""
+
+    secret: str
+    run_id: str
+    kind: OutcomeKind
+    reason: Reason | None
+    """The forward reason of the first plan; None if the run failed before there was one."""
+    version_id: str | None
+    key_id: str | None
+    revoked: tuple[str, ...]
+    actions: tuple[Action, ...]
+    error: RotatorError | None

@@ -1,0 +1,82 @@
+"""Names that carry state: version ids, and the provider keys that are named for them.
+
+A version id is `g<generation>-<UTC time>-<nonce>`; a key is named `<owner>/<account>/<region>/<ARN resource>/<version
+id>`. The name is how a key that was lost between "created" and "stored" is found again, and how two installations that
+share one Pinata account tell their keys apart. A name that is not exactly ours belongs to somebody else.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_VERSION_ID = re.compile(
+    r"g(?P<generation>\d{6,9})-(?P<time>\d{8}T\d{6}Z)-(?P<nonce>[0-9A-Za-z-]{10})", re.ASCII
+)
+_SECRET_ARN = re.compile(
+    r"arn:aws[a-z-]*:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:(?P<resource>[^\s:]+)"
+)
+_TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+NONCE_LENGTH = 10
+_SUFFIX_LENGTH = len("-AbCdEf")
+"""Secrets Manager ends every ARN with a hyphen and six characters (user guide, what is in a secret)."""
+
+
+def version_id(generation: int, now: datetime, nonce: str) -> str:
+    """Return the id of a new version, 35 characters; Secrets Manager takes 32 to 64."""
+    made = f"g{generation:06}-{now.astimezone(UTC).strftime(_TIME_FORMAT)}-{nonce}"
+    if not _VERSION_ID.fullmatch(made):
+        raise ValueError(f"not a version id: {made}")
+    return made
+
+
+def generation_of_version(version_id: str) -> int:
+    """Return the generation in a version id; 0 if the id is not of our making."""
+    match = _VERSION_ID.fullmatch(version_id)
+    return int(match["generation"]) if match else 0
+
+
+def time_of_version(version_id: str) -> datetime | None:
+    """Return the time in a version id of ours: an index, not evidence."""
+    match = _VERSION_ID.fullmatch(version_id)
+    if not match:
+        return None
+    try:
+        return datetime.strptime(match["time"], _TIME_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def is_named(secret_id: str, arn: str) -> bool:
+    """Tell whether a configured id, a name or an ARN with or without its suffix, is that of a secret's ARN."""
+    without_suffix = arn[:-_SUFFIX_LENGTH]
+    return secret_id in {arn, without_suffix, without_suffix.partition(":secret:")[2]}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFamily:
+    """The names of all keys made for one secret by one owner."""
+
+    prefix: str
+    """Everything before the version id, with the last slash."""
+
+    @classmethod
+    def of(cls, owner: str, arn: str) -> "KeyFamily":
+        """Return the family of a secret's keys.
+
+        Raises:
+            ValueError: the ARN is not that of a secret.
+        """
+        match = _SECRET_ARN.fullmatch(arn)
+        if not match:
+            raise ValueError(f"not the ARN of a secret: {arn}")
+        return cls(f"{owner}/{match['account']}/{match['region']}/{match['resource']}/")
+
+    def key_name(self, version_id: str) -> str:
+        """Return the name of the key that is minted for a version."""
+        return self.prefix + version_id
+
+    def generation(self, key_name: str) -> int:
+        """Return the generation in a key's name; 0 if the name is not exactly one of this family."""
+        if not key_name.startswith(self.prefix):
+            return 0
+        return generation_of_version(key_name.removeprefix(self.prefix))

@@ -1,0 +1,292 @@
+"""Pinata's API keys: making, listing, proving and revoking them.
+
+`PinataClient` implements `rotator.ports.KeyProvider`. It raises nothing but our own errors, and
+none inside an `except` block, so that none drags a library's exception along. A create is sent
+once. It makes no decision about keys, and logs nothing.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from itertools import chain, repeat
+from typing import TypeVar
+
+import httpx
+
+from rotator.errors import (
+    ConfigError,
+    CreateOutcomeUnknownError,
+    DeadlineExceededError,
+    ProviderContractError,
+    RotatorError,
+    SecretValueError,
+)
+from rotator.model import Credential, KeyState, Permissions, ProviderKey, Sensitive
+from rotator.payload import credential
+from rotator.pinata.bodies import Misfit, Page, Row, is_object, key_page, minted, reason
+from rotator.pinata.calls import Calls, create_failure, failure
+from rotator.pinata.exchange import Answer, Request, sendable
+from rotator.pinata.limiter import RateLimiter
+from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
+from rotator.ports import Authentication, Deadline, ProbeAnswer
+
+PAGES_MAX = 1000
+LIST_READS_MAX = 3
+"""How often a list is read that changes while it is paged through."""
+_POLL_PAUSES_S = (0.5, 1.0, 2.0)
+_POLL_PAUSE_MAX_S = 4.0
+_PROBE = re.compile(r"/(?!/)[!-~]{0,1023}")
+
+T = TypeVar("T")
+
+
+class PinataClient:
+    """The provider of keys. Safe for threads, as its httpx client and its limiter are."""
+
+    def __init__(  # noqa: PLR0913 - one call, in wiring, by name
+        self,
+        *,
+        api_url: str,
+        api: str,
+        token: Sensitive,
+        client: httpx.Client,
+        limiter: RateLimiter,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        """Check what can be checked without a call.
+
+        Args:
+            api_url: scheme and host; the configuration has checked it.
+
+            api: the set of paths: "v3", "v3-pinata" or "legacy".
+
+            token: JWT of the managing key, with which keys are made, listed and revoked.
+
+            client: made by `http_client`.
+
+            limiter: shared by everything in this process that uses the account.
+
+            monotonic: seconds on a clock that nobody can set.
+
+            sleep: waits so many seconds.
+
+        Raises:
+            ConfigError: the token cannot be sent, or `api` names no set of paths.
+        """
+        self._calls = Calls(api_url.rstrip("/"), client, limiter, sleep)
+        self._paths = paths_of(api)
+        self._token = _checked(token)
+        self._managing_key_id = _key_id_of(token)
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    @property
+    def managing_key_id(self) -> str | None:
+        """The id of the key we ourselves use, if its token tells."""
+        return self._managing_key_id
+
+    def list_keys(self, prefix: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+        """Return every key, live or revoked, whose name begins with exactly `prefix`.
+
+        Pinata's own filter is a case-insensitive "contains" and only saves pages. A list has
+        neither a documented order nor a snapshot; if it shifted while it was read, what further
+        readings show is added.
+        """
+        ours: dict[str, ProviderKey] = {}
+        for _ in range(LIST_READS_MAX):
+            pages = tuple(self._pages(self._paths.name_filter(prefix), deadline))
+            for row in (row for page in pages for row in page.rows):
+                if not row.name.startswith(prefix):
+                    continue
+                key = _readable(row)
+                if row.key_id not in ours or key.state is KeyState.REVOKED:
+                    ours[row.key_id] = key
+            if not _shifted(pages):
+                break
+        return tuple(ours.values())
+
+    def create_key(
+        self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline
+    ) -> Credential:
+        """Mint a key with one request, which is never repeated.
+
+        A key that comes without a usable token is revoked again at once, as well as that goes.
+        """
+        request = self._paths.create_request(name, permissions, max_uses)
+        reply = self._calls.once(request, self._token, deadline)
+        if not isinstance(reply, Answer) or not reply.ok:
+            raise create_failure(name, reply)
+        new = minted(reply.body)
+        if isinstance(new, Credential):
+            return new
+        fate = self._fate_of_unusable(new.key_id, deadline)
+        raise CreateOutcomeUnknownError(
+            f"Pinata's answer {reply.status} to the create of {name} gives no usable key: "
+            f"{new.detail}; {fate}"
+        )
+
+    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
+        """Ask testAuthentication about a token, once but for transient faults.
+
+        None of its error answers is documented. 401 and 403 are a refusal whatever their body is;
+        the two codes are those of live answers of the same application.
+        """
+        reply = self._calls.repeated(TEST_AUTHENTICATION, jwt, deadline)
+        if isinstance(reply, Answer):
+            code = "" if reply.ok else reason(reply.body)
+            if reply.status == HTTPStatus.OK and is_object(reply.body):
+                return Authentication.ACCEPTED
+            if reply.status == HTTPStatus.FORBIDDEN and code == "NO_SCOPES_FOUND":
+                return Authentication.SCOPELESS
+            unread = reply.status == HTTPStatus.BAD_REQUEST and code == "KEYS_MUST_BE_STRINGS"
+            if reply.denied or unread:
+                return Authentication.REFUSED
+        raise failure("testAuthentication gave no verdict", reply)
+
+    def await_authentication(
+        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+    ) -> Authentication:
+        """Ask testAuthentication until the answer is a wanted one or time is up.
+
+        After an unwanted answer two wanted ones in a row are needed, because propagation flaps;
+        if time is up before the second, the unwanted answer is returned.
+        """
+        answers = self._polled(lambda: self.authenticate(jwt, deadline), within_s, deadline)
+        first = next(answers)
+        if first in wanted:
+            return first
+        unwanted, in_a_row = first, 0
+        for answer in answers:
+            if answer not in wanted:
+                unwanted, in_a_row = answer, 0
+            elif in_a_row:
+                return answer
+            else:
+                in_a_row = 1
+        return unwanted
+
+    def await_revoked(
+        self, key_id: str, name: str | None, within_s: float, deadline: Deadline
+    ) -> ProviderKey | None:
+        """Look for a key until it shows as revoked or time is up; return it as last seen.
+
+        None means that no list showed it: some hold active keys only.
+        """
+        seen: ProviderKey | None = None
+        for found in self._polled(lambda: self._find(key_id, name, deadline), within_s, deadline):
+            seen = found or seen
+            if seen is not None and seen.state is KeyState.REVOKED:
+                break
+        return seen
+
+    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
+        """GET a path with a token: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
+
+        Raises:
+            ConfigError: it is not a path of visible ASCII on Pinata's own host.
+        """
+        if not _PROBE.fullmatch(path):
+            raise ConfigError("a probe is a path that begins with one slash, in visible ASCII")
+        reply = self._calls.repeated(Request("GET", path), jwt, deadline)
+        if isinstance(reply, Answer) and reply.ok:
+            return ProbeAnswer.ALLOWED
+        if isinstance(reply, Answer) and reply.denied:
+            return ProbeAnswer.FORBIDDEN
+        raise failure("the probe gave no verdict", reply)
+
+    def revoke_key(self, key_id: str, deadline: Deadline) -> None:
+        """Revoke a key. The answer proves nothing: Pinata says "Revoked" to an unknown key too."""
+        request = self._paths.revoke_request(key_id)
+        reply = self._calls.repeated(request, self._token, deadline)
+        if isinstance(reply, Answer):
+            gone = reply.status == HTTPStatus.NOT_FOUND and not self._paths.is_legacy
+            if reply.ok or gone:
+                return
+        raise failure(f"key {key_id} was perhaps not revoked", reply)
+
+    def _pages(self, filters: dict[str, str], deadline: Deadline) -> Iterator[Page]:
+        """Yield the pages of the key list; each is asked for once the one before was used."""
+        received = 0
+        for _ in range(PAGES_MAX):
+            request = self._paths.list_request(filters, received)
+            reply = self._calls.repeated(request, self._token, deadline)
+            if not isinstance(reply, Answer) or not reply.ok:
+                raise failure("Pinata did not list its keys", reply)
+            page = key_page(reply.body)
+            if isinstance(page, Misfit):
+                raise ProviderContractError(f"Pinata's key list is unreadable: {page.detail}")
+            yield page
+            received += len(page.rows)
+            if page.is_last(received):
+                return
+        raise ProviderContractError(f"Pinata's key list does not end after {PAGES_MAX} pages")
+
+    def _find(self, key_id: str, name: str | None, deadline: Deadline) -> ProviderKey | None:
+        """Look a key up, among the revoked ones first: unless asked for, they may be hidden."""
+        filters = self._paths.name_filter(name)
+        searches = (filters,) if self._paths.is_legacy else (filters | {"revoked": "true"}, filters)
+        for search in searches:
+            for page in self._pages(search, deadline):
+                for row in page.rows:
+                    if row.key_id == key_id:
+                        return _readable(row)
+        return None
+
+    def _polled(self, ask: Callable[[], T], within_s: float, deadline: Deadline) -> Iterator[T]:
+        """Yield answers, the first at once, the others after longer and longer pauses."""
+        until = self._monotonic() + within_s
+        yield ask()
+        for pause in chain(_POLL_PAUSES_S, repeat(_POLL_PAUSE_MAX_S)):
+            if pause >= min(until - self._monotonic(), deadline.remaining_s()):
+                return
+            self._sleep(pause)
+            try:
+                answer = ask()
+            except DeadlineExceededError:
+                return
+            yield answer
+
+    def _fate_of_unusable(self, key_id: str | None, deadline: Deadline) -> str:
+        """Revoke a key that nobody can use, as well as that goes, and say what came of it."""
+        if key_id is None:
+            return "if there is a key, it lives on"
+        if key_id == self._managing_key_id:
+            return "it names the managing key, which was left alone"
+        try:
+            self.revoke_key(key_id, deadline)
+        except RotatorError:
+            return f"key {key_id} could not be revoked and may live on"
+        return f"Pinata was told to revoke key {key_id}"
+
+
+def _checked(token: Sensitive) -> Sensitive:
+    if sendable(token):
+        return token
+    if sendable(Sensitive(token.reveal().rstrip("\r\n"))):
+        raise ConfigError(
+            "the managing token ends with a newline",
+            next_step="Store it without the newline: `printf %s` instead of `echo`.",
+        )
+    raise ConfigError(
+        "the managing token is empty, too long, or holds white space or characters no token has"
+    )
+
+
+def _key_id_of(token: Sensitive) -> str | None:
+    try:
+        return credential(token, key_id=None, secret=None).key_id
+    except SecretValueError:
+        return None
+
+
+def _readable(row: Row) -> ProviderKey:
+    if row.key is None:
+        raise ProviderContractError(f"Pinata's key list has an unreadable key: {row.key_id}")
+    return row.key
+
+
+def _shifted(pages: tuple[Page, ...]) -> bool:
+    """Tell whether the list changed while it was read: rows came twice, or fewer than counted."""
+    ids = [row.key_id for page in pages for row in page.rows]
+    return len(set(ids)) < len(ids) or len(ids) < max(page.count or 0 for page in pages)

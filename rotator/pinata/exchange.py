@@ -1,0 +1,202 @@
+"""One bounded HTTP request to Pinata, and what came of it: always a value, never an exception.
+
+What a library raises may quote the token it was given (h11 prints a header that it refuses), so
+nothing of it leaves this module. Neither paths nor JSON are known here.
+
+    Answer    it came whole
+    Garbled   it came, but is compressed or too large, and was not read
+    Lost      the request may have arrived; no whole answer did
+    Unsent    the request did not leave: surely no effect
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import httpx
+
+from rotator.model import Sensitive
+from rotator.pinata.transport import timeouts
+from rotator.ports import Deadline
+
+BODY_MAX_BYTES = 1024 * 1024
+RETRY_AFTER_MAX_S = 86_400.0
+_BACKOFF_S = 0.5
+_BACKOFF_MAX_S = 8.0
+
+_SENDABLE = re.compile(r"[\x21-\x7e]{1,8192}")
+_TRANSIENT = frozenset(
+    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+)
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_LOST = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to ask; it holds no secret, for the token goes beside it.
+
+    `params`, if given, replaces a query in `path`; `body` is sent as JSON.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] | None = None
+    body: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. The body of a create holds secrets."""
+
+    status: int
+    body: Sensitive
+    retry_after_s: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request succeeded."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def denied(self) -> bool:
+        """Whether the credential was refused."""
+        return self.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the request surely had no effect."""
+        return HTTPStatus.BAD_REQUEST <= self.status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same request may fare better later."""
+        return self.status in _TRANSIENT or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """An answer that was not read; `detail` says why."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """No whole answer; `detail` says what happened."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """Nothing was sent; `detail` says why."""
+
+    detail: str
+
+
+Reply = Answer | Garbled | Lost | Unsent
+
+
+def exchange(
+    http: httpx.Client, api_url: str, request: Request, token: Sensitive, deadline: Deadline
+) -> Reply:
+    """Send one request with a bearer token, once, and read the answer before the deadline."""
+    left_s = deadline.remaining_s()
+    if left_s <= 0:
+        return Unsent("no time was left")
+    try:
+        response = http.send(
+            _wire_request(api_url, request, token, left_s),
+            stream=True,
+            follow_redirects=False,
+        )
+        with closing(response):
+            return _read(response, deadline)
+    except _NOT_SENT as error:
+        return Unsent(f"no connection ({type(error).__name__})")
+    except _LOST as error:
+        return Lost(f"no whole answer ({type(error).__name__})")
+
+
+def sendable(token: Sensitive) -> bool:
+    """Tell whether a token can stand in a header: visible ASCII, at most 8 KiB."""
+    return _SENDABLE.fullmatch(token.reveal()) is not None
+
+
+def is_transient(reply: Reply) -> bool:
+    """Tell whether a request that is safe to repeat may fare better later."""
+    match reply:
+        case Answer():
+            return reply.transient
+        case Garbled():
+            return False
+        case Lost() | Unsent():
+            return True
+
+
+def pause_s(reply: Reply, attempt: int) -> float:
+    """Return how long to wait after an attempt (1 is the first): as asked, or ever longer."""
+    asked_s = reply.retry_after_s if isinstance(reply, Answer) else None
+    return max(asked_s or 0.0, min(_BACKOFF_S * 2.0 ** (attempt - 1), _BACKOFF_MAX_S))
+
+
+def _wire_request(api_url: str, request: Request, token: Sensitive, left_s: float) -> httpx.Request:
+    """Build a request without the client, which would add cookies.
+
+    A cookie set for one token would vouch for the next one, which testAuthentication is to judge.
+    """
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "rotator"}
+    body = None if request.body is None else json.dumps(request.body).encode()
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    return httpx.Request(
+        request.method,
+        api_url + request.path,
+        params=request.params,
+        headers=headers | {"Authorization": f"Bearer {token.reveal()}"},
+        content=body,
+        extensions={"timeout": timeouts(left_s)},
+    )
+
+
+def _read(response: httpx.Response, deadline: Deadline) -> Reply:
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return Garbled("a compressed answer, which was not asked for")
+    body = bytearray()
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > BODY_MAX_BYTES:
+            return Garbled(f"an answer of more than {BODY_MAX_BYTES} bytes")
+        if deadline.remaining_s() <= 0:
+            return Lost("the answer took longer than the time that was left")
+    text = Sensitive(body.decode(errors="replace"))
+    return Answer(response.status_code, text, _retry_after_s(response.headers))
+
+
+def _retry_after_s(headers: httpx.Headers) -> float | None:
+    """Read `Retry-After`, seconds or a date; a date counts from the answer's own `Date`."""
+    asked = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", asked):
+        return min(float(asked), RETRY_AFTER_MAX_S)
+    until, now = _moment(asked), _moment(headers.get("Date", ""))
+    if until is None or now is None:
+        return None
+    return min(max((until - now).total_seconds(), 0.0), RETRY_AFTER_MAX_S)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,312 @@
+"""What remains to be done for one secret, and why: a pure function of what is wanted, what is seen, and the time.
+
+The planner asks two questions, in order, and the second only when the first has nothing to do:
+
+1. Must the secret move forward? A list of rules, first match wins; each answer is a `Reason`.
+2. May a superseded key be retired? Every key that the fencing rule allows.
+
+No I/O, no clock, no randomness: what a rule needs is an argument. There is no workflow state either; an interrupted
+rotation is a state of the two systems like any other, and the rules name it.
+"""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from rotator.model import (
+    OURS,
+    REPLACED_PREFIX,
+    Action,
+    Create,
+    Demand,
+    Discard,
+    Holds,
+    KeyState,
+    NoValue,
+    Observed,
+    Plan,
+    Promote,
+    ProveDead,
+    ProviderKey,
+    Reason,
+    Restamp,
+    Revoke,
+    SecretSpec,
+    Unlabel,
+    Unread,
+    Unusable,
+    Verify,
+    Version,
+)
+from rotator.windows import is_open
+
+EXPIRY_MARGIN_MAX = timedelta(days=7)
+"""A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
+NEARLY_USED_UP_TENTHS = 8
+
+NEEDS_PERSON = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK, Reason.TOO_MANY_KEYS})
+"""Reasons that do not go away by themselves."""
+_RETIRE_NOTHING = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK})
+_NOBODY_FORCES = frozenset({Demand.DUE, Demand.CONTAINING})
+_NO_GRACE = frozenset({Demand.COMPROMISED, Demand.CONTAINING})
+_URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED})
+"""Consumers have no good key: nothing is gained by waiting for a window, a grace or room."""
+
+
+def plan(
+    spec: SecretSpec,
+    observed: Observed,
+    *,
+    now: datetime,
+    new_version_id: str,
+    demand: Demand = Demand.DUE,
+) -> Plan:
+    """Return the actions that remain.
+
+    Args:
+        spec: what is wanted.
+
+        observed: what one run saw of both systems.
+
+        now: the time of this run, aware.
+
+        new_version_id: the id that a new version would get; its generation is 1 + the highest seen anywhere.
+
+        demand: what a person asked for.
+    """
+    reason, actions = _forward(spec, observed, now, new_version_id, demand)
+    if not actions and reason not in _RETIRE_NOTHING:
+        actions = _retire(spec, observed, now, demand)
+    return Plan(reason, actions, due_at(spec, observed))
+
+
+def _forward(  # noqa: C901, PLR0911 - a list of rules in order, one return each
+    spec: SecretSpec, observed: Observed, now: datetime, new_version_id: str, demand: Demand
+) -> tuple[Reason, tuple[Action, ...]]:
+    """Answer the first question."""
+    if observed.labels.hold is not None:  # a person said stop; nobody overrules that
+        return Reason.ON_HOLD, ()
+    if demand in _NOBODY_FORCES:
+        if _is_drifted(observed):  # a person put another key in; ask before replacing it
+            return Reason.DRIFTED, ()
+        if _is_rolled_back(observed):  # a person moved the label back; ask before moving it on
+            return Reason.ROLLED_BACK, ()
+    if observed.pending is not None:  # somebody, perhaps an earlier run, has begun
+        return _finish(spec, observed, observed.pending, now)
+
+    due = _why_due(spec, observed, now, demand)
+    replacing = observed.current.version_id if observed.current else None
+    if due is None:
+        return Reason.UP_TO_DATE, ()
+    if due not in _URGENT:
+        if demand in _NOBODY_FORCES and not is_open(spec, now):
+            return Reason.OUTSIDE_WINDOW, ()
+        if superseded_keys(
+            observed
+        ):  # a rotation inside another one's grace would expose the key before
+            over = is_grace_over(spec, observed, now, demand)
+            return (Reason.RETIRE_FIRST if over else Reason.WAITING_GRACE), ()
+        if len(observed.live_keys()) >= spec.live_keys_max:
+            if replacing is not None and _keys_above_current(
+                observed
+            ):  # orphans: put the current key above them
+                return Reason.FENCING, (
+                    Restamp(new_version_id, replacing),
+                    Promote(new_version_id, replacing),
+                )
+            return Reason.TOO_MANY_KEYS, ()
+    return due, (
+        Create(new_version_id, replacing),
+        Verify(new_version_id),
+        Promote(new_version_id, replacing),
+    )
+
+
+def _is_drifted(observed: Observed) -> bool:
+    """Tell whether the secret was ours, and now holds a key that is not and that we are not taking over from."""
+    if observed.current is None or observed.generation(observed.current) > 0:
+        return False
+    if observed.generation(observed.previous) > 0:
+        return True
+    taken_over = observed.key_inside(observed.current) in observed.replaced_key_ids()
+    return observed.holding(OURS) is not None and not taken_over
+
+
+def _is_rolled_back(observed: Observed) -> bool:
+    generation = observed.generation(observed.current)
+    key_id = observed.key_inside(observed.current)
+    return (
+        0 < generation < observed.generation(observed.previous)
+        and key_id is not None
+        and observed.is_live(key_id)
+    )
+
+
+def _finish(
+    spec: SecretSpec, observed: Observed, pending: Version, now: datetime
+) -> tuple[Reason, tuple[Action, ...]]:
+    """Decide about a version that carries AWSPENDING."""
+    discard = (Discard(pending.version_id),)
+    current = observed.current
+    if pending is current:  # promoted, and the run died before it cleared the label
+        return Reason.SUPERSEDED, discard
+    match pending.content:
+        case NoValue():  # RotateSecret's placeholder: its rotation may still be at work
+            waited = now - observed.labels.changed_at
+            return (
+                (Reason.STALLED, discard)
+                if waited > spec.pending_timeout
+                else (Reason.IN_PROGRESS, ())
+            )
+        case Unusable() | Unread():
+            return Reason.SUPERSEDED, discard
+        case Holds(key_id=key_id, created_at=created_at):
+            if observed.generation(pending) <= observed.generation(
+                current
+            ):  # the fence: it may never be promoted
+                return Reason.SUPERSEDED, discard
+            key = observed.key(key_id)
+            if now - created_at > spec.pending_timeout or (key and key.state is KeyState.REVOKED):
+                return Reason.STALLED, discard
+            replacing = current.version_id if current else None
+            return Reason.INTERRUPTED, (
+                Verify(pending.version_id),
+                Promote(pending.version_id, replacing),
+            )
+        case _:
+            assert_never(pending.content)
+
+
+def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> Reason | None:  # noqa: PLR0911 - a list of rules in order, one return each
+    """Say why a new key is due, the most pressing reason first; None if it is not."""
+    current = observed.current
+    if current is None or not isinstance(current.content, Holds):
+        return Reason.NO_CURRENT
+    if demand is Demand.COMPROMISED:
+        return Reason.COMPROMISED
+    key_id = current.content.key_id
+    if not observed.is_live(key_id):  # consumers hold a dead key
+        return Reason.KEY_REVOKED
+    if any(now - key.created_at >= spec.settle for key in _keys_above_current(observed)):
+        return Reason.INTERRUPTED  # a key was made and never stored: finish what that run had begun
+    if observed.generation(current) == 0 or key_id in observed.replaced_key_ids():
+        return Reason.ADOPTED
+    if now >= _born_at(observed, current, current.content) + spec.max_age:
+        return Reason.AGED_OUT
+    key = observed.key(key_id)
+    if key and key.max_uses and key.uses * 10 >= key.max_uses * NEARLY_USED_UP_TENTHS:
+        return Reason.NEARLY_USED_UP
+    expiring_at = _expiring_at(current.content)
+    if expiring_at and now >= expiring_at:
+        return Reason.EXPIRING
+    return Reason.FORCED if demand is Demand.FORCED else None
+
+
+def _retire(
+    spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
+) -> tuple[Action, ...]:
+    """Answer the second question: the keys that the fence allows, then labels that have served."""
+    actions: list[Action] = []
+    if is_grace_over(spec, observed, now, demand):
+        for key_id in superseded_keys(observed):
+            actions += [Revoke(key_id), ProveDead(key_id), *_labels_naming(observed, {key_id})]
+    return tuple(actions) or _labels_naming(observed, _dead_replaced(observed))
+
+
+def superseded_keys(observed: Observed) -> tuple[str, ...]:
+    """Return the live keys that the fence allows to revoke once their grace is over, oldest first.
+
+    Ours with a generation at or below the current one's, and foreign ones that we took over; never a key inside
+    AWSCURRENT or AWSPENDING, nor a protected one. A stale read shows a smaller generation, and so fewer keys.
+    """
+    fence = observed.generation(observed.current)
+    if fence == 0:
+        return ()
+    kept = {
+        observed.key_inside(observed.current),
+        observed.key_inside(observed.pending),
+        *observed.protected,
+    }
+    foreign = sorted(
+        k for k in observed.replaced_key_ids() if observed.key(k) is None and observed.is_live(k)
+    )
+    ours = sorted(
+        (observed.generation_of_key(key), key.key_id)
+        for key in observed.live_keys()
+        if observed.generation_of_key(key) <= fence
+    )
+    return tuple(k for k in (*foreign, *(key_id for _, key_id in ours)) if k not in kept)
+
+
+def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
+    """Return live keys of ours that the fence does not cover: made, and never promoted."""
+    fence = observed.generation(observed.current)
+    return tuple(key for key in observed.live_keys() if observed.generation_of_key(key) > fence)
+
+
+def _dead_replaced(observed: Observed) -> set[str]:
+    """Return the keys that labels still name though they are dead: a run died before it took the label off."""
+    in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
+    return {k for k in observed.replaced_key_ids() if k not in in_use and not observed.is_live(k)}
+
+
+def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]:
+    """Return the removal of the labels that name some hand-made keys."""
+    return tuple(
+        Unlabel(version.version_id, REPLACED_PREFIX + key_id)
+        for version in observed.versions
+        for key_id in version.replaced()
+        if key_id in key_ids
+    )
+
+
+def is_grace_over(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> bool:
+    """Tell whether consumers have had their time since the last change of a label.
+
+    A grace of zero does not wait for the clocks of two machines to agree.
+    """
+    if demand in _NO_GRACE or not spec.grace:
+        return True
+    return now - observed.labels.changed_at >= spec.grace
+
+
+def due_at(spec: SecretSpec, observed: Observed) -> datetime | None:
+    """Return when the current key is due by age or expiry; None if there is none of ours."""
+    current = observed.current
+    if (
+        current is None
+        or not isinstance(current.content, Holds)
+        or observed.generation(current) == 0
+    ):
+        return None
+    by_age = _born_at(observed, current, current.content) + spec.max_age
+    by_expiry = _expiring_at(current.content)
+    return min(by_age, by_expiry) if by_expiry else by_age
+
+
+def born_at(observed: Observed) -> datetime | None:
+    """Return when the age of the current key began; None if there is no key."""
+    current = observed.current
+    if current is None or not isinstance(current.content, Holds):
+        return None
+    return _born_at(observed, current, current.content)
+
+
+def _born_at(observed: Observed, current: Version, content: Holds) -> datetime:
+    """Return when the current key's age began.
+
+    A version made together with its key: the version's CreatedDate. One that was made later around an older key
+    (restamped, or another field edited by hand): the key's own `createdAt`.
+    """
+    key = observed.key(content.key_id)
+    if key is None or key.name == observed.family.key_name(current.version_id):
+        return content.created_at
+    return min(key.created_at, content.created_at)
+
+
+def _expiring_at(content: Holds) -> datetime | None:
+    """Return when a token comes near its `exp`."""
+    if content.expires_at is None:
+        return None
+    return content.expires_at - min(
+        EXPIRY_MARGIN_MAX, (content.expires_at - content.created_at) / 4
+    )

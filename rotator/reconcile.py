@@ -1,0 +1,217 @@
+"""One secret, from whatever state it is in to the wanted one: observe, plan, execute, until nothing remains.
+
+The same function serves every trigger. It keeps no state between runs and takes no lock; two of them may race over
+one secret. A run that dies leaves a state that the next one plans from.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.errors import AuditUnavailableError, RotatorError, UnsafeActionError
+from rotator.events import Decided, Ended
+from rotator.executor import Executor
+from rotator.model import (
+    Demand,
+    Labels,
+    Observed,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    Promote,
+    Reason,
+    Revoke,
+    SecretSpec,
+)
+from rotator.naming import KeyFamily, version_id
+from rotator.observer import HeldElsewhere, Reader, observe
+from rotator.planner import NEEDS_PERSON, plan
+from rotator.ports import AuditLog, AuditRun, Deadline, KeyProvider, SecretStore
+from rotator.prover import Prover
+
+PASSES_MAX = 16
+"""Plans per run. The longest useful chain (discard, retire, create, discard, retire) is far shorter."""
+_UNMET = {
+    Demand.DUE: Demand.DUE,
+    Demand.FORCED: Demand.DUE,
+    Demand.COMPROMISED: Demand.CONTAINING,
+    Demand.CONTAINING: Demand.CONTAINING,
+}
+"""What is left of a demand once AWSCURRENT has moved."""
+_WAITING = frozenset(
+    {Reason.IN_PROGRESS, Reason.OUTSIDE_WINDOW, Reason.WAITING_GRACE, Reason.RETIRE_FIRST}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The outside world as one run sees it."""
+
+    owner: str
+    provider: KeyProvider
+    store: SecretStore
+    audit: AuditLog
+    held_elsewhere: HeldElsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run is given and may not look up itself: the time, some randomness, the demand, the time left."""
+
+    now: datetime
+    nonce: str
+    demand: Demand
+    deadline: Deadline
+
+
+def preview(spec: SecretSpec, labels: Labels, world: World, run: Run) -> tuple[Plan, Observed]:
+    """Return what `reconcile` would do first, and from what; change nothing.
+
+    Raises:
+        RotatorError: a read failed.
+    """
+    family = KeyFamily.of(world.owner, labels.arn)
+    reader = Reader(spec, labels.arn, world.store, run.deadline)
+    observed = observe(labels, family, reader, world.provider, world.held_elsewhere, None)
+    return _plan(spec, observed, run, run.demand), observed
+
+
+def reconcile(spec: SecretSpec, labels: Labels, world: World, run: Run) -> Outcome:
+    """Bring one secret to its wanted state, as far as that goes now.
+
+    Args:
+        spec: what is wanted.
+
+        labels: the secret's labels, read just now.
+
+        world: the two systems and the audit log.
+
+        run: time, nonce, demand and deadline of this run.
+
+    Returns:
+        What it came to. A failure is an outcome too; nothing is raised but what is a defect of this program.
+    """
+    try:
+        audit = world.audit.begin(spec.name, labels.arn)
+    except RotatorError as error:
+        return Outcome(spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
+    steps = _Steps(spec, labels, world, run, audit)
+    try:
+        steps.settle()
+    except RotatorError as error:
+        return steps.close(error)
+    return steps.close(None)
+
+
+class _Steps:
+    """The progress of one run, kept so that a failure can still be told in full."""
+
+    def __init__(
+        self, spec: SecretSpec, labels: Labels, world: World, run: Run, audit: AuditRun
+    ) -> None:
+        self.spec, self.labels, self.world, self.run, self.audit = spec, labels, world, run, audit
+        self.reader = Reader(spec, labels.arn, world.store, run.deadline)
+        self.executor: Executor | None = None
+        self.reasons: list[Reason] = []
+
+    def settle(self) -> None:
+        """Observe, plan and execute until the plan is empty."""
+        observed = self._observe(self.labels, None)
+        executor = self.executor = self._executor(observed)
+        for _ in range(PASSES_MAX):
+            chosen = self._decide(observed)
+            if not chosen.actions:
+                return
+            executor.perform(chosen, observed)
+            # Nothing is ever done on an expectation; but one that leaves nothing to do saves another look.
+            if not self._plan(executor.observed).actions:
+                self._decide(executor.observed)
+                return
+            labels = self.world.store.describe(self.labels.arn, self.run.deadline)
+            observed = executor.observed = self._observe(labels, executor.observed)
+        raise UnsafeActionError(
+            f"the secret did not settle within {PASSES_MAX} plans: something else changes it"
+        )
+
+    def _observe(self, labels: Labels, earlier: Observed | None) -> Observed:
+        family = KeyFamily.of(self.world.owner, labels.arn)
+        return observe(
+            labels, family, self.reader, self.world.provider, self.world.held_elsewhere, earlier
+        )
+
+    def _executor(self, observed: Observed) -> Executor:
+        world, deadline = self.world, self.run.deadline
+        prover = Prover(self.spec, world.provider, self.reader, deadline)
+        return Executor(
+            self.spec,
+            self.run.now,
+            world.provider,
+            world.store,
+            self.audit,
+            self.reader,
+            deadline,
+            prover,
+            observed,
+        )
+
+    def close(self, error: RotatorError | None) -> Outcome:
+        """Return the outcome, recorded as the last event of the run."""
+        outcome = self._outcome(error)
+        try:
+            self.audit.record(
+                Ended(
+                    outcome.kind,
+                    outcome.reason,
+                    outcome.version_id or "",
+                    outcome.key_id or "",
+                    outcome.revoked,
+                    error.message if error else "",
+                )
+            )
+        except AuditUnavailableError as unrecorded:
+            return replace(outcome, kind=OutcomeKind.FAILED, error=unrecorded)
+        return outcome
+
+    def _moved(self) -> bool:
+        return self.executor is not None and any(
+            isinstance(done, Promote) for done in self.executor.done
+        )
+
+    def _plan(self, observed: Observed) -> Plan:
+        demand = _UNMET[self.run.demand] if self._moved() else self.run.demand
+        return _plan(self.spec, observed, self.run, demand)
+
+    def _decide(self, observed: Observed) -> Plan:
+        chosen = self._plan(observed)
+        self.reasons.append(chosen.reason)
+        names = tuple(type(action).__name__ for action in chosen.actions)
+        self.audit.record(Decided(chosen.reason, names, observed.generation(observed.current)))
+        return chosen
+
+    def _outcome(self, error: RotatorError | None) -> Outcome:
+        observed = self.executor.observed if self.executor else None
+        done = tuple(self.executor.done) if self.executor else ()
+        current = observed.current if observed else None
+        return Outcome(
+            secret=self.spec.name,
+            run_id=self.audit.run_id,
+            kind=OutcomeKind.FAILED if error else self._kind(),
+            reason=self.reasons[0] if self.reasons else None,
+            version_id=current.version_id if current else None,
+            key_id=observed.key_inside(current) if observed else None,
+            revoked=tuple(action.key_id for action in done if isinstance(action, Revoke)),
+            actions=done,
+            error=error,
+        )
+
+    def _kind(self) -> OutcomeKind:
+        last = self.reasons[-1]
+        if self._moved():
+            return OutcomeKind.ROTATED
+        if last in NEEDS_PERSON:
+            return OutcomeKind.HELD
+        return OutcomeKind.WAITING if last in _WAITING else OutcomeKind.UP_TO_DATE
+
+
+def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
+    new = version_id(observed.highest_generation() + 1, run.now, run.nonce)
+    return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)

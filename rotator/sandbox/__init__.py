@@ -1,0 +1,1 @@
+"""The embedded default: simulated systems with which everything runs without an account."""

@@ -1,0 +1,176 @@
+"""A sandbox, the command line as a process against it, and questions about both systems.
+
+    stage.rotator("run", "--json")       a real process, awaited
+    stage.row("rotate", "uploader")      the one JSON object it prints
+    stage.edit('grace = "0s"', 'grace = "24h"')
+    stage.live_keys(), stage.labels(), stage.world(), stage.writes()
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rotator.naming import KeyFamily, version_id
+from rotator.sandbox.pinata_faults import Operation
+from rotator.sandbox.pinata_records import KeyRecord
+from rotator.sandbox.pinata_scopes import Permissions
+from rotator.sandbox.pinata_switches import Switches
+from rotator.sandbox.running import SECRET, Sandbox, value_of
+from rotator.sandbox.secrets_manager_store import READS
+
+COMMAND = (sys.executable, "-m", "rotator")
+COMMAND_S = 90.0
+MONTHS_S = 60 * 86_400.0
+Environment = Mapping[str, str | None]
+"""Variables to set, or with None to unset."""
+
+
+class Stage:
+    """Where one test plays; `sandbox` is up as long as the fixture."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Use a running sandbox."""
+        self.sandbox = sandbox
+        self.site = sandbox.pinata.site
+
+    # The command line
+
+    def environment(self, changes: Environment | None = None) -> dict[str, str]:
+        """Return the environment of a child process."""
+        merged: dict[str, str | None] = {**os.environ, **self.sandbox.environment, **(changes or {})}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def start(self, *args: str, env: Environment | None = None) -> subprocess.Popen[str]:
+        """Start the command line."""
+        return subprocess.Popen(
+            [*COMMAND, *args],
+            env=self.environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def rotator(
+        self, *args: str, env: Environment | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command line to its end."""
+        return subprocess.run(
+            [*COMMAND, *args],
+            env=self.environment(env),
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+
+    def rows(self, *args: str, code: int = 0) -> list[dict[str, Any]]:
+        """Return the JSON lines that a command prints, once its exit code is as expected."""
+        done = self.rotator(*args, "--json")
+        assert done.returncode == code, done.stdout + done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def row(self, *args: str, code: int = 0) -> dict[str, Any]:
+        """Return the only JSON line that a command prints."""
+        (row,) = self.rows(*args, code=code)
+        return row
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace one place of the configuration."""
+        path = self.sandbox.config_path
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in\n{text}"
+        path.write_text(text.replace(old, new))
+
+    # The secrets
+
+    def put(self, value: str, secret: str = SECRET, token: str | None = None) -> str:
+        """Put a value by hand as AWSCURRENT, and return its version id."""
+        token = token or f"edited-by-hand-{time.time_ns():020}"
+        self.sandbox.call(
+            "PutSecretValue",
+            {"SecretId": secret, "SecretString": value, "ClientRequestToken": token},
+        )
+        return token
+
+    def empty(self) -> None:
+        """Replace the seeded secret with one that has no value; its key is gone, too."""
+        self.sandbox.call("DeleteSecret", {"SecretId": SECRET, "ForceDeleteWithoutRecovery": True})
+        with self.site.lock:
+            for key in self.sandbox.rotated_keys():
+                del self.site.world.keys[key.key]
+        self.sandbox.create_secret(SECRET)
+
+    def own(self) -> KeyRecord:
+        """Replace the seeded secret with one that holds a key of ours, long due."""
+        secrets = self.sandbox.secrets_manager.secrets
+        clock = secrets._clock
+        secrets._clock = lambda: clock() - MONTHS_S
+        try:
+            self.empty()
+            token = version_id(1, datetime.fromtimestamp(secrets._clock(), UTC), "0123456789")
+            name = KeyFamily.of("rotator", self.arn()).key_name(token)
+            key = self.sandbox.seed_key(name, age_s=MONTHS_S)
+            self.put(value_of(key), token=token)
+        finally:
+            secrets._clock = clock
+        return key
+
+    def seed(self, name: str, permissions: Permissions) -> KeyRecord:
+        """Put a key with these permissions into the Pinata account."""
+        with self.site.lock:
+            return self.site.world.seed(name, permissions, account="sandbox")
+
+    def describe(self, secret: str = SECRET) -> dict[str, Any]:
+        """Return DescribeSecret's answer."""
+        return self.sandbox.call("DescribeSecret", {"SecretId": secret})
+
+    def arn(self, secret: str = SECRET) -> str:
+        """Return a secret's ARN."""
+        return str(self.describe(secret)["ARN"])
+
+    def labels(self, secret: str = SECRET) -> dict[str, str]:
+        """Return the version that carries each label."""
+        stages = self.describe(secret).get("VersionIdsToStages", {})
+        return {label: version for version, labels in stages.items() for label in labels}
+
+    def text(self, secret: str = SECRET) -> str:
+        """Return the value that consumers read."""
+        return str(self.sandbox.call("GetSecretValue", {"SecretId": secret})["SecretString"])
+
+    # Both systems
+
+    def live_keys(self) -> list[str]:
+        """Return the ids of the keys that Pinata accepts, but the managing one."""
+        return [key.key for key in self.sandbox.rotated_keys() if key.revoked_at is None]
+
+    def key(self, key_id: str) -> KeyRecord:
+        """Return a key of the account."""
+        with self.site.lock:
+            return self.site.world.keys[key_id]
+
+    def world(self) -> object:
+        """Return everything that a run could change, to be compared with itself."""
+        listed = self.sandbox.call("ListSecrets", {})["SecretList"]
+        return sorted(self.live_keys()), len(self.sandbox.rotated_keys()), listed
+
+    def writes(self) -> int:
+        """Return how many calls that can change something were made to both systems."""
+        asked = self.sandbox.secrets_manager.requests
+        return (
+            self.site.count(Operation.CREATE)
+            + self.site.count(Operation.REVOKE)
+            + sum(request.operation not in READS for request in asked)
+        )
+
+    def calls(self) -> int:
+        """Return how many calls were made to both systems."""
+        return len(self.site.log) + len(self.sandbox.secrets_manager.requests)

@@ -1,0 +1,152 @@
+"""SIGKILL of the real command line at each of its HTTP requests: the next run puts everything right.
+
+Requests are counted over both systems, in the order they come in.
+"""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rotator.cli import run as rotator_in_this_process
+from rotator.naming import KeyFamily
+from rotator.sandbox.running import Sandbox
+from tests.e2e.stage import COMMAND_S, Stage
+
+REQUESTS_MAX = 40
+"""More than any single run here needs."""
+
+
+class Moment(Enum):
+    """When the process dies; between the two it may write to its audit trail."""
+
+    BEFORE_THE_ANSWER = "after the effect, before the answer"
+    AFTER_THE_ANSWER = "after the answer, before the effect of the next request"
+
+
+class Killer:
+    """Kills a process at its n-th request."""
+
+    def __init__(self, nth: int, moment: Moment) -> None:
+        """Be armed once `victim` is set."""
+        self._nth = nth
+        self._moment = moment
+        self._seen = 0
+        self.victim: subprocess.Popen[str] | None = None
+
+    def arriving(self) -> None:
+        """A request has come in and had no effect yet."""
+        self._seen += 1
+        if self._moment is Moment.AFTER_THE_ANSWER and self._seen == self._nth + 1:
+            self._kill()
+
+    def answering(self) -> None:
+        """A request has had its effect and no answer yet."""
+        if self._moment is Moment.BEFORE_THE_ANSWER and self._seen == self._nth:
+            self._kill()
+
+    def _kill(self) -> None:
+        assert self.victim is not None
+        self.victim.kill()
+        self.victim.wait(COMMAND_S)
+
+
+@contextmanager
+def watched(stage: Stage, killer: Killer) -> Iterator[None]:
+    """Tell the killer of each request; what arrives from a process that it has killed has no effect."""
+
+    def around(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:  # noqa: ANN401 - passes on what it wraps
+            killer.arriving()
+            if killer.victim is not None and killer.victim.returncode is not None:
+                raise ConnectionAbortedError
+            answer = real(*args)
+            killer.answering()
+            return answer
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.site, "_perform", around(stage.site._perform))
+        secrets = stage.sandbox.secrets_manager.secrets
+        patch.setattr(secrets, "answer", around(secrets.answer))
+        yield
+
+
+def from_own_key(stage: Stage) -> None:
+    """A key of ours that is long due."""
+    stage.own()
+
+
+def from_hand_made_key(stage: Stage) -> None:
+    """The sandbox begins with a key that a person put there."""
+    del stage
+
+
+def from_empty_secret(stage: Stage) -> None:
+    """A secret without a value."""
+    stage.empty()
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+@pytest.mark.parametrize(
+    "prepared",
+    [from_own_key, from_hand_made_key, from_empty_secret],
+    ids=lambda start: start.__name__,
+)
+def test_the_next_run_puts_right_what_a_killed_one_left(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prepared: Callable[[Stage], None],
+    moment: Moment,
+) -> None:
+    """For every request: one live key of ours, inside AWSCURRENT, and a trail that verifies."""
+    for nth in range(1, REQUESTS_MAX):
+        folder = tmp_path / f"{nth:02}"
+        folder.mkdir()
+        with Sandbox(folder) as sandbox:
+            stage = Stage(sandbox)
+            prepared(stage)
+            old = stage.live_keys()
+            killed = _kill(stage, Killer(nth, moment))
+            recovered = stage.rotator("run")
+            assert recovered.returncode == 0, (nth, recovered.stdout, recovered.stderr)
+            _expect_order(stage, old)
+            for name, value in stage.environment().items():
+                monkeypatch.setenv(name, value)
+            assert rotator_in_this_process(["audit", "verify"]) == 0, capsys.readouterr().out
+            before = stage.writes()
+            assert rotator_in_this_process(["run"]) == 0
+            assert "up to date" in capsys.readouterr().out
+            assert stage.writes() == before
+        if not killed:
+            break
+    assert not killed
+    assert nth > 8, "a rotation has more requests than these: nothing was killed"
+
+
+def _kill(stage: Stage, killer: Killer) -> bool:
+    """Run `rotator run` under the killer, and tell whether it was killed."""
+    with watched(stage, killer):
+        # The first request comes long after the process object is there.
+        killer.victim = stage.start("run")
+        out, err = killer.victim.communicate(timeout=COMMAND_S)
+    code = killer.victim.returncode
+    assert code in {0, -signal.SIGKILL}, out + err
+    return code != 0
+
+
+def _expect_order(stage: Stage, old: list[str]) -> None:
+    """One live key, ours, in AWSCURRENT; every old one is dead; no AWSPENDING."""
+    (live,) = stage.live_keys()
+    assert live == stage.sandbox.current_key_id()
+    assert KeyFamily.of("rotator", stage.arn()).generation(stage.key(live).name) > 0
+    assert live not in old
+    assert "AWSPENDING" not in stage.labels()

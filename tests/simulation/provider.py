@@ -1,0 +1,214 @@
+"""`KeyProvider` over the rules of the simulated Pinata."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from rotator.errors import (
+    CreateOutcomeUnknownError,
+    ProviderContractError,
+    ProviderDeniedError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    RotatorError,
+)
+from rotator.model import (
+    Admin,
+    Credential,
+    Endpoints,
+    KeyState,
+    Permissions,
+    ProviderKey,
+    Resources,
+    Sensitive,
+)
+from rotator.payload import credential
+from rotator.pinata.bodies import create_body
+from rotator.ports import Authentication, Deadline, ProbeAnswer
+from rotator.sandbox.pinata_faults import Operation as PinataOperation
+from rotator.sandbox.pinata_records import Bearer, KeyRecord, ListQuery
+from rotator.sandbox.pinata_routes import Call, route
+from rotator.sandbox.pinata_scopes import Refused
+from rotator.sandbox.pinata_switches import Generation, Switches
+from tests.simulation.world import Fault, Operation, Process
+
+T = TypeVar("T")
+PAGES_MAX = 100
+PAUSE_S = 1.0
+_READ: dict[Fault, Callable[[], RotatorError]] = {
+    Fault.LOST: lambda: ProviderUnavailableError("Pinata did not answer"),
+    Fault.REJECTED: lambda: ProviderContractError("Pinata answered nonsense"),
+    Fault.DENIED: lambda: ProviderDeniedError("Pinata refused the managing key"),
+}
+_CREATE: dict[Fault, Callable[[], RotatorError]] = _READ | {
+    Fault.LOST: lambda: CreateOutcomeUnknownError("Pinata did not answer; a key may exist"),
+    Fault.REJECTED: lambda: ProviderRejectedError("Pinata refused to make a key"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedProvider:
+    """The managing key's view of the simulated Pinata, for one process."""
+
+    process: Process
+    generation: Generation = Generation.V3
+
+    @property
+    def managing_key_id(self) -> str | None:
+        """The id of the managing key."""
+        return self.process.systems.admin.key
+
+    def list_keys(self, prefix: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+        """Return the keys whose name begins with a prefix."""
+        assert deadline is self.process
+        return tuple(key for key in self._listed(prefix, None) if key.name.startswith(prefix))
+
+    def create_key(
+        self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline
+    ) -> Credential:
+        """Mint a key."""
+        assert deadline is self.process
+        body = create_body(name, permissions, max_uses)
+
+        def effect() -> Credential:
+            made = self.process.systems.pinata.create(self._bearer, self.generation, body)
+            return credential(Sensitive(made.jwt), key_id=None, secret=Sensitive(made.secret))
+
+        return self._call(Operation.CREATE_KEY, effect, _CREATE)
+
+    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
+        """Ask testAuthentication once."""
+        assert deadline is self.process
+
+        def effect() -> Authentication:
+            try:
+                self.process.systems.pinata.test_authentication(Bearer(jwt.reveal()))
+            except Refused as refused:
+                scopeless = refused.reason == "NO_SCOPES_FOUND"
+                return Authentication.SCOPELESS if scopeless else Authentication.REFUSED
+            return Authentication.ACCEPTED
+
+        return self._call(Operation.TEST_AUTHENTICATION, effect)
+
+    def await_authentication(
+        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+    ) -> Authentication:
+        """Ask until the answer is a wanted one, twice in a row after an unwanted one."""
+        answers = self._polled(lambda: self.authenticate(jwt, deadline), within_s)
+        first = unwanted = next(answers)
+        if first in wanted:
+            return first
+        before = first
+        for answer in answers:
+            if answer in wanted and before in wanted:
+                return answer
+            unwanted = unwanted if answer in wanted else answer
+            before = answer
+        return unwanted
+
+    def await_revoked(
+        self, key_id: str, name: str | None, within_s: float, deadline: Deadline
+    ) -> ProviderKey | None:
+        """Look for a key until it shows as revoked."""
+        assert deadline is self.process
+        seen = None
+        for found in self._polled(lambda: self._find(key_id, name), within_s):
+            seen = found or seen
+            if seen is not None and seen.state is KeyState.REVOKED:
+                break
+        return seen
+
+    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
+        """GET a path with a token."""
+        assert deadline is self.process
+        pinata, bearer = self.process.systems.pinata, Bearer(jwt.reveal())
+        called = route("GET", path, pinata.switches.generations)
+        assert isinstance(called, Call)
+
+        def effect() -> ProbeAnswer:
+            try:
+                if called.operation is PinataOperation.PINS:
+                    pinata.open_endpoint(bearer, "data.pinList")
+                else:
+                    pinata.open_resource(bearer, "org:files:read")
+            except Refused:
+                return ProbeAnswer.FORBIDDEN
+            return ProbeAnswer.ALLOWED
+
+        return self._call(Operation.PROBE, effect)
+
+    def revoke_key(self, key_id: str, deadline: Deadline) -> None:
+        """Revoke a key."""
+        assert deadline is self.process
+        pinata = self.process.systems.pinata
+        self._call(
+            Operation.REVOKE_KEY, lambda: pinata.revoke(self._bearer, self.generation, key_id)
+        )
+
+    @property
+    def _bearer(self) -> Bearer:
+        return Bearer(self.process.systems.admin.jwt)
+
+    def _find(self, key_id: str, name: str | None) -> ProviderKey | None:
+        searches = (self._listed(name, revoked) for revoked in (True, None))
+        return next((key for keys in searches for key in keys if key.key_id == key_id), None)
+
+    def _listed(self, name: str | None, revoked: bool | None) -> Iterator[ProviderKey]:
+        pinata, received = self.process.systems.pinata, 0
+        for _ in range(PAGES_MAX):
+            query = ListQuery(offset=received, name=name, revoked=revoked)
+            page = self._call(
+                Operation.LIST_KEYS,
+                lambda query=query: pinata.list_keys(self._bearer, self.generation, query),  # type: ignore[misc]  # a default binds the loop's variable
+            )
+            yield from (_key(record, pinata.switches) for record in page.records)
+            received += len(page.records)
+            if len(page.records) < pinata.switches.page_size:
+                return
+        raise ProviderContractError("the list does not end")
+
+    def _polled(self, ask: Callable[[], T], within_s: float) -> Iterator[T]:
+        until_s = self.process.systems.now_s + within_s
+        yield ask()
+        while min(until_s - self.process.systems.now_s, self.process.remaining_s()) > PAUSE_S:
+            self.process.wait(PAUSE_S)
+            yield ask()
+
+    def _call(
+        self,
+        operation: Operation,
+        effect: Callable[[], T],
+        faults: dict[Fault, Callable[[], RotatorError]] = _READ,
+    ) -> T:
+        def checked() -> T:
+            try:
+                return effect()
+            except Refused as refused:
+                error = (
+                    ProviderDeniedError if refused.status in {401, 403} else ProviderRejectedError
+                )
+                raise error(refused.details) from None
+
+        return self.process.call(operation, faults, checked)
+
+
+def _key(record: KeyRecord, switches: Switches) -> ProviderKey:
+    return ProviderKey(
+        key_id=record.key,
+        name=record.name,
+        created_at=datetime.fromtimestamp(record.created_at, UTC),
+        state=KeyState.LIVE if record.revoked_at is None else KeyState.REVOKED,
+        uses=record.uses,
+        max_uses=record.max_uses,
+        scopes=_scopes(record, switches),
+    )
+
+
+def _scopes(record: KeyRecord, switches: Switches) -> Permissions | None:
+    held = record.permissions
+    if held.admin:
+        return Admin()
+    if held.endpoints:
+        return Endpoints(held.endpoints)
+    return Resources(frozenset(held.resources)) if switches.resources_echo else None

@@ -1,0 +1,171 @@
+"""`SecretStore` over the label rules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from rotator.errors import (
+    LabelConflictError,
+    RotatorError,
+    SecretNotFoundError,
+    SecretValueError,
+    StoreDeniedError,
+    StoreRejectedError,
+    StoreUnavailableError,
+)
+from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Sensitive, Version
+from rotator.ports import Deadline, StoredValue
+from rotator.sandbox import label_rules
+from rotator.sandbox.secret_state import ResourceNotFoundError, RuleError, Secret
+from tests.simulation.world import Fault, Operation, Process, arn_of
+
+T = TypeVar("T")
+PAGE_SIZE = 100
+VALUE_LAG_S = 15.0
+PAUSE_S = 1.0
+_FAULTS: dict[Fault, Callable[[], RotatorError]] = {
+    Fault.LOST: lambda: StoreUnavailableError("Secrets Manager did not answer"),
+    Fault.REJECTED: lambda: StoreRejectedError("Secrets Manager refused the request"),
+    Fault.DENIED: lambda: StoreDeniedError("this identity may not do this"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedStore:
+    """Secrets Manager as one process sees it."""
+
+    process: Process
+
+    def describe(self, secret_id: str, deadline: Deadline) -> Labels:
+        """Return a secret's labels, dates and hold tag."""
+        assert deadline is self.process
+        return self._call(Operation.DESCRIBE, lambda: self._labels(secret_id))
+
+    def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, Labels]:
+        """Return the labels of many secrets, a page at a time."""
+        assert deadline is self.process
+        pages = -(-len(self.process.systems.secrets) // PAGE_SIZE)
+        for _ in range(pages):
+            self._call(Operation.LIST_SECRETS, lambda: None)
+        name_of = self.process.systems.name_of
+        return {found: self._labels(found) for found in secret_ids if name_of(found)}
+
+    def read(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue | None:
+        """Return a version's value."""
+        assert deadline is self.process
+
+        def effect() -> StoredValue | None:
+            try:
+                found = self._secret(arn).get(version_id)
+            except ResourceNotFoundError:
+                return None
+            if not isinstance(found.value, str):
+                raise SecretValueError(f"version {version_id} holds a binary value, not a text")
+            made_at = datetime.fromtimestamp(found.version.created, UTC)
+            return StoredValue(version_id, Sensitive(found.value), made_at)
+
+        return self._call(Operation.GET_VALUE, effect)
+
+    def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
+        """Return the value of a version that was just written."""
+        until_s = self.process.systems.now_s + VALUE_LAG_S
+        value = self.read(arn, version_id, deadline)
+        while value is None:
+            self.process.wait(PAUSE_S)
+            if self.process.systems.now_s > until_s:
+                raise StoreUnavailableError(f"version {version_id} did not show in time")
+            value = self.read(arn, version_id, deadline)
+        return value
+
+    def put_pending(
+        self, arn: str, version_id: str, text: Sensitive, labels: frozenset[str], deadline: Deadline
+    ) -> None:
+        """Write a version with AWSPENDING and custom labels."""
+        assert deadline is self.process
+        asked = [AWSPENDING, *sorted(labels)]
+        self._write(
+            Operation.PUT_VALUE,
+            arn,
+            lambda secret, now: label_rules.put(
+                secret, now, token=version_id, value=text.reveal(), labels=asked
+            ),
+        )
+
+    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
+        """Move AWSCURRENT by compare-and-swap."""
+        try:
+            self._move(Operation.PROMOTE, arn, AWSCURRENT, to=version_id, away_from=replacing)
+        except StoreRejectedError as refused:
+            if self._holder(arn, AWSCURRENT, deadline) == version_id:
+                return
+            raise LabelConflictError(refused.message) from None
+
+    def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Take a label off a version."""
+        try:
+            self._move(Operation.REMOVE, arn, label, away_from=version_id)
+        except StoreRejectedError:
+            if self._holder(arn, label, deadline) == version_id:
+                raise
+
+    def _holder(self, arn: str, label: str, deadline: Deadline) -> str | None:
+        labels = self.describe(arn, deadline)
+        return next((v.version_id for v in labels.versions if label in v.labels), None)
+
+    def _move(
+        self,
+        operation: Operation,
+        arn: str,
+        label: str,
+        *,
+        to: str | None = None,
+        away_from: str | None = None,
+    ) -> None:
+        self._write(
+            operation,
+            arn,
+            lambda secret, now: label_rules.move_label(
+                secret, now, label, move_to=to, remove_from=away_from
+            ),
+        )
+
+    def _write(
+        self, operation: Operation, arn: str, change: Callable[[Secret, float], Secret]
+    ) -> None:
+        systems = self.process.systems
+
+        def effect() -> None:
+            name = systems.name_of(arn)
+            secret = self._secret(arn)
+            assert name is not None
+            systems.secrets[name] = change(secret, systems.now_s + systems.skew_s)
+
+        self._call(operation, effect)
+
+    def _secret(self, secret_id: str) -> Secret:
+        name = self.process.systems.name_of(secret_id)
+        if name is None:
+            raise SecretNotFoundError(f"there is no secret {secret_id}")
+        return self.process.systems.secrets[name]
+
+    def _labels(self, secret_id: str) -> Labels:
+        secret = self._secret(secret_id)
+        name = self.process.systems.name_of(secret_id) or ""
+        return Labels(
+            arn=arn_of(name),
+            name=name,
+            changed_at=datetime.fromtimestamp(secret.last_changed, UTC),
+            hold=secret.tags.get(HOLD_TAG),
+            versions=tuple(Version(v, frozenset(on)) for v, on in secret.describe().items()),
+            clock_skew_s=self.process.systems.skew_s,
+        )
+
+    def _call(self, operation: Operation, effect: Callable[[], T]) -> T:
+        def checked() -> T:
+            try:
+                return effect()
+            except RuleError as refused:
+                raise StoreRejectedError(str(refused)) from None
+
+        return self.process.call(operation, _FAULTS, checked)

@@ -1,0 +1,117 @@
+"""What tests of the audit trail start from: a writer, a clock that ticks, and recorded runs."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from rotator.audit import AuditTrail, Writer
+from rotator.audit.chain import Chain
+from rotator.audit.ocsf import RunIdentity, Started
+from rotator.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
+from rotator.model import OutcomeKind, Reason
+
+WRITER = Writer(
+    name="rotator",
+    version="1.2.3",
+    trigger="cli",
+    user="arn:aws:sts::111122223333:assumed-role/rotator/ci",
+    hostname="runner-1",
+)
+ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
+START = datetime(2026, 11, 22, 9, 53, 28, tzinfo=UTC)
+VERSION = "g000012-20261122T095328Z-9f3c1a2b4d"
+KEY = "0f1e2d3c4b5a69788796"
+KEY_NAME = f"rotator/111122223333/eu-central-1/prod/pinata/uploader-AbCdEf/{VERSION}"
+
+
+class TickingClock:
+    """A clock that is one second later at each look, as long as nobody sets it."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        """Return the time now."""
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+class RunIds:
+    """Ids of runs: `run-1`, `run-2` and so on, with a prefix that tells processes apart."""
+
+    def __init__(self, prefix: str = "run") -> None:
+        self._prefix = prefix
+        self._numbers = count(1)
+
+    def __call__(self) -> str:
+        """Return the next id."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+
+class Lines:
+    """A sink in memory."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def append(self, line: bytes) -> None:
+        """Keep a line."""
+        self.written.append(line)
+
+
+def a_trail(directory: Path, *, ids: str = "run", clock: TickingClock | None = None) -> AuditTrail:
+    """Return the audit log of a process."""
+    return AuditTrail(directory, WRITER, clock=clock or TickingClock(), new_id=RunIds(ids))
+
+
+def an_intent(operation: Operation = Operation.CREATE_KEY) -> Intent:
+    """Return the intent of a call."""
+    return Intent(operation, Subject(version_id=VERSION, key_name=KEY_NAME))
+
+
+def an_outcome(
+    operation: Operation = Operation.CREATE_KEY, result: Result = Result.SUCCESS, detail: str = ""
+) -> Done:
+    """Return the outcome of a call."""
+    return Done(operation, Subject(VERSION, KEY, KEY_NAME), result, detail)
+
+
+def an_end(outcome: OutcomeKind = OutcomeKind.ROTATED) -> Ended:
+    """Return the end of a run."""
+    return Ended(outcome, Reason.AGED_OUT, VERSION, KEY, ("old-key",), "")
+
+
+def a_rotation() -> Iterator[Event]:
+    """Yield what a short rotation records after its start."""
+    yield Decided(Reason.AGED_OUT, ("Create", "Verify", "Promote"), 11)
+    for operation in (Operation.CREATE_KEY, Operation.VERIFY_KEY, Operation.PROMOTE):
+        yield an_intent(operation)
+        yield an_outcome(operation)
+    yield an_end()
+
+
+def record_rotation(trail: AuditTrail, secret: str = "uploader", arn: str = ARN) -> str:
+    """Record a whole rotation and return its run id."""
+    run = trail.begin(secret, arn)
+    for event in a_rotation():
+        run.record(event)
+    return run.run_id
+
+
+def a_finished_file(directory: Path, *secrets: str) -> Path:
+    """Return a finished file with a rotation of each secret, one after the other."""
+    with a_trail(directory) as trail:
+        for secret in secrets or ("uploader",):
+            record_rotation(trail, secret)
+    (path,) = directory.iterdir()
+    return path
+
+
+def chain_lines(run_id: str, events: list[Event], clock: TickingClock | None = None) -> list[bytes]:
+    """Return the lines of one run, as a list in memory."""
+    sink = Lines()
+    chain = Chain(RunIdentity(run_id, "uploader", ARN), WRITER, sink, clock or TickingClock())
+    for entry in (Started(), *events):
+        chain.add(entry)
+    return sink.written

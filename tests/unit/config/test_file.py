@@ -1,0 +1,725 @@
+"""The configuration file: what it comes to, all that can be wrong, and what is never said."""
+
+import os
+import re
+import tomllib
+from datetime import date, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rotator.config import (
+    STARTER,
+    AdminEnvironment,
+    AdminSecret,
+    AuditConfig,
+    AwsConfig,
+    Config,
+    PinataConfig,
+    find_path,
+    load,
+)
+from rotator.config.file import SIZE_MAX_BYTES
+from rotator.errors import ConfigError, Remedy
+from rotator.model import (
+    Admin,
+    BareJwt,
+    Blackout,
+    Endpoints,
+    JsonFields,
+    Resources,
+    SecretSpec,
+    Window,
+)
+
+GOOD = """\
+[pinata]
+admin_secret = "pinata/admin"
+[aws]
+[audit]
+directory = "/audit"
+[defaults]
+[[secrets]]
+name = "uploader"
+secret_id = "prod/uploader"
+permissions = { resources = ["org:files:write"] }
+"""
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzY29wZWRLZXlLZXkiOiJhYmMifQ.c2lnbmF0dXJlc2lnbmF0dXJl"
+TOKEN_LIKE = re.compile(r"eyJ[A-Za-z0-9_-]{8}|c2lnbmF0dXJl")
+PERMISSIONS = 'permissions = { resources = ["org:files:write"] }'
+EXAMPLE = Path(__file__).parents[3] / "config" / "example.toml"
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    """A configuration file, writable by its owner only."""
+    path = folder / "rotator.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    path.chmod(0o644)
+    return path
+
+
+def changed(old: str, new: str) -> str:
+    """The good text with one passage changed."""
+    assert GOOD.count(old) == 1
+    return GOOD.replace(old, new)
+
+
+def with_secret(line: str) -> str:
+    """The good text with one more line in its entry."""
+    return f"{GOOD}{line}\n"
+
+
+def loaded(folder: Path, text: str) -> Config:
+    """What the text comes to."""
+    return load(written(folder, text))
+
+
+def problems(folder: Path, text: str | bytes) -> list[str]:
+    """What is wrong with the text, each line without the name of the file."""
+    path = written(folder, text)
+    with pytest.raises(ConfigError) as refusal:
+        load(path)
+    lines = refusal.value.message.split("\n")
+    assert all(line.startswith(f"{path}:") for line in lines)
+    return [line.removeprefix(f"{path}:").strip() for line in lines]
+
+
+def spec_of(folder: Path, line: str) -> SecretSpec:
+    """The one entry of the good text with one more line in it."""
+    return loaded(folder, with_secret(line)).secrets[0]
+
+
+def test_everything_but_the_necessary_has_a_default(tmp_path: Path) -> None:
+    """The shortest configuration comes to the documented defaults."""
+    path = written(tmp_path, GOOD)
+    assert load(path) == Config(
+        PinataConfig(
+            "https://api.pinata.cloud", "v3", AdminSecret("pinata/admin"), "rotator", 60, 30
+        ),
+        AwsConfig(None, None, None, None),
+        AuditConfig(Path("/audit")),
+        (
+            SecretSpec(
+                name="uploader",
+                secret_id="prod/uploader",
+                permissions=Resources(frozenset({"org:files:write"})),
+                shape=JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "default"),
+                max_age=timedelta(days=30),
+                grace=timedelta(days=1),
+                pending_timeout=timedelta(hours=1),
+                live_keys_max=3,
+                verify_timeout=timedelta(seconds=30),
+                timeout=timedelta(minutes=2),
+                check_every=timedelta(hours=1),
+                settle=timedelta(minutes=5),
+            ),
+        ),
+        path,
+    )
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    """Each key of each section arrives where it belongs."""
+    config = loaded(
+        tmp_path,
+        """
+        [pinata]
+        api_url = "http://127.0.0.1:8080/"
+        api = "legacy"
+        admin_jwt_env = "PINATA_ADMIN_JWT"
+        owner = "team-a"
+        requests_per_minute = 250
+        data_requests_per_minute = 90
+        [aws]
+        region = "us-gov-west-1"
+        endpoint_url = "https://secretsmanager.internal"
+        role_arn = "arn:aws:iam::111122223333:role/path/rotator"
+        expected_account = "111122223333"
+        [audit]
+        directory = "trail"
+        [[secrets]]
+        name = "Up.load_er-1"
+        secret_id = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/up-AbCdEf"
+        permissions.endpoints.data = ["pinList"]
+        permissions.endpoints.pinning = { unpin = true, pinJobs = false }
+        fields = { jwt = "TOKEN", key = "KEY" }
+        max_age = "12h"
+        grace = "0s"
+        pending_timeout = "5m"
+        live_keys_max = 2
+        verify_timeout = "10s"
+        timeout = "1m30s"
+        check_every = "1w"
+        settle = "0s"
+        max_uses = 100
+        probe = "/data/pinList?pageLimit=1"
+        negative_probe = "/users/apiKeys"
+        window = { days = ["Mon", "Sun"], from = "22:30", to = "05:00", zone = "Europe/Berlin" }
+        blackout = ["2026-12-24", "2026-12-30..2027-01-02"]
+        """,
+    )
+    assert config.pinata == PinataConfig(
+        "http://127.0.0.1:8080", "legacy", AdminEnvironment("PINATA_ADMIN_JWT"), "team-a", 250, 90
+    )
+    assert config.aws == AwsConfig(
+        "us-gov-west-1",
+        "https://secretsmanager.internal",
+        "arn:aws:iam::111122223333:role/path/rotator",
+        "111122223333",
+    )
+    assert config.audit == AuditConfig(tmp_path / "trail")
+    assert config.secrets == (
+        SecretSpec(
+            name="Up.load_er-1",
+            secret_id="arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/up-AbCdEf",
+            permissions=Endpoints(frozenset({"data.pinList", "pinning.unpin"})),
+            shape=JsonFields("TOKEN", "KEY", None, "config"),
+            max_age=timedelta(hours=12),
+            grace=timedelta(0),
+            pending_timeout=timedelta(minutes=5),
+            live_keys_max=2,
+            verify_timeout=timedelta(seconds=10),
+            timeout=timedelta(seconds=90),
+            check_every=timedelta(days=7),
+            settle=timedelta(0),
+            max_uses=100,
+            probe="/data/pinList?pageLimit=1",
+            negative_probe="/users/apiKeys",
+            window=Window(frozenset({0, 6}), time(22, 30), time(5), ZoneInfo("Europe/Berlin")),
+            blackouts=(
+                Blackout(date(2026, 12, 24), date(2026, 12, 24)),
+                Blackout(date(2026, 12, 30), date(2027, 1, 2)),
+            ),
+        ),
+    )
+
+
+def test_defaults_are_inherited_and_overruled(tmp_path: Path) -> None:
+    """An entry takes what it does not say from `[defaults]`, permissions and format included."""
+    text = """
+    [pinata]
+    admin_secret = "pinata/admin"
+    [audit]
+    directory = "/audit"
+    [defaults]
+    max_age = "7d"
+    format = "jwt"
+    permissions = { resources = ["org:files:read"] }
+    blackout = ["2026-12-24"]
+    [[secrets]]
+    name = "a"
+    secret_id = "a"
+    [[secrets]]
+    name = "b"
+    secret_id = "b"
+    max_age = "8d"
+    fields = { jwt = "JWT" }
+    permissions = { resources = ["org:read"] }
+    blackout = []
+    """
+    inheriting, overruling = loaded(tmp_path, text).secrets
+    assert inheriting.max_age == timedelta(days=7)
+    assert inheriting.shape == BareJwt()
+    assert inheriting.permissions == Resources(frozenset({"org:files:read"}))
+    assert inheriting.blackouts == (Blackout(date(2026, 12, 24), date(2026, 12, 24)),)
+    assert overruling.max_age == timedelta(days=8)
+    assert overruling.shape == JsonFields("JWT", None, None, "config")
+    assert overruling.permissions == Resources(frozenset({"org:read"}))
+    assert overruling.blackouts == ()
+
+
+@pytest.mark.parametrize(
+    ("permissions", "wanted"),
+    [
+        ("{ admin = true }", Admin()),
+        ('{ resources = ["org:write"] }', Resources(frozenset({"org:write"}))),
+    ],
+    ids=["admin", "org_write"],
+)
+def test_managing_key_may_manage_keys(
+    tmp_path: Path, permissions: str, wanted: Admin | Resources
+) -> None:
+    """The entry of the managing secret may ask for the rights that no other entry may ask for."""
+    text = changed('"prod/uploader"', '"pinata/admin"').replace(
+        PERMISSIONS, f"permissions = {permissions}"
+    )
+    assert loaded(tmp_path, text).secrets[0].permissions == wanted
+
+
+def test_window_covers_every_day_unless_it_names_some(tmp_path: Path) -> None:
+    """Without `days` a window is open daily."""
+    spec = spec_of(tmp_path, 'window = { from = "02:00", to = "05:00", zone = "UTC" }')
+    assert spec.window == Window(frozenset(range(7)), time(2), time(5), ZoneInfo("UTC"))
+
+
+def test_limits_may_be_reached(tmp_path: Path) -> None:
+    """A grace as long as the age, and a verification as long as the run, are allowed."""
+    spec = spec_of(tmp_path, 'grace = "30d"\nverify_timeout = "2m"')
+    assert (spec.grace, spec.verify_timeout) == (spec.max_age, spec.timeout)
+
+
+NO_TABLE = "expected a table, found the integer 3"
+DURATION = 'expected a duration such as "30d", "24h", "1h30m" or "45s", found'
+WINDOW = '"02:00", to = "05:00", zone = "UTC" }'
+MINTS = "secrets[0].permissions: admin, and org:write too, can mint keys"
+EMPTY = "secrets[0].permissions: allows nothing"
+
+SECTIONS = {
+    "unknown_section": ("[aws]", "[awss]", "3: awss: unknown key; did you mean `aws`?"),
+    "unknown_key": ("[aws]", "[aws]\nregoin = 1", "4: aws.regoin: unknown key; did you mean `re"),
+    "far_off_key": ("[aws]", "[aws]\nzzz = 1", "4: aws.zzz: unknown key; known here: endpoint_url"),
+    "quoted_key": ("[aws]", '[aws]\n"a\\n b" = 1', '3: aws."a\\n b": unknown key; known here:'),
+    "not_a_section": (
+        '[audit]\ndirectory = "/audit"\n[defaults]',
+        "[audit]\ndirectory = '/a'\n[[defaults]]",
+        "6: defaults: expected a table, found an array",
+    ),
+    "no_admin": ("admin_secret", "#", "1: pinata.admin_secret: the managing key comes from"),
+    "two_admins": (
+        "[pinata]",
+        '[pinata]\nadmin_jwt_env = "A"',
+        "3: pinata.admin_secret: the managing key comes from",
+    ),
+    "admin_variable": (
+        'admin_secret = "pinata/admin"',
+        'admin_jwt_env = "$A"',
+        '2: pinata.admin_jwt_env: expected the name of a variable, such as "PINATA_ADMIN_JWT", fo',
+    ),
+    "admin_id": ("pinata/admin", "a b", "2: pinata.admin_secret: expected the name or the ARN of"),
+    "api": (
+        "[pinata]",
+        '[pinata]\napi = "v3-pinat"',
+        '2: pinata.api: unknown name "v3-pinat"; did',
+    ),
+    "api_type": (
+        "[pinata]",
+        "[pinata]\napi = 3",
+        '2: pinata.api: expected "v3", "v3-pinata" or "legacy", found the integer 3',
+    ),
+    "api_url": (
+        "[pinata]",
+        '[pinata]\napi_url = "http://a.b"',
+        "2: pinata.api_url: http is for lo",
+    ),
+    "owner": ("[pinata]", '[pinata]\nowner = "A/b"', "2: pinata.owner: expected a name of 1 to 32"),
+    "rate": (
+        "[pinata]",
+        "[pinata]\nrequests_per_minute = 0",
+        "2: pinata.requests_per_minute: expected an integer from 1 to 100000, found the integer 0",
+    ),
+    "data_rate": (
+        "[pinata]",
+        "[pinata]\ndata_requests_per_minute = true",
+        "2: pinata.data_requests_per_minute: expected an integer from 1 to 100000, found the bool",
+    ),
+    "region": ("[aws]", '[aws]\nregion = "Frankfurt"', "4: aws.region: expected a region such as"),
+    "endpoint": ("[aws]", '[aws]\nendpoint_url = "https://10.0.0.1"', "4: aws.endpoint_url: expec"),
+    "role": ("[aws]", '[aws]\nrole_arn = "rotator"', "4: aws.role_arn: expected the ARN of an IAM"),
+    "account": (
+        "[aws]",
+        "[aws]\nexpected_account = 111122223333",
+        "4: aws.expected_account: expected an account of 12 digits as a string",
+    ),
+    "no_directory": ("directory", "#", "4: audit.directory: is missing; expected for example"),
+    "empty_directory": ('"/audit"', '""', "5: audit.directory: expected the path of a directory"),
+    "home_directory": ('"/audit"', '"~/audit"', "5: audit.directory: `~` is not expanded here"),
+    "s3": ("[audit]", '[audit]\ns3 = "s3://b/p"', "5: audit.s3: is not supported in this version"),
+    "default_name": ("[defaults]", '[defaults]\nname = "a"', "7: defaults.name: has no default"),
+    "default_id": (
+        "[defaults]",
+        '[defaults]\nsecret_id = "a"',
+        "7: defaults.secret_id: has no default",
+    ),
+    "default_duration": ("[defaults]", '[defaults]\ngrace = "x"', f"7: defaults.grace: {DURATION}"),
+    "default_pair": (
+        "[defaults]",
+        '[defaults]\ngrace = "31d"',
+        "7: defaults.grace: `grace` (31d) must not be longer than `max_age` (30d)",
+    ),
+    "default_age": (
+        "[defaults]",
+        '[defaults]\nmax_age = "12h"',
+        "7: defaults.max_age: `grace` (1d) must not be longer than `max_age` (12h)",
+    ),
+    "secrets_type": ("[[secrets]]", "[secrets]", "7: secrets: expected [[secrets]] entries, found"),
+    "no_name": ("name", "#", "7: secrets[0].name: is missing; expected a name of 1 to 64"),
+    "no_id": ("secret_id", "#", "7: secrets[0].secret_id: is missing; expected the name or the"),
+    "no_permissions": ("permissions", "#", "7: secrets[0].permissions: is missing; for example"),
+    "name": ('"uploader"', '"a/b"', "8: secrets[0].name: expected a name of 1 to 64 letters"),
+    "long_name": ('"uploader"', f'"{"a" * 65}"', "8: secrets[0].name: expected a name of 1 to 64"),
+    "id": ('"prod/uploader"', '"a*"', "9: secrets[0].secret_id: expected the name or the ARN of a"),
+    "permissions_type": (
+        PERMISSIONS,
+        "permissions = 3",
+        f"10: secrets[0].permissions: {NO_TABLE}",
+    ),
+    "syntax": ("[aws]", "[aws]\nregion eu", "4:8: not TOML: Expected '=' after a key"),
+    "syntax_at_end": (PERMISSIONS, "a = [", "11:1: not TOML: "),
+}
+
+PERMISSION_CASES = {
+    "none": ("{}", "secrets[0].permissions: expected exactly one of resources, endpoints and"),
+    "two": (
+        '{ resources = ["org:read"], endpoints = { data = ["pinList"] } }',
+        "secrets[0].permissions: expected exactly one of resources, endpoints and admin; found res",
+    ),
+    "unknown": (
+        '{ scopes = [], resources = ["org:read"] }',
+        "secrets[0].permissions.scopes: unknown key",
+    ),
+    "scope": (
+        '{ resources = ["org:read", "org:file:write"] }',
+        'secrets[0].permissions.resources[1]: unknown name "org:file:write"; did you mean `org:fi',
+    ),
+    "scope_type": ("{ resources = [1] }", "secrets[0].permissions.resources[0]: expected a scope"),
+    "no_array": (
+        '{ resources = "org:read" }',
+        "secrets[0].permissions.resources: expected an array, each a scope, found the string",
+    ),
+    "no_scope": ("{ resources = [] }", EMPTY),
+    "group": ("{ endpoints = { pining = [] } }", "secrets[0].permissions.endpoints.pining: unkn"),
+    "endpoint": (
+        '{ endpoints = { data = ["pinlist"] } }',
+        'secrets[0].permissions.endpoints.data[0]: unknown name "pinlist"; did you mean `pinList`?',
+    ),
+    "switch": (
+        "{ endpoints = { data = { pinlist = true } } }",
+        "secrets[0].permissions.endpoints.data.pinlist: unknown key; did you mean `pinList`?",
+    ),
+    "switch_type": (
+        "{ endpoints = { data = { pinList = 1 } } }",
+        "secrets[0].permissions.endpoints.data.pinList: expected true or false, found the integer",
+    ),
+    "all_off": ("{ endpoints = { data = { pinList = false } } }", EMPTY),
+    "admin_off": ("{ admin = false }", EMPTY),
+    "admin_type": ('{ admin = "yes" }', "secrets[0].permissions.admin: expected true or false, f"),
+    "admin": ("{ admin = true }", MINTS),
+    "org_write": ('{ resources = ["org:read", "org:write"] }', MINTS),
+}
+
+SECRET_CASES = {
+    "unknown": ("maxage = 1", "secrets[0].maxage: unknown key; did you mean `max_age`?"),
+    "duration": ('max_age = "30 days"', f'secrets[0].max_age: {DURATION} the string "30 days"'),
+    "duration_type": ("grace = 24", f"secrets[0].grace: {DURATION} the integer 24"),
+    "endless": ('max_age = "11w520w"', f"secrets[0].max_age: {DURATION}"),
+    "too_long": ('max_age = "3654d"', 'secrets[0].max_age: "3654d" is longer than 10 years'),
+    "no_age": ('max_age = "0s"\ngrace = "0s"', 'secrets[0].max_age: "0s" is too short; at least'),
+    "no_time": ('timeout = "0s"', 'secrets[0].timeout: "0s" is too short; at least 1s'),
+    "one_key": ("live_keys_max = 1", "secrets[0].live_keys_max: expected an integer from 2 to 100"),
+    "few_uses": (
+        "max_uses = 99",
+        "secrets[0].max_uses: expected an integer from 100 to 1000000000",
+    ),
+    "float": (
+        "max_uses = 1e3",
+        "secrets[0].max_uses: expected an integer from 100 to 1000000000, f",
+    ),
+    "huge": (f"max_uses = 0x{'f' * 5000}", "secrets[0].max_uses: expected an integer from 100 to "),
+    "grace": (
+        'grace = "31d"',
+        "secrets[0].grace: `grace` (31d) must not be longer than `max_age` (30d)",
+    ),
+    "age": (
+        'max_age = "12h"',
+        "secrets[0].max_age: `grace` (1d) must not be longer than `max_age` (12h)",
+    ),
+    "verify": (
+        'verify_timeout = "121s"',
+        "secrets[0].verify_timeout: `verify_timeout` (2m1s) must not be longer than `timeout` (2m)",
+    ),
+    "pending": (
+        'pending_timeout = "2m"',
+        "secrets[0].pending_timeout: `pending_timeout` (2m) must be longer than `timeout` (2m)",
+    ),
+    "format": ('format = "json"', 'secrets[0].format: unknown name "json"; known: jwt'),
+    "format_fields": (
+        'format = "jwt"\nfields = { jwt = "JWT" }',
+        'secrets[0].fields: `format = "jwt"` is the bare token, which has no fields',
+    ),
+    "no_jwt": ('fields = { key = "K" }', "secrets[0].fields.jwt: is missing; it names the field"),
+    "one_field": ('fields = { jwt = "A", key = "A" }', "secrets[0].fields: two of the names are"),
+    "no_field": ('fields = { jwt = "" }', "secrets[0].fields.jwt: expected the name of a field"),
+    "field": ('fields = { jwt = "A", kee = "B" }', "secrets[0].fields.kee: unknown key; did you"),
+    "probe": ('probe = "//evil.example/x"', "secrets[0].probe: expected a path on the Pinata API"),
+    "negative": ('negative_probe = "v3"', "secrets[0].negative_probe: expected a path on the Pina"),
+    "probes": (
+        'probe = "/a"\nnegative_probe = "/a"',
+        "secrets[0].negative_probe: is the same path",
+    ),
+    "day": (
+        f'window = {{ days = ["Mo"], from = {WINDOW}',
+        'secrets[0].window.days[0]: unknown name "Mo"; did you mean `Mon`?',
+    ),
+    "no_days": (f"window = {{ days = [], from = {WINDOW}", "secrets[0].window.days: is empty"),
+    "no_from": ('window = { to = "05:00", zone = "UTC" }', "secrets[0].window.from: is missing"),
+    "no_to": ('window = { from = "05:00", zone = "UTC" }', "secrets[0].window.to: is missing"),
+    "no_zone": ('window = { from = "05:00", to = "06:00" }', "secrets[0].window.zone: is missing"),
+    "clock": (
+        'window = { from = "24:00", to = "05:00", zone = "UTC" }',
+        'secrets[0].window.from: expected a time of day such as "02:00", found the string "24:00"',
+    ),
+    "clock_type": (
+        'window = { from = 02:00:00, to = "05:00", zone = "UTC" }',
+        'secrets[0].window.from: expected a time of day such as "02:00", found a date or time',
+    ),
+    "zone": (
+        'window = { from = "02:00", to = "05:00", zone = "Europe/Berln" }',
+        'secrets[0].window.zone: unknown time zone "Europe/Berln"; did you mean `Europe/Berlin`?',
+    ),
+    "zone_path": (
+        'window = { from = "02:00", to = "05:00", zone = "../../etc/passwd" }',
+        'secrets[0].window.zone: unknown time zone "../../etc/passwd"; expected a name such as',
+    ),
+    "window_key": (f"window = {{ start = 1, from = {WINDOW}", "secrets[0].window.start: unknown"),
+    "window": ("window = 3", f"secrets[0].window: {NO_TABLE}"),
+    "blackout": ('blackout = ["24.12."]', "secrets[0].blackout[0]: expected a day or a range of"),
+    "blackout_type": ('blackout = "2026-12-24"', "secrets[0].blackout: expected an array, each a"),
+    "no_such_day": (
+        'blackout = ["2026-02-30"]',
+        'secrets[0].blackout[0]: "2026-02-30" names a day',
+    ),
+    "backwards": (
+        'blackout = ["2027-01-02..2026-12-24"]',
+        'secrets[0].blackout[0]: "2027-01-02..2026-12-24" ends before it begins',
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), SECTIONS.values(), ids=SECTIONS)
+def test_problem_in_a_section(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    """One mistake gives one line, with its line number, its key and what was expected."""
+    text = GOOD.replace("\n" + old, "\n" + new, 1) if old in {"name", "secret_id"} else None
+    found = problems(tmp_path, text or changed(old, new))
+    assert len(found) == 1, found
+    assert found[0].startswith(problem)
+
+
+@pytest.mark.parametrize(("line", "problem"), SECRET_CASES.values(), ids=SECRET_CASES)
+def test_problem_in_an_entry(tmp_path: Path, line: str, problem: str) -> None:
+    """One mistake in an entry gives one line, and is found on a line below the good ones."""
+    found = problems(tmp_path, with_secret(line))
+    assert len(found) == 1, found
+    assert re.match(r"1[12]: ", found[0])
+    assert found[0].partition(": ")[2].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("permissions", "problem"), PERMISSION_CASES.values(), ids=PERMISSION_CASES
+)
+def test_problem_in_permissions(tmp_path: Path, permissions: str, problem: str) -> None:
+    """Permissions are of one kind, known, not empty, and never enough to mint keys."""
+    text = changed(PERMISSIONS, f"permissions = {permissions}")
+    assert [p.startswith(f"10: {problem}") for p in problems(tmp_path, text)] == [True]
+
+
+def test_managing_key_cannot_lose_its_rights(tmp_path: Path) -> None:
+    """The managing secret with lesser permissions would lock the rotator out."""
+    (found,) = problems(tmp_path, changed('"prod/uploader"', '"pinata/admin"'))
+    assert found.startswith("10: secrets[0].permissions: this is the secret of the managing key")
+
+
+def test_legacy_api_has_no_resources(tmp_path: Path) -> None:
+    """Scopes of the v3 API are refused together with the legacy one."""
+    (found,) = problems(tmp_path, changed("[pinata]", '[pinata]\napi = "legacy"'))
+    assert found.startswith("11: secrets[0].permissions: the legacy API knows no `resources`")
+
+
+def test_two_entries_share_neither_name_nor_secret(tmp_path: Path) -> None:
+    """The second entry with a name or a secret_id is reported, and says which has it."""
+    entry = GOOD.partition("[[secrets]]")[2]
+    assert problems(tmp_path, f"{GOOD}[[secrets]]{entry}") == [
+        '12: secrets[1].name: "uploader" is taken by entry 1 already',
+        '13: secrets[1].secret_id: "prod/uploader" is taken by entry 1 already',
+    ]
+
+
+def test_a_file_without_secrets_is_a_mistake(tmp_path: Path) -> None:
+    """With nothing to rotate something is missing, and the defaults are read all the same."""
+    text = GOOD.partition("[[secrets]]")[0] + 'settle = "x"\n'
+    first, second = problems(tmp_path, text)
+    assert first == "secrets: expected at least one [[secrets]] entry"
+    assert second.startswith("7: defaults.settle: expected a duration")
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    """Mistakes all over the file come in one message, in the order of the file."""
+    text = """[pinata]
+admin_secret = 3
+api = "v2"
+[aws]
+account = "111122223333"
+[defaults]
+max_age = "1 month"
+grace = "60d"
+[[secrets]]
+name = "a"
+secret_id = "a"
+probe = "x"
+permissions = { resources = ["org:fils:write"], endpoint = [] }
+[[secrets]]
+name = "a"
+window = { from = "2", to = "3" }
+"""
+    places = [": ".join(p.split(": ")[:2]) for p in problems(tmp_path, text)]
+    assert places == [
+        'audit.directory: is missing; expected for example "/var/lib/rotator/audit"',
+        "2: pinata.admin_secret",
+        "3: pinata.api",
+        "5: aws.account",
+        "7: defaults.max_age",
+        "12: secrets[0].probe",
+        "13: secrets[0].permissions.resources[0]",
+        "13: secrets[0].permissions.endpoint",
+        "14: secrets[1].secret_id",
+        "14: secrets[1].permissions",
+        "15: secrets[1].name",
+        "16: secrets[1].window.zone",
+        "16: secrets[1].window.from",
+        "16: secrets[1].window.to",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        changed("pinata/admin", TOKEN),
+        changed("[aws]", f'[aws]\nregion = "{TOKEN}"'),
+        changed("[aws]", f'[aws]\nendpoint_url = "https://{TOKEN}"'),
+        changed("[aws]", f'[aws]\n"{TOKEN}" = 1'),
+        changed("[aws]", f"[aws]\n{TOKEN} = 1\n{TOKEN} = 2"),
+        changed("[aws]", f"[{TOKEN}]\n[{TOKEN}]"),
+        changed("[aws]", f"[aws]\nregion = {TOKEN}"),
+        changed("[aws]", f"[aws] # {TOKEN}"),
+        with_secret(f'max_age = "{TOKEN}"'),
+        with_secret(f'window = {{ from = "02:00", to = "03:00", zone = "{"x" * 50}{TOKEN}" }}'),
+        with_secret(f'fields = {{ jwt = "{TOKEN}" }}'),
+    ],
+    ids=["id", "text", "url", "key", "twice", "header", "bare", "comment", "time", "cut", "field"],
+)
+def test_a_token_is_refused_and_never_quoted(tmp_path: Path, text: str) -> None:
+    """Wherever a token stands, its place is named and no part of it is repeated."""
+    found = problems(tmp_path, text)
+    before = text[: text.index(TOKEN)].split("\n")
+    place = f"{len(before)}:{len(before[-1]) + 1}"
+    assert any(problem.startswith(f"{place}: this looks like a token") for problem in found)
+    assert not any(TOKEN_LIKE.search(problem) for problem in found)
+
+
+def test_a_token_in_disguise_is_not_quoted_either(tmp_path: Path) -> None:
+    """A token written with an escape is seen once it is decoded, before it is repeated."""
+    found = problems(tmp_path, with_secret(f'max_age = "\\u0065{TOKEN[1:]}"'))
+    assert "withheld" in found[-1]
+    assert not any(TOKEN_LIKE.search(problem) for problem in found)
+
+
+def test_passwords_in_addresses_are_not_quoted(tmp_path: Path) -> None:
+    """A refused address is not repeated, for it may hold a password."""
+    (found,) = problems(tmp_path, changed("[pinata]", '[pinata]\napi_url = "https://u:hunter2@h"'))
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            b'# a\n# \xff\n[pinata]\nadmin_secret = "a"',
+            "is not UTF-8 text; the first wrong byte is on line 2",
+        ),
+        (b"#" * (SIZE_MAX_BYTES + 1), f"is larger than {SIZE_MAX_BYTES} bytes"),
+        (b"a = " + b"[" * 100_000, "is nested too deeply"),
+        (b"a = " + b"9" * 5_000, "not TOML: "),
+    ],
+    ids=["encoding", "size", "depth", "digits"],
+)
+def test_unreadable_content(tmp_path: Path, content: bytes, problem: str) -> None:
+    """What cannot be text of a sensible size is refused as a whole."""
+    (found,) = problems(tmp_path, content)
+    assert found.startswith(problem)
+
+
+def test_the_largest_file_is_read(tmp_path: Path) -> None:
+    """A file of exactly one mebibyte is still taken."""
+    assert SIZE_MAX_BYTES == 1_048_576
+    assert loaded(tmp_path, GOOD.ljust(SIZE_MAX_BYTES, "\n")).secrets
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    """Whoever can write the file can send keys elsewhere."""
+    path = written(tmp_path, GOOD)
+    path.chmod(mode)
+    with pytest.raises(ConfigError, match="can be written by others") as refusal:
+        load(path)
+    assert refusal.value.remedy is Remedy.CONFIG
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    """Kubernetes mounts files as symbolic links; where the link stands is where the file stands."""
+    (tmp_path / "data").mkdir()
+    target = written(tmp_path / "data", changed('"/audit"', '"audit"'))
+    link = tmp_path / "rotator.toml"
+    link.symlink_to(target)
+    assert load(link).audit.directory == tmp_path / "audit"
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A directory and a pipe are refused without waiting; of a missing file it says what to do."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ConfigError, match="is not a regular file"):
+            load(path)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(ConfigError, match="cannot be read: "):
+        load(tmp_path / "loop")
+    with pytest.raises(ConfigError, match="does not exist") as refusal:
+        load(tmp_path / "none.toml")
+    assert "rotator init" in refusal.value.next_step
+
+
+def test_path_of_the_file() -> None:
+    """The option wins over the variable, the variable over the usual place."""
+    env = {"ROTATOR_CONFIG": "/etc/rotator.toml"}
+    assert find_path(Path("a.toml"), env) == Path("a.toml")
+    assert find_path(None, env) == Path("/etc/rotator.toml")
+    assert find_path(None, {"ROTATOR_CONFIG": ""}) == Path("config/rotator.toml")
+    assert find_path(None, {}) == Path("config/rotator.toml")
+
+
+def test_starter_loads_and_is_the_example(tmp_path: Path) -> None:
+    """What `rotator init` writes is the example in the repository, and can be used as it is."""
+    assert EXAMPLE.read_text(encoding="utf-8") == STARTER
+    assert loaded(tmp_path, STARTER).secrets[0].name == "uploader"
+
+
+def test_starter_shows_the_defaults(tmp_path: Path) -> None:
+    """Every commented default, once it counts, changes nothing; every example can be used."""
+    lines = [line for line in STARTER.splitlines() if not line.startswith("# format")]
+    keys = [line for line in lines if re.match(r"# \w+ = ", line)]
+    shown = [line for line in keys if "# example" not in line and not line.startswith("# window")]
+    plain = loaded(tmp_path, STARTER)
+    with_defaults = loaded(
+        tmp_path, "\n".join(line.removeprefix("# ") if line in shown else line for line in lines)
+    )
+    everything = loaded(
+        tmp_path, "\n".join(line.removeprefix("# ") if line in keys else line for line in lines)
+    )
+    shape = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "config")
+    assert len(shown) == 14
+    assert with_defaults.pinata == plain.pinata
+    assert with_defaults.secrets[0].shape == shape
+    assert [getattr(with_defaults.secrets[0], name) for name in SecretSpec.__slots__[4:]] == [
+        getattr(plain.secrets[0], name) for name in SecretSpec.__slots__[4:]
+    ]
+    assert everything.secrets[0].window is not None
+
+
+def test_starter_names_every_key(tmp_path: Path) -> None:
+    """No key that a section knows is missing from the starter."""
+    text = re.sub(r"(?m)^(\[.*)$", r"\1\nqqqqqqqq = 1", STARTER)
+    found = problems(tmp_path, text)
+    assert len(found) == 5
+    for problem in found:
+        known = problem.partition("known here: ")[2].split(", ")
+        assert [key for key in known if not re.search(rf"\b{key} = ", STARTER)] == []
+    assert set(tomllib.loads(STARTER)) == {"pinata", "aws", "audit", "defaults", "secrets"}

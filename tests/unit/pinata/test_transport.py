@@ -1,0 +1,215 @@
+"""The HTTP client on real sockets: a request ends on time, whatever the server does."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from rotator.model import Sensitive
+from rotator.pinata.exchange import Answer, Lost, Reply, Request, Unsent, exchange
+from rotator.pinata.transport import http_client
+
+LIMIT_S = 0.4
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@dataclass
+class Deadline:
+    """A deadline on the real clock."""
+
+    ends_s: float
+
+    def remaining_s(self) -> float:
+        """Return what is left."""
+        return self.ends_s - time.monotonic()
+
+
+@contextmanager
+def server(serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Listen on loopback and hand each connection to `serve`, one after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def loop() -> None:
+            while True:
+                try:
+                    connection, _ = listening.accept()
+                except OSError:
+                    return
+                with connection:
+                    try:
+                        serve(connection)
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=loop)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+def drip(data: bytes) -> Callable[[socket.socket], None]:
+    """Send one byte each few milliseconds: each packet is well in time."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        for at in range(len(data)):
+            connection.sendall(data[at : at + 1])
+            time.sleep(0.01)
+
+    return serve
+
+
+def ask(url: str, limit_s: float) -> tuple[Reply, float]:
+    """Make one request; return its reply and how long it took, in seconds."""
+    with http_client() as client:
+        began = time.monotonic()
+        deadline = Deadline(began + limit_s)
+        reply = exchange(client, url, Request("POST", "/"), Sensitive("token"), deadline)
+        return reply, time.monotonic() - began
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"X-Padding: x\r\n" * 500,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 500,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b" " * 9999,
+    ],
+    ids=["in the headers", "before them", "in the body"],
+)
+def test_an_answer_that_drips_in_ends_with_the_deadline(data: bytes) -> None:
+    """Byte by byte, such an answer would take minutes."""
+    with server(drip(data)) as url:
+        reply, took_s = ask(url, LIMIT_S)
+    assert isinstance(reply, Lost)
+    assert LIMIT_S / 2 < took_s < 3 * LIMIT_S
+
+
+def test_silence_ends_with_the_deadline() -> None:
+    """A server that takes the request and says nothing."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        time.sleep(2 * LIMIT_S)
+
+    with server(serve) as url:
+        reply, took_s = ask(url, LIMIT_S)
+    assert isinstance(reply, Lost)
+    assert took_s < 2 * LIMIT_S
+
+
+def test_a_slow_answer_that_is_in_time_is_read() -> None:
+    """The limit is the deadline's, not a guess about what is slow."""
+    with server(drip(WHOLE)) as url:
+        reply, _ = ask(url, 20.0)
+    assert reply == Answer(200, Sensitive("{}"))
+
+
+def test_a_refused_connection_is_surely_without_effect() -> None:
+    """Nobody listens, so nothing was sent."""
+    with server(drip(b"")) as url:
+        pass
+    reply, _ = ask(url, 20.0)
+    assert isinstance(reply, Unsent)
+
+
+def test_a_connection_that_ends_without_an_answer_may_have_had_an_effect() -> None:
+    """The server read the request, then hung up."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+
+    with server(serve) as url:
+        reply, _ = ask(url, 20.0)
+    assert isinstance(reply, Lost)
+
+
+def test_the_limit_of_one_request_is_not_that_of_the_next() -> None:
+    """A connection is used again, each time with a clock of its own."""
+
+    def serve(connection: socket.socket) -> None:
+        while connection.recv(65_536):
+            connection.sendall(WHOLE)
+
+    with server(serve) as url, http_client() as client:
+        for limit_s in (20.0, 0.2, 20.0):
+            deadline = Deadline(time.monotonic() + limit_s)
+            reply = exchange(client, url, Request("GET", "/"), Sensitive("token"), deadline)
+            assert isinstance(reply, Answer)
+            time.sleep(0.3)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Return a file with a self-signed certificate for 127.0.0.1 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, kind = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    file = tmp_path / "server.pem"
+    secret = key.private_bytes(pem, kind, serialization.NoEncryption())
+    file.write_bytes(made.public_bytes(pem) + secret)
+    return file
+
+
+@pytest.mark.parametrize("trusted", [True, False], ids=["known", "unknown"])
+def test_a_certificate_nobody_vouches_for_gets_no_request(
+    trusted: bool, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token is sent only to a server whose certificate is verified."""
+    received: list[bytes] = []
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+
+    def serve(connection: socket.socket) -> None:
+        with tls.wrap_socket(connection, server_side=True) as wrapped:
+            received.append(wrapped.recv(65_536))
+            wrapped.sendall(WHOLE)
+
+    if trusted:
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    with server(serve) as url:
+        reply, _ = ask(url.replace("http:", "https:"), 20.0)
+    assert isinstance(reply, Answer if trusted else Unsent)
+    assert bool(received) is trusted
+
+
+def test_the_environment_is_not_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy of the environment gets to see a token."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    with server(drip(WHOLE)) as url:
+        reply, _ = ask(url, 20.0)
+    assert isinstance(reply, Answer)
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """It is an answer like another; the token goes nowhere else."""
+    with server(drip(b"HTTP/1.1 307 Go\r\nLocation: /\r\nContent-Length: 0\r\n\r\n")) as url:
+        reply, _ = ask(url, 20.0)
+    assert isinstance(reply, Answer)
+    assert reply.status == 307

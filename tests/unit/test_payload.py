@@ -1,0 +1,268 @@
+"""The value of a secret: reading the credential inside it, and composing the next one."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rotator.errors import SecretValueError
+from rotator.model import BareJwt, Credential, JsonFields, Sensitive
+from rotator.payload import (
+    VALUE_MAX_BYTES,
+    compose,
+    credential,
+    credential_in,
+    managing_token,
+    mentions,
+)
+
+DEFAULT = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "default")
+CONFIGURED = JsonFields("token", "id", "shared_secret", "config")
+TOKEN_ONLY = JsonFields("JWT", None, None, "config")
+CANARY = "canaryd41d8cd98f"
+
+
+def a_jwt(**claims: object) -> str:
+    """Return a token with claims."""
+    parts = ({"alg": "HS256"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts]
+    return ".".join([*(part.decode() for part in encoded), "c2lnbmF0dXJl"])
+
+
+JWT = a_jwt(scopedKeyKey="key-1", scopedKeySecret=CANARY)
+NEW_JWT = a_jwt(scopedKeyKey="key-2", exp=1_900_000_000)
+NEW = Credential("key-2", Sensitive(NEW_JWT), Sensitive("new secret"), None)
+
+
+def stored(**fields: object) -> Sensitive:
+    """Return a stored JSON value."""
+    return Sensitive(json.dumps(fields))
+
+
+FULL = stored(JWT=JWT, pinata_api_key="key-1", pinata_api_secret="old", gateway="g", n=[1, None])
+
+
+def test_default_fields_are_read() -> None:
+    """A value with all three fields gives the whole credential."""
+    held = credential_in(FULL, DEFAULT)
+    assert (held.key_id, held.jwt, held.secret) == ("key-1", Sensitive(JWT), Sensitive("old"))
+    assert held.expires_at is None
+
+
+def test_default_fields_may_be_missing() -> None:
+    """Of the default fields only the token is needed."""
+    held = credential_in(stored(JWT=JWT), DEFAULT)
+    assert (held.key_id, held.secret) == ("key-1", None)
+
+
+def test_bare_token_is_read() -> None:
+    """A bare token names its key by itself."""
+    assert credential_in(Sensitive(JWT), BareJwt()).key_id == "key-1"
+
+
+def test_configured_fields_are_read() -> None:
+    """Fields are called what the configuration says."""
+    held = credential_in(stored(token=JWT, id="key-1", shared_secret="s"), CONFIGURED)
+    assert (held.key_id, held.secret) == ("key-1", Sensitive("s"))
+
+
+def test_token_that_names_no_key_needs_the_field() -> None:
+    """An opaque token is a credential if the field beside it names the key."""
+    assert credential_in(stored(JWT="opaque", pinata_api_key="key-1"), DEFAULT).key_id == "key-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "problem"),
+    [
+        pytest.param("", DEFAULT, "is empty", id="empty"),
+        pytest.param(" \n", DEFAULT, "is empty", id="white space"),
+        pytest.param("{", DEFAULT, "is not JSON", id="cut off"),
+        pytest.param(JWT, DEFAULT, 'set `format = "jwt"`', id="a bare token"),
+        pytest.param("[1]", DEFAULT, "not an object", id="a list"),
+        pytest.param("[" * 100_000, DEFAULT, "too deeply", id="deep"),
+        pytest.param("{}", DEFAULT, "no field `JWT`", id="no token"),
+        pytest.param('{"JWT": 1}', DEFAULT, "not a text", id="a number"),
+        pytest.param('{"JWT": ""}', DEFAULT, "or empty", id="an empty token"),
+        pytest.param('{"JWT": "a b"}', DEFAULT, "white space", id="white space inside"),
+        pytest.param('{"JWT": "a.b.c\\n"}', DEFAULT, "white space", id="a newline"),
+        pytest.param('{"JWT": "opaque"}', DEFAULT, "names no key", id="nothing names a key"),
+        pytest.param(
+            json.dumps({"JWT": JWT, "pinata_api_key": "key-2"}), DEFAULT, "two different", id="mix"
+        ),
+        pytest.param(
+            json.dumps({"JWT": "opaque", "pinata_api_key": "../x"}),
+            DEFAULT,
+            "names no key",
+            id="a path for a key",
+        ),
+        pytest.param(
+            json.dumps({"JWT": JWT, "pinata_api_key": 5}), DEFAULT, "not a text", id="a key number"
+        ),
+        pytest.param(json.dumps({"token": JWT}), CONFIGURED, "no field `id`", id="configured key"),
+        pytest.param(
+            json.dumps({"token": JWT, "id": "key-1"}),
+            CONFIGURED,
+            "no field `shared_secret`",
+            id="configured secret",
+        ),
+        pytest.param('{"JWT": "x"}', BareJwt(), "bare token", id="JSON for a bare token"),
+        pytest.param("", BareJwt(), "empty", id="no bare token"),
+        pytest.param(f"{JWT}\n", BareJwt(), "white space", id="a bare token with a newline"),
+        pytest.param(a_jwt(scopedKeyKey=5), BareJwt(), "names no key", id="a key that is no text"),
+        pytest.param("a.b.c", BareJwt(), "names no key", id="claims that are no JSON"),
+        pytest.param("a.W10.c", BareJwt(), "names no key", id="claims that are a list"),
+    ],
+)
+def test_unusable_values_are_refused(text: str, shape: JsonFields | BareJwt, problem: str) -> None:
+    """What does not fit the configuration is refused, and the refusal quotes nothing of it."""
+    with pytest.raises(SecretValueError, match=problem) as refused:
+        credential_in(Sensitive(text), shape)
+    assert JWT not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("exp", "expected"),
+    [
+        (1_900_000_000, datetime(2030, 3, 17, 17, 46, 40, tzinfo=UTC)),
+        (1_900_000_000.5, datetime(2030, 3, 17, 17, 46, 40, 500_000, tzinfo=UTC)),
+        (None, None),
+        ("1900000000", None),
+        (0, None),
+        (-1, None),
+        (10**20, None),
+        (99_999_999_999, datetime(5138, 11, 16, 9, 46, 39, tzinfo=UTC)),
+    ],
+)
+def test_expiry(exp: object, expected: datetime | None) -> None:
+    """The expiry is a number of seconds that is a date, or none."""
+    held = credential(Sensitive(a_jwt(scopedKeyKey="k", exp=exp)), key_id=None, secret=None)
+    assert held.expires_at == expected
+
+
+def test_other_fields_are_carried_over() -> None:
+    """Only the fields of the credential change; their order stays."""
+    value = json.loads(compose(NEW, DEFAULT, FULL).reveal())
+    assert list(value) == ["JWT", "pinata_api_key", "pinata_api_secret", "gateway", "n"]
+    assert value == {
+        "JWT": NEW_JWT,
+        "pinata_api_key": "key-2",
+        "pinata_api_secret": "new secret",
+        "gateway": "g",
+        "n": [1, None],
+    }
+
+
+def test_fields_that_were_not_there_are_not_added() -> None:
+    """A value without the legacy pair does not get it."""
+    assert json.loads(compose(NEW, DEFAULT, stored(JWT=JWT, a=1)).reveal()) == {
+        "JWT": NEW_JWT,
+        "a": 1,
+    }
+
+
+def test_first_value_has_every_configured_field() -> None:
+    """A new value has all fields that the configuration names, and no other."""
+    assert json.loads(compose(NEW, CONFIGURED, None).reveal()) == {
+        "token": NEW_JWT,
+        "id": "key-2",
+        "shared_secret": "new secret",
+    }
+    assert json.loads(compose(NEW, TOKEN_ONLY, None).reveal()) == {"JWT": NEW_JWT}
+
+
+def test_bare_token_replaces_a_bare_token() -> None:
+    """A bare token stays a bare token, and never replaces JSON."""
+    assert compose(NEW, BareJwt(), Sensitive(JWT)) == Sensitive(NEW_JWT)
+    assert compose(NEW, BareJwt(), None) == Sensitive(NEW_JWT)
+    with pytest.raises(SecretValueError):
+        compose(NEW, BareJwt(), FULL)
+
+
+@pytest.mark.parametrize("jwt", ["opaque", "a.b.c", "a.W10.c", ""])
+def test_what_is_no_jwt_is_not_stored(jwt: str) -> None:
+    """A new token must be a JWT with claims."""
+    new = Credential("key-2", Sensitive(jwt), Sensitive("s"), None)
+    with pytest.raises(SecretValueError, match="not a JWT"):
+        compose(new, DEFAULT, FULL)
+
+
+def test_secret_that_is_missing_is_not_stored() -> None:
+    """A field that must be filled and cannot be is an error."""
+    new = Credential("key-2", Sensitive(NEW_JWT), None, None)
+    with pytest.raises(SecretValueError, match="no value for the field `pinata_api_secret`"):
+        compose(new, DEFAULT, FULL)
+
+
+def test_value_has_a_limit() -> None:
+    """A value as large as Secrets Manager takes is composed, and not one byte more."""
+    empty = len(compose(NEW, TOKEN_ONLY, stored(JWT=JWT, pad="")).reveal().encode())
+    pad = "ä" * ((VALUE_MAX_BYTES - empty) // 2)
+    text = compose(
+        NEW, TOKEN_ONLY, stored(JWT=JWT, pad=pad + "x" * ((VALUE_MAX_BYTES - empty) % 2))
+    )
+    assert len(text.reveal().encode()) == VALUE_MAX_BYTES
+    with pytest.raises(SecretValueError, match="larger than"):
+        compose(NEW, TOKEN_ONLY, stored(JWT=JWT, pad=pad + "xx"))
+
+
+@pytest.mark.parametrize("note", ["\\ud800", "\\udfff and more"])
+def test_value_that_cannot_be_encoded(note: str) -> None:
+    """Half a surrogate pair can be read as JSON; writing it is refused, or keeps it as it was."""
+    current = Sensitive(f'{{"JWT": "{JWT}", "note": "{note}"}}')
+    try:
+        text = compose(NEW, DEFAULT, current).reveal()
+    except SecretValueError:
+        return
+    text.encode()
+    assert json.loads(text)["note"] == json.loads(f'"{note}"')
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), JSON))
+def test_anything_else_survives_a_rotation(others: dict[str, object]) -> None:
+    """Whatever stands beside the credential is there after a rotation, and the new one is read back."""
+    current = stored(**{**others, "JWT": JWT, "pinata_api_key": "key-1", "pinata_api_secret": "s"})
+    composed = compose(NEW, DEFAULT, current)
+    value = json.loads(composed.reveal())
+    for name in ("JWT", "pinata_api_key", "pinata_api_secret"):
+        others.pop(name, None)
+        del value[name]
+    assert value == others
+    held = credential_in(composed, DEFAULT)
+    assert (held.key_id, held.jwt, held.secret) == (NEW.key_id, NEW.jwt, NEW.secret)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"any": "key-1"}', True),
+        (JWT, True),
+        (f"prefix {JWT} suffix", True),
+        (f'{{"a": {{"b": "{JWT}"}}}}', True),
+        (NEW_JWT, False),
+        ("a.b.c", False),
+        ("", False),
+    ],
+)
+def test_mention(text: str, *, expected: bool) -> None:
+    """A key is found in clear and inside the claims of a token, in a value of whatever shape."""
+    assert mentions(Sensitive(text), "key-1") is expected
+
+
+def test_managing_token() -> None:
+    """The managing key's secret holds a bare token, or a field of that name."""
+    assert managing_token(Sensitive(JWT)) == Sensitive(JWT)
+    assert managing_token(stored(JWT=JWT, other=1)) == Sensitive(JWT)
+    with pytest.raises(SecretValueError):
+        managing_token(stored(other=1))
