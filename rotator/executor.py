@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar, assert_never
 
 from rotator import expected
+from rotator.credential import Credential, Sensitive
 from rotator.errors import (
     AuditUnavailableError,
     CreateOutcomeUnknownError,
@@ -29,7 +30,6 @@ from rotator.model import (
     REPLACED_PREFIX,
     Action,
     Create,
-    Credential,
     Discard,
     Holds,
     KeyState,
@@ -40,8 +40,6 @@ from rotator.model import (
     ProviderKey,
     Restamp,
     Revoke,
-    SecretSpec,
-    Sensitive,
     Unlabel,
     Verify,
 )
@@ -49,6 +47,7 @@ from rotator.observer import Reader
 from rotator.payload import compose, credential_in
 from rotator.ports import AuditRun, Deadline, KeyProvider, SecretStore
 from rotator.prover import Prover
+from rotator.spec import SecretSpec
 
 _T = TypeVar("_T")
 CREATE_TO_STORE_S = 20.0
@@ -244,7 +243,7 @@ class Executor:
         if observed.current is None or key_id in in_use | observed.protected:
             raise UnsafeActionError(f"refused to revoke {key_id}: it is in use")
         skew_s = observed.labels.clock_skew_s
-        if abs(skew_s) > CLOCK_SKEW_MAX_S:
+        if self.spec.grace and abs(skew_s) > CLOCK_SKEW_MAX_S:
             raise UnsafeActionError(
                 f"refused to revoke {key_id}: this machine's clock is {skew_s:+.0f} s off AWS's, "
                 "so its grace cannot be measured",

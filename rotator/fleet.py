@@ -18,19 +18,12 @@ from rotator.errors import (
     SecretValueError,
     StoreDeniedError,
 )
-from rotator.model import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    Labels,
-    Outcome,
-    OutcomeKind,
-    SecretSpec,
-)
+from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Labels, Outcome, OutcomeKind
 from rotator.naming import generation_of_version, is_named, time_of_version
 from rotator.payload import mentions
 from rotator.ports import Deadline, SecretStore
 from rotator.reconcile import Run, World, reconcile
+from rotator.spec import SecretSpec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORKERS_MAX = 8

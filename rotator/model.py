@@ -1,24 +1,21 @@
-"""The vocabulary: what is wanted, what is seen, what may be done, and what came of it.
+"""The vocabulary: what is seen, what may be done, and what came of it. What is wanted is in `spec`.
 
-Everything here is a frozen value. Nothing here does I/O, reads a clock or draws a random number, and nothing but
-`Sensitive` and `Credential` can hold secret material: a test walks the fields of the rest.
+Everything here is a frozen value. Nothing here does I/O, reads a clock or draws a random number, and nothing can hold
+secret material: a test walks the fields.
 
-    SecretSpec   desired: one secret of the configuration
-    Observed     seen: its versions and labels in Secrets Manager, its keys at the provider
+    Observed     seen: a secret's versions and labels in Secrets Manager, its keys at the provider
     Action       what may be done, one call or two each
     Plan         which actions remain, and the machine reason why
     Outcome      what one run over one secret came to
 """
 
-import hmac
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from enum import Enum, StrEnum
-from typing import Literal, Never
-from zoneinfo import ZoneInfo
 
 from rotator.errors import RotatorError
 from rotator.naming import KeyFamily, generation_of_version
+from rotator.spec import Permissions
 
 AWSCURRENT = "AWSCURRENT"
 AWSPENDING = "AWSPENDING"
@@ -31,155 +28,6 @@ It is put together with the version and removed once the key is proved dead.
 OURS = f"{REPLACED_PREFIX}none"
 """Custom label on the version with which a secret became ours: it tells a hand edit from a first take-over."""
 HOLD_TAG = "rotator:hold"
-
-
-class Sensitive:
-    """The only carrier of secret material: it cannot be printed, formatted, pickled or put into JSON.
-
-    `str()` and formatting raise instead of masking, so that a mask can never be stored as if it were the value.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        """Wrap a secret text."""
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text. Called where a header or a stored value is built, and nowhere else."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "<sensitive>"
-
-    def __str__(self) -> Never:
-        raise TypeError("a sensitive value has no text form")
-
-    def __format__(self, format_spec: str) -> Never:
-        raise TypeError("a sensitive value has no text form")
-
-    def __reduce__(self) -> Never:
-        raise TypeError("a sensitive value cannot be pickled or copied")
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sensitive):
-            return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """One key as consumers use it: its public id, its JWT, and the secret of the legacy header pair if known."""
-
-    key_id: str
-    jwt: Sensitive
-    secret: Sensitive | None
-    expires_at: datetime | None
-    """The `exp` claim of the JWT; tokens made before mid-2023 have none."""
-
-
-# Desired ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Scopes of the v3 API, such as `org:files:write`."""
-
-    names: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Scopes of the legacy API, as `group.endpoint`, such as `pinning.pinFileToIPFS`."""
-
-    names: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Admin:
-    """Every right there is: for the managing key itself, never for a key that consumers hold."""
-
-
-Permissions = Resources | Endpoints | Admin
-
-
-@dataclass(frozen=True, slots=True)
-class JsonFields:
-    """The value is a JSON object; these are the names of the fields we write. All others are carried over."""
-
-    jwt: str
-    key: str | None
-    secret: str | None
-    named_by: Literal["default", "config"] = "config"
-    """Default names that do not occur in an existing value are left out; configured ones are an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class BareJwt:
-    """The value is the token alone."""
-
-
-ValueShape = JsonFields | BareJwt
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When a new key may be made: on these weekdays (0 is Monday), from `start` until `end`, in `zone`.
-
-    An `end` at or before `start` means the next morning; such a window belongs to the day it starts on.
-    """
-
-    days: frozenset[int]
-    start: time
-    end: time
-    zone: ZoneInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Blackout:
-    """Days, both included, on which no new key is made; in the window's zone, or UTC if there is no window."""
-
-    first: date
-    last: date
-
-
-@dataclass(frozen=True, slots=True)
-class SecretSpec:
-    """One `[[secrets]]` entry of the configuration, with the defaults filled in."""
-
-    name: str
-    secret_id: str
-    permissions: Permissions
-    shape: ValueShape
-    max_age: timedelta
-    grace: timedelta
-    pending_timeout: timedelta
-    live_keys_max: int
-    verify_timeout: timedelta
-    timeout: timedelta
-    check_every: timedelta
-    settle: timedelta
-    max_uses: int | None = None
-    probe: str | None = None
-    negative_probe: str | None = None
-    window: Window | None = None
-    blackouts: tuple[Blackout, ...] = ()
-
-
-class Demand(Enum):
-    """What a person asked for, if anybody asked."""
-
-    DUE = "due"
-    """Nobody: rotate what is due."""
-    FORCED = "forced"
-    """Rotate now; lifts DRIFTED and ROLLED_BACK, never a hold."""
-    COMPROMISED = "compromised"
-    """Rotate now and revoke without grace: the key has leaked."""
-    CONTAINING = "containing"
-    """After a compromised key was replaced: revoke without grace, rotate only what is due."""
 
 
 # Observed --------------------------------------------------------------------------------------------------------
@@ -442,7 +290,7 @@ class Plan:
     """Answer to the first question, "must the secret move forward?", also when only the second has actions."""
     actions: tuple[Action, ...]
     due_at: datetime | None
-    """When a new key is due by age, expiry or the end of a grace; None if that waits for a person or is now."""
+    """When the current key is due by age or expiry; None if there is none of ours."""
 
 
 # Outcome ---------------------------------------------------------------------------------------------------------

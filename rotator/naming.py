@@ -17,6 +17,7 @@ _SECRET_ARN = re.compile(
 )
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 NONCE_LENGTH = 10
+GENERATION_MAX = 999_999_999
 _SUFFIX_LENGTH = len("-AbCdEf")
 """Secrets Manager ends every ARN with a hyphen and six characters (user guide, what is in a secret)."""
 

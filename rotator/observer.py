@@ -7,18 +7,18 @@ is read once; what the run itself does to it is known. Secret material stays in 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from rotator.credential import Credential
 from rotator.errors import SecretValueError
 from rotator.model import (
     AWSCURRENT,
     AWSPENDING,
     Content,
-    Credential,
     Holds,
     KeyState,
     Labels,
     NoValue,
     Observed,
-    SecretSpec,
+    ProviderKey,
     Unread,
     Unusable,
     Version,
@@ -26,6 +26,7 @@ from rotator.model import (
 from rotator.naming import NONCE_LENGTH, KeyFamily, generation_of_version
 from rotator.payload import credential_in
 from rotator.ports import Authentication, Deadline, KeyProvider, SecretStore, StoredValue
+from rotator.spec import SecretSpec
 
 HeldElsewhere = Callable[[str, frozenset[str], Deadline], frozenset[str]]
 """Of these key ids, return those that are current or pending in another configured secret than this ARN."""
@@ -58,8 +59,8 @@ class Reader:
 
     def credential(self, version_id: str) -> Credential | None:
         """Return the credential inside a version, or None if it holds none."""
-        stored = self.value(version_id)
         try:
+            stored = self.value(version_id)
             return credential_in(stored.text, self.spec.shape) if stored else None
         except SecretValueError:
             return None
@@ -94,14 +95,21 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
     """
     versions = tuple(replace(v, content=_content(v, reader)) for v in labels.versions)
     if earlier is None:
-        listed = provider.list_keys(family.prefix, reader.deadline)
-        keys = tuple(key for key in listed if family.generation(key.name) > 0)
+        keys = list_ours(provider, family, reader.deadline)
         seen = Observed(labels, versions, keys, (), frozenset(), family)
         seen = replace(seen, witnessed=_witness(seen, reader, provider))
     else:
         seen = Observed(labels, versions, earlier.keys, earlier.witnessed, frozenset(), family)
     seen = replace(seen, versions=_with_previous(seen, reader))
     return replace(seen, protected=_protected(seen, reader, provider, held_elsewhere))
+
+
+def list_ours(
+    provider: KeyProvider, family: KeyFamily, deadline: Deadline
+) -> tuple[ProviderKey, ...]:
+    """Return the keys made for this secret: a name that only begins like ours belongs to somebody else."""
+    listed = provider.list_keys(family.prefix, deadline)
+    return tuple(key for key in listed if family.generation(key.name) > 0)
 
 
 def _content(version: Version, reader: Reader) -> Content:
@@ -114,7 +122,10 @@ def _content(version: Version, reader: Reader) -> Content:
 
 
 def _optional(version: Version, reader: Reader) -> Content:
-    stored = reader.value(version.version_id)
+    try:
+        stored = reader.value(version.version_id)
+    except SecretValueError:  # binary
+        return Unusable()
     if stored is None:
         return NoValue()
     held = reader.credential(version.version_id)

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import assert_never
 
+from rotator.credential import Credential, Sensitive
 from rotator.errors import SecretValueError
-from rotator.model import BareJwt, Credential, JsonFields, Sensitive, ValueShape
+from rotator.spec import BareJwt, JsonFields, ValueShape
 
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,8192}")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _EXPIRY_MAX_S = 100_000_000_000
 """Later than any date that `datetime` knows of is no expiry (the year 5138)."""
-_EXPIRY_MAX_S = 100_000_000_000
-"""A later `exp` (the year 5138) is no expiry; `datetime` ends with the year 9999."""
 VALUE_MAX_BYTES = 65_536
 """The limit of Secrets Manager (API reference, PutSecretValue)."""
 
@@ -105,7 +105,10 @@ def compose(new: Credential, shape: ValueShape, current: Sensitive | None) -> Se
                 if content is None:
                     raise SecretValueError(f"Pinata gave no value for the field `{name}`")
                 value[name] = content
-            text = json.dumps(value, ensure_ascii=False, indent=None)
+            # A lone surrogate in a carried-over field has no UTF-8 form; escaped, it survives.
+            text = json.dumps(value, ensure_ascii=False)
+            if _LONE_SURROGATE.search(text):
+                text = json.dumps(value)
         case _:
             assert_never(shape)
     if len(text.encode()) > VALUE_MAX_BYTES:

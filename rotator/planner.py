@@ -17,10 +17,10 @@ from rotator.model import (
     REPLACED_PREFIX,
     Action,
     Create,
-    Demand,
     Discard,
     Holds,
     KeyState,
+    Labels,
     NoValue,
     Observed,
     Plan,
@@ -30,13 +30,13 @@ from rotator.model import (
     Reason,
     Restamp,
     Revoke,
-    SecretSpec,
     Unlabel,
     Unread,
     Unusable,
     Verify,
     Version,
 )
+from rotator.spec import Demand, SecretSpec
 from rotator.windows import is_open
 
 EXPIRY_MARGIN_MAX = timedelta(days=7)
@@ -103,7 +103,7 @@ def _forward(  # noqa: C901, PLR0911 - a list of rules in order, one return each
         if superseded_keys(
             observed
         ):  # a rotation inside another one's grace would expose the key before
-            over = is_grace_over(spec, observed, now, demand)
+            over = is_grace_over(spec, observed.labels, now, demand)
             return (Reason.RETIRE_FIRST if over else Reason.WAITING_GRACE), ()
         if len(observed.live_keys()) >= spec.live_keys_max:
             if replacing is not None and _keys_above_current(
@@ -147,22 +147,17 @@ def _finish(
     """Decide about a version that carries AWSPENDING."""
     discard = (Discard(pending.version_id),)
     current = observed.current
-    if pending is current:  # promoted, and the run died before it cleared the label
-        return Reason.SUPERSEDED, discard
     match pending.content:
         case NoValue():  # RotateSecret's placeholder: its rotation may still be at work
-            waited = now - observed.labels.changed_at
-            return (
-                (Reason.STALLED, discard)
-                if waited > spec.pending_timeout
-                else (Reason.IN_PROGRESS, ())
-            )
+            stalled = now - observed.labels.changed_at > spec.pending_timeout
+            return (Reason.STALLED, discard) if stalled else (Reason.IN_PROGRESS, ())
         case Unusable() | Unread():
             return Reason.SUPERSEDED, discard
         case Holds(key_id=key_id, created_at=created_at):
-            if observed.generation(pending) <= observed.generation(
-                current
-            ):  # the fence: it may never be promoted
+            # The fence. It also ends a version that was promoted by a run that died before it cleared the label.
+            if observed.generation(pending) <= observed.generation(current):
+                return Reason.SUPERSEDED, discard
+            if _forgets_current(observed):
                 return Reason.SUPERSEDED, discard
             key = observed.key(key_id)
             if now - created_at > spec.pending_timeout or (key and key.state is KeyState.REVOKED):
@@ -174,6 +169,16 @@ def _finish(
             )
         case _:
             assert_never(pending.content)
+
+
+def _forgets_current(observed: Observed) -> bool:
+    """Tell whether promoting now would leave a hand-made current key that no label names, and nobody retires."""
+    foreign = (
+        observed.key_inside(observed.current)
+        if observed.generation(observed.current) == 0
+        else None
+    )
+    return foreign is not None and foreign not in observed.replaced_key_ids()
 
 
 def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> Reason | None:  # noqa: PLR0911 - a list of rules in order, one return each
@@ -205,11 +210,14 @@ def _retire(
     spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
 ) -> tuple[Action, ...]:
     """Answer the second question: the keys that the fence allows, then labels that have served."""
-    actions: list[Action] = []
-    if is_grace_over(spec, observed, now, demand):
-        for key_id in superseded_keys(observed):
-            actions += [Revoke(key_id), ProveDead(key_id), *_labels_naming(observed, {key_id})]
-    return tuple(actions) or _labels_naming(observed, _dead_replaced(observed))
+    superseded = superseded_keys(observed)
+    if superseded and is_grace_over(spec, observed.labels, now, demand):
+        revocations = (
+            action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id))
+        )
+        # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
+        return (*revocations, *_labels_naming(observed, set(superseded)))
+    return _labels_naming(observed, _dead_replaced(observed))
 
 
 def superseded_keys(observed: Observed) -> tuple[str, ...]:
@@ -232,7 +240,7 @@ def superseded_keys(observed: Observed) -> tuple[str, ...]:
     ours = sorted(
         (observed.generation_of_key(key), key.key_id)
         for key in observed.live_keys()
-        if observed.generation_of_key(key) <= fence
+        if 0 < observed.generation_of_key(key) <= fence
     )
     return tuple(k for k in (*foreign, *(key_id for _, key_id in ours)) if k not in kept)
 
@@ -253,20 +261,20 @@ def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]
     """Return the removal of the labels that name some hand-made keys."""
     return tuple(
         Unlabel(version.version_id, REPLACED_PREFIX + key_id)
-        for version in observed.versions
+        for version in sorted(observed.versions, key=lambda version: version.version_id)
         for key_id in version.replaced()
         if key_id in key_ids
     )
 
 
-def is_grace_over(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> bool:
+def is_grace_over(spec: SecretSpec, labels: Labels, now: datetime, demand: Demand) -> bool:
     """Tell whether consumers have had their time since the last change of a label.
 
     A grace of zero does not wait for the clocks of two machines to agree.
     """
     if demand in _NO_GRACE or not spec.grace:
         return True
-    return now - observed.labels.changed_at >= spec.grace
+    return now - labels.changed_at >= spec.grace
 
 
 def due_at(spec: SecretSpec, observed: Observed) -> datetime | None:

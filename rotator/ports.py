@@ -13,8 +13,10 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from rotator.credential import Credential, Sensitive
 from rotator.events import Event
-from rotator.model import Credential, Labels, Permissions, ProviderKey, Sensitive
+from rotator.model import Labels, ProviderKey
+from rotator.spec import Permissions
 
 
 class Deadline(Protocol):

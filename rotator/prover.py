@@ -6,19 +6,13 @@ testAuthentication says nothing about scopes. So each claim has its own witnesse
 
 from dataclasses import dataclass, field
 
+from rotator.credential import Credential
 from rotator.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
-from rotator.model import (
-    AWSPREVIOUS,
-    Credential,
-    KeyState,
-    Observed,
-    ProviderKey,
-    Resources,
-    SecretSpec,
-)
-from rotator.observer import Reader
+from rotator.model import AWSPREVIOUS, KeyState, Observed, ProviderKey
+from rotator.observer import Reader, list_ours
 from rotator.ports import Authentication, Deadline, KeyProvider, ProbeAnswer
 from rotator.scopes import difference
+from rotator.spec import Resources, SecretSpec
 
 _DEAD = frozenset({Authentication.REFUSED})
 _ALIVE = frozenset({Authentication.ACCEPTED})
@@ -68,7 +62,7 @@ class Prover:
         """
         spec, listed = self.spec, observed.keys
         if spec.grace or spec.probe or spec.negative_probe:
-            listed = self.provider.list_keys(observed.family.prefix, self.deadline)
+            listed = list_ours(self.provider, observed.family, self.deadline)
         echoed = next((key.scopes for key in listed if key.key_id == held.key_id), None)
         if problem := difference(spec.permissions, echoed):
             raise KeyScopeError(

@@ -10,23 +10,13 @@ from datetime import datetime
 from rotator.errors import AuditUnavailableError, RotatorError, UnsafeActionError
 from rotator.events import Decided, Ended
 from rotator.executor import Executor
-from rotator.model import (
-    Demand,
-    Labels,
-    Observed,
-    Outcome,
-    OutcomeKind,
-    Plan,
-    Promote,
-    Reason,
-    Revoke,
-    SecretSpec,
-)
-from rotator.naming import KeyFamily, version_id
+from rotator.model import Labels, Observed, Outcome, OutcomeKind, Plan, Promote, Reason, Revoke
+from rotator.naming import GENERATION_MAX, KeyFamily, version_id
 from rotator.observer import HeldElsewhere, Reader, observe
-from rotator.planner import NEEDS_PERSON, plan
+from rotator.planner import NEEDS_PERSON, is_grace_over, plan
 from rotator.ports import AuditLog, AuditRun, Deadline, KeyProvider, SecretStore
 from rotator.prover import Prover
+from rotator.spec import Demand, SecretSpec
 
 PASSES_MAX = 16
 """Plans per run. The longest useful chain (discard, retire, create, discard, retire) is far shorter."""
@@ -133,9 +123,15 @@ class _Steps:
         )
 
     def _observe(self, labels: Labels, earlier: Observed | None) -> Observed:
-        family = KeyFamily.of(self.world.owner, labels.arn)
+        # Neighbours matter when a key can be retired; asking them costs calls for each of them.
+        over = is_grace_over(self.spec, labels, self.run.now, self._demand())
         return observe(
-            labels, family, self.reader, self.world.provider, self.world.held_elsewhere, earlier
+            labels,
+            KeyFamily.of(self.world.owner, labels.arn),
+            self.reader,
+            self.world.provider,
+            self.world.held_elsewhere if over else _nobody,
+            earlier,
         )
 
     def _executor(self, observed: Observed) -> Executor:
@@ -176,9 +172,12 @@ class _Steps:
             isinstance(done, Promote) for done in self.executor.done
         )
 
+    def _demand(self) -> Demand:
+        """Return what is left of the demand: a rotation answers it."""
+        return _UNMET[self.run.demand] if self._moved() else self.run.demand
+
     def _plan(self, observed: Observed) -> Plan:
-        demand = _UNMET[self.run.demand] if self._moved() else self.run.demand
-        return _plan(self.spec, observed, self.run, demand)
+        return _plan(self.spec, observed, self.run, self._demand())
 
     def _decide(self, observed: Observed) -> Plan:
         chosen = self._plan(observed)
@@ -212,6 +211,18 @@ class _Steps:
         return OutcomeKind.WAITING if last in _WAITING else OutcomeKind.UP_TO_DATE
 
 
+def _nobody(arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[str]:
+    """Stand for the neighbours while nothing can be retired anyway."""
+    del arn, key_ids, deadline
+    return frozenset()
+
+
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
-    new = version_id(observed.highest_generation() + 1, run.now, run.nonce)
+    generation = observed.highest_generation() + 1
+    if generation > GENERATION_MAX:
+        raise UnsafeActionError(
+            f"a key of generation {generation - 1} exists: no generation is left above it",
+            next_step="Find the key in Pinata's key list, and whoever named it; then rename the secret.",
+        )
+    new = version_id(generation, run.now, run.nonce)
     return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)

@@ -4,7 +4,7 @@ Pinata echoes scopes in its key list, in a form that is documented for legacy en
 only where both sides are of one kind. An admin key is wider than anything.
 """
 
-from rotator.model import Admin, Endpoints, Permissions, Resources
+from rotator.spec import Admin, Endpoints, Permissions, Resources
 
 
 def difference(requested: Permissions, echoed: Permissions | None) -> str | None:

@@ -5,7 +5,7 @@ Pure: an instant in, an answer out. A window only ever delays making a key; it n
 
 from datetime import UTC, datetime
 
-from rotator.model import SecretSpec
+from rotator.spec import SecretSpec
 
 
 def is_open(spec: SecretSpec, now: datetime) -> bool:

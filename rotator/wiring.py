@@ -20,17 +20,21 @@ from botocore.session import get_session
 
 from rotator import __version__
 from rotator.audit import AuditTrail, Writer
-from rotator.aws_client import client_config, endpoint_from_environment
 from rotator.config import AdminEnvironment, AdminSecret, Config
+from rotator.credential import Sensitive
 from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.fleet import Neighbours
-from rotator.model import Demand, SecretSpec, Sensitive
 from rotator.naming import NONCE_LENGTH
 from rotator.payload import managing_token
 from rotator.pinata import PinataClient, RateLimiter, http_client
 from rotator.ports import AuditLog
 from rotator.reconcile import Run, World
-from rotator.secrets_manager import SecretsManagerStore
+from rotator.secrets_manager import (
+    SecretsManagerStore,
+    client_config,
+    endpoint_from_environment,
+)
+from rotator.spec import Demand, SecretSpec
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient

@@ -16,17 +16,15 @@ from rotator.model import (
     AWSPENDING,
     Content,
     Holds,
-    JsonFields,
     KeyState,
     Labels,
     Observed,
     ProviderKey,
-    Resources,
-    SecretSpec,
     Unread,
     Version,
 )
 from rotator.naming import KeyFamily, version_id
+from rotator.spec import JsonFields, Resources, SecretSpec
 
 NOW = datetime(2026, 9, 21, 12, 0, tzinfo=UTC)
 """A Monday."""

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from rotator.config import Config
-    from rotator.model import SecretSpec
+    from rotator.spec import SecretSpec
     from rotator.wiring import Connected
 
 

@@ -5,7 +5,8 @@ from enum import IntEnum
 from typing import assert_never
 
 from rotator.errors import Remedy, RotatorError
-from rotator.model import Demand, Outcome, OutcomeKind
+from rotator.model import Outcome, OutcomeKind
+from rotator.spec import Demand
 
 
 class Exit(IntEnum):

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from rotator.config import Config
     from rotator.errors import RotatorError
     from rotator.events import Event
-    from rotator.model import Demand, Outcome, SecretSpec
+    from rotator.model import Outcome
     from rotator.narrator import Listener
+    from rotator.spec import Demand, SecretSpec
 
 
 @click.command()
@@ -37,9 +38,9 @@ def plan(names: tuple[str, ...], *, as_json: bool) -> int:
     from rotator.cli.wording import WHY, action_text, time_text
     from rotator.errors import RotatorError
     from rotator.fleet import resolve
-    from rotator.model import Demand
     from rotator.planner import NEEDS_PERSON
     from rotator.reconcile import preview
+    from rotator.spec import Demand
 
     config = load_config()
     codes = []
@@ -101,7 +102,7 @@ def _report_failure(secret: str, error: "RotatorError", *, as_json: bool) -> Non
 )
 def run(names: tuple[str, ...], *, as_json: bool, every: str | None) -> int:
     """Rotate what is due, finish what was interrupted, retire what is superseded."""
-    from rotator.model import Demand
+    from rotator.spec import Demand
 
     config = load_config()
     return _reconcile(config, chosen(config, names), Demand.DUE, every, as_json=as_json)
@@ -112,7 +113,7 @@ def run(names: tuple[str, ...], *, as_json: bool, every: str | None) -> int:
 @json_option
 def rotate(names: tuple[str, ...], *, as_json: bool) -> int:
     """Rotate now, due or not. Lifts DRIFTED and ROLLED_BACK, never a hold."""
-    from rotator.model import Demand
+    from rotator.spec import Demand
 
     config = load_config()
     return _reconcile(config, chosen(config, names), Demand.FORCED, None, as_json=as_json)

@@ -19,7 +19,8 @@ from rotator.cli.exits import Exit, exit_code_of, gravest
 if TYPE_CHECKING:
     from rotator.audit import Record
     from rotator.errors import RotatorError
-    from rotator.model import Observed, Plan, SecretSpec
+    from rotator.model import Observed, Plan
+    from rotator.spec import SecretSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def status(names: tuple[str, ...], *, as_json: bool) -> int:
     from rotator.audit import last_outcomes
     from rotator.errors import AuditUnavailableError, RotatorError
     from rotator.fleet import resolve
-    from rotator.model import Demand
     from rotator.reconcile import preview
+    from rotator.spec import Demand
 
     config = load_config()
     now = datetime.now(UTC)

@@ -21,7 +21,7 @@ from rotator.config.values import (
     quoted,
     time_zone,
 )
-from rotator.model import (
+from rotator.spec import (
     Admin,
     BareJwt,
     Endpoints,

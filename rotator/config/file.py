@@ -25,7 +25,7 @@ from rotator.config.entries import (
 from rotator.config.fields import KeyPath, Place, Problems, Table
 from rotator.config.values import TOKEN, UnfitError, base_url, chosen_from, matching
 from rotator.errors import ConfigError
-from rotator.model import SecretSpec
+from rotator.spec import SecretSpec
 
 DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024

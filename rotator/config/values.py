@@ -15,7 +15,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from rotator.model import Blackout
+from rotator.spec import Blackout
 
 T = TypeVar("T")
 

@@ -15,18 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
+from rotator.credential import Credential, Sensitive
 from rotator.errors import SecretValueError
-from rotator.model import (
-    Admin,
-    Credential,
-    Endpoints,
-    KeyState,
-    Permissions,
-    ProviderKey,
-    Resources,
-    Sensitive,
-)
+from rotator.model import KeyState, ProviderKey
 from rotator.payload import credential
+from rotator.spec import Admin, Endpoints, Permissions, Resources
 
 PAGE_SIZE = 10
 """Keys on a page, by the documentation of 2023; newer ones give no number."""

@@ -10,6 +10,7 @@ from typing import assert_never
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result
 
+from rotator.credential import Sensitive
 from rotator.errors import (
     CreateOutcomeUnknownError,
     DeadlineExceededError,
@@ -20,7 +21,6 @@ from rotator.errors import (
     ProviderUnavailableError,
     UnsafeActionError,
 )
-from rotator.model import Sensitive
 from rotator.pinata.bodies import why
 from rotator.pinata.exchange import (
     Answer,

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import httpx
 
+from rotator.credential import Credential, Sensitive
 from rotator.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
@@ -21,7 +22,7 @@ from rotator.errors import (
     RotatorError,
     SecretValueError,
 )
-from rotator.model import Credential, KeyState, Permissions, ProviderKey, Sensitive
+from rotator.model import KeyState, ProviderKey
 from rotator.payload import credential
 from rotator.pinata.bodies import Misfit, Page, Row, is_object, key_page, minted, reason
 from rotator.pinata.calls import Calls, create_failure, failure
@@ -29,6 +30,7 @@ from rotator.pinata.exchange import Answer, Request, sendable
 from rotator.pinata.limiter import RateLimiter
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
 from rotator.ports import Authentication, Deadline, ProbeAnswer
+from rotator.spec import Permissions
 
 PAGES_MAX = 1000
 LIST_READS_MAX = 3

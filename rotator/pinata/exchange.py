@@ -19,7 +19,7 @@ from http import HTTPStatus
 
 import httpx
 
-from rotator.model import Sensitive
+from rotator.credential import Sensitive
 from rotator.pinata.transport import timeouts
 from rotator.ports import Deadline
 

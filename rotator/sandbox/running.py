@@ -10,13 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rotator.sandbox.pinata_http import PinataServer
-from rotator.sandbox.pinata_records import KeyRecord
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import UNLIMITED, Switches
-from rotator.sandbox.pinata_world import PinataWorld, seeded
-from rotator.sandbox.secrets_manager_server import SecretsManagerServer
-from rotator.sandbox.secrets_manager_store import Json, Scope
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.server import PinataServer
+from rotator.sandbox.pinata.switches import UNLIMITED, Switches
+from rotator.sandbox.pinata.world import PinataWorld, seeded
+from rotator.sandbox.secrets_manager.server import SecretsManagerServer
+from rotator.sandbox.secrets_manager.store import Json, Scope
 
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"

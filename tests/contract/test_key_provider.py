@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
+from rotator.credential import Sensitive
 from rotator.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
@@ -18,11 +19,11 @@ from rotator.errors import (
     ProviderRejectedError,
     ProviderUnavailableError,
 )
-from rotator.model import Endpoints, KeyState, Permissions, Resources, Sensitive
+from rotator.model import KeyState
 from rotator.pinata import PinataClient, RateLimiter, http_client
 from rotator.ports import Authentication, KeyProvider, ProbeAnswer
-from rotator.sandbox import pinata_scopes
-from rotator.sandbox.pinata_faults import (
+from rotator.sandbox.pinata import scopes as pinata_scopes
+from rotator.sandbox.pinata.faults import (
     Damage,
     Drop,
     Fault,
@@ -33,9 +34,9 @@ from rotator.sandbox.pinata_faults import (
     Side,
     Spoil,
 )
-from rotator.sandbox.pinata_http import PinataServer
-from rotator.sandbox.pinata_records import KeyRecord
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.server import PinataServer
+from rotator.sandbox.pinata.switches import (
     UNLIMITED,
     CountOf,
     Delay,
@@ -47,8 +48,9 @@ from rotator.sandbox.pinata_switches import (
     RateLimits,
     Switches,
 )
-from rotator.sandbox.pinata_wire import HangUp
-from rotator.sandbox.pinata_world import PinataWorld, seeded
+from rotator.sandbox.pinata.wire import HangUp
+from rotator.sandbox.pinata.world import PinataWorld, seeded
+from rotator.spec import Endpoints, Permissions, Resources
 
 APIS = ("v3", "v3-pinata", "legacy")
 PREFIX = "rotator/111122223333/eu-central-1/prod/up_loader-AbCdEf/"

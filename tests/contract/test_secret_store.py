@@ -17,7 +17,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from rotator.aws_client import client_config
+from rotator.credential import Sensitive
 from rotator.errors import (
     LabelConflictError,
     RotatorError,
@@ -26,13 +26,14 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Sensitive
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_faults import Fault, Kind, Moment
-from rotator.sandbox.secrets_manager_moto import strict
-from rotator.sandbox.secrets_manager_server import SecretsManagerServer
-from rotator.sandbox.secrets_manager_store import Lag, Scope
-from rotator.secrets_manager import SecretsManagerStore
+from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
+from rotator.sandbox.secrets_manager.server import SecretsManagerServer
+from rotator.sandbox.secrets_manager.store import Lag, Scope
+from rotator.sandbox.secrets_manager.under_moto import strict
+from rotator.secrets_manager.client import client_config
+from rotator.secrets_manager.store import SecretsManagerStore
 
 NAME = "prod/pinata/uploader"
 SCOPE = Scope("123456789012", "eu-central-1")

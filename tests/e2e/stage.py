@@ -1,9 +1,9 @@
 """A sandbox, the command line as a process against it, and questions about both systems.
 
-    stage.rotator("run", "--json")       a real process, awaited
-    stage.row("rotate", "uploader")      the one JSON object it prints
-    stage.edit('grace = "0s"', 'grace = "24h"')
-    stage.live_keys(), stage.labels(), stage.world(), stage.writes()
+stage.rotator("run", "--json")       a real process, awaited
+stage.row("rotate", "uploader")      the one JSON object it prints
+stage.edit('grace = "0s"', 'grace = "24h"')
+stage.live_keys(), stage.labels(), stage.world(), stage.writes()
 """
 
 import json
@@ -12,20 +12,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rotator.naming import KeyFamily, version_id
-from rotator.sandbox.pinata_faults import Operation
-from rotator.sandbox.pinata_records import KeyRecord
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import Switches
+from rotator.sandbox.pinata.faults import Fault, Injection, Operation
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.running import SECRET, Sandbox, value_of
-from rotator.sandbox.secrets_manager_store import READS
+from rotator.sandbox.secrets_manager.store import READS
 
 COMMAND = (sys.executable, "-m", "rotator")
 COMMAND_S = 90.0
+FAILED, USAGE, PERSON, AUDIT = 1, 2, 3, 4
+"""Exit codes but 0."""
+PERMISSIONS = 'permissions = { resources = ["org:files:write"] }'
+SHORT = 'verify_timeout = "2s"\ntimeout = "4s"\n'
+"""For `[defaults]`: little patience."""
 MONTHS_S = 60 * 86_400.0
 Environment = Mapping[str, str | None]
 """Variables to set, or with None to unset."""
@@ -43,7 +48,11 @@ class Stage:
 
     def environment(self, changes: Environment | None = None) -> dict[str, str]:
         """Return the environment of a child process."""
-        merged: dict[str, str | None] = {**os.environ, **self.sandbox.environment, **(changes or {})}
+        merged: dict[str, str | None] = {
+            **os.environ,
+            **self.sandbox.environment,
+            **(changes or {}),
+        }
         return {name: value for name, value in merged.items() if value is not None}
 
     def start(self, *args: str, env: Environment | None = None) -> subprocess.Popen[str]:
@@ -89,6 +98,62 @@ class Stage:
         text = path.read_text()
         assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in\n{text}"
         path.write_text(text.replace(old, new))
+
+    def add_secret(self, name: str, secret_id: str) -> None:
+        """Add an entry to the configuration."""
+        with self.sandbox.config_path.open("a") as file:
+            file.write(
+                f'\n[[secrets]]\nname = "{name}"\nsecret_id = "{secret_id}"\n{PERMISSIONS}\n'
+            )
+
+    # What a command must come to
+
+    def said(self, done: subprocess.CompletedProcess[str]) -> str:
+        """Return what a command printed, on one line, after making sure that it shows no token."""
+        text = done.stdout + done.stderr
+        for key in self.site.world.keys.values():
+            assert not any(secret[:24] in text for secret in (key.jwt, key.jwt[60:], key.secret))
+        return " ".join(text.split())
+
+    def refused(
+        self,
+        *phrases: str,
+        code: int,
+        command: tuple[str, ...] = ("run",),
+        env: Environment | None = None,
+    ) -> None:
+        """Run a command that is refused: this code, these words, and nothing changed."""
+        before = self.world()
+        done = self.rotator(*command, env=env)
+        text = self.said(done)
+        assert done.returncode == code, text
+        for phrase in phrases:
+            assert phrase in text, text
+        assert self.world() == before
+
+    def heals(self) -> None:
+        """Run once more: one live key of ours is left, inside AWSCURRENT."""
+        row = self.row("run")
+        assert row["outcome"] in {"rotated", "up_to_date"}, row
+        assert self.live_keys() == [self.sandbox.current_key_id()] == [row["key_id"]]
+        assert "AWSPENDING" not in self.labels()
+
+    # How the simulated Pinata behaves
+
+    def inject(self, fault: Fault, operation: Operation | None, times: int | None) -> None:
+        """Let the next calls go wrong."""
+        with self.site.lock:
+            self.site.faults.add(Injection(fault, operation, times=times))
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        with self.site.lock:
+            self.site.faults.clear()
+
+    def switch(self, **changes: object) -> None:
+        """Settle open questions about Pinata otherwise."""
+        with self.site.lock:
+            self.site.world.switches = replace(self.site.world.switches, **changes)  # type: ignore[arg-type]
 
     # The secrets
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 
 from rotator.sandbox.consumer import PATH, Consumer
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import Generation, Switches
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.switches import Generation, Switches
 from rotator.sandbox.running import SECRET, value_of
 from tests.e2e.stage import Stage
 

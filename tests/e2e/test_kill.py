@@ -4,7 +4,7 @@ Requests are counted over both systems, in the order they come in.
 """
 
 import signal
-import subprocess
+import subprocess  # noqa: TC003 - used by the annotation of an attribute at run time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from rotator.sandbox.pinata_faults import (
+from rotator.sandbox.pinata.faults import (
     Damage,
     Drop,
     Fault,
@@ -25,10 +25,10 @@ from rotator.sandbox.pinata_faults import (
     Side,
     Spoil,
 )
-from rotator.sandbox.pinata_switches import Delay
+from rotator.sandbox.pinata.switches import Delay
 from rotator.sandbox.running import ADMIN_SECRET
-from rotator.sandbox.secrets_manager_faults import Fault as AwsFault
-from rotator.sandbox.secrets_manager_faults import Kind, Moment
+from rotator.sandbox.secrets_manager.faults import Fault as AwsFault
+from rotator.sandbox.secrets_manager.faults import Kind, Moment
 from tests.e2e.stage import Stage
 
 WINDOW = 24
@@ -146,7 +146,10 @@ def test_failures_show_no_secret(stage: Stage, everything: Everything) -> None:
         (Operation.CREATE, Drop(Side.AFTER)),
         (Operation.LIST, Spoil(Damage.WRONG_TYPE)),
         (Operation.LIST, Respond(Side.BEFORE, 401, json.dumps({"error": stage.sandbox.admin_jwt}))),
-        (Operation.CREATE, Respond(Side.BEFORE, 400, json.dumps({"error": stage.sandbox.admin_jwt}))),
+        (
+            Operation.CREATE,
+            Respond(Side.BEFORE, 400, json.dumps({"error": stage.sandbox.admin_jwt})),
+        ),
     ]
     for operation, fault in faults:
         with stage.site.lock:

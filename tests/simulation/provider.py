@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from rotator.credential import Credential, Sensitive
 from rotator.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
@@ -13,24 +14,16 @@ from rotator.errors import (
     ProviderUnavailableError,
     RotatorError,
 )
-from rotator.model import (
-    Admin,
-    Credential,
-    Endpoints,
-    KeyState,
-    Permissions,
-    ProviderKey,
-    Resources,
-    Sensitive,
-)
+from rotator.model import KeyState, ProviderKey
 from rotator.payload import credential
 from rotator.pinata.bodies import create_body
 from rotator.ports import Authentication, Deadline, ProbeAnswer
-from rotator.sandbox.pinata_faults import Operation as PinataOperation
-from rotator.sandbox.pinata_records import Bearer, KeyRecord, ListQuery
-from rotator.sandbox.pinata_routes import Call, route
-from rotator.sandbox.pinata_scopes import Refused
-from rotator.sandbox.pinata_switches import Generation, Switches
+from rotator.sandbox.pinata.faults import Operation as PinataOperation
+from rotator.sandbox.pinata.records import Bearer, KeyRecord, ListQuery
+from rotator.sandbox.pinata.routes import Call, route
+from rotator.sandbox.pinata.scopes import Refused
+from rotator.sandbox.pinata.switches import Generation, Switches
+from rotator.spec import Admin, Endpoints, Permissions, Resources
 from tests.simulation.world import Fault, Operation, Process
 
 T = TypeVar("T")

@@ -10,23 +10,15 @@ from rotator.errors import RotatorError
 from rotator.events import Decided, Done, Ended, Event, Intent, Result
 from rotator.events import Operation as Audited
 from rotator.fleet import Neighbours
-from rotator.model import (
-    AWSCURRENT,
-    AWSPENDING,
-    OURS,
-    Demand,
-    Outcome,
-    OutcomeKind,
-    Plan,
-    SecretSpec,
-)
+from rotator.model import AWSCURRENT, AWSPENDING, OURS, Outcome, OutcomeKind, Plan
 from rotator.naming import KeyFamily, version_id
 from rotator.reconcile import Run, World, preview, reconcile
-from rotator.sandbox import label_rules
-from rotator.sandbox.pinata_records import Bearer, KeyRecord
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import Generation, Switches
-from rotator.sandbox.secret_state import Secret
+from rotator.sandbox.pinata.records import Bearer, KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.switches import Generation, Switches
+from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.sandbox.secrets_manager.state import Secret
+from rotator.spec import Demand, SecretSpec
 from tests.builders import a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore

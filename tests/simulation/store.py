@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from rotator.credential import Sensitive
 from rotator.errors import (
     LabelConflictError,
     RotatorError,
@@ -14,10 +15,10 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Sensitive, Version
+from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
 from rotator.ports import Deadline, StoredValue
-from rotator.sandbox import label_rules
-from rotator.sandbox.secret_state import ResourceNotFoundError, RuleError, Secret
+from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.sandbox.secrets_manager.state import ResourceNotFoundError, RuleError, Secret
 from tests.simulation.world import Fault, Operation, Process, arn_of
 
 T = TypeVar("T")

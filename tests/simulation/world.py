@@ -16,11 +16,11 @@ from typing import Self, TypeVar
 
 from rotator.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
 from rotator.events import Event
-from rotator.sandbox.pinata_records import KeyRecord
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import Switches
-from rotator.sandbox.pinata_world import Digest, PinataWorld, seeded
-from rotator.sandbox.secret_state import Secret
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.switches import Switches
+from rotator.sandbox.pinata.world import Digest, PinataWorld, seeded
+from rotator.sandbox.secrets_manager.state import Secret
 
 T = TypeVar("T")
 START_S = 1_790_000_000.0

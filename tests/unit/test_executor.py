@@ -32,7 +32,7 @@ from rotator.model import (
 from rotator.naming import version_id
 from rotator.observer import Reader, observe
 from rotator.prover import Prover
-from rotator.sandbox import label_rules
+from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene, effects_without_intent

@@ -14,19 +14,11 @@ from rotator.errors import (
     StoreUnavailableError,
 )
 from rotator.fleet import Neighbours, Target, is_asleep, resolve, run_all
-from rotator.model import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    Demand,
-    Labels,
-    OutcomeKind,
-    SecretSpec,
-    Version,
-)
+from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Labels, OutcomeKind, Version
 from rotator.naming import version_id
 from rotator.reconcile import Run, World
-from rotator.sandbox import label_rules
+from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.spec import Demand, SecretSpec
 from tests.builders import AT_ONCE, NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene

@@ -13,19 +13,10 @@ from dataclasses import replace
 import pytest
 
 from rotator import events, model
+from rotator.credential import Credential, Sensitive
 from rotator.events import Event
-from rotator.model import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    Credential,
-    KeyState,
-    Observed,
-    Outcome,
-    Plan,
-    SecretSpec,
-    Sensitive,
-)
+from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, KeyState, Observed, Outcome, Plan
+from rotator.spec import SecretSpec
 from tests.builders import NATIVE_ID, a_dead_key, a_key, a_version, an_observed
 
 CANARY = "canary-d41d8cd98f"

@@ -20,8 +20,8 @@ from rotator.model import (
 from rotator.naming import version_id
 from rotator.observer import Reader, observe
 from rotator.ports import Deadline
-from rotator.sandbox import label_rules
-from rotator.sandbox.pinata_switches import Delay, Switches
+from rotator.sandbox.pinata.switches import Delay, Switches
+from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import HAND_ID, Scene

@@ -18,9 +18,7 @@ from rotator.model import (
     OURS,
     REPLACED_PREFIX,
     Action,
-    Blackout,
     Create,
-    Demand,
     Discard,
     KeyState,
     NoValue,
@@ -30,14 +28,13 @@ from rotator.model import (
     Reason,
     Restamp,
     Revoke,
-    SecretSpec,
     Unlabel,
     Unusable,
     Verify,
-    Window,
 )
 from rotator.naming import version_id
 from rotator.planner import NEEDS_PERSON, born_at, plan, superseded_keys
+from rotator.spec import Blackout, Demand, SecretSpec, Window
 from tests.builders import (
     AT_ONCE,
     FAMILY,

@@ -17,7 +17,6 @@ from rotator.model import (
     REPLACED_PREFIX,
     Action,
     Create,
-    Demand,
     Discard,
     Holds,
     KeyState,
@@ -30,7 +29,6 @@ from rotator.model import (
     Reason,
     Restamp,
     Revoke,
-    SecretSpec,
     Unlabel,
     Unusable,
     Verify,
@@ -38,6 +36,7 @@ from rotator.model import (
 )
 from rotator.naming import generation_of_version, version_id
 from rotator.planner import plan, superseded_keys
+from rotator.spec import Demand, SecretSpec
 from tests.builders import (
     AT_ONCE,
     NATIVE_ID,

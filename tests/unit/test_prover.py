@@ -4,15 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.credential import Credential, Sensitive
 from rotator.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
-from rotator.model import AWSPREVIOUS, Credential, Endpoints, Sensitive
+from rotator.model import AWSPREVIOUS
 from rotator.naming import version_id
 from rotator.observer import Reader, observe
 from rotator.payload import credential
 from rotator.prover import Prover
-from rotator.sandbox.pinata_records import KeyRecord
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import Delay, Switches
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.switches import Delay, Switches
+from rotator.spec import Endpoints
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene

@@ -30,19 +30,18 @@ from rotator.model import (
     OURS,
     REPLACED_PREFIX,
     Create,
-    Demand,
     OutcomeKind,
     Promote,
     Reason,
     Restamp,
-    SecretSpec,
     Verify,
 )
 from rotator.reconcile import PASSES_MAX
-from rotator.sandbox import label_rules
-from rotator.sandbox.pinata_records import KeyRecord
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_switches import Delay, Switches
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.switches import Delay, Switches
+from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.spec import Demand, SecretSpec
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.scene import HAND_ID, Scene, effects_without_intent, events, succeeded
 from tests.simulation.world import (

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rotator.model import Blackout, Window
+from rotator.spec import Blackout, Window
 from rotator.windows import is_open
 from tests.builders import a_spec
 

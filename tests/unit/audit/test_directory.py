@@ -311,6 +311,25 @@ def test_a_file_that_is_gone_cannot_be_adopted(directory: Path) -> None:
     assert AuditFile.adopt(directory / "20261122T095328Z-0123456789.open.jsonl") is None
 
 
+def test_a_file_that_is_closed_meanwhile_is_not_adopted(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that another process closes between our look and our lock is left alone."""
+    closed = a_finished_file(directory)
+    seen = closed.with_name(closed.name.replace(".jsonl", ".open.jsonl"))
+    closed.rename(seen)
+    lock = fcntl.flock
+
+    def lock_late(fd: int, kind: int) -> None:
+        seen.rename(closed)
+        lock(fd, kind)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    before = _descriptors()
+    assert AuditFile.adopt(seen) is None
+    assert _descriptors() == before
+
+
 def test_a_file_is_found_under_its_final_name(directory: Path) -> None:
     """A reader that saw the open name reads on when the file was closed meanwhile."""
     closed = a_finished_file(directory)

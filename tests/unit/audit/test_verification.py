@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rotator.audit import Flaw, Verdict, verification, verify
 from rotator.audit.attestation import Event, canonical, sealed
 from rotator.audit.chain import Chain
-from rotator.audit.ocsf import Repaired, RunIdentity
+from rotator.audit.ocsf import Recovered, Repaired, RunIdentity, Started
 from rotator.errors import AuditUnavailableError
 from rotator.events import Decided, Done, Intent, Operation
 from rotator.events import Event as RunEvent
@@ -218,6 +218,18 @@ def test_intents_and_outcomes_belong_together(directory: Path) -> None:
     other = an_outcome(Operation.REVOKE_KEY)
     assert _recorded(directory, an_intent(), other, an_end()) == [Flaw.NO_INTENT, Flaw.NO_OUTCOME]
     assert _recorded(directory, an_end(), Decided(Reason.FORCED, (), 1)) == [Flaw.AFTER_END]
+
+
+def test_a_recovery_accounts_for_one_call(directory: Path) -> None:
+    """A crash explains the call it names, and no other."""
+    sink = Sink()
+    chain = Chain(RunIdentity("run-1", "uploader", ARN), WRITER, sink, TickingClock())
+    for entry in (Started(), an_intent(), an_intent(Operation.PROMOTE)):
+        chain.add(entry)
+    chain.add(Recovered("run-1.3", "Promote"))
+    (finding,) = _flaws(directory, sink.written)
+    assert finding == (Flaw.NO_OUTCOME, 4, 4)
+    assert verify(directory).findings[0].detail == "CreateApiKey"
 
 
 def test_a_clock_may_go_back_a_little(directory: Path) -> None:

@@ -22,7 +22,7 @@ from rotator.config import (
 )
 from rotator.config.file import SIZE_MAX_BYTES
 from rotator.errors import ConfigError, Remedy
-from rotator.model import (
+from rotator.spec import (
     Admin,
     BareJwt,
     Blackout,

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rotator
+from rotator.credential import Sensitive
 from rotator.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
@@ -26,13 +27,14 @@ from rotator.errors import (
     RotatorError,
     UnsafeActionError,
 )
-from rotator.model import Admin, Endpoints, KeyState, ProviderKey, Resources, Sensitive
+from rotator.model import KeyState, ProviderKey
 from rotator.pinata import PinataClient, RateLimiter
 from rotator.pinata.bodies import WHY_MAX_CHARS, key_page, why
 from rotator.pinata.calls import ATTEMPTS_MAX
 from rotator.pinata.client import LIST_READS_MAX, PAGES_MAX
 from rotator.pinata.exchange import BODY_MAX_BYTES
 from rotator.ports import Authentication, ProbeAnswer
+from rotator.spec import Admin, Endpoints, Resources
 
 URL = "https://pinata.invalid"
 NAME = "rotator/1/eu/up/g000001-20261122T000000Z-aaaaaaaaaa"
@@ -637,7 +639,7 @@ def item(key_id: str, *, name: str | None = NAME, **fields: object) -> dict[str,
     } | fields
 
 
-def pages(items: Callable[[int], list[dict[str, object]]], **options: Any) -> Answerer:  # noqa: ANN401
+def pages(items: Callable[[int], list[dict[str, object]]], **options: Any) -> Answerer:  # noqa: ANN401 - passed on as they came
     """Serve a list: the rows as they are at each request, in pages of `size`."""
     served = 0
     size, count = options.get("size", 10), options.get("count", "page")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from rotator.sandbox.pinata_records import Bearer, KeyRecord, ListQuery
-from rotator.sandbox.pinata_scopes import ENDPOINTS, Permissions, Refused
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.records import Bearer, KeyRecord, ListQuery
+from rotator.sandbox.pinata.scopes import ENDPOINTS, Permissions, Refused
+from rotator.sandbox.pinata.switches import (
     Generation,
     Switches,
 )
-from rotator.sandbox.pinata_world import PinataWorld, seeded
+from rotator.sandbox.pinata.world import PinataWorld, seeded
 
 LEGACY, V3_PINATA, V3 = Generation.LEGACY, Generation.V3_PINATA, Generation.V3
 START = 1_790_000_000.25

@@ -2,17 +2,17 @@
 
 import httpx
 
-from rotator.sandbox.pinata_faults import (
+from rotator.sandbox.pinata.faults import (
     Fault,
     Injection,
     Operation,
 )
-from rotator.sandbox.pinata_http import PinataServer
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.server import PinataServer
+from rotator.sandbox.pinata.switches import (
     UNLIMITED,
     Switches,
 )
-from rotator.sandbox.pinata_world import PinataWorld, seeded
+from rotator.sandbox.pinata.world import PinataWorld, seeded
 
 START = 1_790_000_000.0
 FILES = {"resources": ["org:files:write"]}

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from rotator.sandbox import label_rules as rules
-from rotator.sandbox.secret_state import (
+from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager.state import (
     CURRENT,
     PENDING,
     PREVIOUS,

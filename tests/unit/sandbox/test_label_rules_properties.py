@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.sandbox import label_rules as rules
-from rotator.sandbox.secret_state import (
+from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager.state import (
     CURRENT,
     LABELS_MAX,
     PENDING,

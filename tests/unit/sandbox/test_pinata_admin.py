@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rotator.sandbox.pinata_faults import (
+from rotator.sandbox.pinata.faults import (
     Damage,
     Drop,
     Injection,
@@ -15,13 +15,13 @@ from rotator.sandbox.pinata_faults import (
     Slow,
     Spoil,
 )
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.switches import (
     UNLIMITED,
     Generation,
     RateLimits,
     Switches,
 )
-from rotator.sandbox.pinata_wire import HangUp
+from rotator.sandbox.pinata.wire import HangUp
 from tests.unit.sandbox.served_pinata import Pinata
 
 

@@ -5,7 +5,7 @@ import time
 import httpx
 import pytest
 
-from rotator.sandbox.pinata_faults import (
+from rotator.sandbox.pinata.faults import (
     BIG_BODY_BYTES,
     BOMB_BYTES,
     Damage,
@@ -18,13 +18,13 @@ from rotator.sandbox.pinata_faults import (
     Slow,
     Spoil,
 )
-from rotator.sandbox.pinata_jwt import claims_of
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.switches import (
     UNLIMITED,
     ErrorShape,
     Switches,
 )
-from rotator.sandbox.pinata_wire import HangUp
+from rotator.sandbox.pinata.tokens import claims_of
+from rotator.sandbox.pinata.wire import HangUp
 from tests.unit.sandbox.served_pinata import FILES, Pinata
 
 

@@ -8,13 +8,13 @@ import time
 import httpx
 import pytest
 
-from rotator.sandbox.pinata_faults import (
+from rotator.sandbox.pinata.faults import (
     Operation,
     Side,
     Slow,
 )
-from rotator.sandbox.pinata_http import BODY_BYTES_MAX
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.server import BODY_BYTES_MAX
+from rotator.sandbox.pinata.switches import (
     UNLIMITED,
     ErrorShape,
     Generation,

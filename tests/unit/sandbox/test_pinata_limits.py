@@ -2,7 +2,7 @@
 
 import pytest
 
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.switches import (
     LimitScope,
     RateHeaders,
     RateLimits,

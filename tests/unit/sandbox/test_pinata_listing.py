@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.sandbox.pinata_records import ListQuery
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.records import ListQuery
+from rotator.sandbox.pinata.switches import (
     CountOf,
     Delay,
     Generation,
@@ -14,7 +14,7 @@ from rotator.sandbox.pinata_switches import (
     Order,
     Switches,
 )
-from rotator.sandbox.pinata_wire import item
+from rotator.sandbox.pinata.wire import item
 from tests.unit.sandbox.pinata_account import LEGACY, V3, Account
 
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from rotator.sandbox import pinata_jwt
-from rotator.sandbox.pinata_records import Anonymous, Bearer, KeyPair, KeyRecord, ListQuery
-from rotator.sandbox.pinata_scopes import Permissions, Refused
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata import tokens as pinata_jwt
+from rotator.sandbox.pinata.records import Anonymous, Bearer, KeyPair, KeyRecord, ListQuery
+from rotator.sandbox.pinata.scopes import Permissions, Refused
+from rotator.sandbox.pinata.switches import (
     DAY_S,
     Delay,
     DoneAlready,
@@ -16,7 +16,7 @@ from rotator.sandbox.pinata_switches import (
     Policy,
     Switches,
 )
-from rotator.sandbox.pinata_world import PinataWorld, seeded
+from rotator.sandbox.pinata.world import PinataWorld, seeded
 from tests.unit.sandbox.pinata_account import (
     ALL_ENDPOINTS,
     FILES,

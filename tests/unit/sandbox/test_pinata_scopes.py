@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
-from rotator.sandbox.pinata_records import Bearer, ListQuery
-from rotator.sandbox.pinata_scopes import RESOURCES, Permissions, Refused
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.records import Bearer, ListQuery
+from rotator.sandbox.pinata.scopes import RESOURCES, Permissions, Refused
+from rotator.sandbox.pinata.switches import (
     EchoOrder,
     Generation,
     LowercaseKeyName,

@@ -16,9 +16,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_moto import strict
-from rotator.sandbox.secrets_manager_server import SecretsManagerServer
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.server import SecretsManagerServer
+from rotator.sandbox.secrets_manager.under_moto import strict
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -14,9 +14,9 @@ from moto import mock_aws
 from moto.awslambda.models import LambdaFunction
 from moto.server import ThreadedMotoServer
 
-from rotator.sandbox.secret_state import PendingOnPromotion
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_moto import strict
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.state import PendingOnPromotion
+from rotator.sandbox.secrets_manager.under_moto import strict
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -12,11 +12,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_faults import Fault, FaultPlan, Kind, Moment
-from rotator.sandbox.secrets_manager_gate import DROPPED
-from rotator.sandbox.secrets_manager_server import SecretsManagerServer
-from rotator.sandbox.secrets_manager_store import Lag, Scope
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.faults import Fault, FaultPlan, Kind, Moment
+from rotator.sandbox.secrets_manager.gate import DROPPED
+from rotator.sandbox.secrets_manager.server import SecretsManagerServer
+from rotator.sandbox.secrets_manager.store import Lag, Scope
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Self, TypeVar
 
-from rotator.sandbox.secret_state import Found, InvalidParameterError, Secret
-from rotator.sandbox.secrets_manager_store import Entry, Json
+from rotator.sandbox.secrets_manager.state import Found, InvalidParameterError, Secret
+from rotator.sandbox.secrets_manager.store import Entry, Json
 
 PAGE_MAX = 100
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rotator.sandbox.pinata_scopes import Permissions
+from rotator.sandbox.pinata.scopes import Permissions
 
 
 @dataclass(frozen=True, slots=True)

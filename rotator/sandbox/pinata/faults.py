@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import cache
 from typing import assert_never
 
-from rotator.sandbox.pinata_wire import JSON_TYPE, Answer, CutOff, HangUp, Headers, Reply
+from rotator.sandbox.pinata.wire import JSON_TYPE, Answer, CutOff, HangUp, Headers, Reply
 
 BIG_BODY_BYTES = 2 * 1024 * 1024
 BOMB_BYTES = 64 * 1024 * 1024
@@ -175,7 +175,7 @@ def spoil(fault: Fault | None, answer: Answer, foreign_jwt: Callable[[str], str]
             assert_never(fault)
 
 
-def _damaged(answer: Answer, damage: Damage, foreign_jwt: Callable[[str], str]) -> Reply:  # noqa: PLR0911
+def _damaged(answer: Answer, damage: Damage, foreign_jwt: Callable[[str], str]) -> Reply:  # noqa: PLR0911 - one return per damage
     match damage:
         case Damage.CUT_OFF:
             return CutOff(answer)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from rotator.sandbox.pinata_records import KeyRecord, ListQuery, Page
-from rotator.sandbox.pinata_switches import CountOf, Listed, Order, Switches
+from rotator.sandbox.pinata.records import KeyRecord, ListQuery, Page
+from rotator.sandbox.pinata.switches import CountOf, Listed, Order, Switches
 
 
 def page_of(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from rotator.sandbox.pinata_records import KeyRecord, Page
-from rotator.sandbox.pinata_scopes import BAD_REQUEST, Refused
-from rotator.sandbox.pinata_switches import ErrorShape, MaxUsesSpelling, Switches
+from rotator.sandbox.pinata.records import KeyRecord, Page
+from rotator.sandbox.pinata.scopes import BAD_REQUEST, Refused
+from rotator.sandbox.pinata.switches import ErrorShape, MaxUsesSpelling, Switches
 
 JSON_TYPE = "application/json; charset=utf-8"
 Headers = tuple[tuple[str, str], ...]

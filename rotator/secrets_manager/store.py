@@ -19,15 +19,16 @@ from datetime import UTC
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
-from rotator.aws_faults import RESTORE, Calls, Effect, Fault
+from rotator.credential import Sensitive
 from rotator.errors import (
     LabelConflictError,
     SecretNotFoundError,
     SecretValueError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Sensitive, Version
+from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
 from rotator.ports import Deadline, StoredValue
+from rotator.secrets_manager.faults import RESTORE, Calls, Effect, Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -29,7 +29,7 @@ from botocore.exceptions import (
 )
 
 import rotator
-from rotator.aws_client import client_config
+from rotator.credential import Sensitive
 from rotator.errors import (
     ConfigError,
     DeadlineExceededError,
@@ -43,8 +43,9 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, Sensitive
-from rotator.secrets_manager import SecretsManagerStore
+from rotator.model import AWSCURRENT, AWSPENDING
+from rotator.secrets_manager.client import client_config
+from rotator.secrets_manager.store import SecretsManagerStore
 
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 OLD = "g000001-20261101T000000Z-aaaaaaaaaa"

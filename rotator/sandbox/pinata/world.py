@@ -3,7 +3,7 @@
 Deterministic and without I/O: time comes from the clock that is passed in, ids, keys and secrets
 from a digest of a label, so equal worlds given equal calls stay equal. Records are frozen and
 replaced, so `copy` is one small dictionary copy; an explorer may fork a world at every step. It
-knows nothing of HTTP; `pinata_site` gives it paths, headers and faults. Where Pinata's behaviour is
+knows nothing of HTTP; `site` gives it paths, headers and faults. Where Pinata's behaviour is
 unknown, `Switches` decides.
 
     world = PinataWorld(clock=time.time, digest=seeded("my test"))
@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from rotator.sandbox import pinata_jwt
-from rotator.sandbox.pinata_listing import page_of
-from rotator.sandbox.pinata_records import (
+from rotator.sandbox.pinata import tokens as pinata_jwt
+from rotator.sandbox.pinata.listing import page_of
+from rotator.sandbox.pinata.records import (
     Anonymous,
     Bearer,
     Credential,
@@ -27,8 +27,8 @@ from rotator.sandbox.pinata_records import (
     ListQuery,
     Page,
 )
-from rotator.sandbox.pinata_scopes import Permissions, Refused, bad_request, parse_create
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.scopes import Permissions, Refused, bad_request, parse_create
+from rotator.sandbox.pinata.switches import (
     DAY_S,
     DoneAlready,
     Generation,

@@ -16,7 +16,7 @@ page. Points that no known source settles are marked *unsettled*.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from rotator.sandbox.secret_state import (
+from rotator.sandbox.secrets_manager.state import (
     CURRENT,
     LABELS_MAX,
     PENDING,

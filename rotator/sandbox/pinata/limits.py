@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rotator.sandbox.pinata_switches import RateHeaders, RateLimits, RetryAfter
-from rotator.sandbox.pinata_wire import Headers
+from rotator.sandbox.pinata.switches import RateHeaders, RateLimits, RetryAfter
+from rotator.sandbox.pinata.wire import Headers
 
 WINDOW_S = 60.0
 

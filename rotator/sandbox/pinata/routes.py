@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from rotator.sandbox.pinata_faults import Operation
-from rotator.sandbox.pinata_switches import Generation
+from rotator.sandbox.pinata.faults import Operation
+from rotator.sandbox.pinata.switches import Generation
 
 
 @dataclass(frozen=True, slots=True)

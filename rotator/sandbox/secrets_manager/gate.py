@@ -1,6 +1,6 @@
 """A WSGI application before moto: strict Secrets Manager, faults, and a record of the calls.
 
-It belongs to `secrets_manager_server`, which documents the controls under `/_sandbox/`.
+It belongs to `server`, which documents the controls under `/_sandbox/`.
 """
 
 import io
@@ -18,10 +18,10 @@ from urllib.parse import parse_qs
 
 from werkzeug.test import run_wsgi_app
 
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_faults import Fault, FaultPlan, Kind, Moment
-from rotator.sandbox.secrets_manager_moto import LEFT_TO_MOTO, account_of, http_answer
-from rotator.sandbox.secrets_manager_store import READS, Json, Lag, Scope
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.faults import Fault, FaultPlan, Kind, Moment
+from rotator.sandbox.secrets_manager.store import READS, Json, Lag, Scope
+from rotator.sandbox.secrets_manager.under_moto import LEFT_TO_MOTO, account_of, http_answer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

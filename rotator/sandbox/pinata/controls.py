@@ -1,6 +1,6 @@
 """Controls of the simulated Pinata under `/_sandbox/`, for people and clients in other languages.
 
-All bodies are JSON. Settings are spelled as `pinata_json` says. These calls are neither logged nor
+All bodies are JSON. Settings are spelled as `bodies` says. These calls are neither logged nor
 limited, and need no credentials.
 
     GET    /_sandbox/keys      every key with its state, without secret and JWT
@@ -29,12 +29,12 @@ Bodies:
 import json
 from dataclasses import dataclass
 
-from rotator.sandbox.pinata_faults import Injection
-from rotator.sandbox.pinata_json import decode, encode, updated
-from rotator.sandbox.pinata_scopes import Refused, parse_permissions
-from rotator.sandbox.pinata_site import PinataSite
-from rotator.sandbox.pinata_switches import Generation
-from rotator.sandbox.pinata_wire import Answer, Request, created, iso_time, json_answer
+from rotator.sandbox.pinata.bodies import decode, encode, updated
+from rotator.sandbox.pinata.faults import Injection
+from rotator.sandbox.pinata.scopes import Refused, parse_permissions
+from rotator.sandbox.pinata.site import PinataSite
+from rotator.sandbox.pinata.switches import Generation
+from rotator.sandbox.pinata.wire import Answer, Request, created, iso_time, json_answer
 
 PREFIX = "/_sandbox/"
 

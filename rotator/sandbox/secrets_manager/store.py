@@ -1,7 +1,7 @@
 """The secrets of one account and region: found by name, ARN or partial ARN, with a short history.
 
 The history is what lagging reads are served from. The store is not safe for threads and decides
-nothing: `label_rules` has the rules, `secrets_manager` the operations and the lock.
+nothing: `rules` has the rules, `api` the operations and the lock.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from rotator.sandbox.secret_state import Secret
+from rotator.sandbox.secrets_manager.state import Secret
 
 Json = dict[str, Any]
 

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 from urllib.parse import parse_qs
 
-from rotator.sandbox.pinata_faults import FaultPlan, Operation, Side, Slow, instead, spoil
-from rotator.sandbox.pinata_limits import Bucket, Limiter
-from rotator.sandbox.pinata_records import Anonymous, Bearer, Credential, KeyPair, ListQuery
-from rotator.sandbox.pinata_routes import Call, NoSuchMethod, NoSuchPath, route
-from rotator.sandbox.pinata_scopes import Refused, bad_request
-from rotator.sandbox.pinata_switches import LimitScope
-from rotator.sandbox.pinata_wire import (
+from rotator.sandbox.pinata.faults import FaultPlan, Operation, Side, Slow, instead, spoil
+from rotator.sandbox.pinata.limits import Bucket, Limiter
+from rotator.sandbox.pinata.records import Anonymous, Bearer, Credential, KeyPair, ListQuery
+from rotator.sandbox.pinata.routes import Call, NoSuchMethod, NoSuchPath, route
+from rotator.sandbox.pinata.scopes import Refused, bad_request
+from rotator.sandbox.pinata.switches import LimitScope
+from rotator.sandbox.pinata.wire import (
     Answer,
     CutOff,
     HangUp,
@@ -31,7 +31,7 @@ from rotator.sandbox.pinata_wire import (
     listed,
     refusal,
 )
-from rotator.sandbox.pinata_world import PinataWorld, key_named_by
+from rotator.sandbox.pinata.world import PinataWorld, key_named_by
 
 LOG_LINES_MAX = 100_000
 _GREETING = {"message": "Congratulations! You are communicating with the Pinata API!"}

@@ -19,9 +19,9 @@ from moto.core.responses import BaseResponse
 from moto.iam.models import get_account_id_from
 from moto.secretsmanager.responses import SecretsManagerResponse
 
-from rotator.sandbox.secret_state import RuleError
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_store import Scope
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.state import RuleError
+from rotator.sandbox.secrets_manager.store import Scope
 
 LEFT_TO_MOTO = "GetRandomPassword"
 ROTATION_TIMEOUT_S = 30.0

@@ -34,10 +34,10 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import ThreadedWSGIServer
 from werkzeug.test import run_wsgi_app
 
-from rotator.sandbox.secrets_manager import SecretsManager
-from rotator.sandbox.secrets_manager_faults import FaultPlan
-from rotator.sandbox.secrets_manager_gate import Gate, OnRequest, Request
-from rotator.sandbox.secrets_manager_moto import MotoLambdas
+from rotator.sandbox.secrets_manager.api import SecretsManager
+from rotator.sandbox.secrets_manager.faults import FaultPlan
+from rotator.sandbox.secrets_manager.gate import Gate, OnRequest, Request
+from rotator.sandbox.secrets_manager.under_moto import MotoLambdas
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import Headers

@@ -3,7 +3,7 @@
 Pinata's documents, its own SDKs and independent clients contradict each other in places (C1 to C11
 below) and are silent in others (U1 to U14). A client is sound only if it passes under every value,
 so every question is a field here. A default is what most evidence points to; where there is none,
-the value that is harder on a careless client. These are settings, not rules: `pinata_world` applies
+the value that is harder on a careless client. These are settings, not rules: `world` applies
 them.
 """
 

@@ -22,7 +22,7 @@ def encode(value: object) -> object:
     if isinstance(value, Enum):
         return encode(value.value)
     if isinstance(value, frozenset):
-        return sorted(encode(member) for member in value)  # type: ignore[type-var]
+        return sorted(encode(member) for member in value)  # type: ignore[type-var]  # texts only
     if isinstance(value, tuple):
         return [encode(member) for member in value]
     return value
@@ -35,7 +35,7 @@ def decode(wanted: type[T], raw: object) -> T:
 
 def updated(current: T, raw: object) -> T:
     """Return dataclass `current` with the fields that `raw` names; raises `ValueError`."""
-    return dataclasses.replace(current, **_fields(type(current), raw))  # type: ignore[type-var]
+    return dataclasses.replace(current, **_fields(type(current), raw))  # type: ignore[type-var]  # a dataclass
 
 
 def _decode(wanted: Any, raw: object) -> object:  # noqa: ANN401, PLR0911 - any type expression

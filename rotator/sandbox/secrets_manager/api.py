@@ -1,12 +1,12 @@
-"""A strict Secrets Manager: the operations of its API over `label_rules`.
+"""A strict Secrets Manager: the operations of its API over `rules`.
 
 `SecretsManager.answer` takes an operation and the JSON a client sent and returns the JSON AWS would
 send back, or raises a `RuleError`. It is safe for threads: one lock is held per operation, so
 writes are linearizable. Reads can be made to lag, because Secrets Manager is eventually consistent
 in practice (hashicorp/terraform-provider-aws, issue 18406).
 
-It knows no HTTP and no moto: `secrets_manager_moto` puts it under boto3 in the same process,
-`secrets_manager_server` on a port. It simulates no replicas, resource policies, KMS or schedules.
+It knows no HTTP and no moto: `under_moto` puts it under boto3 in the same process,
+`server` on a port. It simulates no replicas, resource policies, KMS or schedules.
 """
 
 import re
@@ -15,9 +15,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rotator.sandbox import label_rules as rules
-from rotator.sandbox import secrets_manager_json as wire
-from rotator.sandbox.secret_state import (
+from rotator.sandbox.secrets_manager import answers as wire
+from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager.call import NOT_FOUND, Call
+from rotator.sandbox.secrets_manager.rotation import Lambdas, Rotation, Steps
+from rotator.sandbox.secrets_manager.state import (
     CURRENT,
     Details,
     InvalidParameterError,
@@ -28,9 +30,7 @@ from rotator.sandbox.secret_state import (
     RuleError,
     Secret,
 )
-from rotator.sandbox.secrets_manager_call import NOT_FOUND, Call
-from rotator.sandbox.secrets_manager_rotation import Lambdas, Rotation, Steps
-from rotator.sandbox.secrets_manager_store import Entry, Json, Lag, Scope, Store
+from rotator.sandbox.secrets_manager.store import Entry, Json, Lag, Scope, Store
 
 BATCH_MAX = 20
 DAY_S = 86_400.0

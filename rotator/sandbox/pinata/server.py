@@ -5,7 +5,7 @@
 
 Written on the standard library's `http.server`, because werkzeug's server ends every connection
 after one answer and waits 10 ms for it. For people and clients in other languages there are
-controls under `/_sandbox/`, see `pinata_admin`. Meant for tests and demonstrations: it listens on
+controls under `/_sandbox/`, see `controls`. Meant for tests and demonstrations: it listens on
 127.0.0.1 and guards nothing.
 """
 
@@ -19,11 +19,11 @@ from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Self
 
-from rotator.sandbox.pinata_admin import PREFIX, administer
-from rotator.sandbox.pinata_scopes import Permissions
-from rotator.sandbox.pinata_site import PinataSite
-from rotator.sandbox.pinata_wire import Answer, CutOff, HangUp, Reply, Request, json_answer
-from rotator.sandbox.pinata_world import PinataWorld
+from rotator.sandbox.pinata.controls import PREFIX, administer
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.site import PinataSite
+from rotator.sandbox.pinata.wire import Answer, CutOff, HangUp, Reply, Request, json_answer
+from rotator.sandbox.pinata.world import PinataWorld
 
 BODY_BYTES_MAX = 1024 * 1024
 IDLE_TIMEOUT_S = 300.0
@@ -128,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.server.site.handle(request, self._send)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = _serve  # noqa: N815 - names that http.server calls
 
     def _read(self) -> Request | None:
         length = self.headers.get("Content-Length", "0")

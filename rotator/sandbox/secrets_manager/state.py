@@ -1,7 +1,7 @@
 """What Secrets Manager knows of one secret, what it shows of it, its bounds and its refusals.
 
 A `Secret` is immutable, and so by agreement are its mappings: a copy is a reference. How it
-changes is in `label_rules`.
+changes is in `rules`.
 
 Sources: the API reference of GetSecretValue, DescribeSecret, ListSecretVersionIds; the string and
 list bounds of botocore's service model; the quotas page of the user guide; the tag quotas of the

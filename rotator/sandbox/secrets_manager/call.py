@@ -1,6 +1,6 @@
 """One call to Secrets Manager, parsed from the JSON a client sent.
 
-Bounds on what was sent are the rules' business (`secret_state`); here is only what JSON cannot say.
+Bounds on what was sent are the rules' business (`state`); here is only what JSON cannot say.
 """
 
 import base64
@@ -9,13 +9,13 @@ import uuid
 from dataclasses import dataclass
 from functools import cached_property
 
-from rotator.sandbox.secret_state import (
+from rotator.sandbox.secrets_manager.state import (
     Details,
     InvalidParameterError,
     ResourceNotFoundError,
     Value,
 )
-from rotator.sandbox.secrets_manager_store import Entry, Json, Store
+from rotator.sandbox.secrets_manager.store import Entry, Json, Store
 
 NOT_FOUND = "Secrets Manager can't find the specified secret."
 

@@ -8,7 +8,7 @@ v3).
 import re
 from dataclasses import dataclass
 
-from rotator.sandbox.pinata_switches import (
+from rotator.sandbox.pinata.switches import (
     EchoOrder,
     Generation,
     LowercaseKeyName,

@@ -1,0 +1,275 @@
+"""The command line as people meet it: first steps, help, colours, signals, the sandbox and the demo."""
+
+import json
+import os
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rotator.sandbox.pinata.faults import Operation
+from rotator.sandbox.running import value_of
+from tests.e2e.stage import (
+    COMMAND,
+    COMMAND_S,
+    FAILED,
+    PERMISSIONS,
+    PERSON,
+    USAGE,
+    Environment,
+    Stage,
+)
+
+ESCAPE = "\x1b["
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
+
+
+# Getting started
+
+
+def test_init_writes_a_configuration_that_passes(stage: Stage, tmp_path: Path) -> None:
+    """It says the next two commands, and never overwrites a file."""
+    env: Environment = {"ROTATOR_CONFIG": None}
+    done = stage.rotator("init", env=env, cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.split("\n\n")[1] == "  rotator config check\n  rotator plan\n"
+    checked = stage.rotator("config", "check", env=env, cwd=tmp_path)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "1 secret, no problems" in checked.stdout
+    written = (tmp_path / "config/rotator.toml").read_text()
+    again = stage.rotator("init", env=env, cwd=tmp_path)
+    assert again.returncode == USAGE
+    assert "was left as it is" in again.stderr
+    assert (tmp_path / "config/rotator.toml").read_text() == written
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_completes_names(stage: Stage, shell: str) -> None:
+    """The script is printed, and what it calls offers the configured secrets."""
+    script = stage.rotator("completion", shell)
+    assert (script.returncode, "_ROTATOR_COMPLETE" in script.stdout) == (0, True)
+    words = "rotator run up"
+    env = {
+        "_ROTATOR_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": "up" if shell == "fish" else "2",
+    }
+    assert "uploader" in stage.rotator(env=env).stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "plan",
+        "run",
+        "rotate",
+        "status",
+        "history",
+        "audit",
+        "audit show",
+        "audit verify",
+        "config",
+        "config check",
+        "init",
+        "sandbox",
+        "demo",
+        "completion",
+    ],
+)
+def test_help_starts_without_the_big_libraries(command: str) -> None:
+    """`--help` answers at once: it imports no client."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "rotator", *command.split(), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "click" in imported
+    assert not imported & {"boto3", "botocore", "httpx", "moto", "rich", "structlog"}
+    assert "Usage: rotator" in done.stdout
+
+
+# Terminals
+
+
+def on_a_terminal(stage: Stage, *args: str, env: Environment | None = None) -> tuple[int, str]:
+    """Run the command line under a pseudo-terminal; return its exit code and what it shows."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *args],
+        env=stage.environment({"TERM": "xterm-256color", "COLUMNS": "160", **(env or {})}),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    give_up_at = time.monotonic() + COMMAND_S
+    while time.monotonic() < give_up_at:
+        readable, _, _ = select.select([ours], [], [], 1.0)
+        try:
+            chunk = os.read(ours, 65_536) if readable else None
+        except OSError:  # Linux's way to say that the other end is closed
+            chunk = b""
+        if chunk == b"":
+            break
+        shown += chunk or b""
+    os.close(ours)
+    return process.wait(COMMAND_S), shown.decode()
+
+
+def test_a_person_at_a_terminal_sees_each_action(stage: Stage) -> None:
+    """In colour, as it happens, and then the result."""
+    code, shown = on_a_terminal(stage, "run")
+    assert code == 0
+    told = ["key created", "verified", "promoted to AWSCURRENT", "revoked", "proved dead"]
+    places = [shown.find(words) for words in [*told, "uploader: rotated to"]]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert COLOUR.search(shown)
+
+
+def test_no_color_is_honoured(stage: Stage) -> None:
+    """On a terminal, with NO_COLOR set, nothing is coloured."""
+    for command in (("run",), ("status",), ("rotate", "uploader")):
+        code, shown = on_a_terminal(stage, *command, env={"NO_COLOR": "1"})
+        assert code == 0
+        assert not COLOUR.search(shown)
+
+
+def test_a_pipe_gets_plain_lines(stage: Stage) -> None:
+    """No escape sequence and no progress in what a script reads."""
+    for command in (
+        ("plan",),
+        ("run",),
+        ("status",),
+        ("history", "uploader"),
+        ("audit", "verify"),
+        ("run", "nobody"),
+        ("--help",),
+    ):
+        done = stage.rotator(*command)
+        assert ESCAPE not in done.stdout + done.stderr
+    assert stage.rotator("rotate", "uploader").stderr == ""
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_logs_go_to_standard_error(stage: Stage, log_format: str) -> None:
+    """At INFO each effect is a line there, and standard output stays one JSON object."""
+    env = {"ROTATOR_LOG_LEVEL": "INFO", "ROTATOR_LOG_FORMAT": log_format}
+    done = stage.rotator("run", "--json", env=env)
+    assert json.loads(done.stdout)["outcome"] == "rotated"
+    lines = done.stderr.splitlines()
+    assert sum("CreateApiKey" in line for line in lines) == 1
+    if log_format == "json":
+        assert {"decided", "done", "ended"} <= {json.loads(line)["event"] for line in lines}
+
+
+def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
+    """What needs a person comes first, with what to do."""
+    with stage.sandbox.config_path.open("a") as file:
+        file.write(f'[[secrets]]\nname = "held"\nsecret_id = "prod/held"\n{PERMISSIONS}\n')
+    stage.sandbox.create_secret("prod/held", value_of(stage.sandbox.seed_key("held")))
+    hold = {"SecretId": "prod/held", "Tags": [{"Key": "rotator:hold", "Value": "incident"}]}
+    stage.sandbox.call("TagResource", hold)
+    stage.rotator("run", "uploader")
+    done = stage.rotator("status")
+    assert done.returncode == PERSON
+    header, held, uploader = done.stdout.splitlines()[:3]
+    assert header.split()[:3] == ["SECRET", "GEN", "AGE"]
+    assert held.startswith("held")
+    assert "ON_HOLD" in held
+    assert uploader.startswith("uploader  1")
+    assert "29d 23h" in uploader
+    assert "rotated" in uploader
+
+
+# Signals, and what runs until one comes
+
+
+def test_an_interrupt_ends_the_run_and_the_next_one_finishes(stage: Stage) -> None:
+    """Ctrl-C while Pinata makes a key: exit code 1, no traceback, and nothing is lost."""
+    process = stage.start("run")
+
+    def interrupt(_: int, operation: Operation) -> None:
+        if operation is Operation.CREATE:
+            process.send_signal(signal.SIGINT)
+
+    stage.site.before_reply = interrupt
+    _, err = process.communicate(timeout=COMMAND_S)
+    assert process.returncode == FAILED
+    assert "interrupted; the next run finishes what remains" in err
+    assert "Traceback" not in err
+    stage.site.before_reply = lambda *_: None
+    row = stage.row("run")
+    assert stage.live_keys() == [row["key_id"]] == [stage.sandbox.current_key_id()]
+
+
+def test_the_sandbox_serves_the_real_command_line_until_terminated() -> None:
+    """One JSON line, then a whole rotation against it, then SIGTERM: exit code 0."""
+    with subprocess.Popen(
+        [*COMMAND, "sandbox", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as serving:
+        assert serving.stdout is not None
+        told = json.loads(serving.stdout.readline())
+        assert told.keys() == {"pinata_url", "aws_endpoint_url", "admin_jwt", "config"}
+        env = os.environ | {
+            "ROTATOR_CONFIG": told["config"],
+            "AWS_ENDPOINT_URL": told["aws_endpoint_url"],
+        }
+        rotated = subprocess.run(
+            [*COMMAND, "run", "--json"],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        serving.terminate()
+        rest, err = serving.communicate(timeout=COMMAND_S)
+    assert json.loads(rotated.stdout)["outcome"] == "rotated", rotated.stderr
+    assert (serving.returncode, rest, err) == (0, "", "")
+    assert not Path(told["config"]).exists()
+
+
+def test_the_lines_the_sandbox_prints_can_be_pasted() -> None:
+    """`export` lines with which plan and run work in another shell, until Ctrl-C."""
+    with subprocess.Popen(
+        [*COMMAND, "sandbox"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as serving:
+        assert serving.stdout is not None
+        pasted = []
+        while not (line := serving.stdout.readline()).startswith("# Faults"):
+            pasted.append(line)
+        shell = "".join([*pasted, f"{shlex.join(COMMAND)} run\n"])
+        rotated = subprocess.run(
+            ["sh", "-c", shell],  # noqa: S607 - the shell people paste into
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        serving.send_signal(signal.SIGINT)
+        serving.communicate(timeout=COMMAND_S)
+    assert rotated.stdout.startswith("uploader: rotated to"), rotated.stderr
+    assert serving.returncode == 0
+
+
+def test_the_demo_shows_no_refusal() -> None:
+    """It dies half-way once, recovers, and its consumer is never refused."""
+    done = subprocess.run(
+        [*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 refused" in done.stdout
+    assert "the process is dead: SIGKILL" in done.stdout
+    assert ESCAPE not in done.stdout
