@@ -6,8 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,7 @@ class _Account:
     running: "Sandbox"
     console: "Console"
     failures: int = 0
-    _told_until: datetime | None = None
+    _told: set[tuple[str, int]] = field(default_factory=set)
 
     def tell(self) -> None:
         """Rotate, die half-way, recover, prove."""
@@ -80,7 +79,9 @@ class _Account:
 
         self._heading("rotator audit verify", "")
         verified = self._rotator("audit", "verify")
-        self._check(verified.stdout.strip(), passed=verified.returncode == Exit.OK)
+        self._check(
+            verified.stdout.strip().partition(": every")[0], passed=verified.returncode == Exit.OK
+        )
 
     def conclude(self, count: "Count", elapsed_s: float) -> int:
         """Print what came of it, and return the exit code."""
@@ -146,10 +147,11 @@ class _Account:
         from rotator.audit import Kind, query
         from rotator.cli.progress import VERBS
 
-        for record in query(self.running.audit_directory, since=self._told_until):
-            if record.kind is Kind.DONE:
-                self._told_until = record.time + timedelta(milliseconds=1)
-                about = record.subject.key_id or record.detail
+        for record in query(self.running.audit_directory):
+            event = (record.run_id, record.sequence)
+            if record.kind is Kind.DONE and event not in self._told:
+                self._told.add(event)
+                about = record.detail or record.subject.key_id or record.subject.label
                 verb = VERBS[Operation(record.operation)]
                 self._check(f"{verb:<24} [dim]{about}[/]", passed=record.result == "success")
         if command.returncode != Exit.OK:
@@ -160,7 +162,8 @@ class _Account:
 
     def _check(self, text: str, *, passed: bool) -> None:
         self.failures += not passed
-        self.console.print(f"  [green]✓[/] {text}" if passed else f"  [red]✗[/] {text}")
+        mark = "[green]✓[/]" if passed else "[red]✗[/]"
+        self.console.print(f"  {mark} {text}", soft_wrap=True)
 
     def _say(self, text: str) -> None:
         self.console.print(f"  {text}")

@@ -13,7 +13,7 @@ VERBS = {
     Operation.PUT_PENDING: "stored as AWSPENDING",
     Operation.VERIFY_KEY: "read back and verified",
     Operation.PROMOTE: "promoted to AWSCURRENT",
-    Operation.UNLABEL: "label cleared",
+    Operation.UNLABEL: "label removed",
     Operation.REVOKE_KEY: "superseded key revoked",
     Operation.PROVE_DEAD: "revoked key proved dead",
 }

@@ -1,0 +1,110 @@
+"""The README: its commands run, its output is real, and its policy is what is needed."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import COMMAND, Stage
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+COMMAND_S = 120.0
+
+
+def blocks(language: str) -> list[str]:
+    """Return the fenced blocks of one language, without common indentation."""
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", README, flags=re.MULTILINE | re.DOTALL)
+    return [re.sub(rf"^{indent}", "", text, flags=re.MULTILINE) for indent, text in found]
+
+
+def normalised(text: str) -> list[str]:
+    """Return lines without what differs from run to run: key ids and numbers."""
+    text = re.sub(r"\b[0-9a-f]{20}\b", "KEY", text)
+    text = re.sub(r"\d+", "N", text)
+    return [line.rstrip() for line in text.strip().splitlines()]
+
+
+def test_demo_prints_what_the_readme_shows() -> None:
+    """The demo's output in the README is a demo's output."""
+    done = subprocess.run(
+        [*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False
+    )
+    shown = re.search(r"<!-- demo output -->\n```\n(.*?)```", README, flags=re.DOTALL)
+    assert shown is not None
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert normalised(done.stdout) == normalised(shown[1])
+    assert " 0 refused" in done.stdout
+
+
+def test_the_steps_of_the_readme_work_in_their_order(stage: Stage) -> None:
+    """Looking, running and asking work as the README writes them, from a hand-made key on."""
+    steps = [
+        line.split()[1:]
+        for line in blocks("sh")
+        for line in line.splitlines()
+        if line.startswith("rotator ")
+    ]
+    assert [step[0] for step in steps] == ["init", "config", "plan", "run", "status"]
+    for step in steps[1:]:
+        done = stage.rotator(*step)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "rotated" in done.stdout
+
+
+def test_init_writes_what_config_check_takes(tmp_path: Path) -> None:
+    """The starter file is complete: the next command of the README finds no problem in it."""
+    for step in (["init"], ["config", "check"]):
+        done = subprocess.run(
+            [*COMMAND, *step],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "no problems" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    sorted(set(re.findall(r"`rotator ([a-z]+(?: (?:verify|show|check|bash))?)", README))),
+)
+def test_every_command_that_the_readme_names_exists(command: str) -> None:
+    """Whatever a reader tries from the README is a command."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "rotator",
+            *command.replace("completion bash", "completion").split(),
+            "--help",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_policy_names_the_calls_that_are_made_and_no_other(stage: Stage) -> None:
+    """Over a whole life, every AWS call is in the README's policy, and every action there is used."""
+    policy = json.loads(blocks("json")[0])
+    allowed: set[str] = set()
+    for statement in policy["Statement"]:
+        actions = statement["Action"]
+        allowed |= set(actions) if isinstance(actions, list) else {actions}
+    for number in range(3):
+        stage.sandbox.create_secret(f"prod/pinata/more-{number}")
+        stage.add_secret(f"more-{number}", f"prod/pinata/more-{number}")
+    seeded = len(stage.sandbox.secrets_manager.requests)
+    for step in (["plan"], ["run"], ["rotate", "uploader"], ["run"], ["status"]):
+        done = stage.rotator(*step)
+        assert done.returncode == 0, done.stdout + done.stderr
+    made = {request.operation for request in stage.sandbox.secrets_manager.requests[seeded:]}
+    assert {f"secretsmanager:{operation}" for operation in made} == allowed
