@@ -10,16 +10,17 @@ import importlib
 import os
 import resource
 import sys
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
+from typing import TYPE_CHECKING
 
 import click
 
 from rotator import __version__
 from rotator.cli.exits import Exit, exit_code_of
 from rotator.errors import RotatorError
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 _COMMANDS = {
     "plan": "rotation",
@@ -63,14 +64,13 @@ class _Commands(click.Group):
 @click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(dir_okay=False),
     help="The configuration file. [default: $ROTATOR_CONFIG, else config/rotator.toml]",
 )
 @click.version_option(__version__, prog_name="rotator")
-@click.pass_context
-def rotator(ctx: click.Context, config_path: Path | None) -> None:
+def rotator(config_path: str | None) -> None:
     """Keep Pinata API keys young, in AWS Secrets Manager, with a trail that shows every step."""
-    ctx.obj = config_path
+    del config_path  # commands that need a configuration take it from the context
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -82,9 +82,11 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _tell_defect(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    kind: type[BaseException], error: BaseException, trace: "TracebackType | None"
 ) -> None:
     """Tell where a defect is, without its message: that may quote a value."""
+    import traceback
+
     del error
     click.echo("error: a defect of rotator itself; please report these lines", err=True)
     for frame in traceback.extract_tb(trace):

@@ -1,6 +1,5 @@
 """What every command needs first: the configuration, the two systems, and the secrets that were named."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rotator.config import Config
     from rotator.spec import SecretSpec
     from rotator.wiring import Connected
@@ -20,9 +21,19 @@ def load_config() -> "Config":
     Raises:
         ConfigError: it cannot be used.
     """
-    from rotator.config import find_path, load
+    from rotator.config import load
 
-    return load(find_path(click.get_current_context().find_root().obj, os.environ))
+    return load(config_path(click.get_current_context()))
+
+
+def config_path(ctx: click.Context) -> "Path":
+    """Return the configuration file that the command line, the environment or the default names."""
+    from pathlib import Path
+
+    from rotator.config import find_path
+
+    option = ctx.find_root().params.get("config_path")
+    return find_path(Path(option) if option else None, os.environ)
 
 
 @contextmanager
@@ -58,17 +69,19 @@ def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":
 
 def print_json(row: Mapping[str, object]) -> None:
     """Print one JSON object on one line."""
+    import json
+
     click.echo(json.dumps(row, ensure_ascii=False))
 
 
 def complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Return the configured names that begin like this, for the shell's completion."""
     del param
-    from rotator.config import find_path, load
+    from rotator.config import load
     from rotator.errors import ConfigError
 
     try:
-        config = load(find_path(ctx.find_root().params.get("config_path"), os.environ))
+        config = load(config_path(ctx))
     except ConfigError:
         return []
     return [spec.name for spec in config.secrets if spec.name.startswith(incomplete)]

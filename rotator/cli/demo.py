@@ -2,21 +2,19 @@
 
 import os
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rotator.cli.exits import Exit
 from rotator.cli.sandbox import load_sandbox
-from rotator.events import Operation
 
 if TYPE_CHECKING:
+    import subprocess
+
     from rich.console import Console
 
     from rotator.sandbox.consumer import Count
@@ -30,6 +28,9 @@ _CALLS_MIN = 20
 @click.command()
 def demo() -> int:
     """Rotate a key in simulated systems while a consumer uses it, and once die half-way."""
+    import tempfile
+    from pathlib import Path
+
     from rich.console import Console
 
     sandbox_type = load_sandbox()
@@ -109,6 +110,8 @@ class _Account:
 
     def _rotator(self, *args: str) -> "subprocess.CompletedProcess[str]":
         """Run the real command line, as cron would."""
+        import subprocess
+
         return subprocess.run(  # noqa: S603 - our own interpreter and arguments
             [sys.executable, "-m", "rotator", *args],
             env=os.environ | self.running.environment,
@@ -120,6 +123,8 @@ class _Account:
 
     def _kill_after_create(self) -> int:
         """Start a rotation and kill it when the key exists, before the answer leaves Pinata."""
+        import subprocess
+
         from rotator.sandbox.pinata.faults import Operation as PinataOperation
 
         site = self.running.pinata.site
@@ -146,6 +151,7 @@ class _Account:
         """Tell what a command did, from the audit trail; and its failure, if it failed."""
         from rotator.audit import Kind, query
         from rotator.cli.progress import VERBS
+        from rotator.events import Operation
 
         for record in query(self.running.audit_directory):
             event = (record.run_id, record.sequence)

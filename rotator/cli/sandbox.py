@@ -2,9 +2,6 @@
 
 import shlex
 import signal
-import tempfile
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -40,21 +37,25 @@ def load_sandbox() -> "type[Sandbox]":
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option(
     "--directory",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(file_okay=False, exists=True),
     help="Where to write the configuration and the audit trail. [default: a temporary folder]",
 )
 @json_option
-def sandbox(pinata_port: int, aws_port: int, directory: Path | None, *, as_json: bool) -> int:
+def sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_json: bool) -> int:
     """Serve a simulated Pinata and Secrets Manager until interrupted, for this very command line.
 
     Paste the printed lines into another terminal; there, `rotator plan`, `rotator run` and the aws command work.
     """
+    import tempfile
+    import threading
+    from pathlib import Path
+
     sandbox_type = load_sandbox()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with tempfile.TemporaryDirectory(prefix="rotator-sandbox-") as temporary:
-        folder = directory or Path(temporary)
+        folder = Path(directory or temporary)
         with sandbox_type(folder, pinata_port=pinata_port, aws_port=aws_port) as running:
             if as_json:
                 print_json(

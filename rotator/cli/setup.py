@@ -1,23 +1,21 @@
 """`init`, `config check` and `completion`: getting started."""
 
-import os
-from pathlib import Path
-
 import click
-from click.shell_completion import get_completion_class
 
-from rotator.cli.context import load_config
+from rotator.cli.context import config_path, load_config
 from rotator.cli.exits import Exit
 from rotator.errors import ConfigError
 
 
 @click.command()
-@click.argument("path", required=False, type=click.Path(path_type=Path, dir_okay=False))
-def init(path: Path | None) -> int:
+@click.argument("path", required=False, type=click.Path(dir_okay=False))
+def init(path: str | None) -> int:
     """Write a commented starter configuration, to config/rotator.toml or PATH."""
-    from rotator.config import STARTER, find_path
+    from pathlib import Path
 
-    target = path or find_path(click.get_current_context().find_root().obj, os.environ)
+    from rotator.config import STARTER
+
+    target = Path(path) if path else config_path(click.get_current_context())
     problem = ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +52,8 @@ def check() -> int:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
     """Print a shell's completion script, such as `eval "$(rotator completion bash)"`."""
+    from click.shell_completion import get_completion_class
+
     root = click.get_current_context().find_root()
     completer = get_completion_class(shell)
     if completer is None:
