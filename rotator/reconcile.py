@@ -164,7 +164,9 @@ class _Steps:
                 )
             )
         except AuditUnavailableError as unrecorded:
-            return replace(outcome, kind=OutcomeKind.FAILED, error=unrecorded)
+            # The first failure of the trail says why; a later one only that there was an earlier.
+            cause = error if isinstance(error, AuditUnavailableError) else unrecorded
+            return replace(outcome, kind=OutcomeKind.FAILED, error=cause)
         return outcome
 
     def _moved(self) -> bool:

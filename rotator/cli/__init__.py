@@ -94,6 +94,15 @@ def _tell_defect(
     click.echo(f"  {kind.__name__}", err=True)
 
 
+def _tell_usage(error: click.ClickException) -> None:
+    """Tell what is wrong with the arguments, without a token that was pasted among them."""
+    from rotator.config import TOKEN
+
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help'.\n", err=True)
+    click.echo(f"Error: {TOKEN.sub('<a token>', error.format_message())}", err=True)
+
+
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
@@ -102,7 +111,7 @@ def run(args: Sequence[str] | None = None) -> int:
         click.echo("interrupted; the next run finishes what remains", err=True)
         return Exit.FAILED
     except click.ClickException as error:
-        error.show()
+        _tell_usage(error)
         return Exit.USAGE
     except RotatorError as error:
         click.echo(f"error: {error.message}\n{error.next_step}", err=True)

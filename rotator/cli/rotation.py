@@ -150,14 +150,14 @@ def _reconcile(
 
 
 def _duration(text: str) -> timedelta:
-    from rotator.config import duration
+    from rotator.config import duration, quoted
     from rotator.errors import ConfigError
 
     try:
         return duration(text)
     except ValueError:
         raise ConfigError(
-            f"--every is no duration: {text}", next_step="Write it like `5m` or `1h`."
+            f"--every is no duration: {quoted(text)}", next_step="Write it like `5m` or `1h`."
         ) from None
 
 

@@ -177,7 +177,7 @@ def _print_record(record: "Record", *, as_json: bool) -> None:
 
 def _moment(text: str | None) -> datetime | None:
     """Read a time, or an age counted back from now."""
-    from rotator.config import duration
+    from rotator.config import duration, quoted
     from rotator.errors import ConfigError
 
     if text is None:
@@ -189,7 +189,7 @@ def _moment(text: str | None) -> datetime | None:
             age: timedelta = duration(text)
         except ValueError:
             raise ConfigError(
-                f"neither a time nor an age: {text}",
+                f"neither a time nor an age: {quoted(text)}",
                 next_step="Write it like 2026-11-22, 2026-11-22T09:53Z or 24h.",
             ) from None
         return datetime.now(UTC) - age

@@ -18,10 +18,11 @@ from rotator.config.file import (
     load,
 )
 from rotator.config.starter import STARTER
-from rotator.config.values import duration, nearest
+from rotator.config.values import TOKEN, duration, nearest, quoted
 
 __all__ = [
     "STARTER",
+    "TOKEN",
     "AdminEnvironment",
     "AdminSecret",
     "AuditConfig",
@@ -32,4 +33,5 @@ __all__ = [
     "find_path",
     "load",
     "nearest",
+    "quoted",
 ]

@@ -153,7 +153,7 @@ class Stage:
     def switch(self, **changes: object) -> None:
         """Settle open questions about Pinata otherwise."""
         with self.site.lock:
-            self.site.world.switches = replace(self.site.world.switches, **changes)  # type: ignore[arg-type]
+            self.site.world.switches = replace(self.site.world.switches, **changes)  # type: ignore[arg-type]  # fields by name
 
     # The secrets
 

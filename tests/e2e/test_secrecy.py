@@ -194,3 +194,14 @@ def test_the_scan_finds_what_it_looks_for(stage: Stage, everything: Everything) 
     hidden = base64.b64encode(f"Bearer {jwt}".encode()).decode()[200:240]
     file.write_text(file.read_text() + hidden)
     assert everything.leaks() != set()
+
+
+@pytest.mark.parametrize(
+    "args", [["rotate"], ["run"], ["history"], ["audit", "show", "--since"], []]
+)
+def test_a_token_among_the_arguments_is_not_echoed(stage: Stage, args: list[str]) -> None:
+    """A token pasted where a name belongs is refused without being repeated."""
+    token = stage.sandbox.admin_jwt
+    done = stage.rotator(*args, token)
+    assert done.returncode == 2, done.stderr
+    assert token[:24] not in done.stdout + done.stderr

@@ -1,9 +1,10 @@
 """`KeyProvider` over the rules of the simulated Pinata."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from rotator.credential import Credential, Sensitive
 from rotator.errors import (
@@ -24,9 +25,10 @@ from rotator.sandbox.pinata.routes import Call, route
 from rotator.sandbox.pinata.scopes import Refused
 from rotator.sandbox.pinata.switches import Generation, Switches
 from rotator.spec import Admin, Endpoints, Permissions, Resources
-from tests.simulation.world import Fault, Operation, Process
+from tests.simulation.world import Fault, Operation, Process, Systems
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 PAGES_MAX = 100
 PAUSE_S = 1.0
 _READ: dict[Fault, Callable[[], RotatorError]] = {
@@ -62,27 +64,20 @@ class SimulatedProvider:
     ) -> Credential:
         """Mint a key."""
         assert deadline is self.process
-        body = create_body(name, permissions, max_uses)
-
-        def effect() -> Credential:
-            made = self.process.systems.pinata.create(self._bearer, self.generation, body)
-            return credential(Sensitive(made.jwt), key_id=None, secret=Sensitive(made.secret))
-
-        return self._call(Operation.CREATE_KEY, effect, _CREATE)
+        return self._call(
+            Operation.CREATE_KEY,
+            _create,
+            self.generation,
+            name,
+            permissions,
+            max_uses,
+            faults=_CREATE,
+        )
 
     def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
         """Ask testAuthentication once."""
         assert deadline is self.process
-
-        def effect() -> Authentication:
-            try:
-                self.process.systems.pinata.test_authentication(Bearer(jwt.reveal()))
-            except Refused as refused:
-                scopeless = refused.reason == "NO_SCOPES_FOUND"
-                return Authentication.SCOPELESS if scopeless else Authentication.REFUSED
-            return Authentication.ACCEPTED
-
-        return self._call(Operation.TEST_AUTHENTICATION, effect)
+        return self._call(Operation.TEST_AUTHENTICATION, _authenticate, jwt)
 
     def await_authentication(
         self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
@@ -115,75 +110,117 @@ class SimulatedProvider:
     def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
         """GET a path with a token."""
         assert deadline is self.process
-        pinata, bearer = self.process.systems.pinata, Bearer(jwt.reveal())
-        called = route("GET", path, pinata.switches.generations)
-        assert isinstance(called, Call)
-
-        def effect() -> ProbeAnswer:
-            try:
-                if called.operation is PinataOperation.PINS:
-                    pinata.open_endpoint(bearer, "data.pinList")
-                else:
-                    pinata.open_resource(bearer, "org:files:read")
-            except Refused:
-                return ProbeAnswer.FORBIDDEN
-            return ProbeAnswer.ALLOWED
-
-        return self._call(Operation.PROBE, effect)
+        return self._call(Operation.PROBE, _probe, jwt, path)
 
     def revoke_key(self, key_id: str, deadline: Deadline) -> None:
         """Revoke a key."""
         assert deadline is self.process
-        pinata = self.process.systems.pinata
-        self._call(
-            Operation.REVOKE_KEY, lambda: pinata.revoke(self._bearer, self.generation, key_id)
-        )
-
-    @property
-    def _bearer(self) -> Bearer:
-        return Bearer(self.process.systems.admin.jwt)
+        self._call(Operation.REVOKE_KEY, _revoke, self.generation, key_id)
 
     def _find(self, key_id: str, name: str | None) -> ProviderKey | None:
         searches = (self._listed(name, revoked) for revoked in (True, None))
         return next((key for keys in searches for key in keys if key.key_id == key_id), None)
 
     def _listed(self, name: str | None, revoked: bool | None) -> Iterator[ProviderKey]:
-        pinata, received = self.process.systems.pinata, 0
+        received = 0
         for _ in range(PAGES_MAX):
             query = ListQuery(offset=received, name=name, revoked=revoked)
-            page = self._call(
-                Operation.LIST_KEYS,
-                lambda query=query: pinata.list_keys(self._bearer, self.generation, query),  # type: ignore[misc]  # a default binds the loop's variable
-            )
-            yield from (_key(record, pinata.switches) for record in page.records)
-            received += len(page.records)
-            if len(page.records) < pinata.switches.page_size:
+            page = self._call(Operation.LIST_KEYS, _page, self.generation, query)
+            yield from page.keys
+            received += len(page.keys)
+            if page.is_last:
                 return
         raise ProviderContractError("the list does not end")
 
     def _polled(self, ask: Callable[[], T], within_s: float) -> Iterator[T]:
-        until_s = self.process.systems.now_s + within_s
+        until_s = self.process.now_s + within_s
         yield ask()
-        while min(until_s - self.process.systems.now_s, self.process.remaining_s()) > PAUSE_S:
+        while min(until_s - self.process.now_s, self.process.remaining_s()) > PAUSE_S:
             self.process.wait(PAUSE_S)
             yield ask()
 
     def _call(
         self,
         operation: Operation,
-        effect: Callable[[], T],
+        effect: Callable[[Systems, *Ts], T],
+        *args: *Ts,
         faults: dict[Fault, Callable[[], RotatorError]] = _READ,
     ) -> T:
-        def checked() -> T:
-            try:
-                return effect()
-            except Refused as refused:
-                error = (
-                    ProviderDeniedError if refused.status in {401, 403} else ProviderRejectedError
-                )
-                raise error(refused.details) from None
+        return self.process.call(operation, faults, effect, *args)
 
-        return self.process.call(operation, faults, checked)
+
+# What a call does and answers: functions of the systems and plain values, so that a call can be delayed or repeated
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """One page of the key list."""
+
+    keys: tuple[ProviderKey, ...]
+    is_last: bool
+
+
+def _create(
+    systems: Systems,
+    generation: Generation,
+    name: str,
+    permissions: Permissions,
+    max_uses: int | None,
+) -> Credential:
+    body = create_body(name, permissions, max_uses)
+    with _refusals():
+        made = systems.pinata.create(_admin(systems), generation, body)
+    return credential(Sensitive(made.jwt), key_id=None, secret=Sensitive(made.secret))
+
+
+def _authenticate(systems: Systems, jwt: Sensitive) -> Authentication:
+    try:
+        systems.pinata.test_authentication(Bearer(jwt.reveal()))
+    except Refused as refused:
+        scopeless = refused.reason == "NO_SCOPES_FOUND"
+        return Authentication.SCOPELESS if scopeless else Authentication.REFUSED
+    return Authentication.ACCEPTED
+
+
+def _probe(systems: Systems, jwt: Sensitive, path: str) -> ProbeAnswer:
+    pinata, bearer = systems.pinata, Bearer(jwt.reveal())
+    called = route("GET", path, pinata.switches.generations)
+    assert isinstance(called, Call)
+    try:
+        if called.operation is PinataOperation.PINS:
+            pinata.open_endpoint(bearer, "data.pinList")
+        else:
+            pinata.open_resource(bearer, "org:files:read")
+    except Refused:
+        return ProbeAnswer.FORBIDDEN
+    return ProbeAnswer.ALLOWED
+
+
+def _revoke(systems: Systems, generation: Generation, key_id: str) -> None:
+    with _refusals():
+        systems.pinata.revoke(_admin(systems), generation, key_id)
+
+
+def _page(systems: Systems, generation: Generation, query: ListQuery) -> KeyPage:
+    pinata = systems.pinata
+    with _refusals():
+        page = pinata.list_keys(_admin(systems), generation, query)
+    keys = tuple(_key(record, pinata.switches) for record in page.records)
+    return KeyPage(keys, is_last=len(keys) < pinata.switches.page_size)
+
+
+def _admin(systems: Systems) -> Bearer:
+    return Bearer(systems.admin.jwt)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn a refusal of the simulated Pinata into the error of the adapter."""
+    try:
+        yield
+    except Refused as refused:
+        error = ProviderDeniedError if refused.status in {401, 403} else ProviderRejectedError
+        raise error(refused.details) from None
 
 
 def _key(record: KeyRecord, switches: Switches) -> ProviderKey:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 from rotator.credential import Sensitive
 from rotator.errors import (
@@ -19,9 +19,10 @@ from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
 from rotator.ports import Deadline, StoredValue
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ResourceNotFoundError, RuleError, Secret
-from tests.simulation.world import Fault, Operation, Process, arn_of
+from tests.simulation.world import Fault, Operation, Process, Systems, arn_of
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 PAGE_SIZE = 100
 VALUE_LAG_S = 15.0
 PAUSE_S = 1.0
@@ -41,40 +42,29 @@ class SimulatedStore:
     def describe(self, secret_id: str, deadline: Deadline) -> Labels:
         """Return a secret's labels, dates and hold tag."""
         assert deadline is self.process
-        return self._call(Operation.DESCRIBE, lambda: self._labels(secret_id))
+        return self._call(Operation.DESCRIBE, labels_of, secret_id)
 
     def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, Labels]:
         """Return the labels of many secrets, a page at a time."""
         assert deadline is self.process
         pages = -(-len(self.process.systems.secrets) // PAGE_SIZE)
+        rows: dict[str, Labels] = {}
         for _ in range(pages):
-            self._call(Operation.LIST_SECRETS, lambda: None)
-        name_of = self.process.systems.name_of
-        return {found: self._labels(found) for found in secret_ids if name_of(found)}
+            rows = self._call(Operation.LIST_SECRETS, _rows, secret_ids)
+        return rows
 
     def read(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue | None:
         """Return a version's value."""
         assert deadline is self.process
-
-        def effect() -> StoredValue | None:
-            try:
-                found = self._secret(arn).get(version_id)
-            except ResourceNotFoundError:
-                return None
-            if not isinstance(found.value, str):
-                raise SecretValueError(f"version {version_id} holds a binary value, not a text")
-            made_at = datetime.fromtimestamp(found.version.created, UTC)
-            return StoredValue(version_id, Sensitive(found.value), made_at)
-
-        return self._call(Operation.GET_VALUE, effect)
+        return self._call(Operation.GET_VALUE, value_of, arn, version_id)
 
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written."""
-        until_s = self.process.systems.now_s + VALUE_LAG_S
+        until_s = self.process.now_s + VALUE_LAG_S
         value = self.read(arn, version_id, deadline)
         while value is None:
             self.process.wait(PAUSE_S)
-            if self.process.systems.now_s > until_s:
+            if self.process.now_s > until_s:
                 raise StoreUnavailableError(f"version {version_id} did not show in time")
             value = self.read(arn, version_id, deadline)
         return value
@@ -84,14 +74,8 @@ class SimulatedStore:
     ) -> None:
         """Write a version with AWSPENDING and custom labels."""
         assert deadline is self.process
-        asked = [AWSPENDING, *sorted(labels)]
-        self._write(
-            Operation.PUT_VALUE,
-            arn,
-            lambda secret, now: label_rules.put(
-                secret, now, token=version_id, value=text.reveal(), labels=asked
-            ),
-        )
+        asked = (AWSPENDING, *sorted(labels))
+        self._call(Operation.PUT_VALUE, _put, arn, version_id, text, asked)
 
     def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
         """Move AWSCURRENT by compare-and-swap."""
@@ -123,50 +107,79 @@ class SimulatedStore:
         to: str | None = None,
         away_from: str | None = None,
     ) -> None:
-        self._write(
-            operation,
-            arn,
-            lambda secret, now: label_rules.move_label(
-                secret, now, label, move_to=to, remove_from=away_from
-            ),
-        )
+        self._call(operation, _move, arn, label, to, away_from)
 
-    def _write(
-        self, operation: Operation, arn: str, change: Callable[[Secret, float], Secret]
-    ) -> None:
-        systems = self.process.systems
+    def _call(self, operation: Operation, effect: Callable[[Systems, *Ts], T], *args: *Ts) -> T:
+        return self.process.call(operation, _FAULTS, effect, *args)
 
-        def effect() -> None:
-            name = systems.name_of(arn)
-            secret = self._secret(arn)
-            assert name is not None
-            systems.secrets[name] = change(secret, systems.now_s + systems.skew_s)
 
-        self._call(operation, effect)
+# What a call does and answers: functions of the systems and plain values, so that a call can be delayed or repeated
 
-    def _secret(self, secret_id: str) -> Secret:
-        name = self.process.systems.name_of(secret_id)
-        if name is None:
-            raise SecretNotFoundError(f"there is no secret {secret_id}")
-        return self.process.systems.secrets[name]
 
-    def _labels(self, secret_id: str) -> Labels:
-        secret = self._secret(secret_id)
-        name = self.process.systems.name_of(secret_id) or ""
-        return Labels(
-            arn=arn_of(name),
-            name=name,
-            changed_at=datetime.fromtimestamp(secret.last_changed, UTC),
-            hold=secret.tags.get(HOLD_TAG),
-            versions=tuple(Version(v, frozenset(on)) for v, on in secret.describe().items()),
-            clock_skew_s=self.process.systems.skew_s,
-        )
+def labels_of(systems: Systems, secret_id: str) -> Labels:
+    """Answer DescribeSecret."""
+    name, secret = _secret(systems, secret_id)
+    return Labels(
+        arn=arn_of(name),
+        name=name,
+        changed_at=datetime.fromtimestamp(secret.last_changed, UTC),
+        hold=secret.tags.get(HOLD_TAG),
+        versions=tuple(Version(v, frozenset(on)) for v, on in secret.describe().items()),
+        clock_skew_s=systems.skew_s,
+    )
 
-    def _call(self, operation: Operation, effect: Callable[[], T]) -> T:
-        def checked() -> T:
-            try:
-                return effect()
-            except RuleError as refused:
-                raise StoreRejectedError(str(refused)) from None
 
-        return self.process.call(operation, _FAULTS, checked)
+def value_of(systems: Systems, arn: str, version_id: str) -> StoredValue | None:
+    """Answer GetSecretValue."""
+    try:
+        found = _secret(systems, arn)[1].get(version_id)
+    except ResourceNotFoundError:
+        return None
+    except RuleError as refused:
+        raise StoreRejectedError(str(refused)) from None
+    if not isinstance(found.value, str):
+        raise SecretValueError(f"version {version_id} holds a binary value, not a text")
+    made_at = datetime.fromtimestamp(found.version.created, UTC)
+    return StoredValue(version_id, Sensitive(found.value), made_at)
+
+
+def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, Labels]:
+    return {found: labels_of(systems, found) for found in secret_ids if systems.name_of(found)}
+
+
+def _put(
+    systems: Systems, arn: str, version_id: str, text: Sensitive, labels: tuple[str, ...]
+) -> None:
+    value = text.reveal()
+    _change(
+        systems,
+        arn,
+        lambda secret, now: label_rules.put(
+            secret, now, token=version_id, value=value, labels=labels
+        ),
+    )
+
+
+def _move(systems: Systems, arn: str, label: str, to: str | None, away_from: str | None) -> None:
+    _change(
+        systems,
+        arn,
+        lambda secret, now: label_rules.move_label(
+            secret, now, label, move_to=to, remove_from=away_from
+        ),
+    )
+
+
+def _change(systems: Systems, arn: str, rule: Callable[[Secret, float], Secret]) -> None:
+    name, secret = _secret(systems, arn)
+    try:
+        systems.secrets[name] = rule(secret, systems.now_s + systems.skew_s)
+    except RuleError as refused:
+        raise StoreRejectedError(str(refused)) from None
+
+
+def _secret(systems: Systems, secret_id: str) -> tuple[str, Secret]:
+    name = systems.name_of(secret_id)
+    if name is None:
+        raise SecretNotFoundError(f"there is no secret {secret_id}")
+    return name, systems.secrets[name]

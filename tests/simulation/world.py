@@ -1,6 +1,6 @@
 """The two systems in memory, and processes that reach them through one boundary.
 
-The rules are those of the sandbox (`pinata_world`, `label_rules`): nothing is decided here. A world
+The rules are those of the sandbox (its Pinata `world`, its Secrets Manager `rules`): nothing is decided here. A world
 is deterministic and cheap to copy, has no threads, and never sleeps: whoever waits moves its clock.
 
     Systems    what there is: keys, secrets, the time; `copy` forks it
@@ -12,7 +12,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
-from typing import Self, TypeVar
+from typing import Self, TypeVar, TypeVarTuple
 
 from rotator.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
 from rotator.events import Event
@@ -23,6 +23,7 @@ from rotator.sandbox.pinata.world import Digest, PinataWorld, seeded
 from rotator.sandbox.secrets_manager.state import Secret
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 START_S = 1_790_000_000.0
 """2026-09-21, a Monday."""
 ARN_PREFIX = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:"
@@ -171,13 +172,29 @@ class Process:
 
     # The boundary
 
+    @property
+    def now_s(self) -> float:
+        """The time this process sees, in epoch seconds."""
+        return self.systems.now_s
+
     def call(
         self,
         operation: Operation,
         faults: dict[Fault, Callable[[], RotatorError]],
-        effect: Callable[[], T],
+        effect: Callable[[Systems, *Ts], T],
+        *args: *Ts,
     ) -> T:
-        """Make one call: ask the boundary what becomes of it, and let it have its effect."""
+        """Make one call: ask the boundary what becomes of it, and let it have its effect.
+
+        Args:
+            operation: what kind of call it is.
+
+            faults: the errors that the adapter would raise for it.
+
+            effect: what the call does to the two systems, whichever those are by then, and what it answers.
+
+            args: of the effect, with the meaning of the whole call in them.
+        """
         self._die_again()
         if self.remaining_s() <= 0:
             raise DeadlineExceededError(f"no time is left for {operation}")
@@ -190,7 +207,7 @@ class Process:
             refused = faults[fault]()
             raise refused
         try:
-            answer = effect()
+            answer = effect(self.systems, *args)
         finally:
             self.trail.append(operation)
             if fault is Fault.CRASH_AFTER:
