@@ -219,8 +219,7 @@ def _identity(session: boto3.Session, config: Config, env: Mapping[str, str]) ->
     """Return who we are, and make sure that it is the expected account.
 
     Raises:
-        ConfigError: there are no credentials, or they are of another account.
-        StoreUnavailableError: STS could not be asked.
+        ConfigError: there are no credentials, they are of another account, or STS does not say.
     """
     problem = ""
     try:

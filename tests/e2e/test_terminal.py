@@ -138,6 +138,18 @@ def test_a_person_at_a_terminal_sees_each_action(stage: Stage) -> None:
     assert COLOUR.search(shown)
 
 
+def test_many_secrets_get_a_bar_that_leaves(stage: Stage) -> None:
+    """Over several secrets a bar shows how many are done; what remains are the results."""
+    for number in range(3):
+        stage.sandbox.create_secret(f"prod/pinata/more-{number}")
+        stage.add_secret(f"more-{number}", f"prod/pinata/more-{number}")
+    code, shown = on_a_terminal(stage, "run")
+    assert code == 0
+    assert "reconciling" in shown
+    assert "4/4" in shown
+    assert shown.count(": rotated to ") == 4
+
+
 def test_no_color_is_honoured(stage: Stage) -> None:
     """On a terminal, with NO_COLOR set, nothing is coloured."""
     for command in (("run",), ("status",), ("rotate", "uploader")):

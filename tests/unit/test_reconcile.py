@@ -36,6 +36,7 @@ from rotator.model import (
     Restamp,
     Verify,
 )
+from rotator.naming import version_id
 from rotator.reconcile import PASSES_MAX
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
@@ -322,6 +323,16 @@ def test_loser_of_a_race_is_told() -> None:
     assert isinstance(outcome.error, LabelConflictError)
     assert outcome.kind is OutcomeKind.FAILED
     assert scene.secret.labels[AWSCURRENT].endswith("51")
+
+
+def test_no_generation_is_left_above_the_highest() -> None:
+    """A key that somebody named with the last generation ends in words, not in a defect."""
+    scene = Scene.own()
+    scene.seed(scene.family.key_name(version_id(999_999_999, scene.systems.now(), "b" * 10)))
+    outcome = scene.run()
+    assert isinstance(outcome.error, UnsafeActionError)
+    assert "999999999" in outcome.error.message
+    assert "list" in outcome.error.next_step
 
 
 def test_two_runs_may_finish_the_same_version() -> None:
