@@ -15,6 +15,7 @@ class Operation(StrEnum):
     CREATE_KEY = "CreateApiKey"
     PUT_PENDING = "PutSecretValue"
     VERIFY_KEY = "VerifyApiKey"
+    LABEL = "AttachLabel"
     PROMOTE = "Promote"
     UNLABEL = "RemoveLabel"
     REVOKE_KEY = "RevokeApiKey"

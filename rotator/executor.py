@@ -17,6 +17,7 @@ from rotator.errors import (
     CreateOutcomeUnknownError,
     DeadlineExceededError,
     KeyRejectedError,
+    KeyStillAliveError,
     ProviderUnavailableError,
     RotatorError,
     StoreUnavailableError,
@@ -263,15 +264,37 @@ class Executor:
         self.observed = expected.revoked(observed, key_id)
 
     def _prove_dead(self, action: ProveDead) -> None:
-        """Show that a revoked key is listed as revoked and that its token is refused."""
+        """Show that a revoked key is listed as revoked and that its token is refused.
+
+        A key that outlives its revocation is marked, so that every run asks again until it is dead.
+        """
         key = self.observed.key(action.key_id)
         subject = Subject(key_id=action.key_id, key_name=key.name if key else "")
+        try:
+            self._audited(
+                Operation.PROVE_DEAD,
+                subject,
+                lambda: self.prover.dead(action.key_id, self.observed),
+                lambda witnesses: (subject, witnesses),
+            )
+        except KeyStillAliveError:
+            if action.key_id not in self.observed.replaced_key_ids():
+                self._mark_alive(action.key_id)
+            raise
+
+    def _mark_alive(self, key_id: str) -> None:
+        current = self.observed.current
+        if current is None:
+            return
+        label = REPLACED_PREFIX + key_id
         self._audited(
-            Operation.PROVE_DEAD,
-            subject,
-            lambda: self.prover.dead(action.key_id, self.observed),
-            lambda witnesses: (subject, witnesses),
+            Operation.LABEL,
+            Subject(current.version_id, key_id, label=label),
+            lambda: self.store.attach(
+                self.observed.labels.arn, current.version_id, label, self.deadline
+            ),
         )
+        self.observed = expected.with_label(self.observed, current.version_id, label)
 
     def _expect_unchanged(self, planned_from: Observed) -> None:
         """Look again before a further revocation: time has passed while the one before was proved."""

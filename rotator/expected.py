@@ -45,9 +45,8 @@ def promoted(observed: Observed, version_id: str, replacing: str | None, now: da
 def revoked(observed: Observed, key_id: str) -> Observed:
     """A key was revoked."""
     key = observed.key(key_id)
-    if key is not None:
-        return minted(observed, replace(key, state=KeyState.REVOKED))
-    return replace(observed, witnessed=(*observed.witnessed, (key_id, KeyState.REVOKED)))
+    listed = observed if key is None else minted(observed, replace(key, state=KeyState.REVOKED))
+    return replace(listed, witnessed=(*observed.witnessed, (key_id, KeyState.REVOKED)))
 
 
 def with_label(observed: Observed, version_id: str, label: str) -> Observed:

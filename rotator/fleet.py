@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 
+from rotator.credential import Sensitive
 from rotator.errors import (
     ConfigError,
+    DeadlineExceededError,
     RotatorError,
     SecretNotFoundError,
     SecretValueError,
     StoreDeniedError,
+    StoreError,
 )
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Labels, Outcome, OutcomeKind
-from rotator.naming import generation_of_version, is_named, time_of_version
+from rotator.naming import generation_of_version, ids_of, time_of_version
 from rotator.payload import mentions
 from rotator.ports import Deadline, SecretStore
 from rotator.reconcile import Run, World, reconcile
@@ -40,15 +44,19 @@ class Target:
     labels: Labels
 
 
-def resolve(
-    specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline
-) -> tuple[Target, ...]:
-    """Find every secret, before anything is done to any.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A fleet: the secrets that were found, and why the others were not."""
+
+    targets: tuple[Target, ...]
+    lost: tuple[tuple[SecretSpec, RotatorError], ...]
+
+
+def resolve(specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline) -> Resolved:
+    """Look every secret up, before anything is done to any. One that cannot be found stops no other.
 
     Raises:
-        ConfigError: two entries are one secret.
-        SecretNotFoundError: an entry names nothing.
-        RotatorError: Secrets Manager could not be asked.
+        ConfigError: two entries are one secret, or AWS cannot be asked at all.
     """
     surveyed: dict[str, Labels] = {}
     if len(specs) >= LIST_FROM:
@@ -56,19 +64,17 @@ def resolve(
             surveyed = store.survey(tuple(spec.secret_id for spec in specs), deadline)
         except StoreDeniedError:
             surveyed = {}  # ListSecrets cannot be limited to some secrets, so a careful policy leaves it out
-    targets = []
-    problems = []
+    targets: list[Target] = []
+    lost: list[tuple[SecretSpec, RotatorError]] = []
     for spec in specs:
         try:
             labels = surveyed.get(spec.secret_id) or store.describe(spec.secret_id, deadline)
-        except SecretNotFoundError as error:
-            problems.append(f"{spec.name}: {error.message}")
-            continue
-        targets.append(Target(spec, labels))
-    if problems:
-        raise SecretNotFoundError("\n".join(problems))
+        except (SecretNotFoundError, StoreError, DeadlineExceededError) as error:
+            lost.append((spec, error))
+        else:
+            targets.append(Target(spec, labels))
     _refuse_twins(targets)
-    return tuple(targets)
+    return Resolved(tuple(targets), tuple(lost))
 
 
 def _refuse_twins(targets: Sequence[Target]) -> None:
@@ -153,26 +159,33 @@ def _isolated(
         fresh = labels or world.store.describe(target.labels.arn, run.deadline)
         return reconcile(spec, fresh, world, run)
     except RotatorError as error:
-        return _failed(spec, error)
+        return failed(spec, error)
     except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
         # Its message may quote a value; its type and place cannot.
         place = traceback.extract_tb(defect.__traceback__)[-1]
         where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        return _failed(
+        return failed(
             spec, RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
         )
 
 
-def _failed(spec: SecretSpec, error: RotatorError) -> Outcome:
+def failed(spec: SecretSpec, error: RotatorError) -> Outcome:
+    """Return the outcome of a secret whose run failed before it began."""
     return Outcome(spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
 
 
-@dataclass(frozen=True, slots=True)
 class Neighbours:
-    """All configured secrets, asked whether another one uses a key that could be retired."""
+    """All configured secrets, asked whether another one uses a key that could be retired.
 
-    specs: tuple[SecretSpec, ...]
-    store: SecretStore
+    What they hold is read once: a key that a neighbour has left since then is kept until somebody asks anew.
+    """
+
+    def __init__(self, specs: tuple[SecretSpec, ...], store: SecretStore) -> None:
+        self._specs = specs
+        self._store = store
+        self._lock = Lock()
+        self._held: dict[str, tuple[Sensitive | None, ...]] = {}
+        """By secret id: its current and pending values, None where one cannot be read."""
 
     def holding(self, arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[str]:
         """Of these keys, return those that are current or pending in another configured secret than `arn`.
@@ -184,23 +197,30 @@ class Neighbours:
             RotatorError: a neighbour could not be asked.
         """
         held: set[str] = set()
-        for spec in self.specs:
-            if is_named(spec.secret_id, arn):
+        for spec in self._specs:
+            if spec.secret_id in ids_of(arn):
                 continue
-            try:
-                labels = self.store.describe(spec.secret_id, deadline)
-            except SecretNotFoundError:
-                continue
-            for version in labels.versions:
-                if version.labels & {AWSCURRENT, AWSPENDING}:
-                    held |= self._inside(labels.arn, version.version_id, key_ids, deadline)
+            for text in self._values(spec.secret_id, deadline):
+                held |= {k for k in key_ids if text is None or mentions(text, k)}
         return frozenset(held)
 
-    def _inside(
-        self, arn: str, version_id: str, key_ids: frozenset[str], deadline: Deadline
-    ) -> frozenset[str]:
+    def _values(self, secret_id: str, deadline: Deadline) -> tuple[Sensitive | None, ...]:
+        with self._lock:
+            if secret_id not in self._held:
+                self._held[secret_id] = tuple(self._read(secret_id, deadline))
+            return self._held[secret_id]
+
+    def _read(self, secret_id: str, deadline: Deadline) -> Iterator[Sensitive | None]:
         try:
-            stored = self.store.read(arn, version_id, deadline)
-        except SecretValueError:
-            return key_ids
-        return frozenset(k for k in key_ids if stored is not None and mentions(stored.text, k))
+            labels = self._store.describe(secret_id, deadline)
+        except SecretNotFoundError:
+            return
+        for version in labels.versions:
+            if version.labels & {AWSCURRENT, AWSPENDING}:
+                try:
+                    stored = self._store.read(labels.arn, version.version_id, deadline)
+                except SecretValueError:
+                    yield None
+                else:
+                    if stored is not None:
+                        yield stored.text

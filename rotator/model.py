@@ -21,9 +21,10 @@ AWSCURRENT = "AWSCURRENT"
 AWSPENDING = "AWSPENDING"
 AWSPREVIOUS = "AWSPREVIOUS"
 REPLACED_PREFIX = "rotator:replaced:"
-"""Custom label on the version that takes over from a hand-made key, followed by the id of that key.
+"""Custom label on a version, followed by the id of a key that it replaced and that is not proved dead.
 
-It is put together with the version and removed once the key is proved dead.
+A version that takes over from a hand-made key is put with it. A key of ours gets it if it still works after it was
+revoked. Either way it is removed once the key is proved dead.
 """
 OURS = f"{REPLACED_PREFIX}none"
 """Custom label on the version with which a secret became ours: it tells a hand edit from a first take-over."""
@@ -91,7 +92,7 @@ class Version:
     content: Content = field(default_factory=Unread)
 
     def replaced(self) -> tuple[str, ...]:
-        """Return the hand-made keys that this version's labels say it took over from."""
+        """Return the keys that this version's labels say it replaced, and that are not proved dead."""
         return tuple(
             label.removeprefix(REPLACED_PREFIX)
             for label in sorted(self.labels)
@@ -124,7 +125,7 @@ class Observed:
     keys: tuple[ProviderKey, ...]
     """Keys of ours for this secret, live and revoked. Foreign keys are not in it."""
     witnessed: tuple[tuple[str, KeyState], ...]
-    """Keys that the list does not show and that testAuthentication was asked about."""
+    """Keys that testAuthentication was asked about: the list does not show them, or is not believed."""
     protected: frozenset[str]
     """Key ids that are never revoked: the managing key."""
     family: KeyFamily
@@ -181,12 +182,16 @@ class Observed:
         return tuple(k for k in self.keys if k.state is KeyState.LIVE)
 
     def is_live(self, key_id: str) -> bool:
-        """Tell whether a key works: by the list, else by testAuthentication; missing is never "revoked"."""
+        """Tell whether a key works: by testAuthentication if it was asked, else by the list.
+
+        Missing from the list is never "revoked".
+        """
         key = self.key(key_id)
-        return (key.state if key else dict(self.witnessed).get(key_id)) is not KeyState.REVOKED
+        listed = key.state if key else KeyState.LIVE
+        return dict(self.witnessed).get(key_id, listed) is KeyState.LIVE
 
     def replaced_key_ids(self) -> tuple[str, ...]:
-        """Return the hand-made keys that we took over from and that are not proved dead."""
+        """Return the keys that labels say were replaced, and that are not proved dead."""
         return tuple(key_id for version in self.versions for key_id in version.replaced())
 
 

@@ -15,6 +15,7 @@ _VERSION_ID = re.compile(
 _SECRET_ARN = re.compile(
     r"arn:aws[a-z-]*:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:(?P<resource>[^\s:]+)"
 )
+_FULL_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}", re.ASCII)
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 NONCE_LENGTH = 10
 GENERATION_MAX = 999_999_999
@@ -47,10 +48,15 @@ def time_of_version(version_id: str) -> datetime | None:
         return None
 
 
-def is_named(secret_id: str, arn: str) -> bool:
-    """Tell whether a configured id, a name or an ARN with or without its suffix, is that of a secret's ARN."""
-    without_suffix = arn[:-_SUFFIX_LENGTH]
-    return secret_id in {arn, without_suffix, without_suffix.partition(":secret:")[2]}
+def ids_of(arn: str) -> frozenset[str]:
+    """Return every id that a secret may be configured by: its ARN, with or without its suffix, and its name.
+
+    What looks like a full ARN is never taken for one without its suffix: a secret named `a-bbbbbb` would be mistaken
+    for the secret `a` with the suffix `-bbbbbb`.
+    """
+    short = arn[:-_SUFFIX_LENGTH]
+    ids = {arn, short.partition(":secret:")[2]}
+    return frozenset(ids if _FULL_ARN.fullmatch(short) else ids | {short})
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
     """
     versions = tuple(replace(v, content=_content(v, reader)) for v in labels.versions)
     if earlier is None:
-        keys = list_ours(provider, family, reader.deadline)
+        keys = list_ours(provider, family, _ours_inside(versions), reader.deadline)
         seen = Observed(labels, versions, keys, (), frozenset(), family)
         seen = replace(seen, witnessed=_witness(seen, reader, provider))
     else:
@@ -105,11 +105,20 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
 
 
 def list_ours(
-    provider: KeyProvider, family: KeyFamily, deadline: Deadline
+    provider: KeyProvider, family: KeyFamily, expected: frozenset[str], deadline: Deadline
 ) -> tuple[ProviderKey, ...]:
     """Return the keys made for this secret: a name that only begins like ours belongs to somebody else."""
-    listed = provider.list_keys(family.prefix, deadline)
+    listed = provider.list_keys(family.prefix, expected, deadline)
     return tuple(key for key in listed if family.generation(key.name) > 0)
+
+
+def _ours_inside(versions: tuple[Version, ...]) -> frozenset[str]:
+    """Return the keys inside versions of ours: a complete list shows them."""
+    return frozenset(
+        version.content.key_id
+        for version in versions
+        if isinstance(version.content, Holds) and generation_of_version(version.version_id) > 0
+    )
 
 
 def _content(version: Version, reader: Reader) -> Content:
@@ -152,14 +161,22 @@ def _witness(
 ) -> tuple[tuple[str, KeyState], ...]:
     """Ask testAuthentication about keys that matter and that the list does not show."""
     asked: list[tuple[str, Version]] = []
-    if seen.current and generation_of_version(seen.current.version_id) > 0:
-        asked.append((seen.key_inside(seen.current) or "", seen.current))
-    in_use = {seen.key_inside(seen.current), seen.key_inside(seen.pending)}
-    if seen.previous:  # whoever we took over from was current before
+    current = seen.key_inside(seen.current)
+    if (
+        seen.current
+        and current
+        and generation_of_version(seen.current.version_id) > 0
+        and not seen.key(current)
+    ):
+        asked.append((current, seen.current))
+    in_use = {current, seen.key_inside(seen.pending)}
+    if (
+        seen.previous
+    ):  # what a label names was current before, and the list may not be believed about it
         asked += [(k, seen.previous) for k in seen.replaced_key_ids() if k not in in_use]
     states: dict[str, KeyState] = {}
     for key_id, version in asked:
-        held = reader.credential(version.version_id) if seen.key(key_id) is None else None
+        held = reader.credential(version.version_id)
         if held is not None and held.key_id == key_id:
             answer = provider.authenticate(held.jwt, reader.deadline)
             states[key_id] = KeyState.REVOKED if answer is Authentication.REFUSED else KeyState.LIVE

@@ -6,9 +6,11 @@ untouched, or the bare token. What does not fit the configuration is refused, ne
 
 import base64
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import assert_never
 
 from rotator.credential import Credential, Sensitive
@@ -18,7 +20,8 @@ from rotator.spec import BareJwt, JsonFields, ValueShape
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,8192}")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
+"""Live keys have 20 hexadecimal characters, documented examples 32; a key's secret has 64."""
 _EXPIRY_MAX_S = 100_000_000_000
 """Later than any date that `datetime` knows of is no expiry (the year 5138)."""
 VALUE_MAX_BYTES = 65_536
@@ -65,7 +68,7 @@ def credential(jwt: Sensitive, *, key_id: str | None, secret: Sensitive | None) 
     claims = _claims(jwt)
     claimed = claims.get("scopedKeyKey")
     found = key_id or claimed
-    if not isinstance(found, str) or not _KEY_ID.fullmatch(found):
+    if not isinstance(found, str) or not KEY_ID.fullmatch(found):
         raise SecretValueError(
             "the value names no key: neither a key field nor the `scopedKeyKey` claim of its JWT"
         )
@@ -141,7 +144,11 @@ def _json_object(text: Sensitive) -> Mapping[str, object]:
         raise SecretValueError("the value is empty")
     problem = None
     try:
-        value = json.loads(raw)
+        value = json.loads(
+            raw, object_pairs_hook=_object, parse_float=_number, parse_constant=_number
+        )
+    except _UnfaithfulError as unfaithful:
+        problem = str(unfaithful)
     except ValueError:
         # Raised below, outside this block: the decoder's exception quotes the whole document.
         problem = "the value is not JSON"
@@ -154,6 +161,26 @@ def _json_object(text: Sensitive) -> Mapping[str, object]:
     if not isinstance(value, dict):
         raise SecretValueError("the value is JSON, but not an object")
     return value
+
+
+class _UnfaithfulError(ValueError):
+    """A part of a value that could not be carried over as it is."""
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise _UnfaithfulError("the value is JSON with a field that occurs twice")
+    return value
+
+
+def _number(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number) or Decimal(repr(number)) != Decimal(literal):
+        raise _UnfaithfulError(
+            "the value holds a number that cannot be carried over exactly; make it a text"
+        )
+    return number
 
 
 def _field(value: Mapping[str, object], name: str) -> str:

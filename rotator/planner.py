@@ -191,9 +191,12 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
     key_id = current.content.key_id
     if not observed.is_live(key_id):  # consumers hold a dead key
         return Reason.KEY_REVOKED
+    foreign = observed.generation(current) == 0 or key_id in observed.replaced_key_ids()
+    if demand is Demand.FORCED:
+        return Reason.ADOPTED if foreign else Reason.FORCED
     if any(now - key.created_at >= spec.settle for key in _keys_above_current(observed)):
         return Reason.INTERRUPTED  # a key was made and never stored: finish what that run had begun
-    if observed.generation(current) == 0 or key_id in observed.replaced_key_ids():
+    if foreign:
         return Reason.ADOPTED
     if now >= _born_at(observed, current, current.content) + spec.max_age:
         return Reason.AGED_OUT
@@ -203,7 +206,7 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
     expiring_at = _expiring_at(current.content)
     if expiring_at and now >= expiring_at:
         return Reason.EXPIRING
-    return Reason.FORCED if demand is Demand.FORCED else None
+    return None
 
 
 def _retire(
@@ -223,8 +226,9 @@ def _retire(
 def superseded_keys(observed: Observed) -> tuple[str, ...]:
     """Return the live keys that the fence allows to revoke once their grace is over, oldest first.
 
-    Ours with a generation at or below the current one's, and foreign ones that we took over; never a key inside
-    AWSCURRENT or AWSPENDING, nor a protected one. A stale read shows a smaller generation, and so fewer keys.
+    Ours with a generation at or below the current one's, and those that a label names: hand-made ones that we took
+    over from, and ours that outlived their revocation. Never a key inside AWSCURRENT or AWSPENDING, nor a protected
+    one. A stale read shows a smaller generation, and so fewer keys.
     """
     fence = observed.generation(observed.current)
     if fence == 0:
@@ -234,15 +238,14 @@ def superseded_keys(observed: Observed) -> tuple[str, ...]:
         observed.key_inside(observed.pending),
         *observed.protected,
     }
-    foreign = sorted(
-        k for k in observed.replaced_key_ids() if observed.key(k) is None and observed.is_live(k)
-    )
+    named = sorted(k for k in observed.replaced_key_ids() if observed.is_live(k))
     ours = sorted(
         (observed.generation_of_key(key), key.key_id)
         for key in observed.live_keys()
         if 0 < observed.generation_of_key(key) <= fence
     )
-    return tuple(k for k in (*foreign, *(key_id for _, key_id in ours)) if k not in kept)
+    candidates = dict.fromkeys((*named, *(key_id for _, key_id in ours)))
+    return tuple(key_id for key_id in candidates if key_id not in kept)
 
 
 def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:

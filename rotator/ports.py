@@ -49,8 +49,12 @@ class KeyProvider(Protocol):
     def managing_key_id(self) -> str | None:
         """The id of the key we ourselves use, if its token tells."""
 
-    def list_keys(self, prefix: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+    def list_keys(
+        self, prefix: str, expected: frozenset[str], deadline: Deadline
+    ) -> tuple[ProviderKey, ...]:
         """Return every key, live or revoked, whose name begins with exactly `prefix`.
+
+        `expected` are key ids that a complete list shows, as far as is known.
 
         Raises:
             ProviderUnavailableError, ProviderDeniedError, ProviderContractError, DeadlineExceededError
@@ -154,6 +158,9 @@ class SecretStore(Protocol):
         Raises:
             LabelConflictError: it is on neither.
         """
+
+    def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Put a custom label that is nowhere yet on a version; success if it is there already."""
 
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version; success if it is not there."""

@@ -54,7 +54,7 @@ class Prover:
         """Prove that a working key can do what it is for, and nothing wider; return the keys as listed now.
 
         A fresh list costs one more call. A rotation that must stay within its smallest budget (no grace, no probes)
-        compares with the list it has read anyway.
+        does not ask for one; only a key that an earlier run made is then compared, with the list read at the start.
 
         Raises:
             KeyRejectedError: it cannot do what `probe` says.
@@ -62,7 +62,8 @@ class Prover:
         """
         spec, listed = self.spec, observed.keys
         if spec.grace or spec.probe or spec.negative_probe:
-            listed = list_ours(self.provider, observed.family, self.deadline)
+            expected = frozenset({held.key_id})
+            listed = list_ours(self.provider, observed.family, expected, self.deadline)
         echoed = next((key.scopes for key in listed if key.key_id == held.key_id), None)
         if problem := difference(spec.permissions, echoed):
             raise KeyScopeError(
@@ -106,7 +107,9 @@ class Prover:
                 )
         left_s = self.deadline.remaining_s()
         by_list = "listed as revoked" if listed is not None else "no longer listed"
-        by_token = "its token is refused" if old is not None else "its token was never stored"
+        by_token = (
+            "its token is refused" if old is not None else "its token is in no version to ask with"
+        )
         return f"{by_list}, {by_token}; dead within {self._revoked_with_s.get(key_id, left_s) - left_s:.1f} s"
 
     def _probe(self, held: Credential, path: str) -> ProbeAnswer:

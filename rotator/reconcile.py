@@ -160,7 +160,7 @@ class _Steps:
                     outcome.version_id or "",
                     outcome.key_id or "",
                     outcome.revoked,
-                    error.message if error else "",
+                    f"{error.remedy.value}: {error.message}" if error else "",
                 )
             )
         except AuditUnavailableError as unrecorded:

@@ -26,7 +26,7 @@ def difference(requested: Permissions, echoed: Permissions | None) -> str | None
                 f"{verb} {', '.join(sorted(names))}"
                 for verb, names in (
                     ("also has", shown - wanted - implied),
-                    ("lacks", wanted - shown),
+                    ("lacks", wanted - shown - implied),
                 )
                 if names
             ]

@@ -90,12 +90,12 @@ def audit_files(directory: Path) -> list[Path]:
         AuditUnavailableError: the directory cannot be read.
     """
     try:
-        found = [path for path in directory.iterdir() if path.name.endswith(SUFFIX)]
+        found = {path for path in directory.iterdir() if path.name.endswith(SUFFIX)}
     except OSError as error:
         raise unreadable(directory, error) from None
     # A file that is renamed during the listing may show under both names.
     gone = {path for path in found if _closed(path) in found and not os.path.lexists(path)}
-    return sorted(set(found) - gone, key=lambda path: _closed(path).name)
+    return sorted(found - gone, key=lambda path: _closed(path).name)
 
 
 def is_open_name(path: Path) -> bool:

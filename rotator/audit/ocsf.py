@@ -131,6 +131,7 @@ _CALLS: dict[Operation, tuple[str, Activity]] = {
     Operation.PUT_PENDING: ("secretsmanager", Activity.UPDATE),
     Operation.VERIFY_KEY: ("pinata", Activity.READ),
     Operation.PROMOTE: ("secretsmanager", Activity.UPDATE),
+    Operation.LABEL: ("secretsmanager", Activity.UPDATE),
     Operation.UNLABEL: ("secretsmanager", Activity.UPDATE),
     Operation.REVOKE_KEY: ("pinata", Activity.DELETE),
     Operation.PROVE_DEAD: ("pinata", Activity.READ),

@@ -9,6 +9,7 @@ act; 4 the audit trail cannot be written. Of many, the gravest: 4, 2, 3, 1, 0.
 import importlib
 import os
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -52,7 +53,30 @@ class _Commands(click.Group):
             return None
         module = importlib.import_module(f"rotator.cli.{_COMMANDS[cmd_name]}")
         command: click.Command = module.COMMANDS[cmd_name]
+        _take_config(command)
         return command
+
+
+def _take_config(command: click.Command) -> None:
+    """Let a command take `--config` behind its name, too."""
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _take_config(inner)
+    if not any(parameter.name == "config_path" for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--config", "config_path"],
+                type=click.Path(dir_okay=False),
+                hidden=True,
+                expose_value=False,
+                callback=_keep_config,
+            )
+        )
+
+
+def _keep_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    del param
+    if value is not None:
+        ctx.find_root().params["config_path"] = value
 
 
 @click.group(
@@ -78,6 +102,8 @@ def main(args: Sequence[str] | None = None) -> None:
     # A core dump would hold every secret in memory.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.excepthook = _tell_defect
+    # Being told to stop is like Ctrl-C: say so, leave the rest to the next run.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(args))
 
 
@@ -103,6 +129,19 @@ def _tell_usage(error: click.ClickException) -> None:
     click.echo(f"Error: {TOKEN.sub('<a token>', error.format_message())}", err=True)
 
 
+def _error_row(error: RotatorError) -> str:
+    """Return what a program reads where the rows it asked for cannot be given."""
+    import json
+
+    row = {
+        "secret": None,
+        "outcome": "failed",
+        "error": error.message,
+        "next_step": error.next_step,
+    }
+    return json.dumps(row, ensure_ascii=False)
+
+
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
@@ -115,6 +154,8 @@ def run(args: Sequence[str] | None = None) -> int:
         return Exit.USAGE
     except RotatorError as error:
         click.echo(f"error: {error.message}\n{error.next_step}", err=True)
+        if "--json" in (sys.argv[1:] if args is None else args):
+            click.echo(_error_row(error))
         return exit_code_of(error)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more while it shuts down.

@@ -12,6 +12,7 @@ VERBS = {
     Operation.CREATE_KEY: "key created",
     Operation.PUT_PENDING: "stored as AWSPENDING",
     Operation.VERIFY_KEY: "read back and verified",
+    Operation.LABEL: "marked as still alive",
     Operation.PROMOTE: "promoted to AWSCURRENT",
     Operation.UNLABEL: "label removed",
     Operation.REVOKE_KEY: "superseded key revoked",

@@ -46,7 +46,11 @@ def plan(names: tuple[str, ...], *, as_json: bool) -> int:
     codes = []
     with connected(config) as both, both.audit_trail("cli") as audit:
         world = both.world(audit)  # planning records nothing, so the trail is never opened
-        for target in resolve(chosen(config, names), both.store, wiring.startup_deadline()):
+        found = resolve(chosen(config, names), both.store, wiring.startup_deadline())
+        for spec, error in found.lost:
+            codes.append(exit_code_of(error))
+            _report_failure(spec.name, error, as_json=as_json)
+        for target in found.targets:
             spec = target.spec
             try:
                 planned, _ = preview(spec, target.labels, world, wiring.new_run(spec, Demand.DUE))
@@ -128,16 +132,20 @@ def _reconcile(
     as_json: bool,
 ) -> int:
     from rotator import wiring
-    from rotator.fleet import is_asleep, resolve, run_all
+    from rotator.fleet import failed, is_asleep, resolve, run_all
     from rotator.narrator import NarratedAudit
 
     now = datetime.now(UTC)
     since = now - _duration(every) if every else None
     codes = []
     with connected(config) as both, both.audit_trail("cli") as audit:
-        targets = resolve(specs, both.store, wiring.startup_deadline())
+        found = resolve(specs, both.store, wiring.startup_deadline())
+        targets = found.targets
         awake = [t for t in targets if since is None or not is_asleep(t, now=now, since=since)]
         with _watched(len(awake), as_json=as_json) as (listener, tell):
+            for spec, error in found.lost:
+                codes.append(exit_code_of(error))
+                tell(failed(spec, error))
             world = both.world(NarratedAudit(audit, listener))
             for outcome in run_all(awake, world, lambda spec: wiring.new_run(spec, demand)):
                 codes.append(exit_code(outcome, demand))

@@ -2,7 +2,7 @@
 
 import click
 
-from rotator.cli.context import config_path, load_config
+from rotator.cli.context import config_path, json_option, load_config, print_json
 from rotator.cli.exits import Exit
 from rotator.errors import ConfigError
 
@@ -29,8 +29,9 @@ def init(path: str | None) -> int:
     if problem:
         raise ConfigError(f"{target} was not written: {problem}", next_step="Name another file.")
     click.echo(f"Wrote {target}. Fill in the secrets, then:\n")
-    option = "" if path is None else f"--config {target} "
-    click.echo(f"  rotator {option}config check\n  rotator {option}plan")
+    named = path or click.get_current_context().find_root().params.get("config_path")
+    option = f" --config {target}" if named else ""
+    click.echo(f"  rotator config check{option}\n  rotator plan{option}")
     return Exit.OK
 
 
@@ -40,9 +41,14 @@ def config() -> None:
 
 
 @config.command()
-def check() -> int:
+@json_option
+def check(*, as_json: bool) -> int:
     """Report every problem of the configuration; call nobody."""
     loaded = load_config()
+    if as_json:
+        names = [spec.name for spec in loaded.secrets]
+        print_json({"config": str(loaded.path), "secrets": names})
+        return Exit.OK
     count = len(loaded.secrets)
     click.echo(f"{loaded.path}: {count} secret{'s' if count != 1 else ''}, no problems")
     return Exit.OK

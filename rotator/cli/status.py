@@ -35,6 +35,7 @@ class Row:
     """Until when the key before is kept for consumers; None if no superseded key is alive."""
     last_result: str
     reason: str
+    next_actions: tuple[str, ...]
     needs_person: str
     """What a person has to do; empty if nothing."""
     code: Exit
@@ -56,14 +57,16 @@ def status(names: tuple[str, ...], *, as_json: bool) -> int:
     now = datetime.now(UTC)
     rows = []
     with connected(config) as both, both.audit_trail("cli") as audit:
-        targets = resolve(chosen(config, names), both.store, wiring.startup_deadline())
+        specs = chosen(config, names)
         try:
-            last = last_outcomes(config.audit.directory, [t.spec.name for t in targets])
+            last = last_outcomes(config.audit.directory, [spec.name for spec in specs])
         except AuditUnavailableError as error:
             click.echo(f"warning: {error.message}", err=True)
             last = {}
         world = both.world(audit)
-        for target in targets:
+        found = resolve(specs, both.store, wiring.startup_deadline())
+        rows += [_failed(spec, error, last.get(spec.name)) for spec, error in found.lost]
+        for target in found.targets:
             record = last.get(target.spec.name)
             try:
                 run = wiring.new_run(target.spec, Demand.DUE)
@@ -85,7 +88,8 @@ def _row(spec: "SecretSpec", planned: "Plan", observed: "Observed", record: "Rec
     from rotator.cli.wording import WHY
     from rotator.planner import NEEDS_PERSON, born_at, superseded_keys
 
-    held = planned.reason in NEEDS_PERSON
+    needs = f"{planned.reason}: {WHY[planned.reason]}" if planned.reason in NEEDS_PERSON else ""
+    needs = needs or _last_needs_person(record)
     old = bool(superseded_keys(observed))
     return Row(
         secret=spec.name,
@@ -95,15 +99,24 @@ def _row(spec: "SecretSpec", planned: "Plan", observed: "Observed", record: "Rec
         old_key_until=observed.labels.changed_at + spec.grace if old else None,
         last_result=_last(record),
         reason=planned.reason,
-        needs_person=f"{planned.reason}: {WHY[planned.reason]}" if held else "",
-        code=Exit.PERSON if held else Exit.OK,
+        next_actions=tuple(type(action).__name__ for action in planned.actions),
+        needs_person=needs,
+        code=Exit.PERSON if needs else Exit.OK,
     )
+
+
+def _last_needs_person(record: "Record | None") -> str:
+    """Return what the last run left to a person; the next one may not meet it again by itself."""
+    from rotator.errors import Remedy
+
+    who, _, what = record.detail.partition(": ") if record else ("", "", "")
+    return what if who == Remedy.PERSON.value else ""
 
 
 def _failed(spec: "SecretSpec", error: "RotatorError", record: "Record | None") -> Row:
     code = exit_code_of(error)
     needs = "" if code is Exit.FAILED else error.message
-    return Row(spec.name, None, None, None, None, _last(record), error.message, needs, code)
+    return Row(spec.name, None, None, None, None, _last(record), error.message, (), needs, code)
 
 
 def _last(record: "Record | None") -> str:
@@ -123,6 +136,7 @@ def _json(row: Row, now: datetime) -> dict[str, object]:
         "old_key_until": time_text(row.old_key_until) if row.old_key_until else None,
         "last_result": row.last_result,
         "reason": row.reason,
+        "actions": list(row.next_actions),
         "needs_person": bool(row.needs_person),
     }
 
@@ -142,6 +156,7 @@ def _print_table(rows: list[Row], now: datetime) -> None:
         "DUE IN",
         "OLD KEY UNTIL",
         "LAST RESULT",
+        "REASON",
         "NEEDS A PERSON",
     ):
         table.add_column(heading, no_wrap=heading not in {"NEEDS A PERSON", "LAST RESULT"})
@@ -151,8 +166,9 @@ def _print_table(rows: list[Row], now: datetime) -> None:
             str(row.generation) if row.generation else "-",
             duration_text(now - row.born_at) if row.born_at else "-",
             _due_text(row, now),
-            f"in {duration_text(row.old_key_until - now)}" if row.old_key_until else "-",
+            _until_text(row.old_key_until, now),
             row.last_result,
+            escape(row.reason),
             f"[red]{escape(row.needs_person)}[/]" if row.needs_person else "",
         )
     console = Console(highlight=False)
@@ -164,9 +180,17 @@ def _print_table(rows: list[Row], now: datetime) -> None:
 def _due_text(row: Row, now: datetime) -> str:
     from rotator.cli.wording import duration_text
 
-    if row.due_at is None:
-        return "now" if row.code is Exit.OK else "-"
-    return duration_text(row.due_at - now) if row.due_at > now else "now"
+    if "Create" in row.next_actions or (row.due_at is not None and row.due_at <= now):
+        return "now"
+    return duration_text(row.due_at - now) if row.due_at else "-"
+
+
+def _until_text(moment: datetime | None, now: datetime) -> str:
+    from rotator.cli.wording import duration_text
+
+    if moment is None:
+        return "-"
+    return f"in {duration_text(moment - now)}" if moment > now else "overdue"
 
 
 COMMANDS = {"status": status}

@@ -14,21 +14,39 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", shell_complete=complete_names)
+@click.option("--all", "everything", is_flag=True, help="Also runs that found nothing to do.")
 @json_option
-def history(name: str, *, as_json: bool) -> int:
+def history(name: str, *, everything: bool, as_json: bool) -> int:
     """Tell the life of one secret, from the audit trail."""
     from rotator.audit import query
     from rotator.cli.context import chosen
 
     config = load_config()
     chosen(config, (name,))
-    count = 0
-    for record in query(config.audit.directory, secret=name):
-        count += 1
+    records = list(query(config.audit.directory, secret=name))
+    idle = set() if everything else _idle_runs(records)
+    told = [record for record in records if record.run_id not in idle]
+    for record in told:
         _print_record(record, as_json=as_json)
-    if not count and not as_json:
-        click.echo(f"{name}: nothing yet; `rotator run` is the first to write about it")
+    if not as_json:
+        if idle:
+            click.echo(f"{len(idle)} runs found nothing to do; --all shows them")
+        if not records:
+            click.echo(f"{name}: nothing yet; `rotator run` is the first to write about it")
     return Exit.OK
+
+
+def _idle_runs(records: "list[Record]") -> set[str]:
+    """Return the runs that ended as they found things."""
+    from rotator.audit import Kind
+
+    busy = {r.run_id for r in records if r.kind not in {Kind.STARTED, Kind.DECIDED, Kind.ENDED}}
+    busy |= {
+        r.run_id
+        for r in records
+        if r.kind is Kind.ENDED and r.result not in {"up_to_date", "waiting"}
+    }
+    return {r.run_id for r in records if r.kind is Kind.ENDED} - busy
 
 
 @click.group()

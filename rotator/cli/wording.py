@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from rotator.errors import RotatorError
 from rotator.model import (
     Action,
     Create,
@@ -93,9 +94,13 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
         "key_id": outcome.key_id,
         "revoked": list(outcome.revoked),
         "actions": [type(action).__name__ for action in outcome.actions],
-        "error": f"{outcome.error.message} {outcome.error.next_step}" if outcome.error else None,
+        "error": _sentence(outcome.error) if outcome.error else None,
         "run_id": outcome.run_id,
     }
+
+
+def _sentence(error: RotatorError) -> str:
+    return f"{error.message.rstrip('.')}. {error.next_step}"
 
 
 def duration_text(span: timedelta) -> str:

@@ -18,14 +18,13 @@ from typing import assert_never
 from rotator.credential import Credential, Sensitive
 from rotator.errors import SecretValueError
 from rotator.model import KeyState, ProviderKey
-from rotator.payload import credential
+from rotator.payload import KEY_ID, credential
 from rotator.spec import Admin, Endpoints, Permissions, Resources
 
 PAGE_SIZE = 10
 """Keys on a page, by the documentation of 2023; newer ones give no number."""
 WHY_MAX_CHARS = 120
 
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _RUN = re.compile(r"[\w+/=.~%-]{16,}", re.ASCII)
 _WORD = re.compile(r"[A-Za-z_]{1,31}", re.ASCII)
 """Such as KEYS_MUST_BE_STRINGS; any other run of 16 characters could be a piece of a token."""
@@ -82,7 +81,7 @@ def minted(body: Sensitive) -> Credential | Unusable:
     key_id, jwt, secret = (
         value.get(field) for field in ("pinata_api_key", "JWT", "pinata_api_secret")
     )
-    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+    if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
         return Unusable(None, "it names no key in `pinata_api_key`")
     if not isinstance(jwt, str) or not isinstance(secret, str) or not secret:
         return Unusable(key_id, "`JWT` or `pinata_api_secret` is missing or not a text")
@@ -106,7 +105,7 @@ def key_page(body: Sensitive) -> Page | Misfit:
         return Misfit("it has no list `keys`")
     rows = [_row(item) for item in items]
     if None in rows:
-        return Misfit("a key in it has no id")
+        return Misfit("an item in it is not an object")
     return Page(tuple(row for row in rows if row), _integer(count))
 
 
@@ -154,10 +153,10 @@ def _row(item: object) -> Row | None:
     if not isinstance(item, dict):
         return None
     key_id, name = item.get("key"), item.get("name")
-    if not isinstance(key_id, str) or not key_id:
-        return None
     # A key without a name is somebody else's: none of its fields has to please us.
     named = name if isinstance(name, str) else ""
+    if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
+        return Row("", named, None)
     return Row(key_id, named, _key(key_id, named, item))
 
 

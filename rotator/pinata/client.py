@@ -23,6 +23,7 @@ from rotator.errors import (
     SecretValueError,
 )
 from rotator.model import KeyState, ProviderKey
+from rotator.naming import KeyFamily
 from rotator.payload import credential
 from rotator.pinata.bodies import Misfit, Page, Row, is_object, key_page, minted, reason
 from rotator.pinata.calls import Calls, create_failure, failure
@@ -35,8 +36,12 @@ from rotator.spec import Permissions
 PAGES_MAX = 1000
 LIST_READS_MAX = 3
 """How often a list is read that changes while it is paged through."""
-_POLL_PAUSES_S = (0.5, 1.0, 2.0)
-_POLL_PAUSE_MAX_S = 4.0
+ABSENT_LOOKS = 2
+"""So many lists in a row must not show a key before its absence counts."""
+_POLL_PAUSES_S = (0.5, 0.5, 1.0)
+_POLL_PAUSE_MAX_S = 2.0
+_LAST_LOOK_S = 0.05
+"""The last look comes so long before the end of the time, however long its pause would have been."""
 _PROBE = re.compile(r"/(?!/)[!-~]{0,1023}")
 
 T = TypeVar("T")
@@ -88,22 +93,33 @@ class PinataClient:
         """The id of the key we ourselves use, if its token tells."""
         return self._managing_key_id
 
-    def list_keys(self, prefix: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+    def list_keys(
+        self, prefix: str, expected: frozenset[str], deadline: Deadline
+    ) -> tuple[ProviderKey, ...]:
         """Return every key, live or revoked, whose name begins with exactly `prefix`.
 
         Pinata's own filter is a case-insensitive "contains" and only saves pages. A list has
         neither a documented order nor a snapshot; if it shifted while it was read, what further
         readings show is added.
         """
+        family = KeyFamily(prefix)
         ours: dict[str, ProviderKey] = {}
+
+        def is_short() -> bool:
+            """Tell whether keys are missing: one that is expected, or one of a generation."""
+            highest = max((family.generation(key.name) for key in ours.values()), default=0)
+            return highest > len(ours) or not expected <= ours.keys()
+
         for _ in range(LIST_READS_MAX):
-            pages = tuple(self._pages(self._paths.name_filter(prefix), deadline))
-            for row in (row for page in pages for row in page.rows):
-                if not row.name.startswith(prefix):
-                    continue
-                key = _readable(row)
-                if row.key_id not in ours or key.state is KeyState.REVOKED:
-                    ours[row.key_id] = key
+            pages: list[Page] = []
+            for page in self._pages(self._paths.name_filter(prefix), deadline, is_short):
+                pages.append(page)
+                for row in page.rows:
+                    if not row.name.startswith(prefix):
+                        continue
+                    key = _readable(row)
+                    if row.key_id not in ours or key.state is KeyState.REVOKED:
+                        ours[row.key_id] = key
             if not _shifted(pages):
                 break
         return tuple(ours.values())
@@ -171,14 +187,15 @@ class PinataClient:
     def await_revoked(
         self, key_id: str, name: str | None, within_s: float, deadline: Deadline
     ) -> ProviderKey | None:
-        """Look for a key until it shows as revoked or time is up; return it as last seen.
+        """Look for a key until it shows as revoked, or twice not at all, or time is up.
 
-        None means that no list showed it: some hold active keys only.
+        None means that the list does not show it: some hold active keys only.
         """
         seen: ProviderKey | None = None
-        for found in self._polled(lambda: self._find(key_id, name, deadline), within_s, deadline):
-            seen = found or seen
-            if seen is not None and seen.state is KeyState.REVOKED:
+        absent = 0
+        for seen in self._polled(lambda: self._find(key_id, name, deadline), within_s, deadline):
+            absent = absent + 1 if seen is None else 0
+            if absent == ABSENT_LOOKS or (seen is not None and seen.state is KeyState.REVOKED):
                 break
         return seen
 
@@ -207,8 +224,14 @@ class PinataClient:
                 return
         raise failure(f"key {key_id} was perhaps not revoked", reply)
 
-    def _pages(self, filters: dict[str, str], deadline: Deadline) -> Iterator[Page]:
-        """Yield the pages of the key list; each is asked for once the one before was used."""
+    def _pages(
+        self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]
+    ) -> Iterator[Page]:
+        """Yield the pages of the key list; each is asked for once the one before was used.
+
+        A page that looks like the last is believed unless the list is short of keys that must be
+        there: then only an empty page ends it.
+        """
         received = 0
         for _ in range(PAGES_MAX):
             request = self._paths.list_request(filters, received)
@@ -220,7 +243,7 @@ class PinataClient:
                 raise ProviderContractError(f"Pinata's key list is unreadable: {page.detail}")
             yield page
             received += len(page.rows)
-            if page.is_last(received):
+            if not page.rows or (page.is_last(received) and not is_short()):
                 return
         raise ProviderContractError(f"Pinata's key list does not end after {PAGES_MAX} pages")
 
@@ -229,7 +252,7 @@ class PinataClient:
         filters = self._paths.name_filter(name)
         searches = (filters,) if self._paths.is_legacy else (filters | {"revoked": "true"}, filters)
         for search in searches:
-            for page in self._pages(search, deadline):
+            for page in self._pages(search, deadline, _complete):
                 for row in page.rows:
                     if row.key_id == key_id:
                         return _readable(row)
@@ -240,14 +263,17 @@ class PinataClient:
         until = self._monotonic() + within_s
         yield ask()
         for pause in chain(_POLL_PAUSES_S, repeat(_POLL_PAUSE_MAX_S)):
-            if pause >= min(until - self._monotonic(), deadline.remaining_s()):
+            left_s = min(until - self._monotonic(), deadline.remaining_s()) - _LAST_LOOK_S
+            if left_s <= 0:
                 return
-            self._sleep(pause)
+            self._sleep(min(pause, left_s))
             try:
                 answer = ask()
             except DeadlineExceededError:
                 return
             yield answer
+            if pause >= left_s:
+                return
 
     def _fate_of_unusable(self, key_id: str | None, deadline: Deadline) -> str:
         """Revoke a key that nobody can use, as well as that goes, and say what came of it."""
@@ -284,11 +310,16 @@ def _key_id_of(token: Sensitive) -> str | None:
 
 def _readable(row: Row) -> ProviderKey:
     if row.key is None:
-        raise ProviderContractError(f"Pinata's key list has an unreadable key: {row.key_id}")
+        raise ProviderContractError(f"Pinata's key list has an unreadable key of ours: {row.name}")
     return row.key
 
 
-def _shifted(pages: tuple[Page, ...]) -> bool:
-    """Tell whether the list changed while it was read: rows came twice, or fewer than counted."""
+def _complete() -> bool:
+    return False
+
+
+def _shifted(pages: list[Page]) -> bool:
+    """Tell whether the list changed while it was read: rows came twice, or the count changed."""
     ids = [row.key_id for page in pages for row in page.rows]
-    return len(set(ids)) < len(ids) or len(ids) < max(page.count or 0 for page in pages)
+    totals = {page.count for page in pages if page.count is not None and page.count >= len(ids)}
+    return len(set(ids)) < len(ids) or len(totals) > 1

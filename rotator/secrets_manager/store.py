@@ -8,11 +8,10 @@ The only module that knows which call moves a label, and what its answers are wo
 - reads lag behind writes (hashicorp/terraform-provider-aws, issue 18406): one look at the labels
   after a write proves nothing, and neither does one "not found".
 
-Nothing is logged here. No exception of a library leaves it, and no raw answer is a local variable
-of a frame that raises: tracebacks can be printed with locals. Safe for threads.
+No exception of a library leaves it, and no raw answer is a local variable of a frame that raises:
+tracebacks can be printed with locals. Safe for threads.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -27,6 +26,7 @@ from rotator.errors import (
     StoreUnavailableError,
 )
 from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
+from rotator.naming import ids_of
 from rotator.ports import Deadline, StoredValue
 from rotator.secrets_manager.faults import RESTORE, Calls, Effect, Fault
 
@@ -49,8 +49,6 @@ _PAUSES_S = (0.1, 0.2, 0.4, 0.8, *(1.5,) * 9)
 _NOWHERE = ""
 _PLACES = ("InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException")
 """Refusals of a label move that may be about where the label is; the API reference does not say."""
-_FULL_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}", re.ASCII)
-_SUFFIX_LENGTH = len("-AbCdEf")
 
 
 class SecretsManagerStore:
@@ -170,12 +168,19 @@ class SecretsManagerStore:
                 f"{holder or 'no version'}, no longer on {replacing or 'no version'}"
             )
 
+    def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Put a custom label that is nowhere yet on a version; success if it is there already."""
+        fault = self._move(arn, label, deadline, to=version_id)
+        if fault and self._settled(fault, arn, label, deadline, bool) != version_id:
+            raise fault.error
+
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version; success if it is not there."""
         fault = self._move(arn, label, deadline, away_from=version_id)
-        if fault is None:
-            return
-        if self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None:
+        if (
+            fault
+            and self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None
+        ):
             raise fault.error
 
     def _get(self, secret_id: str, deadline: Deadline, **version: str) -> StoredValue | Fault:
@@ -223,7 +228,7 @@ class SecretsManagerStore:
         skew_s = self._skew_s(answer["ResponseMetadata"])
         page = _Page({}, set(), answer.get("NextToken", ""))
         for row in answer["SecretList"]:
-            ids = wanted.intersection(_ids(row))
+            ids = wanted.intersection(ids_of(row["ARN"]))
             if not ids:
                 continue
             page.listed.update(ids)
@@ -298,20 +303,6 @@ class _Page:
     found: dict[str, Labels]
     listed: set[str]
     next_token: str
-
-
-def _ids(row: "SecretListEntryTypeDef") -> Iterator[str]:
-    """Yield every id a listed secret may be wanted by.
-
-    What looks like a full ARN is never taken for one without its suffix: a secret named `a-bbbbbb`
-    would be mistaken for the secret `a` with the suffix `-bbbbbb`.
-    """
-    arn = row["ARN"]
-    yield arn
-    yield row["Name"]
-    short = arn[:-_SUFFIX_LENGTH]
-    if not _FULL_ARN.fullmatch(short):
-        yield short
 
 
 def _labels(

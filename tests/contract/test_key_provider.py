@@ -203,7 +203,7 @@ def test_a_key_is_made_found_proved_and_revoked(pinata: Pinata) -> None:
     )
     assert client.await_authentication(made.jwt, ALIVE, 30.0, clock) is Authentication.ACCEPTED
     clock.sleep(10.0)
-    (listed,) = client.list_keys(PREFIX, clock)
+    (listed,) = client.list_keys(PREFIX, frozenset(), clock)
     assert (listed.key_id, listed.name, listed.state) == (record.key, NAME, KeyState.LIVE)
     assert (listed.uses, listed.max_uses) == (0, None)
     assert listed.created_at.timestamp() == pytest.approx(record.created_at, abs=0.001)
@@ -239,7 +239,7 @@ def test_all_own_keys_are_listed_among_many(pinata: Pinata) -> None:
     for name in ("backup of " + PREFIX, PREFIX.upper(), PREFIX.replace("_", "x"), "other"):
         pinata.world.seed(name, NOBODY)
     pinata.world.seed(PREFIX, NOBODY, account="somebody else")
-    found = pinata.client().list_keys(PREFIX, pinata.clock)
+    found = pinata.client().list_keys(PREFIX, frozenset(), pinata.clock)
     assert {key.key_id for key in found} == ours
     assert len(found) == len(ours)
 
@@ -297,7 +297,7 @@ def test_a_managing_key_without_the_right_is_denied(pinata: Pinata) -> None:
     with pytest.raises(ProviderDeniedError):
         client.create_key(NAME, pinata.permissions, None, pinata.clock)
     with pytest.raises(ProviderDeniedError):
-        client.list_keys(PREFIX, pinata.clock)
+        client.list_keys(PREFIX, frozenset(), pinata.clock)
     with pytest.raises(ProviderDeniedError):
         client.revoke_key(weak.key, pinata.clock)
     assert pinata.world.keys == before
@@ -354,7 +354,7 @@ def test_unknown_fields_in_answers_do_no_harm(pinata: Pinata) -> None:
     client, clock = pinata.client(), pinata.clock
     made = client.create_key(NAME, pinata.permissions, None, clock)
     assert client.authenticate(made.jwt, clock) is Authentication.ACCEPTED
-    assert [key.key_id for key in client.list_keys(PREFIX, clock)] == [made.key_id]
+    assert [key.key_id for key in client.list_keys(PREFIX, frozenset(), clock)] == [made.key_id]
 
 
 TRANSIENT = pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_transient_faults_of_other_calls_are_outlived(pinata: Pinata, fault: Fau
     for operation in (Operation.LIST, Operation.REVOKE, Operation.AUTHENTICATE):
         pinata.inject(fault, operation, times=2)
     client, clock = pinata.client(), pinata.clock
-    assert [key.key_id for key in client.list_keys(PREFIX, clock)] == [record.key]
+    assert [key.key_id for key in client.list_keys(PREFIX, frozenset(), clock)] == [record.key]
     client.revoke_key(record.key, clock)
     assert pinata.named[0].revoked_at is not None
     assert client.authenticate(Sensitive(record.jwt), clock) is Authentication.REFUSED
@@ -390,7 +390,7 @@ def test_lasting_faults_end_as_unavailable(pinata: Pinata, fault: Fault) -> None
     """The attempts are bounded, and so is the time."""
     pinata.inject(fault, Operation.LIST, times=None)
     with pytest.raises(ProviderUnavailableError):
-        pinata.client().list_keys(PREFIX, pinata.clock)
+        pinata.client().list_keys(PREFIX, frozenset(), pinata.clock)
     assert pinata.clock.remaining_s() > 0
 
 
@@ -414,7 +414,7 @@ def test_a_list_that_cannot_be_read_is_no_empty_list(pinata: Pinata, fault: Faul
     pinata.world.seed(NAME, NOBODY)
     pinata.inject(fault, Operation.LIST)
     with pytest.raises(ProviderContractError):
-        pinata.client().list_keys(PREFIX, pinata.clock)
+        pinata.client().list_keys(PREFIX, frozenset(), pinata.clock)
 
 
 @pytest.mark.parametrize("switches", [Switches(limits=RateLimits())], ids=["documented limits"])
@@ -423,5 +423,5 @@ def test_the_client_keeps_to_the_documented_limits(pinata: Pinata) -> None:
     client, clock = pinata.client(per_minute=60), pinata.clock
     for _ in range(70):
         client.authenticate(Sensitive(pinata.admin), clock)
-        client.list_keys(PREFIX, clock)
+        client.list_keys(PREFIX, frozenset(), clock)
     assert {line.status for line in pinata.server.site.log} == {200}

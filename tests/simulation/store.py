@@ -86,6 +86,14 @@ class SimulatedStore:
                 return
             raise LabelConflictError(refused.message) from None
 
+    def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Put a label on a version."""
+        try:
+            self._move(Operation.ATTACH, arn, label, to=version_id)
+        except StoreRejectedError:
+            if self._holder(arn, label, deadline) != version_id:
+                raise
+
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version."""
         try:

@@ -44,6 +44,7 @@ class Operation(StrEnum):
     GET_VALUE = "GetSecretValue"
     PUT_VALUE = "PutSecretValue"
     PROMOTE = "UpdateSecretVersionStage AWSCURRENT"
+    ATTACH = "UpdateSecretVersionStage attach"
     REMOVE = "UpdateSecretVersionStage remove"
 
 

@@ -54,7 +54,7 @@ def test_few_secrets_are_described() -> None:
     """Two secrets are looked at one by one."""
     scene, specs = fleet(2)
     store = store_in(scene)
-    targets = resolve(specs, store, store.process)
+    targets = resolve(specs, store, store.process).targets
     assert [(t.spec, t.labels.arn) for t in targets] == [(s, arn_of(s.secret_id)) for s in specs]
     assert store.process.calls == [Operation.DESCRIBE] * 2
 
@@ -63,7 +63,11 @@ def test_many_secrets_are_listed() -> None:
     """Three secrets cost one page of ListSecrets."""
     scene, specs = fleet(3)
     store = store_in(scene)
-    assert [t.labels.name for t in resolve(specs, store, store.process)] == ["s0", "s1", "s2"]
+    assert [t.labels.name for t in resolve(specs, store, store.process).targets] == [
+        "s0",
+        "s1",
+        "s2",
+    ]
     assert store.process.calls == [Operation.LIST_SECRETS]
 
 
@@ -77,7 +81,7 @@ def test_secret_that_the_list_does_not_show_is_described() -> None:
 
     scene, specs = fleet(3)
     store = Lagging(Process(scene.systems))
-    assert len(resolve(specs, store, store.process)) == 3
+    assert len(resolve(specs, store, store.process).targets) == 3
     assert store.process.calls == [Operation.LIST_SECRETS, Operation.DESCRIBE]
 
 
@@ -85,7 +89,7 @@ def test_policy_without_the_right_to_list_is_enough() -> None:
     """ListSecrets cannot be limited to some secrets; without it each is described."""
     scene, specs = fleet(3)
     store = store_in(scene, on(Operation.LIST_SECRETS, Fault.DENIED))
-    assert len(resolve(specs, store, store.process)) == 3
+    assert len(resolve(specs, store, store.process).targets) == 3
     assert store.process.calls.count(Operation.DESCRIBE) == 3
 
 
@@ -97,14 +101,17 @@ def test_list_that_fails_otherwise_stops_the_fleet() -> None:
         resolve(specs, store, store.process)
 
 
-def test_every_missing_secret_is_told_at_once() -> None:
-    """All problems come in one error, with the names of the entries."""
+def test_missing_secrets_stop_no_other() -> None:
+    """What cannot be found is told with its reason; the rest of the fleet goes on."""
     scene, specs = fleet(2)
     missing = (a_spec(name="gone", secret_id="x"), a_spec(name="lost", secret_id="y"))
     store = store_in(scene)
-    with pytest.raises(SecretNotFoundError) as error:
-        resolve((*specs, *missing), store, store.process)
-    assert [line.partition(":")[0] for line in error.value.message.splitlines()] == ["gone", "lost"]
+    found = resolve((*specs, *missing), store, store.process)
+    assert [target.spec.name for target in found.targets] == ["n0", "n1"]
+    assert [(spec.name, type(error)) for spec, error in found.lost] == [
+        ("gone", SecretNotFoundError),
+        ("lost", SecretNotFoundError),
+    ]
 
 
 def test_two_entries_for_one_secret_are_refused() -> None:
@@ -225,7 +232,7 @@ def test_one_secret_is_used_as_read() -> None:
     """The labels of a single secret are not read twice."""
     scene, specs = fleet(1)
     process = Process(scene.systems, time_left_s=9999)
-    targets = resolve(specs, SimulatedStore(process), process)
+    targets = resolve(specs, SimulatedStore(process), process).targets
     outcomes = list(run_all(targets, world_of(specs, process), lambda _: run_of(scene, process)))
     assert [outcome.kind for outcome in outcomes] == [OutcomeKind.ROTATED]
     assert process.calls[:2] == [Operation.DESCRIBE, Operation.GET_VALUE]
@@ -242,7 +249,7 @@ def test_failures_and_defects_stop_no_other_secret() -> None:
     """A secret whose value is nonsense, one that vanished, and a defect of ours fail alone."""
     scene, specs = fleet(5)
     process = Process(scene.systems, time_left_s=99_999)
-    targets = resolve(specs, SimulatedStore(process), process)
+    targets = resolve(specs, SimulatedStore(process), process).targets
     scene.systems.secrets["s0"] = label_rules.put(
         scene.systems.secrets["s0"], scene.systems.now_s, token="x" * 32, value="nonsense"
     )

@@ -435,9 +435,10 @@ DUE = [
         Reason.UP_TO_DATE,
     ),
     Case(
-        "the list is believed before an older witness",
+        "testAuthentication is believed before the list",
         an_observed(CURRENT, witnessed=[("key-4", KeyState.REVOKED)]),
-        Reason.UP_TO_DATE,
+        Reason.KEY_REVOKED,
+        rotate(5, 4),
     ),
     Case(
         "a revoked key comes before an interrupted attempt",
@@ -566,9 +567,9 @@ DUE = [
         Reason.UP_TO_DATE,
     ),
     Case(
-        "expiry comes before force",
+        "who forces is told that, whatever else is due",
         an_observed(a_version(4, AWSCURRENT, expires_at=NOW)),
-        Reason.EXPIRING,
+        Reason.FORCED,
         rotate(5, 4),
         demand=Demand.FORCED,
     ),
