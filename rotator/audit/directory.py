@@ -161,7 +161,7 @@ class AuditFile:
         Raises:
             AuditUnavailableError
         """
-        stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+        stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         path = directory / f"{stamp}-{secrets.token_hex(5)}{OPEN_SUFFIX}"
         # It is locked before it has a name that others would take for that of a dead process.
         unlocked = path.with_suffix(".new")

@@ -87,6 +87,6 @@ def test_the_audit_trail_goes_before_other_failures(stage: Stage) -> None:
     """Of many secrets the gravest exit code wins."""
     stage.add_secret("lost", "prod/lost")
     stage.sandbox.audit_directory.rmdir()
-    stage.refused("lost", code=USAGE)
+    stage.refused("uploader: failed", "lost: failed", "no such secret", code=AUDIT)
     stage.sandbox.create_secret("prod/lost", "password1")
     stage.refused("uploader: failed", "lost: failed", "does not exist", code=AUDIT)

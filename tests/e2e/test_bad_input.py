@@ -170,10 +170,16 @@ def test_an_endpoint_elsewhere_in_the_environment_is_refused(stage: Stage) -> No
 
 
 def test_secrets_that_do_not_exist_are_all_named(stage: Stage) -> None:
-    """Nothing is done to the ones that do exist either."""
+    """Each has its own line, with what to compare."""
     stage.add_secret("lost", "prod/lost")
     stage.add_secret("gone", "prod/gone")
-    stage.refused("lost: ", "gone: ", "aws secretsmanager list-secrets", code=USAGE)
+    stage.refused(
+        "lost: ",
+        "gone: ",
+        "aws secretsmanager list-secrets",
+        code=USAGE,
+        command=("run", "lost", "gone"),
+    )
 
 
 @pytest.mark.parametrize(

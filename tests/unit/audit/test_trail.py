@@ -44,7 +44,7 @@ def test_a_file_is_named_for_its_start_and_closed(directory: Path) -> None:
     """The file is private, its name says when it began, and its end takes `open` away."""
     with a_trail(directory) as trail:
         record_rotation(trail)
-        (path,) = directory.glob("20261122T095330Z-*.open.jsonl")
+        (path,) = directory.glob("20261122T095330.000000Z-*.open.jsonl")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (closed,) = directory.iterdir()
     assert closed.name == path.name.replace(".open", "")
