@@ -283,18 +283,15 @@ class Executor:
             raise
 
     def _mark_alive(self, key_id: str) -> None:
-        current = self.observed.current
-        if current is None:
-            return
+        """Name a key that outlived its revocation in a label of the version that replaced it."""
+        version_id = self.observed.current.version_id if self.observed.current else ""
         label = REPLACED_PREFIX + key_id
         self._audited(
             Operation.LABEL,
-            Subject(current.version_id, key_id, label=label),
-            lambda: self.store.attach(
-                self.observed.labels.arn, current.version_id, label, self.deadline
-            ),
+            Subject(version_id, key_id, label=label),
+            lambda: self.store.attach(self.observed.labels.arn, version_id, label, self.deadline),
         )
-        self.observed = expected.with_label(self.observed, current.version_id, label)
+        self.observed = expected.with_label(self.observed, version_id, label)
 
     def _expect_unchanged(self, planned_from: Observed) -> None:
         """Look again before a further revocation: time has passed while the one before was proved."""

@@ -9,6 +9,7 @@ import pytest
 from rotator.errors import (
     DeadlineExceededError,
     KeyRejectedError,
+    KeyStillAliveError,
     RotatorError,
     UnsafeActionError,
 )
@@ -24,14 +25,17 @@ from rotator.model import (
     Observed,
     Plan,
     Promote,
+    ProveDead,
     Reason,
     Restamp,
     Revoke,
+    Unlabel,
     Verify,
 )
 from rotator.naming import version_id
 from rotator.observer import Reader, observe
 from rotator.prover import Prover
+from rotator.sandbox.pinata.switches import Delay
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
@@ -275,3 +279,19 @@ def test_labels_change_between_two_revocations() -> None:
         desk.perform(Revoke(keys[0].key), Revoke(keys[1].key))
     assert keys[1].key in scene.live_keys()
     assert keys[0].key not in scene.live_keys()
+
+
+def test_a_key_that_outlives_its_revocation_is_marked_until_it_is_dead() -> None:
+    """Each run asks again and fails; once the key is dead the mark goes, and nothing remains."""
+    scene = Scene.own(spec=a_spec(grace=AT_ONCE, settle=AT_ONCE))
+    scene.systems.pinata.switches = replace(
+        scene.systems.pinata.switches, revocation=Delay(10 * 86_400.0)
+    )
+    for _ in range(2):
+        outcome = scene.run()
+        assert isinstance(outcome.error, KeyStillAliveError)
+        assert [type(action) for action in scene.preview().actions] == [Revoke, ProveDead, Unlabel]
+    scene.systems.pinata.switches = replace(scene.systems.pinata.switches, revocation=Delay())
+    assert scene.run().error is None
+    settled = scene.run()
+    assert (settled.error, settled.actions) == (None, ())

@@ -265,3 +265,27 @@ def test_managing_token() -> None:
     assert managing_token(stored(JWT=JWT, other=1)) == Sensitive(JWT)
     with pytest.raises(SecretValueError):
         managing_token(stored(other=1))
+
+
+@pytest.mark.parametrize(
+    ("field", "problem"),
+    [
+        ('"n": 12345678901234567890.123456789', "carried over exactly"),
+        ('"n": 1e400', "carried over exactly"),
+        ('"n": NaN', "carried over exactly"),
+        ('"n": 1, "n": 2', "occurs twice"),
+    ],
+)
+def test_what_cannot_be_carried_over_is_refused(field: str, problem: str) -> None:
+    """A value whose other fields would change is left alone."""
+    text = Sensitive('{"JWT": "' + "a.b.c" + '", ' + field + "}")
+    with pytest.raises(SecretValueError, match=problem):
+        credential_in(text, JsonFields("JWT", None, None))
+
+
+def test_the_managing_token_may_stand_bare_or_in_a_field() -> None:
+    """Its secret holds the token alone, or JSON with the field `JWT`."""
+    assert managing_token(Sensitive("token")).reveal() == "token"
+    assert managing_token(Sensitive('{"JWT": "token", "note": 1.50}')).reveal() == "token"
+    with pytest.raises(SecretValueError, match="no field `JWT`"):
+        managing_token(Sensitive("{}"))
