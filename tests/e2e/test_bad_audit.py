@@ -9,7 +9,6 @@ from tests.e2e.stage import (
     AUDIT,
     COMMAND,
     COMMAND_S,
-    USAGE,
     Stage,
 )
 
