@@ -1,7 +1,7 @@
 """The guards of single actions, which no plan of the planner runs into by itself."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +13,8 @@ from rotator.errors import (
     RotatorError,
     UnsafeActionError,
 )
-from rotator.events import Done, Result
+from rotator.events import Done, Event, Intent, Result, Subject
+from rotator.events import Operation as Audited
 from rotator.executor import Executor
 from rotator.model import (
     AWSCURRENT,
@@ -22,6 +23,7 @@ from rotator.model import (
     Create,
     Discard,
     Holds,
+    KeyState,
     Observed,
     Plan,
     Promote,
@@ -35,11 +37,11 @@ from rotator.model import (
 from rotator.naming import version_id
 from rotator.observer import Reader, observe
 from rotator.prover import Prover
-from rotator.sandbox.pinata.switches import Delay
+from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
-from tests.simulation.scene import Scene, effects_without_intent
+from tests.simulation.scene import Scene, effects_without_intent, events
 from tests.simulation.store import SimulatedStore
 from tests.simulation.world import Boundary, Fault, Operation, Process, calm, just_before, on
 
@@ -102,7 +104,7 @@ def test_promotion_is_only_upwards(generation: int) -> None:
     pending = version_id(generation, scene.systems.now(), "b" * 10) if own else "0" * 32
     scene.put_raw(scene.value(scene.seed("other")), pending, AWSPENDING)
     desk = Desk(scene)
-    with pytest.raises(UnsafeActionError, match="not above"):
+    with pytest.raises(UnsafeActionError, match=r"^refused to promote: its .* current one's$"):
         desk.perform(Promote(pending, desk.current))
     assert scene.labels()[AWSPENDING] == pending != desk.current
 
@@ -189,7 +191,9 @@ def test_what_is_read_back_must_be_what_was_stored() -> None:
 
     desk = Desk(scene, just_before(Operation.GET_VALUE, swap, nth=2))
     new = desk.new_id(2)
-    with pytest.raises(KeyRejectedError, match="read back"):
+    with pytest.raises(
+        KeyRejectedError, match=r"^what was read back from Secrets Manager .* stored$"
+    ):
         desk.perform(Create(new, desk.current), Verify(new))
 
 
@@ -275,7 +279,7 @@ def test_labels_change_between_two_revocations() -> None:
         )
 
     desk = Desk(scene, just_before(Operation.REVOKE_KEY, touch))
-    with pytest.raises(UnsafeActionError, match="changed"):
+    with pytest.raises(UnsafeActionError, match=r"^refused to revoke more: .* at work$"):
         desk.perform(Revoke(keys[0].key), Revoke(keys[1].key))
     assert keys[1].key in scene.live_keys()
     assert keys[0].key not in scene.live_keys()
@@ -295,3 +299,190 @@ def test_a_key_that_outlives_its_revocation_is_marked_until_it_is_dead() -> None
     assert scene.run().error is None
     settled = scene.run()
     assert (settled.error, settled.actions) == (None, ())
+
+
+def about(desk: Desk) -> list[tuple[type[Event], Audited, Subject]]:
+    """Return what the trail says was intended and done, and to what."""
+    return [
+        (type(event), event.operation, event.subject)
+        for event in events(desk.process)
+        if isinstance(event, Intent | Done)
+    ]
+
+
+def both(operation: Audited, subject: Subject) -> list[tuple[type[Event], Audited, Subject]]:
+    """Return an intent and an outcome that are about the same."""
+    return [(Intent, operation, subject), (Done, operation, subject)]
+
+
+def details(desk: Desk) -> list[str]:
+    """Return what was learned from each call."""
+    return [event.detail for event in events(desk.process) if isinstance(event, Done)]
+
+
+def test_trail_says_what_each_step_of_a_rotation_is_about() -> None:
+    """Version, key, name and label stand in every record to which they apply, and nothing else does."""
+    scene = Scene.own(FAST)
+    desk = Desk(scene)
+    old, new = scene.current_key() or "", desk.new_id(2)
+    names = scene.systems.pinata.keys
+    begun = Create(new, desk.current), Verify(new), Promote(new, desk.current)
+    desk.perform(*begun)
+    desk.perform(Revoke(old), ProveDead(old), seen=desk.executor.observed)
+    key, name = scene.current_key() or "", scene.family.key_name(new)
+    assert about(desk) == [
+        (Intent, Audited.CREATE_KEY, Subject(version_id=new, key_name=name)),
+        (Done, Audited.CREATE_KEY, Subject(new, key, name)),
+        *both(Audited.PUT_PENDING, Subject(new, key, name)),
+        *both(Audited.VERIFY_KEY, Subject(new, key, name)),
+        *both(Audited.PROMOTE, Subject(new, key, label=AWSCURRENT)),
+        *both(Audited.UNLABEL, Subject(new, label=AWSPENDING)),
+        *both(Audited.REVOKE_KEY, Subject(key_id=old, key_name=names[old].name)),
+        *both(Audited.PROVE_DEAD, Subject(key_id=old, key_name=names[old].name)),
+    ]
+    *others, proof = details(desk)
+    assert set(others) == {""}
+    assert proof.startswith("listed as revoked, its token is refused; dead within ")
+
+
+def test_trail_says_what_the_steps_of_a_first_key_are_about() -> None:
+    """The first key of a secret is verified before it is stored, and the record says which."""
+    scene = Scene.empty(FAST)
+    desk = Desk(scene)
+    new = desk.new_id(1)
+    desk.perform(Create(new, None))
+    subject = Subject(new, scene.current_key() or "", scene.family.key_name(new))
+    assert about(desk)[1:] == [
+        (Done, Audited.CREATE_KEY, subject),
+        *both(Audited.VERIFY_KEY, subject),
+        *both(Audited.PUT_PENDING, subject),
+    ]
+
+
+def test_trail_of_a_foreign_key_has_no_name() -> None:
+    """A key that our list does not show is known by its id alone."""
+    scene = Scene.own(FAST)
+    foreign = scene.seed("made by hand").key
+    pending = version_id(2, scene.systems.now(), "b" * 10)
+    scene.put_raw(scene.value(scene.seed("also")), pending, AWSPENDING)
+    held = scene.key_in(AWSPENDING) or ""
+    desk = Desk(scene)
+    desk.perform(Verify(pending), Revoke(foreign), ProveDead(foreign))
+    assert about(desk) == [
+        *both(Audited.VERIFY_KEY, Subject(pending, held)),
+        *both(Audited.REVOKE_KEY, Subject(key_id=foreign)),
+        *both(Audited.PROVE_DEAD, Subject(key_id=foreign)),
+    ]
+
+
+def test_trail_says_what_a_restamp_is_about() -> None:
+    """The record names the new version and the key that stays; the expiry is that of the token."""
+    scene = Scene.own(FAST)
+    desk = Desk(scene)
+    new, key = desk.new_id(5), scene.current_key() or ""
+    before = desk.seen.current
+    desk.perform(Restamp(new, desk.current))
+    assert about(desk) == both(Audited.PUT_PENDING, Subject(new, key))
+    after = desk.executor.observed.pending
+    assert before
+    assert after
+    assert isinstance(before.content, Holds)
+    assert after.content == replace(before.content, created_at=desk.executor.now)
+
+
+def test_restamp_copies_the_version_it_was_planned_for() -> None:
+    """What is put once more is what the plan names, wherever AWSCURRENT is by now."""
+    scene = Scene.own(FAST)
+    desk = Desk(scene)
+    planned = desk.current
+    value = scene.secret.get().value
+    scene.edit(scene.seed("made by hand"))
+    desk.perform(Restamp(desk.new_id(5), planned))
+    assert scene.secret.get(label=AWSPENDING).value == value
+
+
+def test_refused_put_is_on_record_with_the_revocation_it_caused() -> None:
+    """The key that could not be stored is named in both, and expected to be dead."""
+    scene = Scene.own(FAST)
+    desk = Desk(scene, on(Operation.PUT_VALUE, Fault.REJECTED))
+    new = desk.new_id(2)
+    with pytest.raises(RotatorError) as refused:
+        desk.perform(Create(new, desk.current))
+    (key,) = (k for k in desk.executor.observed.keys if k.name == scene.family.key_name(new))
+    assert (key.state, key.created_at) == (KeyState.REVOKED, desk.executor.now)
+    assert key.key_id not in scene.live_keys()
+    assert about(desk)[2:] == [
+        *both(Audited.PUT_PENDING, Subject(new, key.key_id, key.name)),
+        *both(Audited.REVOKE_KEY, Subject(key_id=key.key_id, key_name=key.name)),
+    ]
+    assert details(desk) == ["", refused.value.message, ""]
+
+
+def test_limit_of_uses_is_asked_for() -> None:
+    """A key is minted with the uses the specification gives it."""
+    scene = Scene.own(replace(FAST, max_uses=7))
+    desk = Desk(scene)
+    desk.perform(Create(desk.new_id(2), desk.current))
+    assert {k.max_uses for k in scene.systems.pinata.keys.values() if k.max_uses} == {7}
+
+
+@dataclass(frozen=True)
+class Left:
+    """A deadline that stands still."""
+
+    seconds: float
+
+    def remaining_s(self) -> float:
+        """Return what is left."""
+        return self.seconds
+
+
+def test_last_instant_is_too_late_and_half_a_second_is_not() -> None:
+    """An action begins as long as any time is left."""
+    scene = Scene.own(FAST)
+    scene.put_raw(scene.value(scene.seed("x")), "p" * 32, AWSPENDING)
+    desk = Desk(scene)
+    desk.executor.deadline = Left(0.0)
+    with pytest.raises(DeadlineExceededError, match="Discard"):
+        desk.perform(Discard("p" * 32))
+    desk.executor.deadline = desk.process
+    desk.process.time_left_s -= desk.process.remaining_s() - 0.5
+    desk.perform(Discard("p" * 32))
+    assert AWSPENDING not in scene.labels()
+
+
+def test_half_of_a_short_timeout_must_be_left() -> None:
+    """With less nothing is made, and the message says how much it would take."""
+    desk = Desk(Scene.own(replace(FAST, timeout=timedelta(seconds=12))), time_left_s=5.0)
+    with pytest.raises(DeadlineExceededError, match="no key was made: 6 s must be left"):
+        desk.perform(Create(desk.new_id(2), desk.current))
+    assert Operation.CREATE_KEY not in desk.process.calls
+
+
+def test_a_minute_of_skew_is_tolerated_and_more_is_not() -> None:
+    """Grace cannot be measured by a wrong clock; the message says how wrong, and what to do."""
+    scene = Scene.own(a_spec(grace=timedelta(hours=1)))
+    keys = [scene.seed(name).key for name in "xy"]
+    scene.systems.skew_s = 60.0
+    Desk(scene).perform(Revoke(keys[0]))
+    scene.systems.skew_s = 61.0
+    with pytest.raises(UnsafeActionError) as refused:
+        Desk(scene).perform(Revoke(keys[1]))
+    assert refused.value.message == (
+        f"refused to revoke {keys[1]}: this machine's clock is +61 s off AWS's, "
+        "so its grace cannot be measured"
+    )
+    assert refused.value.next_step == "Set the clock (NTP), then run `rotator run`."
+    assert keys[1] in scene.live_keys()
+
+
+def test_time_to_death_runs_from_the_revocation() -> None:
+    """What is on record is how long the key has outlived the answer to its revocation."""
+    scene = Scene.own(FAST, Switches(revocation=Delay(3.0)))
+    ours, foreign = scene.labels()[AWSCURRENT], scene.seed("made by hand")
+    scene.edit(foreign)
+    scene.move(AWSCURRENT, ours, scene.labels()[AWSCURRENT])
+    desk = Desk(scene)
+    desk.perform(Revoke(foreign.key), ProveDead(foreign.key))
+    died_s = float(details(desk)[-1].rpartition("dead within ")[2].removesuffix(" s"))
+    assert died_s >= 3.0

@@ -952,3 +952,50 @@ def test_empty_key_list_retires_nothing() -> None:
     """A list that shows nothing is no evidence."""
     seen = replace(SETTLED, keys=())
     assert plan(a_spec(), seen, now=NOW, new_version_id=new_id(5)).actions == ()
+
+
+EDGES = [
+    Case(
+        "a person put another key over our very first one",
+        an_observed(FOREIGN, a_version(1, AWSPREVIOUS)),
+        Reason.DRIFTED,
+    ),
+    Case(
+        "seventy-nine of a hundred uses are gone",
+        an_observed(CURRENT, keys=[a_key(4, uses=79, max_uses=100)]),
+        Reason.UP_TO_DATE,
+    ),
+    Case(
+        "what is left of a leak does not wait for a grace before the next rotation, either",
+        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW),
+        Reason.RETIRE_FIRST,
+        retire("key-3"),
+        demand=Demand.CONTAINING,
+    ),
+    Case(
+        "a dead key that consumers still read keeps its label while a native rotation is at work",
+        an_observed(
+            a_version(4, AWSCURRENT, REPLACED_FOREIGN, key="foreign"),
+            a_version(NATIVE_ID, AWSPENDING, content=NoValue()),
+            witnessed=[("foreign", KeyState.REVOKED)],
+            changed_at=NOW,
+        ),
+        Reason.IN_PROGRESS,
+    ),
+    Case(
+        "of two keys that labels name, only the living one is retired, and only the dead one's label goes at once",
+        an_observed(
+            a_version(4, AWSCURRENT, f"{REPLACED_PREFIX}dead", f"{REPLACED_PREFIX}alive"),
+            witnessed=[("dead", KeyState.REVOKED), ("alive", KeyState.LIVE)],
+            changed_at=NOW,
+        ),
+        Reason.UP_TO_DATE,
+        (Unlabel(own_id(4), f"{REPLACED_PREFIX}dead"),),
+    ),
+]
+
+
+@pytest.mark.parametrize("case", EDGES, ids=lambda case: case.history)
+def test_edge_of_a_rule(case: Case) -> None:
+    """A rule ends where it says, and not one step beside."""
+    test_history_leads_to_plan(case)

@@ -1,0 +1,218 @@
+"""The explorations that are run: a minute's worth for every change, and everything for the night.
+
+`AT_ONCE` is a secret whose superseded key is revoked in the same run, `WITH_GRACE` one whose consumers get a day.
+One look per proof instead of polling (`verify_timeout`): that a proof is not given in time is a fault of its own.
+"""
+
+from datetime import timedelta
+
+from rotator.spec import Demand
+from tests.builders import a_spec
+from tests.simulation.bounds import Budgets, Configuration
+from tests.simulation.fates import Fate
+
+_ONE_LOOK = timedelta(seconds=1)
+AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
+WITH_GRACE = a_spec(verify_timeout=_ONE_LOOK)
+
+PLAIN = frozenset(
+    {
+        Fate.CRASH_BEFORE,
+        Fate.CRASH_AFTER,
+        Fate.LOST,
+        Fate.LATE,
+        Fate.DELAYED,
+        Fate.REJECTED,
+    }
+)
+"""What a network and a power cut can do."""
+ALL = frozenset(Fate)
+ALL_BUT_WIDER = ALL - {Fate.WIDER}
+"""Without a grace a rotation does not read the list again, so wider scopes show up only at the next look."""
+_EVERY_DEMAND = (Demand.DUE, Demand.FORCED, Demand.COMPROMISED)
+
+QUICK = (
+    Configuration(
+        "any number of runs, <=1 fault each",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE, Fate.STALE},
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "2 runs at once, <=1 fault, <=2 preemptions",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=1, preemptions=2),
+        instances=2,
+        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+    ),
+    Configuration(
+        "1 run after another, <=3 faults",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=4, faults=3),
+        fates=PLAIN,
+    ),
+    Configuration(
+        "with grace, <=2 faults, time passes",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
+        fates=PLAIN | {Fate.WRONG_JWT, Fate.STALE},
+    ),
+    Configuration(
+        "every beginning, every fault, <=1 fault",
+        WITH_GRACE,
+        ("beside others", "hand-made", "empty"),
+        Budgets(runs=2, faults=1, ticks=(1, 1, 0)),
+    ),
+    Configuration(
+        "taking over at once, <=1 fault",
+        AT_ONCE,
+        ("hand-made", "empty"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0)),
+        fates=ALL_BUT_WIDER,
+    ),
+    Configuration(
+        "forced and compromised, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0)),
+        demands=_EVERY_DEMAND,
+    ),
+    Configuration(
+        "a person meddles, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        fates=PLAIN,
+        suspends=True,
+    ),
+    Configuration(
+        "a person meddles with 2 runs at once",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, preemptions=2, people=1),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once, every interleaving",
+        AT_ONCE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=2, preemptions=99),
+        instances=2,
+        fates=PLAIN,
+    ),
+)
+
+DEEP = (
+    *QUICK,
+    Configuration(
+        "any number of runs, <=1 fault each, every fault",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=ALL_BUT_WIDER,
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "any number of runs, <=1 fault each, with grace",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "any number of runs, <=1 fault each, one delayed request",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=PLAIN,
+        zombies_max=1,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "any number of runs, 2 at once, <=1 preemption",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, preemptions=1),
+        instances=2,
+        fates=PLAIN,
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "1 run after another, <=2 faults, every fault",
+        AT_ONCE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
+        fates=ALL_BUT_WIDER,
+    ),
+    Configuration(
+        "with grace, <=2 faults, every fault",
+        WITH_GRACE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
+        fates=ALL_BUT_WIDER,
+    ),
+    Configuration(
+        "1 run after another, <=3 faults, every fault",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=4, faults=3),
+        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+    ),
+    Configuration(
+        "with grace, <=3 faults, time passes",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=4, faults=3, ticks=(1, 2, 0)),
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once, <=1 fault, every interleaving",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=1, preemptions=99),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once, <=2 faults, <=2 preemptions",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=2, preemptions=2),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once with grace, frozen processes, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, preemptions=2, ticks=(0, 1, 0)),
+        instances=2,
+        fates=PLAIN,
+        suspends=True,
+    ),
+    Configuration(
+        "a person meddles twice, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, ticks=(0, 1, 0), people=2),
+        fates=PLAIN,
+    ),
+)
+
+BY_NAME = {configuration.name: configuration for configuration in DEEP}

@@ -1,0 +1,124 @@
+"""What becomes of a quiet state when nothing goes wrong any more: does it heal, in how many calls, and then rest?"""
+
+from dataclasses import dataclass, field
+
+from rotator.model import Outcome, OutcomeKind, Reason
+from rotator.spec import Demand
+from tests.simulation.canonical import GRACE_S, Forms
+from tests.simulation.fates import WRITES, Fate
+from tests.simulation.instances import CALLS_MAX as CALLS_OF_A_RUN_MAX
+from tests.simulation.instances import Defect, Instances, Start
+from tests.simulation.invariants import (
+    l1_settled,
+    l2_idle_run_writes_nothing,
+    l3_recovery_is_short,
+)
+from tests.simulation.people import tick, toggle_hold
+from tests.simulation.universe import Universe
+from tests.simulation.world import START_S
+
+RUNS_MAX = 4
+"""Clean runs, each after a grace, within which everything must be settled (L1)."""
+CALLS_MAX = 60
+"""Calls of all of them together (L3)."""
+_A_PERSON_DECIDES = frozenset({Reason.DRIFTED, Reason.ROLLED_BACK})
+
+
+@dataclass(frozen=True, slots=True)
+class _CleanRun:
+    """A run without faults."""
+
+    world: int
+    """The quiet world after it."""
+    calls: int
+    writes: int
+    ended: Outcome | Defect | None
+    """None if it makes more calls than any run should."""
+    broken: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Recovery:
+    """The verdict over each quiet world, found once."""
+
+    universe: Universe
+    instances: Instances
+    forms: Forms
+    calls: int = 0
+    """The worst so far."""
+    runs: int = 0
+    """The worst so far."""
+    verdicts: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    told: list[str] = field(default_factory=list)
+    """What was called in the clean runs of the last verdict that was found."""
+
+    def verdict(self, world: int) -> tuple[str, ...]:
+        """Say what does not heal from a world in which no run is at work and no request on its way."""
+        broken = self.verdicts.get(world)
+        if broken is None:
+            broken = self.verdicts[world] = tuple(self._problems(world))
+        return broken
+
+    def retold(self, world: int) -> list[str]:
+        """Return what is called from a world on when nothing goes wrong."""
+        self._problems(world)
+        return list(self.told)
+
+    def _problems(self, world: int) -> list[str]:
+        """Run until nothing remains (L1), then once more (L2), and count the calls (L3)."""
+        universe, calls, demand, found = self.universe, 0, Demand.DUE, list[str]()
+        self.told.clear()
+        if universe.moment(world).held:
+            run = self._clean_run(world, Demand.DUE)
+            found += run.broken
+            if run.writes:
+                found.append(f"I10 {run.writes} writes in a run over a secret on hold")
+            world = self.forms.of(toggle_hold(universe, run.world))
+        problem: str | None = None
+        for runs in range(1, RUNS_MAX + 1):
+            before = universe.moment(world)
+            run = self._clean_run(world, demand)
+            found += run.broken
+            if before.set_back and demand is Demand.DUE and run.writes:
+                found.append(f"I11 {run.writes} writes, unasked, over what a person rolled back")
+            world, calls = run.world, calls + run.calls
+            problem = l1_settled(universe.moment(world))
+            if problem is None:
+                self.runs = max(self.runs, runs)
+                break
+            if run.ended is None:
+                break
+            demand = _insisted(run.ended)
+            world = self.forms.of(tick(universe, world, GRACE_S))
+        if problem:
+            return [*found, f"{problem}, after {RUNS_MAX} clean runs"]
+        self.calls = max(self.calls, calls)
+        idle = self._clean_run(world, Demand.DUE)
+        rest = (l2_idle_run_writes_nothing(idle.writes), l3_recovery_is_short(calls, CALLS_MAX))
+        return [*found, *idle.broken, *(p for p in rest if p)]
+
+    def _clean_run(self, world: int, demand: Demand) -> _CleanRun:
+        node = self.instances.begin(Start(demand, START_S, "recovery00"))
+        calls = writes = 0
+        broken: tuple[str, ...] = ()
+        self.told.append(f"clean run: {demand.value}")
+        while node.request is not None and calls <= CALLS_OF_A_RUN_MAX:
+            step = self.universe.call(world, node.request, Fate.OK, demand)
+            calls += 1
+            self.told.append(f"clean run: {node.operation}")
+            if node.operation in WRITES:
+                writes += 1
+                broken += node.broken + step.broken
+            world, node = step.world, self.instances.answer(node, step.reply)
+        if node.ended is None or isinstance(node.ended, Defect):
+            broken += node.broken
+        return _CleanRun(self.forms.of(world), calls, writes, node.ended, broken)
+
+
+def _insisted(ended: Outcome | Defect | None) -> Demand:
+    """Return what a person asks for next: where they must decide, let them insist."""
+    match ended:
+        case Outcome(kind=OutcomeKind.HELD, reason=reason) if reason in _A_PERSON_DECIDES:
+            return Demand.FORCED
+        case _:
+            return Demand.DUE

@@ -1,0 +1,87 @@
+"""What is in a stored value, read and written without any code of the program that is judged."""
+
+import base64
+import json
+import re
+import urllib.parse
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+from rotator.model import OURS, REPLACED_PREFIX
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.tokens import claims_of
+from rotator.sandbox.secrets_manager.state import Secret
+
+_VERSION_ID = re.compile(r"g([0-9]{6,9})-[0-9]{8}T[0-9]{6}Z-[0-9A-Za-z-]{10}")
+
+
+@cache
+def generation_of(version_id: str) -> int:
+    """Return the generation in a version id of ours; 0 if it is not exactly one."""
+    match = _VERSION_ID.fullmatch(version_id)
+    return int(match[1]) if match else 0
+
+
+@cache
+def generation_in_name(prefix: str, name: str) -> int:
+    """Return the generation in the name of a key of ours; 0 if the name is not exactly one."""
+    return generation_of(name[len(prefix) :]) if name.startswith(prefix) else 0
+
+
+class Held(NamedTuple):
+    """The credential inside a value."""
+
+    key_id: str
+    jwt: str
+    agrees: bool
+    """The token names the key beside it."""
+
+
+@cache
+def held_by(value: str) -> Held | None:
+    """Return the credential inside a value, read without any code of the program's."""
+    try:
+        fields = json.loads(value)
+        jwt, key_id = fields["JWT"], fields["pinata_api_key"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return Held(key_id, jwt, claims_of(jwt).get("scopedKeyKey") == key_id)
+
+
+def held_in(secret: Secret, label: str) -> Held | None:
+    """Return the credential inside the version with a label."""
+    version_id = secret.labels.get(label)
+    version = secret.versions.get(version_id) if version_id else None
+    return held_by(version.value) if version and isinstance(version.value, str) else None
+
+
+def marks(secret: Secret) -> frozenset[str]:
+    """Return the keys that labels name as replaced."""
+    named = (label for label in secret.labels if label.startswith(REPLACED_PREFIX))
+    return frozenset(label.removeprefix(REPLACED_PREFIX) for label in named if label != OURS)
+
+
+def value_of_key(record: KeyRecord, jwt: str | None = None) -> str:
+    """Return the value that holds a key."""
+    return json.dumps(
+        {"JWT": jwt or record.jwt, "pinata_api_key": record.key, "pinata_api_secret": record.secret}
+    )
+
+
+@cache
+def spoiled(jwt: str) -> str:
+    """Return the same claims with a signature that is not the provider's."""
+    head, _, signature = jwt.rpartition(".")
+    return f"{head}.{signature[::-1]}"
+
+
+def forms_of(secret: str) -> Iterator[str]:
+    """Yield the forms in which a secret could leak."""
+    raw = secret.encode()
+    yield secret
+    yield json.dumps(secret)
+    yield repr(raw)
+    yield urllib.parse.quote(secret, safe="")
+    for shift in range(3):
+        yield base64.b64encode(b"\0" * shift + raw).decode()
