@@ -149,7 +149,7 @@ class Executor:
         if (
             action.replacing is None
         ):  # AWS makes a secret's first version current, whatever label is asked
-            self._audited(Operation.VERIFY_KEY, subject, lambda: self.prover.working(new))
+            self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
         self._put(action.version_id, text, self._marks(), subject)
 
     def _marks(self) -> frozenset[str]:
@@ -205,14 +205,15 @@ class Executor:
                 "what was read back from Secrets Manager is not the token that was stored"
             )
 
-        def prove() -> tuple[ProviderKey, ...]:
-            self.prover.working(held)
-            return self.prover.scopes(held, self.observed)
-
         key = self.observed.key(held.key_id)
         subject = Subject(action.version_id, held.key_id, key.name if key else "")
-        for listed in self._audited(Operation.VERIFY_KEY, subject, prove):
+        for listed in self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(held)):
             self.observed = expected.minted(self.observed, listed)
+
+    def _prove(self, held: Credential) -> tuple[ProviderKey, ...]:
+        """Prove that a key works and can do no more than it should; return the keys as listed now."""
+        self.prover.working(held)
+        return self.prover.scopes(held, self.observed)
 
     def _promote(self, action: Promote) -> None:
         """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""

@@ -213,14 +213,16 @@ def _retire(
     spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
 ) -> tuple[Action, ...]:
     """Answer the second question: the keys that the fence allows, then labels that have served."""
-    superseded = superseded_keys(observed)
-    if superseded and is_grace_over(spec, observed.labels, now, demand):
-        revocations = (
-            action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id))
-        )
-        # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
-        return (*revocations, *_labels_naming(observed, set(superseded)))
-    return _labels_naming(observed, _dead_replaced(observed))
+    if not is_grace_over(spec, observed.labels, now, demand):
+        return ()
+    superseded, dead = superseded_keys(observed), _dead_replaced(observed)
+    revocations = (
+        action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id))
+    )
+    # One refusal is no proof of death, and a label that is gone cannot be missed: prove it before it goes.
+    proofs = (ProveDead(key_id) for key_id in dead)
+    # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
+    return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *dead}))
 
 
 def superseded_keys(observed: Observed) -> tuple[str, ...]:
@@ -254,10 +256,11 @@ def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
     return tuple(key for key in observed.live_keys() if observed.generation_of_key(key) > fence)
 
 
-def _dead_replaced(observed: Observed) -> set[str]:
-    """Return the keys that labels still name though they are dead: a run died before it took the label off."""
+def _dead_replaced(observed: Observed) -> tuple[str, ...]:
+    """Return the keys that labels still name though they seem dead: a run died before it took the label off."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
-    return {k for k in observed.replaced_key_ids() if k not in in_use and not observed.is_live(k)}
+    named = dict.fromkeys(observed.replaced_key_ids())
+    return tuple(k for k in named if k not in in_use and not observed.is_live(k))
 
 
 def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]:

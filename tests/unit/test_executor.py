@@ -19,6 +19,8 @@ from rotator.executor import Executor
 from rotator.model import (
     AWSCURRENT,
     AWSPENDING,
+    AWSPREVIOUS,
+    REPLACED_PREFIX,
     Action,
     Create,
     Discard,
@@ -486,3 +488,29 @@ def test_time_to_death_runs_from_the_revocation() -> None:
     desk.perform(Revoke(foreign.key), ProveDead(foreign.key))
     died_s = float(details(desk)[-1].rpartition("dead within ")[2].removesuffix(" s"))
     assert died_s >= 3.0
+
+
+def test_trail_says_which_key_outlived_its_revocation() -> None:
+    """The record names the version that is marked, the key that still works, and the mark; so does the expectation."""
+    scene = Scene.own(FAST, Switches(revocation=Delay(3600.0)))
+    foreign = scene.seed("made by hand").key
+    scene.put_raw(scene.value(scene.systems.pinata.keys[foreign]), "f" * 32, AWSPREVIOUS)
+    desk = Desk(scene)
+    with pytest.raises(KeyStillAliveError):
+        desk.perform(Revoke(foreign), ProveDead(foreign))
+    label = REPLACED_PREFIX + foreign
+    assert about(desk)[-2:] == both(Audited.LABEL, Subject(desk.current, foreign, label=label))
+    assert scene.labels()[label] == desk.current
+    assert desk.executor.observed.current
+    assert desk.executor.observed.current.replaced() == (foreign,)
+
+
+def test_trail_of_a_promotion_names_no_key_that_was_not_read() -> None:
+    """A version whose value no rule has needed yet is named by its id alone."""
+    scene = Scene.own(FAST)
+    unread = version_id(2, scene.systems.now(), "b" * 10)
+    scene.put_raw(scene.value(scene.seed("x")), unread, "custom")
+    desk = Desk(scene)
+    desk.perform(Promote(unread, desk.current))
+    assert about(desk)[0] == (Intent, Audited.PROMOTE, Subject(unread, label=AWSCURRENT))
+    assert scene.labels()[AWSCURRENT] == unread

@@ -767,7 +767,15 @@ RETIRED = [
             changed_at=NOW,
         ),
         Reason.UP_TO_DATE,
-        (Unlabel(own_id(4), REPLACED_FOREIGN),),
+    ),
+    Case(
+        "a run died before it took the label off: one refusal is no proof, so it is proved first",
+        an_observed(
+            a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN),
+            witnessed=[("foreign", KeyState.REVOKED)],
+        ),
+        Reason.UP_TO_DATE,
+        (ProveDead("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
     ),
     Case(
         "the label stays as long as the key lives",
@@ -983,14 +991,22 @@ EDGES = [
         Reason.IN_PROGRESS,
     ),
     Case(
-        "of two keys that labels name, only the living one is retired, and only the dead one's label goes at once",
+        "a dead key that a label names is not retired once more",
+        an_observed(
+            a_version(4, AWSCURRENT, REPLACED_FOREIGN),
+            witnessed=[("foreign", KeyState.REVOKED)],
+        ),
+        Reason.UP_TO_DATE,
+        (ProveDead("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
+    ),
+    Case(
+        "of two keys that labels name, neither is dealt with while the grace runs",
         an_observed(
             a_version(4, AWSCURRENT, f"{REPLACED_PREFIX}dead", f"{REPLACED_PREFIX}alive"),
             witnessed=[("dead", KeyState.REVOKED), ("alive", KeyState.LIVE)],
             changed_at=NOW,
         ),
         Reason.UP_TO_DATE,
-        (Unlabel(own_id(4), f"{REPLACED_PREFIX}dead"),),
     ),
 ]
 
