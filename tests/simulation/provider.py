@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TypeVar, TypeVarTuple
 
 from rotator.credential import Credential, Sensitive
@@ -201,7 +202,12 @@ def _probe(systems: Systems, jwt: Sensitive, path: str) -> ProbeAnswer:
 
 def _revoke(systems: Systems, generation: Generation, key_id: str) -> None:
     with _refusals():
-        systems.pinata.revoke(_admin(systems), generation, key_id)
+        try:
+            systems.pinata.revoke(_admin(systems), generation, key_id)
+        except Refused as refused:
+            gone = refused.status == HTTPStatus.NOT_FOUND and generation is not Generation.LEGACY
+            if not gone:
+                raise
 
 
 def _page(systems: Systems, generation: Generation, query: ListQuery) -> KeyPage:

@@ -82,8 +82,11 @@ class SimulatedStore:
         try:
             self._move(Operation.PROMOTE, arn, AWSCURRENT, to=version_id, away_from=replacing)
         except StoreRejectedError as refused:
-            if self._holder(arn, AWSCURRENT, deadline) == version_id:
+            holder = self._holder(arn, AWSCURRENT, deadline)
+            if holder == version_id:
                 return
+            if holder == replacing:  # refused for another reason than the label's place
+                raise
             raise LabelConflictError(refused.message) from None
 
     def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:

@@ -989,6 +989,7 @@ EDGES = [
             changed_at=NOW,
         ),
         Reason.IN_PROGRESS,
+        spec=a_spec(grace=AT_ONCE),
     ),
     Case(
         "a dead key that a label names is not retired once more",
