@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upg
 # What decides and acts is covered to the last branch; the rest nearly.
 CORE := rotator/planner.py,rotator/executor.py,rotator/reconcile.py
 
-.PHONY: dev demo test lint format lock
+.PHONY: dev demo test simulate simulate-deep lint format lock
 
 # Virtual environment with everything in it.
 dev: $(READY)
@@ -29,6 +29,14 @@ test: $(READY)
 	$(BIN)/pytest --numprocesses=2 --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
+
+# Every crash, fault and race over the real engine, within bounds that take a minute; and every seeded bug.
+simulate: $(READY)
+	@$(BIN)/python -m tests.simulation
+
+# The same within bounds that take hours.
+simulate-deep: $(READY)
+	@$(BIN)/python -m tests.simulation --deep
 
 # Style, types, import contracts.
 lint: $(READY)
@@ -47,9 +55,11 @@ lock: $(READY)
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
+# The lock file is whole, so nothing is resolved: pip 23 would take an extra's newest release over the locked one.
 $(READY): requirements-dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed; name it: make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --require-hashes --requirement requirements-dev.lock
+	$(BIN)/pip install -qq --require-hashes --no-deps --requirement requirements-dev.lock
 	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	@touch $@

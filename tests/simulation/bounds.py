@@ -120,6 +120,7 @@ class Report:
     checks: int = 0
     program_runs: int = 0
     seconds: float = 0.0
+    """Of CPU time."""
     recovery_calls: int = 0
     recovery_runs: int = 0
     cut: int = 0

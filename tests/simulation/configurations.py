@@ -37,7 +37,7 @@ QUICK = (
         AT_ONCE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE, Fate.STALE},
+        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE, Fate.AUDIT_DOWN, Fate.STALE},
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -90,7 +90,6 @@ QUICK = (
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
         fates=PLAIN,
-        suspends=True,
     ),
     Configuration(
         "a person meddles with 2 runs at once",

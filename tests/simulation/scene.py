@@ -20,6 +20,7 @@ from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import Secret
 from rotator.spec import Demand, SecretSpec
 from tests.builders import a_spec
+from tests.simulation.invariants import EFFECTS
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore
 from tests.simulation.world import Boundary, Crash, Operation, Process, Systems, arn_of, calm
@@ -27,13 +28,6 @@ from tests.simulation.world import Boundary, Crash, Operation, Process, Systems,
 HAND_ID = "11111111-2222-4333-8444-555555555555"
 FILES_WRITE = Permissions(resources=("org:files:write",))
 AT_ONCE = timedelta(0)
-EFFECTS: dict[object, Audited] = {
-    Operation.CREATE_KEY: Audited.CREATE_KEY,
-    Operation.PUT_VALUE: Audited.PUT_PENDING,
-    Operation.PROMOTE: Audited.PROMOTE,
-    Operation.REMOVE: Audited.UNLABEL,
-    Operation.REVOKE_KEY: Audited.REVOKE_KEY,
-}
 
 
 @dataclass(slots=True)

@@ -1,27 +1,257 @@
-"""The explorer over the real engine: small bounds, exhausted, without a violation."""
+"""The explorer itself: it is exhaustive and repeatable, and it finds what is known to be wrong."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tests.simulation.configurations import QUICK
+from rotator import planner
+from rotator.model import AWSCURRENT, AWSPENDING, Observed
+from rotator.spec import Demand
+from tests.simulation.bounds import Budgets, Configuration
+from tests.simulation.canonical import GRACE_S, SETTLE_S, canonical
+from tests.simulation.configurations import ALL_BUT_WIDER, AT_ONCE, BY_NAME, PLAIN, WITH_GRACE
 from tests.simulation.explorer import Explorer
+from tests.simulation.fates import ALPHABET, Fate
+from tests.simulation.instances import Start
+from tests.simulation.invariants import (
+    WINDOW,
+    Act,
+    Moment,
+    i1_current_key_works,
+    i2_grace_is_kept,
+    i3_no_foreign_key_dies,
+    i4_generation_never_falls,
+    i7_secrets_stay_inside,
+    l1_settled,
+)
+from tests.simulation.jobs import explore_all
+from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
+from tests.simulation.mutants import MUTANTS, Mutant, mutated
+from tests.simulation.people import tick
+from tests.simulation.summary import line_of, table
+from tests.simulation.values import forms_of
+from tests.simulation.world import START_S, Operation
 
-ONE_AFTER_ANOTHER = next(c for c in QUICK if c.instances == 1 and c.budgets.faults >= 3)
+SMALL = Configuration("small", AT_ONCE, ("due",), Budgets(runs=2, faults=1), fates=ALL_BUT_WIDER)
+PAIR = Configuration(
+    "pair", AT_ONCE, ("due",), Budgets(runs=2, preemptions=2), instances=2, fates=PLAIN
+)
+MOMENT = Moment(
+    at_s=START_S,
+    current="new",
+    works=True,
+    generation=2,
+    pending=False,
+    well_formed=True,
+    held=False,
+    live=frozenset({"new", "old"}),
+    managed=frozenset({"new", "old"}),
+    left={"old": START_S - 10.0},
+    adopted=frozenset(),
+    replaced=frozenset(),
+    edited=frozenset(),
+    excused=frozenset(),
+    marks=frozenset(),
+    set_back=False,
+)
+ACT = Act(Operation.REVOKE_KEY, Demand.DUE, grace_s=60.0)
 
 
-def test_one_run_with_one_fault_breaks_nothing() -> None:
-    """Every schedule of one due run with at most one fault, and its recovery, keeps the invariants."""
-    budgets = replace(ONE_AFTER_ANOTHER.budgets, runs=2, faults=1)
-    report = Explorer(replace(ONE_AFTER_ANOTHER, budgets=budgets)).explore()
+def unfenced(observed: Observed) -> tuple[str, ...]:
+    """Return every live key of ours that is neither current nor pending: the usual sweep, and a bug."""
+    kept = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
+    return tuple(key.key_id for key in observed.live_keys() if key.key_id not in kept)
+
+
+@pytest.mark.parametrize("configuration", [SMALL, PAIR], ids=lambda c: c.name)
+def test_nothing_is_broken_within_small_bounds(configuration: Configuration) -> None:
+    """One fault anywhere, or two runs at once, break nothing, and every schedule was covered."""
+    report = Explorer(configuration).explore()
     assert report.exhausted
     assert report.violations == []
-    assert report.states > 300
-    assert ("create key", "crash after") in report.covered
+    assert report.states > 500
 
 
-@pytest.mark.parametrize("schedule", [(0,)])
-def test_a_schedule_replays_the_same(schedule: tuple[int, ...]) -> None:
-    """A list of choices leads to the same place each time."""
-    explorer = Explorer(ONE_AFTER_ANOTHER)
-    assert explorer.replay(schedule) == Explorer(ONE_AFTER_ANOTHER).replay(schedule)
+def test_every_fault_is_tried() -> None:
+    """With one fault each fate is tried on each operation that a rotation makes."""
+    report = Explorer(SMALL).explore()
+    usual = set(ALPHABET) - {Operation.ATTACH}
+    expected = {(str(o), str(f)) for o in usual for f in ALPHABET[o] if f in SMALL.fates}
+    assert expected <= report.covered
+
+
+def test_exploration_is_repeatable() -> None:
+    """Two explorations of one configuration visit the same number of everything."""
+    first, second = (Explorer(SMALL).explore() for _ in range(2))
+    assert replace(first, seconds=0.0) == replace(second, seconds=0.0)
+
+
+def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fence that is left out is found within seconds, and its schedule leads there again."""
+    monkeypatch.setattr(planner, "superseded_keys", unfenced)
+    report = Explorer(PAIR).explore()
+    violation = report.violations[0]
+    assert violation.message.startswith("I1")
+    assert report.seconds < 5.0
+    lines, broken = Explorer(PAIR).replay(violation.choices)
+    assert broken[0] == violation.message
+    assert tuple(lines) == violation.trace
+
+
+def test_violation_is_a_shortest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No schedule with fewer steps breaks anything: every prefix of a counterexample is sound."""
+    monkeypatch.setattr(planner, "superseded_keys", unfenced)
+    choices = Explorer(PAIR).explore().violations[0].choices
+    explorer = Explorer(PAIR)
+    for length in range(1, len(choices)):
+        assert explorer.replay(choices[:length])[1] == ()
+
+
+def test_defect_of_the_program_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that is none of ours is told, not swallowed."""
+
+    def broken(*_: Any, **__: Any) -> None:  # noqa: ANN401 - stands for any function
+        raise KeyError("surprise")
+
+    monkeypatch.setattr(planner, "due_at", broken)
+    report = Explorer(SMALL).explore()
+    assert "KeyError" in report.violations[0].message
+
+
+def test_run_that_never_ends_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that calls on and on is cut off and told."""
+    real = planner.superseded_keys
+    monkeypatch.setattr(planner, "superseded_keys", lambda seen: real(seen) or ("ghost",) * 30)
+    assert Explorer(SMALL).explore().violations[0].message[:2] in {"I8", "L1", "L2", "a "}
+
+
+# States
+
+
+def test_canonical_form_does_not_depend_on_names() -> None:
+    """Runs with other nonces and of another generation leave the same canonical world."""
+    explorer = Explorer(SMALL)
+    origin = next(explorer.origins()).world
+    first = rotated(explorer, origin, "a" * 10)
+    again = rotated(explorer, tick(explorer.universe, first, 40 * GRACE_S), "b" * 10)
+    third = rotated(explorer, tick(explorer.universe, again, 40 * GRACE_S), "c" * 10)
+    assert again != third
+    assert explorer.forms.of(again) == explorer.forms.of(third)
+
+
+def test_canonical_form_is_its_own() -> None:
+    """The canonical form of a canonical world is itself, for every world at rest that is met."""
+    explorer = Explorer(replace(SMALL, spec=WITH_GRACE))
+    explorer.explore()
+    universe = explorer.universe
+    assert len(explorer.recovery.verdicts) > 10
+    for number in explorer.recovery.verdicts:
+        assert universe.number(canonical(universe, universe.worlds[number])) == number
+
+
+def test_canonical_form_keeps_what_rules_compare() -> None:
+    """Ages that a rule tells apart stay apart: a fresh secret, one past its settle time, one past its grace."""
+    explorer = Explorer(replace(SMALL, spec=WITH_GRACE))
+    origin = next(explorer.origins()).world
+    fresh = rotated(explorer, origin, "a" * 10)
+    later = [tick(explorer.universe, fresh, seconds) for seconds in (0.0, SETTLE_S, GRACE_S)]
+    assert len({explorer.forms.of(number) for number in later}) == 3
+
+
+def rotated(explorer: Explorer, world: int, nonce: str) -> int:
+    """Return the world after a run without faults."""
+    now_s = explorer.universe.worlds[world].now_s
+    node = explorer.instances.begin(Start(Demand.DUE, now_s, nonce))
+    while node.request is not None:
+        step = explorer.universe.call(world, node.request, Fate.OK, Demand.DUE)
+        world, node = step.world, explorer.instances.answer(node, step.reply)
+    return world
+
+
+def test_delayed_request_lands_later() -> None:
+    """A request whose sender gave up has its effect at another point of the schedule."""
+    explorer = Explorer(replace(SMALL, fates=frozenset({Fate.DELAYED})))
+    seen: set[str] = set()
+    todo, known = list(explorer.origins()), set()
+    while todo:
+        state = todo.pop()
+        for successor in explorer.successors(state):
+            if successor.label[0] == "late effect of":
+                seen.add(successor.label[1])
+            if successor.state not in known:
+                known.add(successor.state)
+                todo.append(successor.state)
+    assert {Operation.CREATE_KEY, Operation.PUT_VALUE, Operation.PROMOTE} <= seen
+
+
+# Seeded bugs
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant_fits_the_source(mutant: Mutant) -> None:
+    """Each seeded bug changes the source as it is now, into other valid Python, and is hunted somewhere."""
+    for module, source in mutated(mutant).items():
+        compile(source, module, "exec")
+    assert set(mutant.hunted_in) <= set(BY_NAME)
+
+
+def test_mutant_is_killed_in_a_process_of_its_own() -> None:
+    """A seeded bug is found in a copy of the package, and the report names it."""
+    name = "a create is repeated in place"
+    (hunt,) = explore_all([], [name], workers=1)
+    assert "I6" in "\n".join(line_of(hunt))
+    assert "mutants killed            1 of 1" in "\n".join(table([], [hunt], 1.0))  # type: ignore[list-item]  # a hunt was asked for
+    assert MUTANT_BY_NAME[name].sentence in "\n".join(line_of(hunt))
+
+
+# Invariants
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "after"),
+    [
+        (i1_current_key_works, MOMENT, replace(MOMENT, works=False)),
+        (i1_current_key_works, MOMENT, replace(MOMENT, works=False, current=None)),
+        (i2_grace_is_kept, MOMENT, replace(MOMENT, live=frozenset({"new"}))),
+        (
+            i3_no_foreign_key_dies,
+            replace(MOMENT, managed=frozenset({"new"})),
+            replace(MOMENT, live=frozenset({"new"})),
+        ),
+        (i4_generation_never_falls, MOMENT, replace(MOMENT, generation=1)),
+    ],
+)
+def test_invariant_speaks(rule: Any, before: Moment, after: Moment) -> None:  # noqa: ANN401 - a rule
+    """Each rule is silent about a good effect and speaks about a bad one."""
+    assert rule(before, ACT, before) is None
+    assert rule(before, ACT, after) is not None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"managed": frozenset({"new", "old"})},
+        {"works": False},
+        {"pending": True},
+        {"marks": frozenset({"old"})},
+        {"replaced": frozenset({"old"})},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_unsettled_moments(changes: dict[str, Any]) -> None:
+    """Whatever remains to be done is told."""
+    settled = replace(MOMENT, managed=frozenset({"new"}))
+    assert l1_settled(settled) is None
+    assert l1_settled(replace(settled, **changes)) is not None
+
+
+@pytest.mark.parametrize("cut", [slice(None), slice(10, 60), slice(0, WINDOW)])
+def test_secret_is_recognised_in_every_form(cut: slice) -> None:
+    """A secret is found in whatever usual form it is told, also cut off; other text is not."""
+    secret = "eyJhbGciOiJIUzI1NiJ9." + "0123456789abcdef" * 8 + '."quoted"/+='
+    forms = list(forms_of(secret))
+    windows = {f[i : i + WINDOW] for f in forms for i in range(len(f) - WINDOW + 1)}
+    for form in forms:
+        assert i7_secrets_stay_inside([f"message: {form[cut]}"], windows) is not None
+    assert i7_secrets_stay_inside([f"{AWSCURRENT} {AWSPENDING} and nothing else"], windows) is None

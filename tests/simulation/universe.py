@@ -16,7 +16,7 @@ from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager.state import Secret
 from rotator.spec import Demand, SecretSpec
-from tests.simulation.fates import WITHOUT_EFFECT, WRITES, Fate
+from tests.simulation.fates import UNANSWERED, WITHOUT_EFFECT, WRITES, Fate
 from tests.simulation.instances import Instances, Raised, Reply, Request
 from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, WINDOW, Act, Moment
 from tests.simulation.provider import KeyPage
@@ -209,7 +209,7 @@ class Universe:
         self.covered.add((request.operation, fate))
         reply_id = self.instances.reply_id
         if fate in WITHOUT_EFFECT:
-            reply = 0 if fate is Fate.CRASH_BEFORE else reply_id(Reply(fate))
+            reply = 0 if fate is Fate.CRASH_BEFORE else reply_id(_unanswered(fate))
             if fate is Fate.DELAYED:
                 zombies = (*world.zombies, Zombie(request_id, demand))
                 number = self.number(world._replace(zombies=tuple(sorted(zombies, key=self.order))))
@@ -227,7 +227,7 @@ class Universe:
         next_number, broken = self._follow(number, after, request.operation, demand)
         if fate is Fate.CRASH_AFTER:
             return Step(next_number, 0, broken)
-        told = Reply(fate) if fate is Fate.LATE else Reply(fate, answer)
+        told = _unanswered(fate) if fate is Fate.LATE else Reply(fate, answer)
         return Step(next_number, reply_id(told), broken)
 
     def order(self, zombie: Zombie) -> tuple[str, ...]:
@@ -345,6 +345,11 @@ class Universe:
             self._mints[serial, created_at] = cached
             self._register(cached)
         return cached
+
+
+def _unanswered(fate: Fate) -> Reply:
+    """Return what a run is told that gets no answer: it cannot know whether there was an effect, or will be."""
+    return Reply(Fate.LOST if fate in UNANSWERED else fate)
 
 
 def _twisted(answer: object, fate: Fate) -> object:

@@ -1,0 +1,97 @@
+"""Explore the real program.
+
+python -m tests.simulation                        a minute's worth, and every mutant
+python -m tests.simulation --deep                 all bounds
+python -m tests.simulation explore NAME           one configuration, its report as JSON
+python -m tests.simulation replay NAME 0 0 3 1    one schedule, step by step
+"""
+
+import argparse
+import sys
+import time
+
+from tests.simulation.bounds import Report
+from tests.simulation.configurations import BY_NAME, DEEP, QUICK
+from tests.simulation.explorer import Explorer
+from tests.simulation.jobs import (
+    EXPLORE_SECONDS_MAX,
+    HUNT_SECONDS_MAX,
+    Hunt,
+    as_json,
+    explore_all,
+    explored,
+    require_own_package,
+)
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.summary import line_of, table
+
+
+def main() -> int:
+    """Do what the arguments say; 1 if something is broken, or a mutant survived."""
+    arguments = _parser().parse_args()
+    match arguments.command:
+        case "explore":
+            return _explore(arguments)
+        case "replay":
+            return _replay(arguments)
+        case _:
+            return _all(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
+    parser.add_argument("--deep", action="store_true", help="all bounds, for the night")
+    parser.add_argument(
+        "--configuration", action="append", choices=BY_NAME, help="only this one; repeatable"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes at once")
+    commands = parser.add_subparsers(dest="command")
+    explore = commands.add_parser("explore", help="one configuration, its report as JSON")
+    explore.add_argument("name", choices=BY_NAME)
+    explore.add_argument("--first", action="store_true", help="stop at the first violation")
+    explore.add_argument(
+        "--in-this-folder", action="store_true", help="insist on the package in this folder"
+    )
+    replay = commands.add_parser("replay", help="one schedule, step by step")
+    replay.add_argument("name", choices=BY_NAME)
+    replay.add_argument("choices", type=int, nargs="+")
+    return parser
+
+
+def _explore(arguments: argparse.Namespace) -> int:
+    if arguments.in_this_folder:
+        require_own_package()
+    limit_s = HUNT_SECONDS_MAX if arguments.first else EXPLORE_SECONDS_MAX
+    report = explored(arguments.name, stop_at=1 if arguments.first else 8, seconds_max=limit_s)
+    _say(as_json(report))
+    return 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    lines, broken = Explorer(BY_NAME[arguments.name]).replay(arguments.choices)
+    _say(*lines, *broken)
+    return 1 if broken else 0
+
+
+def _all(arguments: argparse.Namespace) -> int:
+    began = time.perf_counter()
+    chosen = arguments.configuration or [c.name for c in (DEEP if arguments.deep else QUICK)]
+    mutants = [] if arguments.configuration else [mutant.name for mutant in MUTANTS]
+    reports: list[Report] = []
+    hunts: list[Hunt] = []
+    for result in explore_all(chosen, mutants, arguments.workers):
+        _say(*line_of(result))
+        (reports if isinstance(result, Report) else hunts).append(result)  # type: ignore[arg-type]  # the list of its kind
+    reports.sort(key=lambda report: chosen.index(report.configuration))
+    _say(*table(reports, hunts, time.perf_counter() - began))
+    broken = any(report.violations or not report.exhausted for report in reports)
+    return 1 if broken or not all(hunt.killed for hunt in hunts) else 0
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Explorations as child processes: each begins with a clean memory, and a mutant imports its own package."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import rotator
+from tests.simulation.bounds import Report, Violation
+from tests.simulation.configurations import BY_NAME
+from tests.simulation.explorer import Explorer
+from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
+from tests.simulation.mutants import REPOSITORY, Mutant, plant
+
+HUNT_SECONDS_MAX = 60.0
+EXPLORE_SECONDS_MAX = 6 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    """What became of a mutant."""
+
+    mutant: str
+    sentence: str
+    killed: Violation | None
+    states: int
+    seconds: float
+
+
+def explored(name: str, *, stop_at: int, seconds_max: float) -> Report:
+    """Explore a configuration in this process."""
+    return Explorer(BY_NAME[name]).explore(stop_at=stop_at, seconds_max=seconds_max)
+
+
+def explore_all(
+    configurations: Sequence[str], mutants: Sequence[str], workers: int
+) -> Iterator[Report | Hunt]:
+    """Explore configurations and hunt mutants in child processes, and yield each result as it comes."""
+    with ThreadPoolExecutor(workers) as pool:
+        work: list[Callable[[], Report | Hunt]] = [
+            partial(_explore, name) for name in configurations
+        ]
+        work += [partial(_hunt, MUTANT_BY_NAME[name]) for name in mutants]
+        for job in as_completed([pool.submit(task) for task in work]):
+            yield job.result()
+
+
+def as_json(report: Report) -> str:
+    """Return a report as one line."""
+    return json.dumps(asdict(report) | {"covered": sorted(report.covered)})
+
+
+def _explore(name: str) -> Report:
+    return _child(REPOSITORY, "explore", name)
+
+
+def _hunt(mutant: Mutant) -> Hunt:
+    states, seconds = 0, 0.0
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        plant(mutant, Path(folder))
+        for name in mutant.hunted_in:
+            report = _child(Path(folder), "explore", name, "--first", "--in-this-folder")
+            states, seconds = states + report.states, seconds + report.seconds
+            if report.violations:
+                return Hunt(mutant.name, mutant.sentence, report.violations[0], states, seconds)
+    return Hunt(mutant.name, mutant.sentence, None, states, seconds)
+
+
+def _child(folder: Path, *arguments: str) -> Report:
+    """Run this program in a folder whose copy of the package it imports."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *arguments],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout)
+    told["covered"] = {(operation, fate) for operation, fate in told["covered"]}
+    told["violations"] = [
+        Violation(v["configuration"], v["message"], tuple(v["choices"]), tuple(v["trace"]))
+        for v in told["violations"]
+    ]
+    return Report(**told)
+
+
+def require_own_package() -> None:
+    """Refuse to hunt a mutant in the package that has no bug in it.
+
+    Raises:
+        SystemExit: the package was imported from elsewhere than the current folder.
+    """
+    imported = Path(rotator.__file__).resolve()
+    if not imported.is_relative_to(Path.cwd().resolve()):
+        raise SystemExit(f"{imported} is not in this folder")
