@@ -42,6 +42,8 @@ from rotator.windows import is_open
 EXPIRY_MARGIN_MAX = timedelta(days=7)
 """A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
 NEARLY_USED_UP_TENTHS = 8
+REPLACED_LABELS_MAX = 10
+"""Of the 20 labels that Secrets Manager allows all versions of a secret together."""
 
 NEEDS_PERSON = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK, Reason.TOO_MANY_KEYS})
 """Reasons that do not go away by themselves."""
@@ -100,9 +102,8 @@ def _forward(  # noqa: C901, PLR0911 - a list of rules in order, one return each
     if due not in _URGENT:
         if demand in _NOBODY_FORCES and not is_open(spec, now):
             return Reason.OUTSIDE_WINDOW, ()
-        if superseded_keys(
-            observed
-        ):  # a rotation inside another one's grace would expose the key before
+        # A rotation inside another one's grace would expose the key before.
+        if superseded_keys(observed) or _is_crowded(observed):
             over = is_grace_over(spec, observed.labels, now, demand)
             return (Reason.RETIRE_FIRST if over else Reason.WAITING_GRACE), ()
         if len(observed.live_keys()) >= spec.live_keys_max:
@@ -215,7 +216,8 @@ def _retire(
     """Answer the second question: the keys that the fence allows, then labels that have served."""
     if not is_grace_over(spec, observed.labels, now, demand):
         return ()
-    superseded, dead = superseded_keys(observed), _dead_replaced(observed)
+    superseded = superseded_keys(observed) or (_left(observed) if _is_crowded(observed) else ())
+    dead = _dead_replaced(observed)
     revocations = (
         action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id))
     )
@@ -235,19 +237,35 @@ def superseded_keys(observed: Observed) -> tuple[str, ...]:
     fence = observed.generation(observed.current)
     if fence == 0:
         return ()
-    kept = {
-        observed.key_inside(observed.current),
-        observed.key_inside(observed.pending),
-        *observed.protected,
-    }
-    named = sorted(k for k in observed.replaced_key_ids() if observed.is_live(k))
     ours = sorted(
         (observed.generation_of_key(key), key.key_id)
         for key in observed.live_keys()
         if 0 < observed.generation_of_key(key) <= fence
     )
-    candidates = dict.fromkeys((*named, *(key_id for _, key_id in ours)))
-    return tuple(key_id for key_id in candidates if key_id not in kept)
+    candidates = dict.fromkeys((*_left(observed), *(key_id for _, key_id in ours)))
+    return tuple(key_id for key_id in candidates if key_id not in _kept(observed))
+
+
+def _left(observed: Observed) -> tuple[str, ...]:
+    """Return the live keys that labels say were replaced, but those in use."""
+    named = dict.fromkeys(sorted(observed.replaced_key_ids()))
+    return tuple(k for k in named if observed.is_live(k) and k not in _kept(observed))
+
+
+def _kept(observed: Observed) -> set[str | None]:
+    """Return the keys that are never superseded."""
+    in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
+    return {*in_use, *observed.protected}
+
+
+def _is_crowded(observed: Observed) -> bool:
+    """Tell whether a take-over would need a label more than there is room for.
+
+    Each of a person's keys that was taken over from holds one of the secret's few labels until it is dead. They are
+    retired under a current key of ours; but a person may put in a key of their own again and again before that.
+    """
+    foreign = observed.generation(observed.current) == 0
+    return foreign and len(observed.replaced_key_ids()) >= REPLACED_LABELS_MAX
 
 
 def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:

@@ -607,6 +607,27 @@ def test_forced_rotation_over_a_hand_edit_retires_the_edited_key() -> None:
     assert theirs.key not in scene.live_keys()
 
 
+def test_hand_edits_without_end_never_exhaust_the_labels() -> None:
+    """Whoever overwrites the secret again and again within a grace is made to wait, and all is tidy afterwards."""
+    scene = Scene.own(a_spec(grace=DAY))
+    reasons = []
+    for number in range(25):
+        scene.edit(scene.seed("by hand"), token=f"{number:032}")
+        outcome = scene.run(Demand.FORCED)
+        assert outcome.error is None
+        reasons.append(outcome.reason)
+    assert reasons[-1] is Reason.WAITING_GRACE
+    assert len(scene.secret.labels) <= 20
+    for _ in range(3):  # retire them, put the orphans below, replace the last edited one
+        scene.passes(DAY * 2)
+        assert scene.run(Demand.FORCED).error is None
+    by_hand = {k.key for k in scene.systems.pinata.keys.values() if k.name == "by hand"}
+    left = scene.live_keys() & by_hand
+    assert scene.current_key() not in left
+    # Those that a person put over one another were never ours to touch.
+    assert len(left) == reasons.count(Reason.WAITING_GRACE) - 1
+
+
 def test_roll_back_is_respected() -> None:
     """A label moved back by hand stays there, and nothing is retired meanwhile."""
     scene = Scene.own(a_spec())
