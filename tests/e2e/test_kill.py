@@ -5,11 +5,9 @@ Requests are counted over both systems, in the order they come in.
 
 import signal
 import subprocess  # noqa: TC003 - used by the annotation of an attribute at run time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +15,7 @@ from rotator.cli import run as rotator_in_this_process
 from rotator.naming import KeyFamily
 from rotator.sandbox.running import Sandbox
 from tests.e2e.stage import COMMAND_S, Stage
+from tests.e2e.watch import Watch
 
 REQUESTS_MAX = 40
 """More than any single run here needs."""
@@ -40,10 +39,12 @@ class Killer:
         self.victim: subprocess.Popen[str] | None = None
 
     def arriving(self) -> None:
-        """A request has come in and had no effect yet."""
+        """A request has come in and had no effect yet; from a process that was killed it never has one."""
         self._seen += 1
         if self._moment is Moment.AFTER_THE_ANSWER and self._seen == self._nth + 1:
             self._kill()
+        if self.victim is not None and self.victim.returncode is not None:
+            raise ConnectionAbortedError
 
     def answering(self) -> None:
         """A request has had its effect and no answer yet."""
@@ -54,28 +55,6 @@ class Killer:
         assert self.victim is not None
         self.victim.kill()
         self.victim.wait(COMMAND_S)
-
-
-@contextmanager
-def watched(stage: Stage, killer: Killer) -> Iterator[None]:
-    """Tell the killer of each request; what arrives from a process that it has killed has no effect."""
-
-    def around(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:  # noqa: ANN401 - passes on what it wraps
-            killer.arriving()
-            if killer.victim is not None and killer.victim.returncode is not None:
-                raise ConnectionAbortedError
-            answer = real(*args)
-            killer.answering()
-            return answer
-
-        return call
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage.site, "_perform", around(stage.site._perform))
-        secrets = stage.sandbox.secrets_manager.secrets
-        patch.setattr(secrets, "answer", around(secrets.answer))
-        yield
 
 
 def from_own_key(stage: Stage) -> None:
@@ -107,7 +86,7 @@ def test_the_next_run_puts_right_what_a_killed_one_left(
     prepared: Callable[[Stage], None],
     moment: Moment,
 ) -> None:
-    """For every request: one live key of ours, inside AWSCURRENT, and a trail that verifies."""
+    """For every request: no effect breaks an invariant, and one live key of ours is left, inside AWSCURRENT."""
     for nth in range(1, REQUESTS_MAX):
         folder = tmp_path / f"{nth:02}"
         folder.mkdir()
@@ -115,9 +94,15 @@ def test_the_next_run_puts_right_what_a_killed_one_left(
             stage = Stage(sandbox)
             prepared(stage)
             old = stage.live_keys()
-            killed = _kill(stage, Killer(nth, moment))
-            recovered = stage.rotator("run")
+            watch = Watch(stage)
+            killed = _kill(stage, watch, Killer(nth, moment))
+            with watch.standing(_nothing, _nothing):
+                calls = stage.calls()
+                recovered = stage.rotator("run")
             assert recovered.returncode == 0, (nth, recovered.stdout, recovered.stderr)
+            watch.expect_sound()
+            assert watch.effects >= 3, "any rotation creates, puts and tidies up"
+            watch.expect_settled(stage.calls() - calls)
             _expect_order(stage, old)
             for name, value in stage.environment().items():
                 monkeypatch.setenv(name, value)
@@ -132,9 +117,13 @@ def test_the_next_run_puts_right_what_a_killed_one_left(
     assert nth > 8, "a rotation has more requests than these: nothing was killed"
 
 
-def _kill(stage: Stage, killer: Killer) -> bool:
+def _nothing() -> None:
+    """Let a request be."""
+
+
+def _kill(stage: Stage, watch: Watch, killer: Killer) -> bool:
     """Run `rotator run` under the killer, and tell whether it was killed."""
-    with watched(stage, killer):
+    with watch.standing(killer.arriving, killer.answering):
         # The first request comes long after the process object is there.
         killer.victim = stage.start("run")
         out, err = killer.victim.communicate(timeout=COMMAND_S)

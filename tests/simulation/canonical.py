@@ -17,13 +17,8 @@ from rotator.credential import Sensitive
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, REPLACED_PREFIX
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager.state import Secret, Version
-from tests.simulation.universe import (
-    Keys,
-    Past,
-    Universe,
-    World,
-    Zombie,
-)
+from tests.simulation.truth import Keys, Past
+from tests.simulation.universe import Universe, World, Zombie
 from tests.simulation.values import (
     Held,
     generation_in_name,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rotator.credential import Credential, Sensitive
 from rotator.errors import RotatorError
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.model import HOLD_TAG
 from rotator.ports import Authentication
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
@@ -18,33 +18,26 @@ from rotator.sandbox.secrets_manager.state import Secret
 from rotator.spec import Demand, SecretSpec
 from tests.simulation.fates import UNANSWERED, WITHOUT_EFFECT, WRITES, Fate
 from tests.simulation.instances import Instances, Raised, Reply, Request
-from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, WINDOW, Act, Moment
+from tests.simulation.invariants import WINDOW, Act, Moment
 from tests.simulation.provider import KeyPage
+from tests.simulation.truth import (
+    SCOPES,
+    Keys,
+    Past,
+    View,
+    broken_by,
+    moment_of,
+    owned,
+    remembered,
+)
 from tests.simulation.values import (
     forms_of,
-    generation_in_name,
-    generation_of,
-    held_by,
-    held_in,
-    marks,
     spoiled,
 )
 from tests.simulation.world import ARN_SUFFIX, Operation, Systems
 
-SCOPES = Permissions(resources=("org:files:write",))
 WIDER_SCOPES = Permissions(resources=("org:files:write", "org:write"))
 _OF_KEYS = frozenset({Operation.CREATE_KEY, Operation.REVOKE_KEY})
-Keys = tuple[KeyRecord, ...]
-
-
-class Past(NamedTuple):
-    """What the systems do not show, and the invariants must remember; the fields are those of `Moment`."""
-
-    left: tuple[tuple[str, float], ...] = ()
-    adopted: frozenset[str] = frozenset()
-    replaced: frozenset[str] = frozenset()
-    edited: frozenset[str] = frozenset()
-    excused: frozenset[str] = frozenset()
 
 
 class Zombie(NamedTuple):
@@ -137,62 +130,11 @@ class Universe:
     def moment(self, number: int) -> Moment:
         """Return the truth that the invariants judge."""
         if number not in self._moments:
-            self._moments[number] = self._moment(self.worlds[number])
+            self._moments[number] = moment_of(self._view(self.worlds[number]))
         return self._moments[number]
 
-    def _moment(self, world: World) -> Moment:
-        secret, past = world.secret, world.past
-        records = {record.key: record for record in world.keys}
-        live = frozenset(k.key for k in world.keys[1:] if k.revoked_at is None)
-        current = held_in(secret, AWSCURRENT)
-        record = records.get(current.key_id) if current else None
-        labelled = {v for label, v in secret.labels.items() if label in {AWSCURRENT, AWSPENDING}}
-        return Moment(
-            at_s=world.now_s,
-            current=current.key_id if current else None,
-            works=current is not None
-            and record is not None
-            and record.revoked_at is None
-            and record.jwt == current.jwt
-            and record.permissions == SCOPES,
-            generation=self.generation(world, secret.labels.get(AWSCURRENT)),
-            pending=AWSPENDING in secret.labels,
-            well_formed=all(
-                (held := held_by(str(secret.versions[v].value))) is not None and held.agrees
-                for v in labelled
-            ),
-            held=HOLD_TAG in secret.tags,
-            live=live,
-            managed=frozenset(
-                k.key
-                for k in world.keys
-                if k.key in live and generation_in_name(self.prefix, k.name)
-            ),
-            left=dict(past.left),
-            adopted=past.adopted | past.replaced,
-            replaced=past.replaced,
-            edited=past.edited,
-            excused=past.excused,
-            marks=marks(secret),
-            set_back=self._is_set_back(world),
-        )
-
-    def _is_set_back(self, world: World) -> bool:
-        labels = world.secret.labels
-        current, previous = (
-            self.generation(world, labels.get(v)) for v in (AWSCURRENT, AWSPREVIOUS)
-        )
-        held = held_in(world.secret, AWSCURRENT)
-        live = {k.key for k in world.keys if k.revoked_at is None}
-        return 0 < current < previous and held is not None and held.key_id in live
-
-    def generation(self, world: World, version_id: str | None) -> int:
-        """Return the generation of a version: the higher of those in its id and in its key's name."""
-        if version_id is None:
-            return 0
-        held = held_by(str(world.secret.versions[version_id].value))
-        name = next((k.name for k in world.keys if held and k.key == held.key_id), "")
-        return max(generation_of(version_id), generation_in_name(self.prefix, name))
+    def _view(self, world: World) -> View:
+        return View(world.now_s, world.secret, world.keys, world.past, self.prefix)
 
     # Calls
 
@@ -285,37 +227,15 @@ class Universe:
     ) -> tuple[int, tuple[str, ...]]:
         """Number the world after an effect of ours, and hold it against the invariants."""
         truth = self.moment(before)
-        number = self.number(
-            self.follow_up(self.worlds[before], self._owned(after, truth, operation, demand))
-        )
+        after = after._replace(past=owned(self._view(after), truth, operation, demand))
+        number = self.number(self.follow_up(self.worlds[before], after))
         act = Act(operation, demand, self.spec.grace.total_seconds())
-        then = self.moment(number)
         self.checked += 1
-        return number, tuple(m for rule in AFTER_EFFECT if (m := rule(truth, act, then)))
-
-    def _owned(self, after: World, truth: Moment, operation: Operation, demand: Demand) -> World:
-        """Note that a run of ours takes over a foreign current key, or that a person let it."""
-        past = after.past
-        if operation is Operation.PUT_VALUE:
-            ours = {k.key for k in after.keys if generation_in_name(self.prefix, k.name)}
-            past = past._replace(adopted=past.adopted | marks(after.secret) - ours)
-        if operation is Operation.PROMOTE and truth.current:
-            past = past._replace(replaced=past.replaced | {truth.current} - truth.managed)
-            if demand in BY_FORCE:
-                past = past._replace(edited=past.edited - {truth.current})
-        return after._replace(past=past)
+        return number, broken_by(truth, act, self.moment(number))
 
     def follow_up(self, before: World, after: World) -> World:
         """Note which key is no longer current, and forget the dead."""
-        old, new = held_in(before.secret, AWSCURRENT), held_in(after.secret, AWSCURRENT)
-        past = after.past
-        live = {k.key for k in after.keys if k.revoked_at is None}
-        left = dict(past.left)
-        if old and new and old.key_id != new.key_id:
-            left[old.key_id] = after.now_s
-            left.pop(new.key_id, None)
-        kept = tuple(sorted((k, at) for k, at in left.items() if k in live))
-        return after._replace(past=past._replace(left=kept))
+        return after._replace(past=remembered(before.secret, self._view(after)))
 
     def _register(self, record: KeyRecord) -> None:
         """Know a new secret in every form in which it could leak."""

@@ -1,0 +1,131 @@
+"""What is true of the two systems at one instant, and what must be remembered of the past to judge the next.
+
+Pure functions of what the sandbox's own records hold, read without any code of the program that is judged. The explorer
+asks them about worlds in memory; a test that kills real processes asks them about the systems that it serves.
+"""
+
+from typing import NamedTuple
+
+from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.secrets_manager.state import Secret
+from rotator.spec import Demand
+from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, Act, Moment
+from tests.simulation.values import (
+    generation_in_name,
+    generation_of,
+    held_by,
+    held_in,
+    marks,
+)
+from tests.simulation.world import Operation
+
+SCOPES = Permissions(resources=("org:files:write",))
+"""What every configured secret here asks for."""
+Keys = tuple[KeyRecord, ...]
+
+
+class Past(NamedTuple):
+    """What the systems do not show, and the invariants must remember; the fields are those of `Moment`."""
+
+    left: tuple[tuple[str, float], ...] = ()
+    adopted: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
+    edited: frozenset[str] = frozenset()
+    excused: frozenset[str] = frozenset()
+
+
+class View(NamedTuple):
+    """One secret and the keys of one Pinata account, as they are."""
+
+    at_s: float
+    secret: Secret
+    keys: Keys
+    """In the order of creation, the managing key first."""
+    past: Past
+    prefix: str
+    """Of the names of keys that are ours for this secret."""
+
+
+def moment_of(view: View) -> Moment:
+    """Return the truth that the invariants judge."""
+    secret, past = view.secret, view.past
+    records = {record.key: record for record in view.keys}
+    live = frozenset(k.key for k in view.keys[1:] if k.revoked_at is None)
+    current = held_in(secret, AWSCURRENT)
+    record = records.get(current.key_id) if current else None
+    labelled = {v for label, v in secret.labels.items() if label in {AWSCURRENT, AWSPENDING}}
+    return Moment(
+        at_s=view.at_s,
+        current=current.key_id if current else None,
+        works=current is not None
+        and record is not None
+        and record.revoked_at is None
+        and record.jwt == current.jwt
+        and record.permissions == SCOPES,
+        generation=_generation(view, secret.labels.get(AWSCURRENT)),
+        pending=AWSPENDING in secret.labels,
+        well_formed=all(
+            (held := held_by(str(secret.versions[v].value))) is not None and held.agrees
+            for v in labelled
+        ),
+        held=HOLD_TAG in secret.tags,
+        live=live,
+        managed=frozenset(
+            k.key for k in view.keys if k.key in live and generation_in_name(view.prefix, k.name)
+        ),
+        left=dict(past.left),
+        adopted=past.adopted | past.replaced,
+        replaced=past.replaced,
+        edited=past.edited,
+        excused=past.excused,
+        marks=marks(secret),
+        set_back=_is_set_back(view),
+    )
+
+
+def _is_set_back(view: View) -> bool:
+    labels = view.secret.labels
+    current, previous = (_generation(view, labels.get(v)) for v in (AWSCURRENT, AWSPREVIOUS))
+    held = held_in(view.secret, AWSCURRENT)
+    live = {k.key for k in view.keys if k.revoked_at is None}
+    return 0 < current < previous and held is not None and held.key_id in live
+
+
+def _generation(view: View, version_id: str | None) -> int:
+    """Return the generation of a version: the higher of those in its id and in its key's name."""
+    if version_id is None:
+        return 0
+    held = held_by(str(view.secret.versions[version_id].value))
+    name = next((k.name for k in view.keys if held and k.key == held.key_id), "")
+    return max(generation_of(version_id), generation_in_name(view.prefix, name))
+
+
+def owned(after: View, truth: Moment, operation: Operation, demand: Demand) -> Past:
+    """Return the past once a run of ours has begun to take a foreign current key over, or a person let it."""
+    past = after.past
+    if operation is Operation.PUT_VALUE:
+        ours = {k.key for k in after.keys if generation_in_name(after.prefix, k.name)}
+        past = past._replace(adopted=past.adopted | marks(after.secret) - ours)
+    if operation is Operation.PROMOTE and truth.current:
+        past = past._replace(replaced=past.replaced | {truth.current} - truth.managed)
+        if demand in BY_FORCE:
+            past = past._replace(edited=past.edited - {truth.current})
+    return past
+
+
+def remembered(before: Secret, after: View) -> Past:
+    """Return the past once the key that is no longer current is noted, and the dead are forgotten."""
+    old, new = held_in(before, AWSCURRENT), held_in(after.secret, AWSCURRENT)
+    live = {k.key for k in after.keys if k.revoked_at is None}
+    left = dict(after.past.left)
+    if old and new and old.key_id != new.key_id:
+        left[old.key_id] = after.at_s
+        left.pop(new.key_id, None)
+    return after.past._replace(left=tuple(sorted((k, at) for k, at in left.items() if k in live)))
+
+
+def broken_by(before: Moment, act: Act, after: Moment) -> tuple[str, ...]:
+    """Return what an effect broke."""
+    return tuple(message for rule in AFTER_EFFECT if (message := rule(before, act, after)))
