@@ -108,3 +108,17 @@ def test_the_policy_names_the_calls_that_are_made_and_no_other(stage: Stage) -> 
         assert done.returncode == 0, done.stdout + done.stderr
     made = {request.operation for request in stage.sandbox.secrets_manager.requests[seeded:]}
     assert {f"secretsmanager:{operation}" for operation in made} == allowed
+
+
+def test_explored_figures_are_those_of_the_document() -> None:
+    """What the README says was explored adds up from the generated tables."""
+    document = (ROOT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| (.+?) \| [\d,]+ \| ([\d,]+) \| [\d,]+ \| 0 \|", document, re.MULTILINE)
+    states = {name: int(number.replace(",", "")) for name, number in rows}
+    told = re.findall(r"^\| .+ \| ([\d,]+) \| 0 \|$", README, re.MULTILINE)
+    *some, rest = (int(number.replace(",", "")) for number in told)
+    assert set(some) < set(states.values())
+    assert sum(some) + rest == states["all"]
+    bugs = re.search(r"so (\d+) bugs", README)
+    assert bugs
+    assert int(bugs[1]) == len(re.findall(r" \| [IL]\d+ \| \d+ \|$", document, re.MULTILINE))

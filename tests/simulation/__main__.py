@@ -1,6 +1,7 @@
 """Explore the real program.
 
 python -m tests.simulation                        a minute's worth, and every mutant
+python -m tests.simulation --write                the same, and its figures into docs/reliability.md
 python -m tests.simulation --deep                 all bounds
 python -m tests.simulation explore NAME           one configuration, its report as JSON
 python -m tests.simulation replay NAME 0 0 3 1    one schedule, step by step
@@ -12,6 +13,7 @@ import time
 
 from tests.simulation.bounds import Report
 from tests.simulation.configurations import BY_NAME, DEEP, QUICK
+from tests.simulation.document import COMMAND, DOCUMENT, document
 from tests.simulation.explorer import Explorer
 from tests.simulation.jobs import (
     EXPLORE_SECONDS_MAX,
@@ -41,6 +43,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--deep", action="store_true", help="all bounds, for the night")
+    parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.name}")
     parser.add_argument(
         "--configuration", action="append", choices=BY_NAME, help="only this one; repeatable"
     )
@@ -48,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     explore = commands.add_parser("explore", help="one configuration, its report as JSON")
     explore.add_argument("name", choices=BY_NAME)
-    explore.add_argument("--first", action="store_true", help="stop at the first violation")
+    explore.add_argument("--hunt", action="store_true", help="give up after a minute")
     explore.add_argument(
         "--in-this-folder", action="store_true", help="insist on the package in this folder"
     )
@@ -61,8 +64,8 @@ def _parser() -> argparse.ArgumentParser:
 def _explore(arguments: argparse.Namespace) -> int:
     if arguments.in_this_folder:
         require_own_package()
-    limit_s = HUNT_SECONDS_MAX if arguments.first else EXPLORE_SECONDS_MAX
-    report = explored(arguments.name, stop_at=1 if arguments.first else 8, seconds_max=limit_s)
+    limit_s = HUNT_SECONDS_MAX if arguments.hunt else EXPLORE_SECONDS_MAX
+    report = explored(arguments.name, seconds_max=limit_s)
     _say(as_json(report))
     return 0
 
@@ -85,7 +88,20 @@ def _all(arguments: argparse.Namespace) -> int:
     reports.sort(key=lambda report: chosen.index(report.configuration))
     _say(*table(reports, hunts, time.perf_counter() - began))
     broken = any(report.violations or not report.exhausted for report in reports)
-    return 1 if broken or not all(hunt.killed for hunt in hunts) else 0
+    broken |= not all(hunt.killed for hunt in hunts)
+    if not (broken or arguments.deep or arguments.configuration):
+        broken = not _documented(document(reports, hunts), write=arguments.write)
+    return 1 if broken else 0
+
+
+def _documented(text: str, *, write: bool) -> bool:
+    """Tell whether the document says what was measured; write it if that was asked for."""
+    if write:
+        DOCUMENT.write_text(text)
+    current = DOCUMENT.read_text() == text
+    if not current:
+        _say("", f"{DOCUMENT.name} says otherwise: {COMMAND}")
+    return current
 
 
 def _say(*lines: str) -> None:

@@ -32,11 +32,13 @@ class Hunt:
     killed: Violation | None
     states: int
     seconds: float
+    unfit: str = ""
+    """Why the bug could not be planted: the source is not what it was."""
 
 
-def explored(name: str, *, stop_at: int, seconds_max: float) -> Report:
-    """Explore a configuration in this process."""
-    return Explorer(BY_NAME[name]).explore(stop_at=stop_at, seconds_max=seconds_max)
+def explored(name: str, *, seconds_max: float) -> Report:
+    """Explore a configuration in this process, up to its first violation."""
+    return Explorer(BY_NAME[name]).explore(seconds_max=seconds_max)
 
 
 def explore_all(
@@ -64,9 +66,12 @@ def _explore(name: str) -> Report:
 def _hunt(mutant: Mutant) -> Hunt:
     states, seconds = 0, 0.0
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
-        plant(mutant, Path(folder))
+        try:
+            plant(mutant, Path(folder))
+        except ValueError as error:
+            return Hunt(mutant.name, mutant.sentence, None, 0, 0.0, str(error))
         for name in mutant.hunted_in:
-            report = _child(Path(folder), "explore", name, "--first", "--in-this-folder")
+            report = _child(Path(folder), "explore", name, "--hunt", "--in-this-folder")
             states, seconds = states + report.states, seconds + report.seconds
             if report.violations:
                 return Hunt(mutant.name, mutant.sentence, report.violations[0], states, seconds)

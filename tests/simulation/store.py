@@ -79,6 +79,7 @@ class SimulatedStore:
 
     def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
         """Move AWSCURRENT by compare-and-swap."""
+        assert deadline is self.process
         try:
             self._move(Operation.PROMOTE, arn, AWSCURRENT, to=version_id, away_from=replacing)
         except StoreRejectedError as refused:
@@ -91,6 +92,7 @@ class SimulatedStore:
 
     def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Put a label on a version."""
+        assert deadline is self.process
         try:
             self._move(Operation.ATTACH, arn, label, to=version_id)
         except StoreRejectedError:
@@ -99,6 +101,7 @@ class SimulatedStore:
 
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version."""
+        assert deadline is self.process
         try:
             self._move(Operation.REMOVE, arn, label, away_from=version_id)
         except StoreRejectedError:

@@ -15,7 +15,7 @@ def counterexample(violation: Violation) -> Iterator[str]:
     """Yield a broken invariant, the schedule that leads to it, and every step of it."""
     schedule = " ".join(map(str, violation.choices))
     yield f"  {violation.message}"
-    yield f"  replay: python -m tests.simulation replay '{violation.configuration}' {schedule}"
+    yield f"  replay: .venv/bin/python -m tests.simulation replay '{violation.configuration}' {schedule}"
     for line, repeats in groupby(violation.trace):
         times = sum(1 for _ in repeats)
         yield f"    {line}" + (f"  ({times} times)" if times > 1 else "")
@@ -33,8 +33,10 @@ def line_of(result: Report | Hunt) -> Iterator[str]:
             took = f"{result.seconds:.1f} s, {len(violation.choices)} steps"
             yield f"mutant killed: {result.mutant} ({took}). {result.sentence}"
             yield from counterexample(violation)
-        case _:
+        case Hunt(unfit=""):
             yield f"mutant SURVIVED: {result.mutant}. {result.sentence}"
+        case _:
+            yield f"mutant NOT PLANTED: {result.unfit}"
 
 
 def table(reports: Sequence[Report], hunts: Sequence[Hunt], seconds: float) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rotator.spec import Demand
 from tests.simulation.bounds import Budgets, Configuration
 from tests.simulation.canonical import GRACE_S, SETTLE_S, canonical
 from tests.simulation.configurations import ALL_BUT_WIDER, AT_ONCE, BY_NAME, PLAIN, WITH_GRACE
+from tests.simulation.document import COMMAND, DOCUMENT, matrix, replaced
 from tests.simulation.explorer import Explorer
 from tests.simulation.fates import ALPHABET, Fate
 from tests.simulation.instances import Start
@@ -255,3 +256,18 @@ def test_secret_is_recognised_in_every_form(cut: slice) -> None:
     for form in forms:
         assert i7_secrets_stay_inside([f"message: {form[cut]}"], windows) is not None
     assert i7_secrets_stay_inside([f"{AWSCURRENT} {AWSPENDING} and nothing else"], windows) is None
+
+
+# The document
+
+
+def test_matrix_in_the_document_is_the_programs() -> None:
+    """docs/reliability.md says what becomes of a run that dies at each of its calls."""
+    text = DOCUMENT.read_text()
+    assert replaced(text, "matrix", matrix()) == text, f"out of date: {COMMAND}"
+
+
+def test_document_without_a_place_is_refused() -> None:
+    """Tables are not dropped silently."""
+    with pytest.raises(ValueError, match="0 places for matrix"):
+        replaced("nothing here", "matrix", [])
