@@ -99,6 +99,7 @@ def old(version: int | str | None) -> str | None:
 
 
 CURRENT = a_version(4, AWSCURRENT)
+MANY_REPLACED = [f"{REPLACED_PREFIX}hand-{number}" for number in range(12)]
 AGED = a_version(4, AWSCURRENT, made_at=ago(days=30))
 PREVIOUS = a_version(3, AWSPREVIOUS)
 FOREIGN = a_version(NATIVE_ID, AWSCURRENT)
@@ -495,6 +496,19 @@ DUE = [
         rotate(1, NATIVE_ID),
     ),
     Case("a key as old as max_age", an_observed(AGED), Reason.AGED_OUT, rotate(5, 4)),
+    Case(
+        "labels that name many keys, all dead, do not stop a key of ours from being replaced",
+        an_observed(
+            a_version(4, AWSCURRENT, *MANY_REPLACED, made_at=ago(days=30)),
+            keys=[a_key(4)],
+            witnessed=[
+                (label.removeprefix(REPLACED_PREFIX), KeyState.REVOKED) for label in MANY_REPLACED
+            ],
+            changed_at=NOW,
+        ),
+        Reason.AGED_OUT,
+        rotate(5, 4),
+    ),
     Case(
         "a key one second younger than max_age",
         an_observed(a_version(4, AWSCURRENT, made_at=ago(days=30) + timedelta(seconds=1))),

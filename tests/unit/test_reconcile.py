@@ -616,6 +616,7 @@ def test_hand_edits_without_end_never_exhaust_the_labels() -> None:
         outcome = scene.run(Demand.FORCED)
         assert outcome.error is None
         reasons.append(outcome.reason)
+    assert reasons.index(Reason.WAITING_GRACE) == 10, "ten labels are in use"
     assert reasons[-1] is Reason.WAITING_GRACE
     assert len(scene.secret.labels) <= 20
     for _ in range(3):  # retire them, put the orphans below, replace the last edited one
