@@ -7,7 +7,8 @@ not that code, and it says nothing about how that code does against the provider
 
 As published: four steps that AWS invokes in order; each looks at the labels first and returns if its token is current
 already; createSecret returns if the pending version has a value, and deletes the new key if it cannot be stored;
-finishSecret deletes the old key right after the label has moved.
+finishSecret deletes the old key right after the label has moved. There are versions of the sample without that
+deletion in createSecret: there, a put that failed loses a key where here it is cleared up or leaves a dead one pending.
 
 In the sample's favour:
 
