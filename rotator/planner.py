@@ -277,7 +277,7 @@ def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
 def _dead_replaced(observed: Observed) -> tuple[str, ...]:
     """Return the keys that labels still name though they seem dead: a run died before it took the label off."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
-    named = dict.fromkeys(observed.replaced_key_ids())
+    named = dict.fromkeys(sorted(observed.replaced_key_ids()))
     return tuple(k for k in named if k not in in_use and not observed.is_live(k))
 
 

@@ -5,6 +5,7 @@ python -m tests.simulation --write                the same, and its figures into
 python -m tests.simulation --deep                 all bounds
 python -m tests.simulation explore NAME           one configuration, its report as JSON
 python -m tests.simulation replay NAME 0 0 3 1    one schedule, step by step
+python -m tests.simulation compare                beside the shape that AWS publishes: what one fault leaves behind
 """
 
 import argparse
@@ -12,6 +13,7 @@ import sys
 import time
 
 from tests.simulation.bounds import Report
+from tests.simulation.comparison import CONTENDERS, ROTATOR, compared, listed, score
 from tests.simulation.configurations import BY_NAME, DEEP, QUICK
 from tests.simulation.document import COMMAND, DOCUMENT, document
 from tests.simulation.explorer import Explorer
@@ -36,6 +38,8 @@ def main() -> int:
             return _explore(arguments)
         case "replay":
             return _replay(arguments)
+        case "compare":
+            return _compare(schedules=arguments.schedules)
         case _:
             return _all(arguments)
 
@@ -58,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="one schedule, step by step")
     replay.add_argument("name", choices=BY_NAME)
     replay.add_argument("choices", type=int, nargs="+")
+    compare = commands.add_parser("compare", help="beside the shape that AWS publishes")
+    compare.add_argument("--schedules", action="store_true", help="tell every one that fails")
     return parser
 
 
@@ -76,6 +82,16 @@ def _replay(arguments: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _compare(*, schedules: bool) -> int:
+    scores = [score(contender) for contender in CONTENDERS]
+    _say(*compared(scores))
+    if schedules:
+        for found in scores:
+            _say("", f"{found.contender}: {len(found.failed)} fail", *listed(found))
+    ours = next(found for found in scores if found.contender == ROTATOR.name)
+    return 1 if ours.calm.failed or ours.failed else 0
+
+
 def _all(arguments: argparse.Namespace) -> int:
     began = time.perf_counter()
     chosen = arguments.configuration or [c.name for c in (DEEP if arguments.deep else QUICK)]
@@ -89,7 +105,11 @@ def _all(arguments: argparse.Namespace) -> int:
     _say(*table(reports, hunts, time.perf_counter() - began))
     broken = any(report.violations or not report.exhausted for report in reports)
     broken |= not all(hunt.killed for hunt in hunts)
-    if not (broken or arguments.deep or arguments.configuration):
+    if arguments.configuration:
+        return 1 if broken else 0
+    _say("")
+    broken |= _compare(schedules=False) != 0
+    if not (broken or arguments.deep):
         broken = not _documented(document(reports, hunts), write=arguments.write)
     return 1 if broken else 0
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from rotator.model import AWSPENDING, Outcome
 from rotator.spec import Demand
 from tests.simulation.bounds import Budgets, Configuration, Report
+from tests.simulation.comparison import CONTENDERS, Flaw, score
 from tests.simulation.configurations import AT_ONCE
 from tests.simulation.explorer import Explorer
 from tests.simulation.fates import ALPHABET, Fate
@@ -177,6 +178,23 @@ def figures(reports: Sequence[Report], hunts: Sequence[Hunt]) -> Iterator[str]:
         if hunt.killed:
             found, steps = hunt.killed.message.split(maxsplit=1)[0], len(hunt.killed.choices)
         yield f"| {hunt.mutant}: {hunt.sentence} | {found} | {steps} |"
+
+
+def comparison() -> Iterator[str]:
+    """Yield how `rotator` and the shape that AWS publishes fare under one fault, as Markdown."""
+    yield "| program | one-fault schedules | failing | " + " | ".join(Flaw) + " |"
+    yield "|---|" + "---:|" * (2 + len(Flaw))
+    scores = [score(contender) for contender in CONTENDERS]
+    for found in scores:
+        counts = (len(found.faulty), len(found.failed), *map(found.count, Flaw))
+        yield f"| {found.contender} | " + " | ".join(map(str, counts)) + " |"
+    yield ""
+    yield "| call | fault | what is left for ever |"
+    yield "|---|---|---|"
+    for found in scores:
+        for schedule in found.failed:
+            what = ", ".join(sorted(schedule.flaws))
+            yield f"| {schedule.operation} | {schedule.fate} | {what} |"
 
 
 def _row(name: str, reports: Sequence[Report]) -> str:

@@ -11,7 +11,7 @@ from rotator.spec import Demand
 from tests.simulation.bounds import Budgets, Configuration
 from tests.simulation.canonical import GRACE_S, SETTLE_S, canonical
 from tests.simulation.configurations import ALL_BUT_WIDER, AT_ONCE, BY_NAME, PLAIN, WITH_GRACE
-from tests.simulation.document import COMMAND, DOCUMENT, matrix, replaced
+from tests.simulation.document import COMMAND, DOCUMENT, comparison, matrix, replaced
 from tests.simulation.explorer import Explorer
 from tests.simulation.fates import ALPHABET, Fate
 from tests.simulation.instances import Start
@@ -265,6 +265,7 @@ def test_matrix_in_the_document_is_the_programs() -> None:
     """docs/reliability.md says what becomes of a run that dies at each of its calls."""
     text = DOCUMENT.read_text()
     assert replaced(text, "matrix", matrix()) == text, f"out of date: {COMMAND}"
+    assert replaced(text, "comparison", comparison()) == text, f"out of date: {COMMAND}"
 
 
 def test_document_without_a_place_is_refused() -> None:
