@@ -225,6 +225,5 @@ def replaced(text: str, name: str, lines: Iterable[str]) -> str:
 
 def document(reports: Sequence[Report], hunts: Sequence[Hunt], path: Path = DOCUMENT) -> str:
     """Return the document as it should be."""
-    return replaced(
-        replaced(path.read_text(), "matrix", matrix()), "figures", figures(reports, hunts)
-    )
+    text = replaced(path.read_text(), "figures", figures(reports, hunts))
+    return replaced(replaced(text, "matrix", matrix()), "comparison", comparison())
