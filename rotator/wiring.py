@@ -20,17 +20,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from rotator import __version__
-from rotator.audit import (
-    AuditTrail,
-    Destination,
-    DirectoryDestination,
-    DirectorySource,
-    Source,
-    Writer,
-)
+from rotator.audit import AuditTrail, Source, Writer
 from rotator.audit.bucket import Bucket
-from rotator.audit.bucket_reading import BucketSource
-from rotator.audit.bucket_runs import BucketDestination
+from rotator.audit.places import AuditPlaces
 from rotator.config import AdminEnvironment, AdminSecret, Config
 from rotator.credential import Sensitive
 from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
@@ -80,8 +72,7 @@ class Connected:
     provider: PinataClient
     identity: str
     """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
-    audit_bucket: Bucket | None
-    """Where `[audit] s3` points."""
+    audit_places: AuditPlaces
 
     def audit_trail(self, trigger: str) -> AuditTrail:
         """Return the audit trail, to be closed in the end; nothing is touched before the first run.
@@ -90,20 +81,7 @@ class Connected:
             trigger: what started this process: `cli`, `daemon`, `lambda`.
         """
         writer = Writer("rotator", __version__, trigger, self.identity, platform.node())
-        destinations: list[Destination] = []
-        if directory := self.config.audit.directory:
-            destinations.append(
-                DirectoryDestination(directory, writer, clock=_utc_now, new_id=_new_id)
-            )
-        if self.audit_bucket:
-            destinations.append(BucketDestination(self.audit_bucket, writer, clock=_utc_now))
-        return AuditTrail(
-            destinations, writer, clock=_utc_now, new_id=_new_id, on_loss=log_audit_loss
-        )
-
-    def audit_sources(self) -> tuple[Source, ...]:
-        """Return where the audit trail is read from."""
-        return _sources(self.config, self.audit_bucket)
+        return self.audit_places.trail(writer, lambda: uuid4().hex, log_audit_loss)
 
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
@@ -115,30 +93,10 @@ def audit_sources(config: Config, env: Mapping[str, str]) -> tuple[Source, ...]:
     """Return where the audit trail is read from, without connecting to anything else.
 
     Raises:
-        ConfigError: region, endpoint or credentials are unusable.
+        ConfigError: region or endpoint are unusable.
     """
-    bucket = None
-    if config.audit.s3:
-        refuse_key_log(env)
-        bucket = _audit_bucket(_session(config, env), config, env)
-    return _sources(config, bucket)
-
-
-def _sources(config: Config, bucket: Bucket | None) -> tuple[Source, ...]:
-    found: list[Source] = []
-    if config.audit.directory:
-        found.append(DirectorySource(config.audit.directory))
-    if bucket:
-        found.append(BucketSource(bucket, _utc_now))
-    return tuple(found)
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _new_id() -> str:
-    return uuid4().hex
+    refuse_key_log(env)
+    return _audit_places(_session(config, env), config, env).sources()
 
 
 def new_run(spec: SecretSpec, demand: Demand) -> Run:
@@ -190,8 +148,8 @@ def connect(config: Config, env: Mapping[str, str]) -> Iterator[Connected]:
             monotonic=time.monotonic,
             sleep=time.sleep,
         )
-        bucket = _audit_bucket(session, config, env)
-        yield Connected(config, store, provider, identity, bucket)
+        places = _audit_places(session, config, env)
+        yield Connected(config, store, provider, identity, places)
 
 
 def refuse_key_log(env: Mapping[str, str]) -> None:
@@ -262,14 +220,15 @@ def _assumed(session: boto3.Session, role_arn: str, sts_endpoint: str | None) ->
     return boto3.Session(botocore_session=inner, region_name=session.region_name)
 
 
-def _audit_bucket(session: boto3.Session, config: Config, env: Mapping[str, str]) -> Bucket | None:
-    if config.audit.s3 is None:
-        return None
-    endpoint = _endpoint(config, env, "S3")
-    # An endpoint of one's own seldom has a name for each bucket.
-    style = BotoConfig(s3={"addressing_style": "path"}) if endpoint else BotoConfig()
-    client = session.client("s3", config=client_config().merge(style), endpoint_url=endpoint)
-    return Bucket(client, config.audit.s3.bucket, config.audit.s3.prefix)
+def _audit_places(session: boto3.Session, config: Config, env: Mapping[str, str]) -> AuditPlaces:
+    bucket = None
+    if where := config.audit.s3:
+        endpoint = _endpoint(config, env, "S3")
+        # An endpoint of one's own seldom has a name for each bucket.
+        style = BotoConfig(s3={"addressing_style": "path"}) if endpoint else BotoConfig()
+        client = session.client("s3", config=client_config().merge(style), endpoint_url=endpoint)
+        bucket = Bucket(client, where.bucket, where.prefix)
+    return AuditPlaces(config.audit.directory, bucket, lambda: datetime.now(UTC))
 
 
 def _endpoint(

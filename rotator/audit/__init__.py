@@ -5,6 +5,7 @@
     chain           one run's events, numbered and linked
     trail           the log a run is recorded in, over one destination or two
     sources         looking things up in them
+    places          all of them together
     findings, judge whether an event still says what was written
 
 A directory                                 A bucket, which needs boto3 and is imported by name
@@ -23,13 +24,12 @@ from rotator.audit.ocsf import Kind, Writer
 from rotator.audit.reading import Criteria, last_outcomes, query
 from rotator.audit.sources import DirectorySource, Source, last_outcomes_of, records_of
 from rotator.audit.stored import Record
-from rotator.audit.trail import AuditTrail, Destination
+from rotator.audit.trail import AuditTrail
 from rotator.audit.verification import verify
 
 __all__ = [
     "AuditTrail",
     "Criteria",
-    "Destination",
     "DirectoryDestination",
     "DirectorySource",
     "Finding",

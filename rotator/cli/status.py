@@ -59,7 +59,7 @@ def status(names: tuple[str, ...], *, as_json: bool) -> int:
     with connected(config) as both, both.audit_trail("cli") as audit:
         specs = chosen(config, names)
         try:
-            last = last_outcomes_of(both.audit_sources(), [spec.name for spec in specs])
+            last = last_outcomes_of(both.audit_places.sources(), [spec.name for spec in specs])
         except AuditUnavailableError as error:
             click.echo(f"warning: {error.message}", err=True)
             last = {}
