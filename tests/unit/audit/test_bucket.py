@@ -1,14 +1,17 @@
 """What S3 can do to a trail in a bucket: refusals, faults, races, costs."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 import pytest
+import time_machine
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
@@ -133,13 +136,13 @@ def test_a_rotation_costs_a_call_for_each_event(bucket: InBucket, wire: Wire) ->
 
 def test_a_new_process_reads_one_object_more(bucket: InBucket, wire: Wire) -> None:
     """The end of the run before is looked at, and those of older runs are not."""
+    start = bucket.clock.now
     for number in range(5):
-        with bucket.trail(f"process{number}-") as trail:
+        bucket.clock.now = start + number * 2 * QUIET_MAX
+        with time_machine.travel(bucket.clock.now), bucket.trail(f"process{number}-") as trail:
             wire.calls.clear()
             record_rotation(trail)
-        bucket.clock.now += 2 * QUIET_MAX
-        assert wire.calls["ListObjectsV2"] == 1
-        assert wire.calls["GetObject"] <= 1 + number  # moto's clock stands still
+        assert (wire.calls["ListObjectsV2"], wire.calls["GetObject"]) == (1, min(number, 1))
     assert bucket.source.verify().verdict is Verdict.INTACT
 
 
@@ -284,8 +287,8 @@ def test_a_run_that_was_young_then_is_closed_later(bucket: InBucket) -> None:
 
 def test_racing_processes_close_a_run_once(bucket: InBucket) -> None:
     """Of several that find a dead run at the same time one closes it, and all go on."""
-    bucket.trail("dead").begin("uploader", ARN).record(an_intent())
-    bucket.clock.now += 2 * QUIET_MAX
+    with time_machine.travel(bucket.clock.now - 2 * QUIET_MAX):  # the runs that race are young
+        bucket.trail("dead").begin("uploader", ARN).record(an_intent())
     start = Barrier(6)
 
     def race(number: int) -> None:
@@ -312,6 +315,17 @@ def test_a_missing_end_among_later_runs_is_no_crash(bucket: InBucket) -> None:
     (finding,) = bucket.source.verify().findings
     assert (finding.flaw, finding.run_id, finding.sequence) == (Flaw.NO_END, cut, EVENTS - 1)
     assert finding.file.startswith(f"s3://{BUCKET}/{PREFIX}uploader/")
+
+
+def test_a_missing_line_break_is_found(bucket: InBucket) -> None:
+    """Of every object, for each is a line by itself."""
+    with bucket.trail() as trail:
+        record_rotation(trail)
+    for place, line in bucket.lines().items():
+        bucket.put(place, line.rstrip())
+    report = bucket.source.verify()
+    assert [found.flaw for found in report.findings] == EVENTS * [Flaw.ALTERED]
+    assert report.verdict is Verdict.BROKEN
 
 
 def test_a_copied_run_is_found(bucket: InBucket) -> None:
@@ -360,8 +374,8 @@ def test_long_listings_are_read_to_their_end(
     bucket: InBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Runs across pages are whole; a limit on pages is an error that says what to do."""
-    monkeypatch.setattr(bucket_module, "PAGE", 7)
-    monkeypatch.setattr("rotator.audit.objects.PAGE", 7)
+    monkeypatch.setattr(bucket_module, "PAGE", 13)
+    monkeypatch.setattr("rotator.audit.objects.PAGE", 13)
     with bucket.trail() as trail:
         for _ in range(3):
             record_rotation(trail)
@@ -385,3 +399,23 @@ def test_a_denied_read_is_told(bucket: InBucket, wire: Wire) -> None:
         bucket.source.verify()
     kinds = {record.kind for record in bucket.source.records(Criteria())}
     assert Kind.ENDED in kinds
+
+
+def test_the_policy_names_the_calls_that_are_made_and_no_other(
+    bucket: InBucket, wire: Wire
+) -> None:
+    """Over a whole life, every call is in the policy of the documentation, and every action there is used."""
+    text = (Path(__file__).parents[3] / "docs" / "audit.md").read_text()
+    policy = json.loads(text.split("```json\n")[1].split("```")[0])
+    allowed: set[str] = set()
+    for statement in policy["Statement"]:
+        actions = statement["Action"]
+        allowed |= set(actions) if isinstance(actions, list) else {actions}
+    bucket.trail("dead").begin("uploader", ARN).record(an_intent())
+    bucket.clock.now += 2 * QUIET_MAX
+    with bucket.trail("next") as trail:
+        record_rotation(trail)
+    assert bucket.source.verify().recovered == 1
+    assert bucket.source.last_outcomes(["uploader"])
+    named = {"ListObjectsV2": "s3:ListBucket"}
+    assert {named.get(operation, f"s3:{operation}") for operation in wire.calls} == allowed

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from rotator.audit import (
     last_outcomes_of,
     records_of,
     verify,
+    verify_all,
 )
 from rotator.audit.bucket_runs import BucketDestination
 from rotator.audit.places import AuditPlaces
@@ -32,6 +34,7 @@ from tests.unit.audit.builders import (
     an_end,
     an_intent,
     an_outcome,
+    chain_lines,
     record_rotation,
 )
 from tests.unit.audit.media import BUCKET, InBucket
@@ -140,6 +143,7 @@ def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
     assert here == [Kind.STARTED, Kind.INTENT, Kind.DONE, Kind.ENDED]
     assert there == [Kind.STARTED, Kind.INTENT, Kind.RECOVERED]
     assert last_outcomes_of(both.sources, ["uploader"])["uploader"].kind is Kind.ENDED
+    assert [report.findings for report in verify_all(both.sources)] == [[], []]
 
 
 def test_the_directory_may_be_the_one_that_fails(both: Both) -> None:
@@ -178,6 +182,21 @@ def test_each_place_is_judged_by_itself(both: Both) -> None:
     both.bucket.put((both.bucket.all_keys()[4], 0), b"")
     assert both.verdicts() == [Verdict.INTACT, Verdict.BROKEN]
     assert both.bucket.source.verify().findings[0].flaw is Flaw.OUT_OF_SEQUENCE
+
+
+def test_a_run_that_was_rewritten_in_one_place_is_found(both: Both) -> None:
+    """A whole new chain without a flaw of its own contradicts the one in the other place."""
+    with both.trail() as trail:
+        rewritten, other = record_rotation(trail), record_rotation(trail)
+    keys = [key for key in both.bucket.all_keys() if rewritten in key]
+    story = chain_lines(rewritten, [an_end()], both.bucket.clock)
+    for key, line in zip_longest(keys, story, fillvalue=b""):
+        both.bucket.put((str(key), 0), line)
+    assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
+    here, there = verify_all(both.sources)
+    assert here.verdict is Verdict.INTACT
+    assert [(f.flaw, f.run_id) for f in there.findings] == [(Flaw.CONTRADICTED, rewritten)]
+    assert other in there.chains
 
 
 @pytest.mark.parametrize("with_bucket", [True, False])
