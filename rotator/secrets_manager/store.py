@@ -1,6 +1,4 @@
-"""SecretStore over boto3: versions and staging labels in AWS Secrets Manager.
-
-The only module that knows which call moves a label, and what its answers are worth:
+"""SecretStore over boto3: the only module that knows which call moves a label, and what its answers are worth:
 
 - a version id is the idempotency token of its own Put, so a repeated Put leaves one version;
 - a label moves by compare-and-swap. A finished move cannot be repeated, and botocore repeats a call
@@ -274,8 +272,7 @@ class SecretsManagerStore:
     ) -> str | None:
         """Return where a label is once two looks in a row agree, and it is where it may be by now.
 
-        None means that this cannot be told: the move failed for another reason than the label's
-        place, or the looks show the state before it until time is up.
+        None: the move failed for another reason than the label's place, or no look shows it in time.
         """
         if fault.code not in _PLACES and fault.effect is Effect.NONE:
             return None
