@@ -8,6 +8,7 @@ starter    the file that `rotator init` writes
 """
 
 from rotator.config.file import (
+    SIZE_MAX_BYTES,
     AdminEnvironment,
     AdminSecret,
     AuditConfig,
@@ -16,11 +17,13 @@ from rotator.config.file import (
     PinataConfig,
     find_path,
     load,
+    parse,
 )
 from rotator.config.starter import STARTER
 from rotator.config.values import TOKEN, duration, nearest, quoted
 
 __all__ = [
+    "SIZE_MAX_BYTES",
     "STARTER",
     "TOKEN",
     "AdminEnvironment",
@@ -33,5 +36,6 @@ __all__ = [
     "find_path",
     "load",
     "nearest",
+    "parse",
     "quoted",
 ]
