@@ -12,7 +12,7 @@ from typing import TextIO, assert_never
 
 import structlog
 
-from rotator.errors import ConfigError
+from rotator.errors import ConfigError, RotatorError
 from rotator.events import Decided, Done, Ended, Event, Intent, Subject
 
 LEVELS = {
@@ -100,6 +100,11 @@ def log_event(secret: str, run_id: str, event: Event) -> None:
             )
         case _:
             assert_never(event)
+
+
+def log_failure(what: str, error: RotatorError) -> None:
+    """Log something that came to nothing, and what to do about it."""
+    structlog.get_logger().error(what, error=error.message, next_step=error.next_step)
 
 
 def _about(subject: Subject) -> dict[str, str]:
