@@ -3,9 +3,11 @@
     RotatorError
     +-- ConfigError                   the configuration, a command's arguments or the environment
     |   +-- SecretNotFoundError       a secret_id that names nothing
+    +-- EventError                    something that invoked us is not what it should be; nothing was done
     +-- AuditUnavailableError         no durable audit record, so nothing may happen
     +-- DeadlineExceededError         the run's time is up; nothing more was started
     +-- UnsafeActionError             a guard refused an action
+    +-- StepRefusedError              a rule forbids a step of Secrets Manager's own rotation for now
     +-- ProviderError                 Pinata
     |   +-- ProviderUnavailableError  no effect, or safe to repeat
     |   +-- ProviderRejectedError     our request was refused; surely no effect
@@ -72,6 +74,15 @@ class SecretNotFoundError(ConfigError):
     default_step = "Compare `secret_id`, `[aws] region` and the account with `aws secretsmanager list-secrets`."
 
 
+class EventError(RotatorError):
+    """An event or a message is not what its sender should send; no call was made for it."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
+    )
+
+
 class AuditUnavailableError(RotatorError):
     """An audit record could not be made durable; no further effect may happen."""
 
@@ -89,6 +100,15 @@ class DeadlineExceededError(RotatorError):
 
 class UnsafeActionError(RotatorError):
     """A guard refused an action just before it."""
+
+
+class StepRefusedError(RotatorError):
+    """A rule forbids a step of Secrets Manager's own rotation for now; AWSCURRENT is unchanged."""
+
+    default_step = (
+        "Look at `rotator plan`. Secrets Manager repeats the rotation; a version that is stuck in AWSPENDING is "
+        "finished or discarded by the next tick after `pending_timeout`."
+    )
 
 
 class ProviderError(RotatorError):

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import Enum
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo  # slow to import, and most secrets have no window
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Window:
     days: frozenset[int]
     start: time
     end: time
-    zone: ZoneInfo
+    zone: "ZoneInfo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +103,7 @@ class Demand(Enum):
     """Rotate now; lifts DRIFTED and ROLLED_BACK, never a hold."""
     COMPROMISED = "compromised"
     """Rotate now and revoke without grace: the key has leaked."""
+    NATIVE = "native"
+    """Secrets Manager's own rotation: rotate now; lifts nothing."""
     CONTAINING = "containing"
     """After a compromised key was replaced: revoke without grace, rotate only what is due."""

@@ -69,6 +69,7 @@ def moment_of(view: View) -> Moment:
         well_formed=all(
             (held := held_by(str(secret.versions[v].value))) is not None and held.agrees
             for v in labelled
+            if secret.versions[v].value is not None
         ),
         held=HOLD_TAG in secret.tags,
         live=live,

@@ -16,7 +16,7 @@ from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager.state import Secret
 from rotator.spec import Demand, SecretSpec
-from tests.simulation.fates import UNANSWERED, WITHOUT_EFFECT, WRITES, Fate
+from tests.simulation.fates import CHANGES, UNANSWERED, WITHOUT_EFFECT, Fate
 from tests.simulation.instances import Instances, Raised, Reply, Request
 from tests.simulation.invariants import WINDOW, Act, Moment
 from tests.simulation.provider import KeyPage
@@ -162,7 +162,7 @@ class Universe:
         after, answer = self._perform(seen, request)
         if request.operation is Operation.TEST_AUTHENTICATION and fate is Fate.STALE:
             answer = self._unpropagated(world, request, answer)
-        if request.operation not in WRITES:
+        if request.operation not in CHANGES:
             return Step(number, reply_id(Reply(fate, _twisted(answer, fate))), ())
         if isinstance(answer, Credential) and fate in {Fate.WRONG_JWT, Fate.WIDER}:
             after, answer = self._spoiled(after, answer, fate)
@@ -199,7 +199,7 @@ class Universe:
             answer = request.effect(systems, *request.args)
         except RotatorError as error:
             return world, Raised(type(error), error.message)
-        if request.operation not in WRITES:
+        if request.operation not in CHANGES:
             return world, answer
         secret, keys = systems.secrets[name], tuple(systems.pinata.keys.values())
         for record in keys[len(world.keys) :]:

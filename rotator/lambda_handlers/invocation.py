@@ -1,0 +1,200 @@
+"""One call of a handler: the time it has, what it counts, and what it may raise; and what a warm container keeps.
+
+The configuration and the clients are built once in a container, at its first invocation, so that a wrong
+configuration is an error with a message and not a function that does not start. The managing key is read anew by
+each invocation that needs it, and so are connections to Pinata made: a container may have been frozen for hours.
+"""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from threading import Lock
+from types import ModuleType
+from typing import Protocol, TypeVar
+
+from rotator import wiring
+from rotator.config import Config
+from rotator.errors import DeadlineExceededError, RotatorError
+from rotator.events import Decided, Done, Ended, Event, Operation, Result
+from rotator.executor import CREATE_TO_STORE_S
+from rotator.fleet import defect_of
+from rotator.lambda_handlers.configuration import read_config
+from rotator.lambda_handlers.emf import Figures, document
+from rotator.lambda_handlers.own_clients import own_client
+from rotator.lambda_handlers.queue import SqsClient
+from rotator.model import Outcome, OutcomeKind
+from rotator.narrator import NarratedAudit
+from rotator.reconcile import Run, World
+from rotator.spec import Demand, SecretSpec
+
+T = TypeVar("T")
+RESERVE_S = 5.0
+"""Of the function's time this much is kept back: to seal the audit trail and to answer."""
+
+
+class Context(Protocol):
+    """What Lambda tells about an invocation."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until the function is killed."""
+
+
+class Container:
+    """What is built once, and kept from one invocation to the next."""
+
+    @cached_property
+    def config(self) -> Config:
+        """The configuration that `ROTATOR_CONFIG` names.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        return read_config(os.environ)
+
+    @cached_property
+    def clients(self) -> wiring.Clients:
+        """The clients of both systems.
+
+        Raises:
+            ConfigError: credentials, region or endpoint are missing or unusable.
+        """
+        gc.disable()  # many objects and no garbage, as when importing
+        try:
+            return wiring.clients(self.config, os.environ)
+        finally:
+            gc.enable()
+
+    @cached_property
+    def sqs(self) -> SqsClient:
+        """A client for the queue, with the function's own rights: the queue is beside the function.
+
+        Raises:
+            ConfigError: the endpoint is unusable.
+        """
+        sqs: SqsClient = own_client("sqs", os.environ)
+        return sqs
+
+
+CONTAINER = Container()
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One call of a handler."""
+
+    container: Container
+    now: datetime
+    deadline: wiring.MonotonicDeadline
+    figures: Figures = field(default_factory=Figures)
+    _lock: Lock = field(default_factory=Lock)
+    _to_retire: dict[str, int] = field(default_factory=dict)
+    """By run: old keys whose time is over, and that are not proved dead yet."""
+
+    @contextmanager
+    def world(self) -> Iterator[World]:
+        """Connect to both systems, with an audit trail that is told to the log as well."""
+        log_event = _logs().log_event
+
+        def listen(secret: str, run_id: str, event: Event) -> None:
+            log_event(secret, run_id, event)
+            self._watch(run_id, event)
+
+        with self.container.clients.connected() as both, both.audit_trail("lambda") as audit:
+            yield both.world(NarratedAudit(audit, listen))
+
+    def _watch(self, run_id: str, event: Event) -> None:
+        """See which old keys outlive the run that was to retire them."""
+        match event:
+            case Decided(actions=actions):
+                self._to_retire[run_id] = actions.count("ProveDead")
+            case Done(operation=Operation.PROVE_DEAD, result=Result.SUCCESS):
+                self._to_retire[run_id] -= 1
+            case Ended():
+                self.add(old_keys_overdue=self._to_retire.pop(run_id, 0))
+            case _:
+                pass
+
+    def new_run(self, spec: SecretSpec, demand: Demand) -> Run:
+        """Return the time, nonce and deadline of a run that starts now, if the function's time still covers it.
+
+        Raises:
+            DeadlineExceededError: what is left may not cover making a key and storing it.
+        """
+        left_s = self.deadline.remaining_s()
+        if left_s < CREATE_TO_STORE_S:
+            raise DeadlineExceededError(
+                f"not begun: {left_s:.0f} s of the function's time are left, and a new key takes up to "
+                f"{CREATE_TO_STORE_S:.0f} s to be stored",
+                next_step="Nothing to do: the next tick goes on. If this repeats, give the function more time.",
+            )
+        return wiring.new_run(spec, demand, within_s=left_s)
+
+    def refuse(self, error: RotatorError) -> None:
+        """Count and log something that was not begun."""
+        self.add(failed_runs=1)
+        _logs().log_failure("refused", error)
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what a run came to."""
+        self.add(
+            failed_runs=outcome.kind is OutcomeKind.FAILED,
+            rotated=outcome.kind is OutcomeKind.ROTATED,
+            held=outcome.kind is OutcomeKind.HELD,
+        )
+
+    def add(self, **counts: int) -> None:
+        """Add to the figures, from whichever thread."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self.figures, name, getattr(self.figures, name) + count)
+
+
+def invoked(function: str, context: Context, body: Callable[[Invocation], T]) -> T:
+    """Run the body of a handler, and print its figures whatever becomes of it.
+
+    Raises:
+        RotatorError: what the body raised; a defect of ours is told by type and place, for its message may quote a
+            value.
+    """
+    began_s = time.monotonic()
+    left_s = context.get_remaining_time_in_millis() / 1000
+    invocation = Invocation(
+        CONTAINER, datetime.now(UTC), wiring.MonotonicDeadline.after(left_s - RESERVE_S)
+    )
+    failure: RotatorError | None = None
+    try:
+        return body(invocation)
+    except RotatorError as error:
+        failure = error
+    except Exception as defect:  # noqa: BLE001 - the boundary: what is raised here is printed by Lambda
+        failure = defect_of(defect)
+    finally:
+        figures = invocation.figures
+        figures.failed_runs += failure is not None
+        seconds = time.monotonic() - began_s
+        line = document(
+            function, figures, alive=failure is None, seconds=seconds, now=invocation.now
+        )
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    # Outside of the `except` blocks: what is raised inside drags the first exception along.
+    _logs().log_failure("failed", failure)
+    raise failure
+
+
+def _logs() -> ModuleType:
+    """Return the module that logs, set up.
+
+    It is imported when there is something to say: with structlog it takes a tenth of a cold start, and a tick over a
+    fleet that is asleep says nothing.
+    """
+    from rotator import logs  # noqa: PLC0415 - see above
+
+    logs.configure(os.environ, default_level="INFO", stream=sys.stdout)
+    return logs
