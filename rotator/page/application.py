@@ -17,7 +17,7 @@ from rotator.errors import RotatorError
 from rotator.page import views
 from rotator.page.headline import Health
 from rotator.page.hosts import AllowedHosts, MalformedHostError
-from rotator.page.query import BadQueryError, Query, parse
+from rotator.page.query import BadQueryError, parse
 from rotator.page.rendering import Renderer
 from rotator.page.sources import Sources
 
@@ -28,15 +28,9 @@ PATH_MAX_CHARS = 256
 METHODS = ("GET", "HEAD")
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
-_CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
     ("Cache-Control", "no-store"),

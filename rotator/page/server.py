@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.server import BaseWSGIServer, create_server
 
 from rotator.errors import ConfigError
 from rotator.page.application import Application
@@ -52,6 +52,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
     """
     bound = _listening(listen, sources.hosts)
     address, port = bound.getsockname()[:2]
+    address = address.partition("%")[0]  # an IPv6 zone is no part of a Host
     entries = sources.hosts
     if not ip_address(address).is_unspecified:
         entries |= {address}
@@ -75,6 +76,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
         log_socket_errors=False,
         clear_untrusted_proxy_headers=True,
     )
+    assert isinstance(server, BaseWSGIServer)  # noqa: S101 - one socket makes one server
     stopping = threading.Event()
 
     def answer() -> None:
