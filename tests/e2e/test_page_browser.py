@@ -13,7 +13,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from rotator.page import serve
 from tests.page_boards import THREE, a_board, a_story, hostile_board, many, sources
@@ -85,19 +85,22 @@ def urls() -> Iterator[dict[str, str]]:
 def page(browser: Browser) -> Iterator[Page]:
     """Open a page that fails its test if anything is blocked, fails to load, or talks to somebody else."""
     complaints: list[str] = []
+
+    def note_failure(request: Request) -> None:
+        # Leaving a page while its icon is still loading is no failure.
+        if request.failure != "net::ERR_ABORTED":
+            complaints.append(f"{request.url}: {request.failure}")
+
+    def note_stranger(request: Request) -> None:
+        if not request.url.startswith("http://127.0.0.1:"):
+            complaints.append(request.url)
+
     with browser.new_context() as context:
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith("http://127.0.0.1:")
-                else complaints.append(request.url)
-            ),
-        )
+        page.on("requestfailed", note_failure)
+        page.on("request", note_stranger)
         yield page
     # A page that does not exist is loaded on purpose.
     assert [text for text in complaints if "404 (Not Found)" not in text] == []

@@ -150,6 +150,7 @@ def test_a_trail_that_cannot_be_read_is_told() -> None:
         ("/secret/%ff%fe", 400),
         ("/?q=" + "a" * 101, 400),
         ("/?q=%ff", 400),
+        ("/?q=" + "%F0%9F%94%91" * 60, 400),
         ("/?" + "a" * 600, 400),
         ("/?" + "&".join(f"q{n}=1" for n in range(20)), 400),
         ("/?q=a&q=b", 400),

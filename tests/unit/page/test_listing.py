@@ -65,6 +65,11 @@ HEADLINES: dict[str, tuple[Board, dict[str, Any], str]] = {
         {},
         "This is not up to date",
     ),
+    "stale, and a person": (
+        replace(a_board(PERSON), taken_at=NOW - STALE_AFTER - TICK),
+        {},
+        "1 secret needs a person",
+    ),
     "not live": (THREE, {"live": lambda: "no tick for 20 min"}, "The daemon does not work"),
     "not ready": (THREE, {"ready": lambda: "AWS denies"}, "The daemon is not ready"),
     "audit": (
@@ -155,6 +160,7 @@ def test_filter_by_text_and_state() -> None:
     failing = ask(sources(board), "/?state=failing&q=did+not+answer").text
     assert names(failing) == [f"tenant-{n:05}" for n in range(3, 15)]
     assert "12 of 1,000 secrets" in failing
+    assert "Needs a person <b>3</b>" in ask(sources(board), "/?state=failing").text
     assert 'href="/?q=did+not+answer&amp;state=person"' not in failing
     assert 'name="state" value="failing"' in failing
     assert 'href="/?q=did+not+answer"' in failing

@@ -132,6 +132,13 @@ def test_a_restamped_key_stays_current() -> None:
 def test_failed_calls_tell_no_life() -> None:
     """A call that failed, or whose outcome is unknown, changes no key's life."""
     assert key_lives(a_failed_run(NOW)) == ()
+    refused = [
+        replace(record, result=Result.FAILURE)
+        for record in a_retirement("key-12", NOW)
+        if record.kind is Kind.DONE
+    ]
+    [life] = key_lives((*a_rotation(12, NOW - DAY), *refused))
+    assert (life.revoked_at, life.dead_at) == (None, None)
 
 
 def test_runs_that_found_nothing_are_counted_only() -> None:
