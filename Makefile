@@ -33,7 +33,7 @@ demo: $(READY)
 
 # Tests and coverage gates.
 test: $(READY)
-	$(BIN)/pytest --numprocesses=2 --cov --cov-report=
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
 
@@ -51,12 +51,13 @@ image:
 	$(BUILDER) --target $(TARGET) --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
 		$(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS) .
 
-# Style, types, import contracts.
+# Style, types, import contracts, the Dockerfile.
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 # Rewrite the code in house style.
 format: $(READY)
