@@ -32,7 +32,7 @@ RUN python -m pip --python /opt/rotator/bin/python install \
 FROM ${BASE} AS runtime
 # No VOLUME for the trail: without a mount it cannot be written, and rotator refuses to act.
 RUN python -m pip uninstall --yes --root-user-action=ignore pip \
-    && install -d -m 0700 -o 10001 -g 10001 /var/lib/rotator/audit
+    && install -d -m 0700 -o 10001 -g 10001 /var/lib/rotator /var/lib/rotator/audit
 ENV PATH=/opt/rotator/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     ROTATOR_CONFIG=/etc/rotator/rotator.toml \
@@ -55,3 +55,8 @@ COPY --from=build /opt/rotator /opt/rotator
 # Slim bases come without compiled modules, and a read-only container cannot make them: do it once, by importing.
 RUN python -c "import rotator.cli.rotation, rotator.wiring"
 USER 10001:10001
+# Beside `rotator run`, which listens nowhere: `--no-healthcheck`.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-c", "import http.client, sys; \
+c = http.client.HTTPConnection('127.0.0.1', 9118, timeout=4); \
+c.request('GET', '/livez'); sys.exit(c.getresponse().status != 200)"]
+CMD ["daemon"]

@@ -8,9 +8,11 @@ import fcntl
 import json
 import os
 import subprocess
-import tomllib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,11 @@ STOP_S = 10
 """How long container engines wait by default before they kill."""
 BASE = "localhost/rotator-test-base"
 IMAGE = "localhost/rotator-test"
+EVENTUALLY_S = 30
 
+needs_daemon = pytest.mark.skipif(
+    find_spec("rotator.daemon") is None, reason="this version has no daemon yet"
+)
 pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("image")]
 
 
@@ -118,6 +124,46 @@ def contained(podman: Podman, stage: Stage) -> Contained:
         *(f"--env={name}={value}" for name, value in environment.items()),
     )
     return Contained(podman, stage, flags)
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A container with the daemon in it."""
+
+    podman: Podman
+    name: str
+
+    def start(self) -> None:
+        """Start it."""
+        self.podman.call("start", self.name)
+
+    def log(self) -> str:
+        """Return what it printed."""
+        done = self.podman.call("logs", self.name)
+        return done.stdout + done.stderr
+
+    def exit_code(self) -> int | None:
+        """Return what it ended with, or None while it runs."""
+        asked = "{{.State.Running}} {{.State.ExitCode}}"
+        running, code = self.podman.call("inspect", f"--format={asked}", self.name).stdout.split()
+        return None if running == "true" else int(code)
+
+    def stopped(self) -> int | None:
+        """Send SIGTERM, as an engine does, and return the exit code; 137 if it had to be killed."""
+        self.podman.call("stop", f"--time={STOP_S}", self.name)
+        return self.exit_code()
+
+    def runs(self, *command: str) -> bool:
+        """Tell whether a command in the container succeeds."""
+        return self.podman.call("exec", self.name, *command, check=False).returncode == 0
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline_s = time.monotonic() + EVENTUALLY_S
+    while not holds():
+        assert time.monotonic() < deadline_s, "it never came to hold"
+        time.sleep(0.2)
 
 
 def python(podman: Podman, code: str, *interpreter_flags: str) -> str:
@@ -241,8 +287,67 @@ def test_a_stop_in_the_middle(contained: Contained, operation: Operation) -> Non
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_dockerfile_and_project_agree_on_python() -> None:
-    """The base's Python is one that the project says it supports."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert "ARG BASE=python:3.13-slim\n" in (ROOT / "Dockerfile").read_text()
-    assert "Programming Language :: Python :: 3.13" in project["classifiers"]
+@pytest.fixture
+def daemon(contained: Contained) -> Iterator[Daemon]:
+    """Yield a daemon in a container that was made and not yet started."""
+    arguments = ("daemon", "--listen", "127.0.0.1:0", "--every", "1s")
+    with _made(contained, *arguments) as made:
+        yield made
+
+
+@contextmanager
+def _made(contained: Contained, *args: str, flags: tuple[str, ...] = ()) -> Iterator[Daemon]:
+    name = contained.podman.create(IMAGE, *args, flags=(*contained.flags, *flags))
+    try:
+        yield Daemon(contained.podman, name)
+    finally:
+        contained.podman.call("rm", "--force", "--time=0", name)
+
+
+@needs_daemon
+def test_the_daemon_rotates_and_stops_when_told(contained: Contained, daemon: Daemon) -> None:
+    """It takes the hand-made key over by itself, and SIGTERM ends it with exit code 0 in good time."""
+    stage = contained.stage
+    (old,) = stage.live_keys()
+    daemon.start()
+    eventually(lambda: stage.live_keys() not in ([old], []) and old not in stage.live_keys())
+    assert daemon.stopped() == 0, daemon.log()
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+    assert contained.rotator("audit", "verify").returncode == 0
+
+
+@needs_daemon
+def test_the_daemon_stores_a_key_that_it_made_before_it_stops(
+    contained: Contained, daemon: Daemon
+) -> None:
+    """SIGTERM while Pinata makes the key: it is stored all the same, and the next run promotes that very key."""
+    stage = contained.stage
+
+    def stop(number: int, answered: Operation) -> None:
+        del number
+        if answered is Operation.CREATE:
+            stage.site.before_reply = no_hook
+            contained.podman.call("kill", "--signal=TERM", daemon.name)
+
+    stage.site.before_reply = stop
+    daemon.start()
+    eventually(lambda: daemon.exit_code() is not None)
+    assert daemon.exit_code() == 0, daemon.log()
+    assert "AWSPENDING" in stage.labels(), daemon.log()
+    (made,) = (key.key for key in stage.sandbox.rotated_keys() if "/g0" in key.name)
+    row = contained.row("run")
+    assert row["key_id"] == made
+    assert stage.live_keys() == [made] == [stage.sandbox.current_key_id()]
+
+
+@needs_daemon
+def test_the_health_check_asks_the_daemon(contained: Contained) -> None:
+    """It passes while the daemon lives, though it reaches neither system, and fails where none listens."""
+    (found,) = json.loads(contained.podman.call("image", "inspect", IMAGE).stdout)
+    kind, *check = found["Config"]["Healthcheck"]["Test"]
+    assert kind == "CMD"
+    with _made(contained, flags=("--network=none",)) as daemon:
+        daemon.start()
+        eventually(lambda: daemon.runs(*check))
+        assert not daemon.runs(*[part.replace("9118", "9119") for part in check])
+        assert daemon.stopped() == 0, daemon.log()
