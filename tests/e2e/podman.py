@@ -85,11 +85,13 @@ class Podman:
         assert not check or done.returncode == 0, f"podman {args}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def create(self, image: str, *args: str, flags: Sequence[str] = ()) -> str:
-        """Make a container, locked down, in this machine's network, and return its name."""
+    def create(
+        self, image: str, *args: str, flags: Sequence[str] = (), network: str = "host"
+    ) -> str:
+        """Make a container, locked down, and return its name."""
         name = f"rotator-{uuid.uuid4().hex[:12]}"
         limits = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")
-        here = ("--pull=never", "--network=host", "--no-healthcheck", *limits)
+        here = ("--pull=never", f"--network={network}", "--no-healthcheck", *limits)
         self.call("create", f"--name={name}", *here, *LOCKED_DOWN, *flags, image, *args)
         return name
 

@@ -296,8 +296,8 @@ def daemon(contained: Contained) -> Iterator[Daemon]:
 
 
 @contextmanager
-def _made(contained: Contained, *args: str, flags: tuple[str, ...] = ()) -> Iterator[Daemon]:
-    name = contained.podman.create(IMAGE, *args, flags=(*contained.flags, *flags))
+def _made(contained: Contained, *args: str, network: str = "host") -> Iterator[Daemon]:
+    name = contained.podman.create(IMAGE, *args, flags=contained.flags, network=network)
     try:
         yield Daemon(contained.podman, name)
     finally:
@@ -344,9 +344,9 @@ def test_the_daemon_stores_a_key_that_it_made_before_it_stops(
 def test_the_health_check_asks_the_daemon(contained: Contained) -> None:
     """It passes while the daemon lives, though it reaches neither system, and fails where none listens."""
     (found,) = json.loads(contained.podman.call("image", "inspect", IMAGE).stdout)
-    kind, *check = found["Config"]["Healthcheck"]["Test"]
+    kind, *check = found["Healthcheck"]["Test"]
     assert kind == "CMD"
-    with _made(contained, flags=("--network=none",)) as daemon:
+    with _made(contained, network="none") as daemon:
         daemon.start()
         eventually(lambda: daemon.runs(*check))
         assert not daemon.runs(*[part.replace("9118", "9119") for part in check])

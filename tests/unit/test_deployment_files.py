@@ -25,6 +25,8 @@ OBJECTS: dict[str, Any] = {
     for path in (CONFIG / "kubernetes").iterdir()
     for found in yaml.safe_load_all(path.read_text())
 }
+MAPPED = OBJECTS["ConfigMap"]["data"]["rotator.toml"]
+FIRST_LOOK = (CONFIG / "first-look.toml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PORT = 9118
 """Where the daemon listens unless told otherwise, and where the image's health check asks."""
@@ -45,7 +47,7 @@ def commands() -> Iterator[list[str]]:
     """Yield the arguments that rotator is started with, wherever it is."""
     for pod in pods():
         yield from (container["args"] for container in pod["containers"])
-    yield from (service["command"] for service in COMPOSE["services"].values())
+    yield COMPOSE["services"]["sandbox"]["command"]
     for unit in UNITS:
         for line in re.findall(
             r"^ExecStart=/usr/local/bin/rotator (.*)$", unit.read_text(), re.MULTILINE
@@ -67,12 +69,14 @@ def test_every_command_and_option_exists(line: str) -> None:
 
 
 @needs_daemon
-def test_the_configuration_in_the_config_map_is_one(tmp_path: Path) -> None:
-    """It is a configuration that can be read, and it keeps its trail on the volume."""
+@pytest.mark.parametrize("text", [MAPPED, FIRST_LOOK], ids=["ConfigMap", "compose"])
+def test_the_configurations_are_ones(tmp_path: Path, text: str) -> None:
+    """Each can be read, keeps its trail on the volume, and is served beyond loopback under known names."""
     path = tmp_path / "rotator.toml"
-    path.write_text(OBJECTS["ConfigMap"]["data"]["rotator.toml"])
+    path.write_text(text)
     path.chmod(0o600)
     assert str(load(path).audit.directory) == "/var/lib/rotator/audit"
+    assert tomllib.loads(text)["daemon"]["hosts"]
 
 
 @pytest.mark.parametrize("pod", [*pods()], ids=["Deployment", "CronJob"])
@@ -118,7 +122,7 @@ def test_kubernetes_objects_name_each_other() -> None:
     }
     paths = {name: probe["path"] for name, probe in probes.items()}
     assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
-    settings = tomllib.loads(OBJECTS["ConfigMap"]["data"]["rotator.toml"])
+    settings = tomllib.loads(MAPPED)
     assert settings["daemon"]["listen"] == f"0.0.0.0:{PORT}"
     assert f"'127.0.0.1', {PORT}" in DOCKERFILE
 
@@ -135,6 +139,10 @@ def test_compose_locks_down_and_shares_one_loopback() -> None:
         assert re.search(rf"^FROM runtime AS {stage}$", DOCKERFILE, re.MULTILINE)
         assert (CONFIG / service["build"]["context"]).resolve() == ROOT
     assert daemon["network_mode"] == "service:sandbox"
+    listen, ports = sandbox["command"], tomllib.loads(FIRST_LOOK)
+    assert ports["pinata"]["api_url"].endswith(f":{listen[listen.index('--pinata-port') + 1]}")
+    assert ports["aws"]["endpoint_url"].endswith(f":{listen[listen.index('--aws-port') + 1]}")
+    assert ports["daemon"]["listen"] == f"0.0.0.0:{PORT}"
     assert sandbox["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
     assert int(daemon["stop_grace_period"].removesuffix("s")) > STOP_S
 
