@@ -15,7 +15,14 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upg
 # What decides and acts is covered to the last branch; the rest nearly.
 CORE := rotator/planner.py,rotator/executor.py,rotator/reconcile.py
 
-.PHONY: dev demo test simulate simulate-deep lint format lock
+# What builds the image: the first that works; a docker client without a daemon does not.
+BUILDER ?= $(shell for build in "docker build" "podman build --format=docker" "buildah build --format=docker"; do \
+	$${build%% *} info >/dev/null 2>&1 && echo $$build && break; done)
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' rotator/__init__.py)
+IMAGE ?= rotator:$(VERSION)
+TARGET ?= rotator
+
+.PHONY: dev demo test simulate simulate-deep image lint format lock
 
 # Virtual environment with everything in it.
 dev: $(READY)
@@ -26,7 +33,7 @@ demo: $(READY)
 
 # Tests and coverage gates.
 test: $(READY)
-	$(BIN)/pytest --numprocesses=2 --cov --cov-report=
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
 
@@ -38,22 +45,30 @@ simulate: $(READY)
 simulate-deep: $(READY)
 	@$(BIN)/python -m tests.simulation --deep
 
-# Style, types, import contracts.
+# The container image. BASE=... builds on another base, TARGET=sandbox adds the simulated systems.
+image:
+	@test -n "$(BUILDER)" || { echo "docker (with its daemon), podman or buildah is needed" >&2; exit 1; }
+	$(BUILDER) --target $(TARGET) --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
+		$(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS) .
+
+# Style, types, import contracts, the Dockerfile.
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
 
 # Rewrite the code in house style.
 format: $(READY)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-# Newest allowed dependencies into both lock files.
+# Newest allowed dependencies into the lock files.
 lock: $(READY)
 	$(COMPILE) --output-file requirements.lock
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --extra sandbox --constraint requirements-dev.lock --output-file requirements-sandbox.lock
 
 # The lock file is whole, so nothing is resolved: pip 23 would take an extra's newest release over the locked one.
 $(READY): requirements-dev.lock pyproject.toml

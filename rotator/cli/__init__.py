@@ -8,7 +8,6 @@ act; 4 the audit trail cannot be written. Of many, the gravest: 4, 2, 3, 1, 0.
 
 import importlib
 import os
-import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -95,12 +94,13 @@ def _keep_config(ctx: click.Context, param: click.Parameter, value: str | None) 
 def rotator(config_path: str | None) -> None:
     """Keep Pinata API keys young, in AWS Secrets Manager, with a trail that shows every step."""
     del config_path  # commands that need a configuration take it from the context
+    from rotator.process import forbid_dumps
+
+    forbid_dumps()
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    # A core dump would hold every secret in memory.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.excepthook = _tell_defect
     # Being told to stop is like Ctrl-C: say so, leave the rest to the next run.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
