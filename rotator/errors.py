@@ -3,6 +3,7 @@
     RotatorError
     +-- ConfigError                   the configuration, a command's arguments or the environment
     |   +-- SecretNotFoundError       a secret_id that names nothing
+    +-- EventError                    something that invoked us is not what it should be; nothing was done
     +-- AuditUnavailableError         no durable audit record, so nothing may happen
     +-- DeadlineExceededError         the run's time is up; nothing more was started
     +-- UnsafeActionError             a guard refused an action
@@ -70,6 +71,15 @@ class SecretNotFoundError(ConfigError):
     """A configured secret does not exist, or this identity may not see it."""
 
     default_step = "Compare `secret_id`, `[aws] region` and the account with `aws secretsmanager list-secrets`."
+
+
+class EventError(RotatorError):
+    """An event or a message is not what its sender should send; no call was made for it."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
+    )
 
 
 class AuditUnavailableError(RotatorError):

@@ -3,8 +3,10 @@
 Clock, sleep and randomness enter here and are handed on as arguments; nothing below looks at them by itself.
 """
 
+import math
 import platform
 import secrets
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +28,7 @@ from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.fleet import Neighbours
 from rotator.naming import NONCE_LENGTH
 from rotator.payload import managing_token
-from rotator.pinata import PinataClient, RateLimiter, http_client
+from rotator.pinata import PinataClient, RateLimiter, http_client, tls_context
 from rotator.ports import AuditLog
 from rotator.reconcile import Run, World
 from rotator.secrets_manager import (
@@ -89,10 +91,10 @@ class Connected:
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
 
 
-def new_run(spec: SecretSpec, demand: Demand) -> Run:
-    """Return the time, nonce and deadline of a run that starts now."""
+def new_run(spec: SecretSpec, demand: Demand, *, within_s: float = math.inf) -> Run:
+    """Return the time, nonce and deadline of a run that starts now, and ends within `timeout` and `within_s`."""
     nonce = secrets.token_hex(NONCE_LENGTH // 2)
-    deadline = MonotonicDeadline.after(spec.timeout.total_seconds())
+    deadline = MonotonicDeadline.after(min(spec.timeout.total_seconds(), within_s))
     return Run(datetime.now(UTC), nonce, demand, deadline)
 
 
@@ -101,12 +103,46 @@ def startup_deadline() -> MonotonicDeadline:
     return MonotonicDeadline.after(STARTUP_S)
 
 
-@contextmanager
-def connect(config: Config, env: Mapping[str, str]) -> Iterator[Connected]:
-    """Build both adapters and check who we are; close them at the end.
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What is made once in a process, and outlives a managing key: the store, the limiter, the list of authorities."""
+
+    config: Config
+    env: Mapping[str, str]
+    session: boto3.Session
+    store: SecretsManagerStore
+    identity: str
+    limiter: RateLimiter
+    tls: ssl.SSLContext
+
+    @contextmanager
+    def connected(self) -> Iterator[Connected]:
+        """Read the managing key, and connect to Pinata until the block ends.
+
+        Raises:
+            ConfigError: there is no managing key, or it is unusable.
+            RotatorError: AWS could not be asked.
+        """
+        pinata = self.config.pinata
+        token = _managing_token(self.config, self.store, self.env)
+        with http_client(tls=self.tls) as client:
+            provider = PinataClient(
+                api_url=pinata.api_url,
+                api=pinata.api,
+                token=token,
+                client=client,
+                limiter=self.limiter,
+                monotonic=time.monotonic,
+                sleep=time.sleep,
+            )
+            yield Connected(self.config, self.store, provider, self.identity)
+
+
+def clients(config: Config, env: Mapping[str, str]) -> Clients:
+    """Build what both adapters need and check who we are.
 
     Raises:
-        ConfigError: credentials, region, endpoint or managing key are missing or unusable.
+        ConfigError: credentials, region or endpoint are missing or unusable.
         RotatorError: AWS could not be asked.
     """
     refuse_key_log(env)
@@ -120,25 +156,27 @@ def connect(config: Config, env: Mapping[str, str]) -> Iterator[Connected]:
         clock=time.time,
         sleep=time.sleep,
     )
-    identity = _identity(session, config, env)
-    token = _managing_token(config, store, env)
     limiter = RateLimiter(
         per_minute=config.pinata.requests_per_minute,
         data_per_minute=config.pinata.data_requests_per_minute,
         monotonic=time.monotonic,
         sleep=time.sleep,
     )
-    with http_client() as client:
-        provider = PinataClient(
-            api_url=config.pinata.api_url,
-            api=config.pinata.api,
-            token=token,
-            client=client,
-            limiter=limiter,
-            monotonic=time.monotonic,
-            sleep=time.sleep,
-        )
-        yield Connected(config, store, provider, identity)
+    return Clients(
+        config, env, session, store, _identity(session, config, env), limiter, tls_context()
+    )
+
+
+@contextmanager
+def connect(config: Config, env: Mapping[str, str]) -> Iterator[Connected]:
+    """Build both adapters and check who we are; close them at the end.
+
+    Raises:
+        ConfigError: credentials, region, endpoint or managing key are missing or unusable.
+        RotatorError: AWS could not be asked.
+    """
+    with clients(config, env).connected() as both:
+        yield both
 
 
 def refuse_key_log(env: Mapping[str, str]) -> None:

@@ -22,14 +22,21 @@ POOL_S = 30.0
 _IDLE_S = 5.0
 
 
-def http_client(*, connections_max: int = 10) -> httpx.Client:
+def tls_context() -> ssl.SSLContext:
+    """Return what verifies certificates against certifi's list; it is slow to build, and can be shared."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def http_client(*, connections_max: int = 10, tls: ssl.SSLContext | None = None) -> httpx.Client:
     """Return a client that verifies certificates, follows no redirect and ignores the environment.
 
     Args:
         connections_max: connections kept at most; further requests wait for one.
+
+        tls: a `tls_context` that is shared; without one, a new one is built.
     """
     return httpx.Client(
-        transport=BoundedTransport(connections_max),
+        transport=BoundedTransport(connections_max, tls or tls_context()),
         follow_redirects=False,
         trust_env=False,
         timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
@@ -45,9 +52,8 @@ def timeouts(total_s: float) -> dict[str, float]:
 class BoundedTransport(httpx.HTTPTransport):
     """HTTP/1.1 with the timeout `total`."""
 
-    def __init__(self, connections_max: int) -> None:
-        """Keep at most so many connections, and verify certificates against certifi's list."""
-        tls = httpx.create_ssl_context(trust_env=False)
+    def __init__(self, connections_max: int, tls: ssl.SSLContext) -> None:
+        """Keep at most so many connections, and verify certificates."""
         super().__init__(verify=tls, trust_env=False)
         self._ends = _Ends()
         # httpx has no argument for the network backend; its pool is replaced by an equal one.

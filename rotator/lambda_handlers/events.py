@@ -1,0 +1,84 @@
+"""What AWS sends, parsed strictly: a value of ours, or an error and nothing done."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rotator.errors import EventError
+
+BODY_MAX = 4096
+RECORDS_MAX = 10_000
+"""The most that a batch of an SQS event source can be set to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the queue: a secret that a tick found due."""
+
+    message_id: str
+    group: str
+    """The message group; empty for a queue without an order."""
+    receives: int
+    """How often it was handed out, this time included."""
+    sent_at: datetime
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """The body of a message: a configured secret, by name and by ARN."""
+
+    name: str
+    arn: str
+
+    def body(self) -> str:
+        """Return the text that `errand` reads."""
+        return json.dumps({"name": self.name, "arn": self.arn})
+
+
+def messages(event: object) -> tuple[Message, ...]:
+    """Return the messages of an SQS event, bodies unread.
+
+    Raises:
+        EventError: it is not an SQS event.
+    """
+    records = event.get("Records") if isinstance(event, Mapping) else None
+    if not isinstance(records, list) or not 0 < len(records) <= RECORDS_MAX:
+        raise EventError("this is not an event of an SQS queue; nothing was done")
+    return tuple(map(_message, records))
+
+
+def _message(record: object) -> Message:
+    try:
+        attributes = record["attributes"]  # type: ignore[index]  # a KeyError or TypeError is what we want
+        return Message(
+            str(record["messageId"]),  # type: ignore[index]  # as above
+            str(attributes.get("MessageGroupId", "")),
+            int(attributes["ApproximateReceiveCount"]),
+            datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+            str(record["body"]),  # type: ignore[index]  # as above
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        problem = "a record is not one of an SQS queue; nothing was done"
+    raise EventError(problem)
+
+
+def errand(body: str) -> Errand:
+    """Read the body of a message.
+
+    Raises:
+        EventError: it is not a JSON object of exactly `name` and `arn`.
+    """
+    value: object = None
+    if len(body) <= BODY_MAX:
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, dict) or value.keys() != {"name", "arn"}:
+        raise EventError("a message is not an object of exactly `name` and `arn`")
+    name, arn = value["name"], value["arn"]
+    if not isinstance(name, str) or not isinstance(arn, str):
+        raise EventError("`name` and `arn` of a message are not both texts")
+    return Errand(name, arn)

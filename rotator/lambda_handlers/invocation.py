@@ -1,0 +1,150 @@
+"""One call of a handler: the time it has, what it counts, and what it may raise; and what a warm container keeps.
+
+The configuration and the clients are built once in a container, at its first invocation, so that a wrong
+configuration is an error with a message and not a function that does not start. The managing key is read anew by
+each invocation that needs it, and so are connections to Pinata made: a container may have been frozen for hours.
+"""
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+import structlog
+
+from rotator import logs, wiring
+from rotator.config import Config, find_path, load
+from rotator.errors import DeadlineExceededError, RotatorError
+from rotator.executor import CREATE_TO_STORE_S
+from rotator.lambda_handlers.emf import Figures, document
+from rotator.model import Outcome, OutcomeKind
+from rotator.narrator import NarratedAudit
+from rotator.reconcile import Run, World
+from rotator.spec import Demand, SecretSpec
+
+T = TypeVar("T")
+RESERVE_S = 5.0
+"""Of the function's time this much is kept back: to seal the audit trail and to answer."""
+
+
+class Context(Protocol):
+    """What Lambda tells about an invocation."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time until the function is killed."""
+
+
+class Container:
+    """What is built once, and kept from one invocation to the next."""
+
+    def __init__(self) -> None:
+        self._config: Config | None = None
+        self._clients: wiring.Clients | None = None
+
+    @property
+    def config(self) -> Config:
+        """The configuration that `ROTATOR_CONFIG` names.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        if self._config is None:
+            self._config = load(find_path(None, os.environ))
+        return self._config
+
+    @property
+    def clients(self) -> wiring.Clients:
+        """The clients of both systems.
+
+        Raises:
+            ConfigError: credentials, region or endpoint are missing or unusable.
+        """
+        if self._clients is None:
+            self._clients = wiring.clients(self.config, os.environ)
+        return self._clients
+
+
+CONTAINER = Container()
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One call of a handler."""
+
+    container: Container
+    now: datetime
+    deadline: wiring.MonotonicDeadline
+    figures: Figures = field(default_factory=Figures)
+
+    @contextmanager
+    def world(self) -> Iterator[World]:
+        """Connect to both systems, with an audit trail that is told to the log as well."""
+        with self.container.clients.connected() as both, both.audit_trail("lambda") as audit:
+            yield both.world(NarratedAudit(audit, logs.log_event))
+
+    def new_run(self, spec: SecretSpec, demand: Demand) -> Run:
+        """Return the time, nonce and deadline of a run that starts now, if the function's time still covers it.
+
+        Raises:
+            DeadlineExceededError: what is left may not cover making a key and storing it.
+        """
+        left_s = self.deadline.remaining_s()
+        if left_s < CREATE_TO_STORE_S:
+            raise DeadlineExceededError(
+                f"not begun: {left_s:.0f} s of the function's time are left, and a new key takes up to "
+                f"{CREATE_TO_STORE_S:.0f} s to be stored",
+                next_step="Nothing to do: the next tick goes on. If this repeats, give the function more time.",
+            )
+        return wiring.new_run(spec, demand, within_s=left_s)
+
+    def refuse(self, error: RotatorError) -> None:
+        """Count and log something that was not begun."""
+        self.figures.failed_runs += 1
+        structlog.get_logger().error("refused", error=error.message, next_step=error.next_step)
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what a run came to."""
+        self.figures.failed_runs += outcome.kind is OutcomeKind.FAILED
+        self.figures.rotated += outcome.kind is OutcomeKind.ROTATED
+        self.figures.held += outcome.kind is OutcomeKind.HELD
+
+
+def invoked(function: str, context: Context, body: Callable[[Invocation], T]) -> T:
+    """Run the body of a handler, and print its figures whatever becomes of it.
+
+    Raises:
+        RotatorError: what the body raised; a defect of ours is told by type and place, for its message may quote a
+            value.
+    """
+    began_s = time.monotonic()
+    left_s = context.get_remaining_time_in_millis() / 1000
+    invocation = Invocation(
+        CONTAINER, datetime.now(UTC), wiring.MonotonicDeadline.after(left_s - RESERVE_S)
+    )
+    failure: RotatorError | None = None
+    try:
+        logs.configure(os.environ, default_level="INFO", stream=sys.stdout)
+        return body(invocation)
+    except RotatorError as error:
+        failure = error
+    except Exception as defect:  # noqa: BLE001 - the boundary: what is raised here is printed by Lambda
+        place = traceback.extract_tb(defect.__traceback__)[-1]
+        where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+        failure = RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
+    finally:
+        figures = invocation.figures
+        figures.failed_runs += failure is not None
+        seconds = time.monotonic() - began_s
+        line = document(
+            function, figures, alive=failure is None, seconds=seconds, now=invocation.now
+        )
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    # Outside of the `except` blocks: what is raised inside drags the first exception along.
+    structlog.get_logger().error("failed", error=failure.message, next_step=failure.next_step)
+    raise failure
