@@ -12,7 +12,7 @@ from typing import TextIO, assert_never
 
 import structlog
 
-from rotator.errors import ConfigError
+from rotator.errors import AuditUnavailableError, ConfigError
 from rotator.events import Decided, Done, Ended, Event, Intent, Subject
 
 LEVELS = {
@@ -100,6 +100,11 @@ def log_event(secret: str, run_id: str, event: Event) -> None:
             )
         case _:
             assert_never(event)
+
+
+def log_audit_loss(error: AuditUnavailableError) -> None:
+    """Log that one place of the audit trail failed while another one goes on."""
+    structlog.get_logger().warning("audit_degraded", detail=error.message, remedy=error.next_step)
 
 
 def _about(subject: Subject) -> dict[str, str]:

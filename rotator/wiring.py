@@ -16,16 +16,20 @@ from typing import TYPE_CHECKING, Literal, assert_never
 from uuid import uuid4
 
 import boto3
+from botocore.config import Config as BotoConfig
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from rotator import __version__
-from rotator.audit import AuditTrail, Writer
+from rotator.audit import AuditTrail, Source, Writer
+from rotator.audit.bucket import Bucket
+from rotator.audit.places import AuditPlaces
 from rotator.config import AdminEnvironment, AdminSecret, Config
 from rotator.credential import Sensitive
 from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.fleet import Neighbours
+from rotator.logs import log_audit_loss
 from rotator.naming import NONCE_LENGTH
 from rotator.payload import managing_token
 from rotator.pinata import PinataClient, RateLimiter, http_client, tls_context
@@ -70,25 +74,31 @@ class Connected:
     provider: PinataClient
     identity: str
     """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
+    audit_places: AuditPlaces
 
     def audit_trail(self, trigger: str) -> AuditTrail:
-        """Return the audit trail, to be closed in the end; its directory is first touched by the first run.
+        """Return the audit trail, to be closed in the end; nothing is touched before the first run.
 
         Args:
             trigger: what started this process: `cli`, `daemon`, `lambda`.
         """
         writer = Writer("rotator", __version__, trigger, self.identity, platform.node())
-        return AuditTrail(
-            self.config.audit.directory,
-            writer,
-            clock=lambda: datetime.now(UTC),
-            new_id=lambda: uuid4().hex,
-        )
+        return self.audit_places.trail(writer, lambda: uuid4().hex, log_audit_loss)
 
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
         neighbours = Neighbours(self.config.secrets, self.store)
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
+
+
+def audit_sources(config: Config, env: Mapping[str, str]) -> tuple[Source, ...]:
+    """Return where the audit trail is read from, without connecting to anything else.
+
+    Raises:
+        ConfigError: region or endpoint are unusable.
+    """
+    refuse_key_log(env)
+    return _audit_places(_session(config, env), config, env).sources()
 
 
 def new_run(spec: SecretSpec, demand: Demand, *, within_s: float = math.inf) -> Run:
@@ -114,6 +124,7 @@ class Clients:
     identity: str
     limiter: RateLimiter
     tls: ssl.SSLContext
+    audit_places: AuditPlaces
 
     @contextmanager
     def connected(self) -> Iterator[Connected]:
@@ -135,7 +146,7 @@ class Clients:
                 monotonic=time.monotonic,
                 sleep=time.sleep,
             )
-            yield Connected(self.config, self.store, provider, self.identity)
+            yield Connected(self.config, self.store, provider, self.identity, self.audit_places)
 
 
 def clients(config: Config, env: Mapping[str, str]) -> Clients:
@@ -162,9 +173,9 @@ def clients(config: Config, env: Mapping[str, str]) -> Clients:
         monotonic=time.monotonic,
         sleep=time.sleep,
     )
-    return Clients(
-        config, env, session, store, _identity(session, config, env), limiter, tls_context()
-    )
+    identity = _identity(session, config, env)
+    places = _audit_places(session, config, env)
+    return Clients(config, env, session, store, identity, limiter, tls_context(), places)
 
 
 @contextmanager
@@ -247,8 +258,19 @@ def _assumed(session: boto3.Session, role_arn: str, sts_endpoint: str | None) ->
     return boto3.Session(botocore_session=inner, region_name=session.region_name)
 
 
+def _audit_places(session: boto3.Session, config: Config, env: Mapping[str, str]) -> AuditPlaces:
+    bucket = None
+    if where := config.audit.s3:
+        endpoint = _endpoint(config, env, "S3")
+        # An endpoint of one's own seldom has a name for each bucket.
+        style = BotoConfig(s3={"addressing_style": "path"}) if endpoint else BotoConfig()
+        client = session.client("s3", config=client_config().merge(style), endpoint_url=endpoint)
+        bucket = Bucket(client, where.bucket, where.prefix)
+    return AuditPlaces(config.audit.directory, bucket, lambda: datetime.now(UTC))
+
+
 def _endpoint(
-    config: Config, env: Mapping[str, str], service: Literal["SECRETS_MANAGER", "STS"]
+    config: Config, env: Mapping[str, str], service: Literal["SECRETS_MANAGER", "STS", "S3"]
 ) -> str | None:
     return config.aws.endpoint_url or endpoint_from_environment(env, service)
 

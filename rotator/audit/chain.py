@@ -13,7 +13,7 @@ Clock = Callable[[], datetime]
 
 
 class Sink(Protocol):
-    """Where lines go. The directory is the one there is; an object store would be another."""
+    """Where lines go: a file of an audit directory, or the objects of a bucket."""
 
     def append(self, line: bytes) -> None:
         """Make a line durable, as a whole, before returning.
@@ -21,6 +21,13 @@ class Sink(Protocol):
         Raises:
             AuditUnavailableError: it is not durable, or perhaps only in part.
         """
+
+
+class RunSink(Sink, Protocol):
+    """Where the lines of one run go. After a failure it takes no more of them."""
+
+    def end(self) -> None:
+        """Take note that the last line has come."""
 
 
 class Chain:

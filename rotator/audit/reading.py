@@ -6,6 +6,7 @@ asked of `rotator.audit.verification`. Nothing here writes.
 
 import os
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,43 +18,42 @@ _CLOCKS_APART = timedelta(seconds=2)
 """How far a file's time stamp may lie behind the times in it: file systems use a coarser clock."""
 
 
-def query(  # noqa: PLR0913 - each criterion is a keyword of its own
-    directory: Path,
-    *,
-    secret: str | None = None,
-    key_id: str | None = None,
-    run_id: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Iterator[Record]:
-    """Yield the records that fit every criterion, file by file, each in the order it was written.
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What a record has to fit; None fits everything."""
 
-    Args:
-        directory: the audit directory.
+    secret: str | None = None
+    """The configured name of a secret."""
+    key_id: str | None = None
+    """A key that a record is about, or that its run revoked."""
+    run_id: str | None = None
+    since: datetime | None = None
+    """The earliest time, included."""
+    until: datetime | None = None
+    """The latest time, excluded."""
 
-        secret: the configured name of a secret.
+    def fit(self, record: Record) -> bool:
+        """Tell whether a record fits every criterion."""
+        return (
+            (self.secret is None or record.secret == self.secret)
+            and (self.key_id is None or self.key_id in {record.subject.key_id, *record.revoked})
+            and (self.run_id is None or record.run_id == self.run_id)
+            and (self.since is None or record.time >= self.since)
+            and (self.until is None or record.time < self.until)
+        )
 
-        key_id: a key that a record is about, or that its run revoked.
 
-        run_id: one run.
+ANYTHING = Criteria()
 
-        since: the earliest time, included.
 
-        until: the latest time, excluded.
+def query(directory: Path, criteria: Criteria = ANYTHING) -> Iterator[Record]:
+    """Yield the records that fit, file by file, each in the order it was written.
 
     Raises:
         AuditUnavailableError: the directory or a file cannot be read.
     """
     for path in audit_files(directory):
-        for record in _records(path):
-            if (
-                (secret is None or record.secret == secret)
-                and (key_id is None or key_id in {record.subject.key_id, *record.revoked})
-                and (run_id is None or record.run_id == run_id)
-                and (since is None or record.time >= since)
-                and (until is None or record.time < until)
-            ):
-                yield record
+        yield from filter(criteria.fit, _records(path))
 
 
 def last_outcomes(directory: Path, secrets: Collection[str]) -> dict[str, Record]:

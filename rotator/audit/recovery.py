@@ -40,11 +40,18 @@ def recover(directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], 
 
 
 @dataclass(slots=True)
-class _Unfinished:
+class Unfinished:
+    """A run without an end, as far as it was recorded."""
+
     run: RunIdentity
     head: Head
     calls: dict[str, str]
     """Calls without an outcome, by their id."""
+
+    def recovered(self) -> Recovered:
+        """Return the event that closes it."""
+        uid, operation = next(reversed(self.calls.items()), ("", ""))
+        return Recovered(uid, operation)
 
 
 def _finish(file: AuditFile, writer: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
@@ -54,13 +61,12 @@ def _finish(file: AuditFile, writer: Writer, clock: Clock, new_id: Callable[[], 
     if torn:
         Chain(RunIdentity(new_id(), "", ""), writer, file, clock).add(torn)
     for left in unfinished.values():
-        uid, operation = next(reversed(left.calls.items()), ("", ""))
-        Chain(left.run, writer, file, clock, left.head).add(Recovered(uid, operation))
+        Chain(left.run, writer, file, clock, left.head).add(left.recovered())
 
 
-def _survey(path: Path) -> tuple[dict[str, _Unfinished], Repaired | None, bool]:
+def _survey(path: Path) -> tuple[dict[str, Unfinished], Repaired | None, bool]:
     """Return runs without an end, what is no event at the end, and if a line break is missing."""
-    unfinished: dict[str, _Unfinished] = {}
+    unfinished: dict[str, Unfinished] = {}
     tail, digest, line = 0, hashlib.sha256(), b"\n"
     with reading(path) as stream:
         for line in lines(stream):
@@ -70,7 +76,7 @@ def _survey(path: Path) -> tuple[dict[str, _Unfinished], Repaired | None, bool]:
                 digest.update(line)
                 continue
             tail, digest = 0, hashlib.sha256()
-            _note(unfinished, stored)
+            note(unfinished, stored)
     needs_break = not line.endswith(b"\n")
     if tail and needs_break:
         tail += 1
@@ -78,7 +84,8 @@ def _survey(path: Path) -> tuple[dict[str, _Unfinished], Repaired | None, bool]:
     return unfinished, Repaired(tail, digest.hexdigest()) if tail else None, needs_break
 
 
-def _note(unfinished: dict[str, _Unfinished], stored: StoredEvent) -> None:
+def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
+    """Take an event into account, in the order of its run."""
     record = stored.record
     match record.kind:
         case Kind.ENDED | Kind.RECOVERED | Kind.REPAIRED:
@@ -88,7 +95,7 @@ def _note(unfinished: dict[str, _Unfinished], stored: StoredEvent) -> None:
             pass
     left = unfinished.setdefault(
         stored.head.run_id,
-        _Unfinished(RunIdentity(stored.head.run_id, record.secret, record.arn), stored.head, {}),
+        Unfinished(RunIdentity(stored.head.run_id, record.secret, record.arn), stored.head, {}),
     )
     left.head = stored.head
     if record.kind is Kind.INTENT:

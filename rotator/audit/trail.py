@@ -1,52 +1,70 @@
-"""The audit log that runs are recorded in: `rotator.ports.AuditLog` over an audit directory.
+"""The audit log that runs are recorded in: `rotator.ports.AuditLog` over one destination or two.
 
-A process writes one file, made when its first run begins; after a day, or 64 MiB, later runs begin
-a new one, so that files can be archived while a daemon lives on. A run stays in the file it began
-in. Before a file is made, those of processes that died are closed.
+With two, every line goes to both, and counts as durable once one of them has it. What fails in the
+middle of a run gets no more of that run: there it looks like one that was cut short, and is closed
+as such. So each destination by itself holds whole chains or beginnings of chains, never one with a
+gap; and every effect has its intent in at least one of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
-from rotator.audit.chain import Chain, Clock
-from rotator.audit.directory import AuditFile, require_private
+from rotator.audit.chain import Chain, Clock, RunSink
 from rotator.audit.ocsf import RunIdentity, Started, Writer
-from rotator.audit.recovery import recover
+from rotator.errors import AuditUnavailableError
 from rotator.events import Ended, Event
 from rotator.ports import AuditRun
 
-FILE_MAX_BYTES = 64 << 20
-FILE_MAX_AGE = timedelta(days=1)
+PAUSE = timedelta(minutes=1)
+"""How long a destination that failed is left alone, while another one works."""
+
+
+class Destination(Protocol):
+    """A place that runs are recorded in. Safe to use from several threads."""
+
+    def open(self, run: RunIdentity) -> RunSink:
+        """Return where a run's lines go, after closing what dead processes left open.
+
+        Raises:
+            AuditUnavailableError: nothing can be recorded there.
+        """
+
+    def close(self) -> None:
+        """Let go of it; a run that has not ended is left to be recovered."""
 
 
 class AuditTrail:
     """The audit log of one process. Safe to use from several threads, one run by one thread.
 
     Args:
-        directory: made beforehand, private to the user of this process.
+        destinations: where runs are recorded; at least one.
 
         writer: who this process is.
 
         clock: the time now.
 
         new_id: an id that no other run has, such as a random UUID.
+
+        on_loss: told when a destination fails while another goes on.
     """
 
     def __init__(
-        self, directory: Path, writer: Writer, *, clock: Clock, new_id: Callable[[], str]
+        self,
+        destinations: Sequence[Destination],
+        writer: Writer,
+        *,
+        clock: Clock,
+        new_id: Callable[[], str],
+        on_loss: Callable[[AuditUnavailableError], None] = lambda _: None,
     ) -> None:
-        self._directory = directory
+        self._destinations = tuple(destinations)
         self._writer = writer
         self._clock = clock
         self._new_id = new_id
-        self._lock = Lock()
-        self._current: AuditFile | None = None
-        self._made_at = clock()
-        self._running: dict[AuditFile, set[str]] = {}
+        self._on_loss = on_loss
+        self._paused: dict[Destination, datetime] = {}
 
     def begin(self, secret: str, arn: str) -> AuditRun:
         """Start the trail of one run, durably.
@@ -55,23 +73,17 @@ class AuditTrail:
             AuditUnavailableError: it cannot be written; nothing may be done.
         """
         run = RunIdentity(self._new_id(), secret, arn)
-        with self._lock:
-            file = self._file_for_new_runs()
-            self._running[file].add(run.run_id)
-        chain = Chain(run, self._writer, file, self._clock)
+        sinks = _Sinks(self._lost)
+        for destination in self._ready():
+            sinks.open(destination, run)
+        chain = Chain(run, self._writer, sinks, self._clock)
         chain.add(Started())
-        return _Run(chain, lambda: self._leave(file, run.run_id))
+        return _Run(chain, sinks)
 
     def close(self) -> None:
-        """Close the files; one with a run that has not ended is left to the next process."""
-        with self._lock:
-            for file, running in self._running.items():
-                if running:
-                    file.abandon()
-                else:
-                    file.close()
-            self._running.clear()
-            self._current = None
+        """Close every destination; a run that has not ended is left to the next process."""
+        for destination in self._destinations:
+            destination.close()
 
     def __enter__(self) -> Self:
         return self
@@ -84,41 +96,64 @@ class AuditTrail:
     ) -> None:
         self.close()
 
-    def _file_for_new_runs(self) -> AuditFile:
+    def _ready(self) -> tuple[Destination, ...]:
+        """Return the destinations to be tried: all, if none has been well of late."""
+        if not self._paused:
+            return self._destinations
         now = self._clock()
-        last = self._current
-        if last and not last.broken and not self._is_full(last, now):
-            return last
-        require_private(self._directory)
-        recover(self._directory, self._writer, self._clock, self._new_id)
-        self._current = AuditFile.create(self._directory, now)
-        self._made_at = now
-        self._running[self._current] = set()
-        if last:
-            self._close_if_done(last)
-        return self._current
+        ready = tuple(d for d in self._destinations if self._paused.get(d, now) <= now)
+        return ready or self._destinations
 
-    def _is_full(self, file: AuditFile, now: datetime) -> bool:
-        return file.size >= FILE_MAX_BYTES or now - self._made_at >= FILE_MAX_AGE
+    def _lost(self, destination: Destination, error: AuditUnavailableError) -> None:
+        self._paused[destination] = self._clock() + PAUSE
+        self._on_loss(error)
 
-    def _leave(self, file: AuditFile, run_id: str) -> None:
-        with self._lock:
-            self._running.get(file, set()).discard(run_id)
-            if file is not self._current:
-                self._close_if_done(file)
 
-    def _close_if_done(self, file: AuditFile) -> None:
-        if file.broken or not self._running.get(file):
-            self._running.pop(file, None)
-            file.close()
+class _Sinks:
+    """Where the lines of one run go."""
+
+    def __init__(self, lost: Callable[[Destination, AuditUnavailableError], None]) -> None:
+        self._lost = lost
+        self._sinks: dict[Destination, RunSink] = {}
+        self._failures: list[tuple[Destination, AuditUnavailableError]] = []
+
+    def open(self, destination: Destination, run: RunIdentity) -> None:
+        """Open a destination for the run; whether one is enough shows when the first line comes."""
+        try:
+            self._sinks[destination] = destination.open(run)
+        except AuditUnavailableError as error:
+            self._failures.append((destination, error))
+
+    def append(self, line: bytes) -> None:
+        """Make a line durable in every destination that still takes this run's.
+
+        Raises:
+            AuditUnavailableError: it is durable in none.
+        """
+        for destination, sink in tuple(self._sinks.items()):
+            try:
+                sink.append(line)
+            except AuditUnavailableError as error:
+                del self._sinks[destination]
+                self._failures.append((destination, error))
+        if not self._sinks:
+            raise self._failures[-1][1]
+        for destination, failure in self._failures:
+            self._lost(destination, failure)
+        self._failures.clear()
+
+    def end(self) -> None:
+        """Tell that the run has ended."""
+        for sink in self._sinks.values():
+            sink.end()
 
 
 class _Run:
     """One run, as `rotator.ports.AuditRun`."""
 
-    def __init__(self, chain: Chain, ended: Callable[[], None]) -> None:
+    def __init__(self, chain: Chain, sinks: _Sinks) -> None:
         self._chain = chain
-        self._ended = ended
+        self._sinks = sinks
 
     @property
     def run_id(self) -> str:
@@ -127,4 +162,4 @@ class _Run:
     def record(self, event: Event) -> None:
         self._chain.add(event)
         if isinstance(event, Ended):
-            self._ended()
+            self._sinks.end()

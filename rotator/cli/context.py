@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rotator.audit import Source
     from rotator.config import Config
     from rotator.spec import SecretSpec
     from rotator.wiring import Connected
@@ -44,6 +45,18 @@ def connected(config: "Config") -> "Iterator[Connected]":
     logs.configure(os.environ, default_level="WARNING")
     with wiring.connect(config, os.environ) as both:
         yield both
+
+
+def audit_sources(config: "Config") -> "tuple[Source, ...]":
+    """Return where the audit trail is read from; only a bucket needs boto3, which takes long to import."""
+    from rotator.audit import DirectorySource
+
+    if config.audit.s3 is None and config.audit.directory:
+        return (DirectorySource(config.audit.directory),)
+    from rotator import logs, wiring
+
+    logs.configure(os.environ, default_level="WARNING")
+    return wiring.audit_sources(config, os.environ)
 
 
 def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":

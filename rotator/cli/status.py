@@ -47,7 +47,7 @@ class Row:
 def status(names: tuple[str, ...], *, as_json: bool) -> int:
     """Show every secret: age, next rotation, old keys, last result, and what needs a person."""
     from rotator import wiring
-    from rotator.audit import last_outcomes
+    from rotator.audit import last_outcomes_of
     from rotator.errors import AuditUnavailableError, RotatorError
     from rotator.fleet import resolve
     from rotator.reconcile import preview
@@ -59,7 +59,7 @@ def status(names: tuple[str, ...], *, as_json: bool) -> int:
     with connected(config) as both, both.audit_trail("cli") as audit:
         specs = chosen(config, names)
         try:
-            last = last_outcomes(config.audit.directory, [spec.name for spec in specs])
+            last = last_outcomes_of(both.audit_places.sources(), [spec.name for spec in specs])
         except AuditUnavailableError as error:
             click.echo(f"warning: {error.message}", err=True)
             last = {}

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotator.cli.context import complete_names, json_option, load_config, print_json
+from rotator.cli.context import (
+    audit_sources,
+    complete_names,
+    json_option,
+    load_config,
+    print_json,
+)
 from rotator.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -18,12 +24,12 @@ if TYPE_CHECKING:
 @json_option
 def history(name: str, *, everything: bool, as_json: bool) -> int:
     """Tell the life of one secret, from the audit trail."""
-    from rotator.audit import query
+    from rotator.audit import Criteria, records_of
     from rotator.cli.context import chosen
 
     config = load_config()
     chosen(config, (name,))
-    records = list(query(config.audit.directory, secret=name))
+    records = list(records_of(audit_sources(config), Criteria(secret=name)))
     idle = set() if everything else _idle_runs(records)
     told = [record for record in records if record.run_id not in idle]
     for record in told:
@@ -77,17 +83,10 @@ def show(  # noqa: PLR0913 - each filter is an option of its own
     as_json: bool,
 ) -> int:
     """Print events, oldest first."""
-    from rotator.audit import query
+    from rotator.audit import Criteria, records_of
 
-    config = load_config()
-    records = query(
-        config.audit.directory,
-        secret=secret,
-        key_id=key_id,
-        run_id=run_id,
-        since=_moment(since),
-        until=_moment(until),
-    )
+    criteria = Criteria(secret, key_id, run_id, _moment(since), _moment(until))
+    records = records_of(audit_sources(load_config()), criteria)
     for record in records:
         _print_record(record, as_json=as_json)
     return Exit.OK
@@ -98,15 +97,17 @@ def show(  # noqa: PLR0913 - each filter is an option of its own
 def verify(*, as_json: bool) -> int:
     """Check every event: unaltered, complete, in order. 3 if not; 1 if a run was cut short."""
     from rotator.audit import Verdict
-    from rotator.audit import verify as verify_trail
 
-    report = verify_trail(load_config().audit.directory)
-    if as_json:
-        print_json(_report_row(report))
-    else:
-        _print_report(report)
+    worst = Verdict.INTACT
+    for source in audit_sources(load_config()):
+        report = source.verify()
+        worst = max(worst, report.verdict)
+        if as_json:
+            print_json(_report_row(report))
+        else:
+            _print_report(report)
     return {Verdict.INTACT: Exit.OK, Verdict.UNFINISHED: Exit.FAILED, Verdict.BROKEN: Exit.PERSON}[
-        report.verdict
+        worst
     ]
 
 
@@ -124,16 +125,18 @@ def _print_report(report: "VerificationReport") -> None:
     what = {
         Verdict.INTACT: "intact: every event is unaltered, complete and in order",
         Verdict.UNFINISHED: "unaltered, but a run was cut short; the next `rotator run` closes it",
-        Verdict.BROKEN: "BROKEN: do not rely on it; keep a copy and find out who wrote to the directory",
+        Verdict.BROKEN: "BROKEN: do not rely on it; keep a copy and find out who wrote there",
     }[report.verdict]
+    kind = f"objects of {report.where}" if report.where.startswith("s3://") else "files"
     busy = f", {report.in_progress} in progress" if report.in_progress else ""
     click.echo(
-        f"{report.events} events of {report.runs} runs in {report.files} files{busy}: {what}"
+        f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {what}"
     )
 
 
 def _report_row(report: "VerificationReport") -> dict[str, object]:
     return {
+        "where": report.where,
         "verdict": report.verdict.name.lower(),
         "files": report.files,
         "runs": report.runs,

@@ -31,6 +31,10 @@ DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024
 _RATE_MOST = 100_000
 _NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
+_S3 = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
+    r"(?:/(?P<prefix>(?:[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63}/){0,7}[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63})?)?/?"
+)
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -72,11 +76,21 @@ class AwsConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditConfig:
-    """`[audit]`: where runs are recorded."""
+class BucketPrefix:
+    """A place in S3."""
 
-    directory: Path
+    bucket: str
+    prefix: str
+    """What keys begin with: empty, or ending in a slash."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditConfig:
+    """`[audit]`: where runs are recorded; at least one of the two."""
+
+    directory: Path | None
     """Absolute; a relative one in the file is taken from the folder of the file."""
+    s3: BucketPrefix | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +263,19 @@ def _aws(table: Table) -> AwsConfig:
 
 
 def _audit(table: Table, path: Path) -> AuditConfig:
-    table.refuse("s3", "is not supported in this version; use `directory`, on a disk that lasts")
-    table.require("directory", 'expected for example "/var/lib/rotator/audit"')
-    directory = table.text("directory", Path(), _directory, "the path of a directory")
+    if not table.has("s3"):
+        table.require("directory", 'expected for example "/var/lib/rotator/audit"; or set `s3`')
+    directory = table.text("directory", None, _directory, "the path of a directory")
+    s3 = table.text("s3", None, _bucket_prefix, '"s3://BUCKET" or "s3://BUCKET/PREFIX"')
     table.finish()
-    return AuditConfig(path.absolute().parent / directory)
+    return AuditConfig(path.absolute().parent / directory if directory else None, s3)
+
+
+def _bucket_prefix(text: str) -> BucketPrefix:
+    match = _S3.fullmatch(text)
+    if not match:
+        raise UnfitError
+    return BucketPrefix(match["bucket"], f"{match['prefix']}/" if match["prefix"] else "")
 
 
 def _directory(text: str) -> Path:

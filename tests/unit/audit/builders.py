@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from rotator.audit import AuditTrail, Writer
+from rotator.audit import AuditTrail, DirectoryDestination, Writer
 from rotator.audit.chain import Chain
 from rotator.audit.ocsf import RunIdentity, Started
 from rotator.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
@@ -61,8 +61,10 @@ class Lines:
 
 
 def a_trail(directory: Path, *, ids: str = "run", clock: TickingClock | None = None) -> AuditTrail:
-    """Return the audit log of a process."""
-    return AuditTrail(directory, WRITER, clock=clock or TickingClock(), new_id=RunIds(ids))
+    """Return the audit log of a process that records in a directory."""
+    clock, new_id = clock or TickingClock(), RunIds(ids)
+    destination = DirectoryDestination(directory, WRITER, clock=clock, new_id=new_id)
+    return AuditTrail([destination], WRITER, clock=clock, new_id=new_id)
 
 
 def an_intent(operation: Operation = Operation.CREATE_KEY) -> Intent:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Verdict, query, verify
+from rotator.audit import Criteria, Verdict, query, verify
 from rotator.audit import directory as directory_module
 from rotator.audit.directory import AuditFile, reading
 from rotator.errors import AuditUnavailableError
@@ -103,7 +103,9 @@ def test_a_full_disk_stops_before_the_effect(small_disk: SmallDisk) -> None:
     assert report.findings == []
     assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
     others = [
-        r for r in query(small_disk.directory, secret="uploader") if r.operation != "RecoverRun"
+        r
+        for r in query(small_disk.directory, Criteria(secret="uploader"))
+        if r.operation != "RecoverRun"
     ]
     assert len(others) == acknowledged
 

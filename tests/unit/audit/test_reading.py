@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Kind, Record, last_outcomes, query, reading
+from rotator.audit import Criteria, Kind, Record, last_outcomes, query, reading
 from rotator.errors import AuditUnavailableError
 from rotator.model import OutcomeKind
 from tests.unit.audit.builders import (
@@ -32,19 +32,23 @@ def test_a_query_finds_by_each_criterion(directory: Path) -> None:
         record_rotation(trail, "two")
     records = list(query(directory))
     assert len(records) == 2 * EVENTS
-    assert [r.sequence for r in query(directory, secret="one")] == list(range(1, EVENTS + 1))
-    assert {r.secret for r in query(directory, run_id=first)} == {"one"}
-    assert {r.operation for r in query(directory, key_id=KEY)} == {
+    assert [r.sequence for r in query(directory, Criteria(secret="one"))] == list(
+        range(1, EVENTS + 1)
+    )
+    assert {r.secret for r in query(directory, Criteria(run_id=first))} == {"one"}
+    assert {r.operation for r in query(directory, Criteria(key_id=KEY))} == {
         "CreateApiKey",
         "VerifyApiKey",
         "Promote",
         "EndRun",
     }
-    assert [r.operation for r in query(directory, key_id="old-key", secret="two")] == ["EndRun"]
+    assert [r.operation for r in query(directory, Criteria(key_id="old-key", secret="two"))] == [
+        "EndRun"
+    ]
     middle = records[EVENTS].time
-    assert {r.secret for r in query(directory, until=middle)} == {"one"}
-    assert {r.secret for r in query(directory, since=middle)} == {"two"}
-    assert list(query(directory, secret="three")) == []
+    assert {r.secret for r in query(directory, Criteria(until=middle))} == {"one"}
+    assert {r.secret for r in query(directory, Criteria(since=middle))} == {"two"}
+    assert list(query(directory, Criteria(secret="three"))) == []
 
 
 def test_a_query_reads_on_over_spoilt_lines(directory: Path) -> None:

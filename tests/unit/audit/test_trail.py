@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Kind, Verdict, query, verify
-from rotator.audit import trail as trail_module
-from rotator.audit.trail import FILE_MAX_AGE
+from rotator.audit import Kind, Verdict, files, query, verify
+from rotator.audit.files import FILE_MAX_AGE
 from rotator.errors import AuditUnavailableError
 from tests.unit.audit.builders import (
     ARN,
@@ -82,7 +81,7 @@ def test_a_large_file_is_followed_by_another(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that has reached its size takes no new runs."""
-    monkeypatch.setattr(trail_module, "FILE_MAX_BYTES", 20_000)
+    monkeypatch.setattr(files, "FILE_MAX_BYTES", 20_000)
     with a_trail(directory) as trail:
         for _ in range(4):
             record_rotation(trail)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rotator.audit import Flaw, Verdict, verification, verify
+from rotator.audit import Flaw, Verdict, findings, verify
 from rotator.audit.attestation import Event, canonical, sealed
 from rotator.audit.chain import Chain
 from rotator.audit.ocsf import Recovered, Repaired, RunIdentity, Started
@@ -309,7 +309,7 @@ def test_a_missing_directory_is_our_error(tmp_path: Path) -> None:
 
 def test_a_report_has_a_limit(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many findings the first are kept and the others counted; the gravest still decides."""
-    monkeypatch.setattr(verification, "FINDINGS_MAX", 2)
+    monkeypatch.setattr(findings, "FINDINGS_MAX", 2)
     for number in range(3):
         (directory / f"2026112{number}T000000Z-0123456789.open.jsonl").write_bytes(
             chain_lines(f"run-{number}", [])[0]

@@ -324,7 +324,7 @@ SECTIONS = {
     "no_directory": ("directory", "#", "4: audit.directory: is missing; expected for example"),
     "empty_directory": ('"/audit"', '""', "5: audit.directory: expected the path of a directory"),
     "home_directory": ('"/audit"', '"~/audit"', "5: audit.directory: `~` is not expanded here"),
-    "s3": ("[audit]", '[audit]\ns3 = "s3://b/p"', "5: audit.s3: is not supported in this version"),
+    "s3": ("[audit]", '[audit]\ns3 = "https://b/p"', '5: audit.s3: expected "s3://BUCKET" or'),
     "default_name": ("[defaults]", '[defaults]\nname = "a"', "7: defaults.name: has no default"),
     "default_id": (
         "[defaults]",
@@ -563,7 +563,7 @@ window = { from = "2", to = "3" }
 """
     places = [": ".join(p.split(": ")[:2]) for p in problems(tmp_path, text)]
     assert places == [
-        'audit.directory: is missing; expected for example "/var/lib/rotator/audit"',
+        'audit.directory: is missing; expected for example "/var/lib/rotator/audit"; or set `s3`',
         "2: pinata.admin_secret",
         "3: pinata.api",
         "5: aws.account",
