@@ -52,7 +52,7 @@ class AwsServer:
             self.scope, self._folder, self.server.endpoint_url, self.witness.ask
         )
         self._open.callback(self.functions.close)
-        self._open.enter_context(mended(self.functions.run))
+        self.skipped = self._open.enter_context(mended(self.functions.run))
         self.poller = Poller(self.scope, self.functions, self.witness.ask)
         return self
 

@@ -1,7 +1,8 @@
 """What a deployed stack looks like inside moto: everything untyped that moto has is touched here only.
 
 Tested with moto 5.2.5. moto's own Lambda needs Docker, its poller of queues is a sketch, and its ValidateTemplate
-takes a linter's warnings for errors; `mended` puts all three right until its block ends.
+takes a linter's warnings for errors; `mended` puts all three right until its block ends. Resources of a kind that
+moto's CloudFormation cannot make are left out of a stack; `Skipped` knows which.
 """
 
 import json
@@ -14,6 +15,7 @@ from unittest.mock import patch
 from urllib.parse import unquote
 
 import moto.cloudformation.models
+import moto.cloudformation.parsing
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.cloudformation.utils import validate_template_cfn_lint
@@ -69,8 +71,20 @@ Run = Callable[[Deployed, bytes], tuple[bytes, bool, str]]
 """Invoke: payload in; payload, whether it is an error, and the end of the log out."""
 
 
+class Skipped:
+    """Takes the place of the module `warnings` where moto says which kinds of resources it leaves out."""
+
+    def __init__(self) -> None:
+        """Nothing was left out yet."""
+        self.types: set[str] = set()
+
+    def warn(self, text: str, **_: object) -> None:
+        """Note the kind that a warning names."""
+        self.types |= {word for word in text.split() if word.startswith("AWS::")}
+
+
 @contextmanager
-def mended(run: Run) -> Iterator[None]:
+def mended(run: Run) -> Iterator[Skipped]:
     """Lead moto's Invoke to `run`, silence its poller and its linter's warnings."""
 
     def invoke(function: LambdaFunction, event: object = None) -> tuple[str, bool, str]:
@@ -87,7 +101,10 @@ def mended(run: Run) -> Iterator[None]:
         stack.enter_context(
             patch.object(moto.cloudformation.models, "validate_template_cfn_lint", _errors_only)
         )
-        yield
+        parsing, skipped = moto.cloudformation.parsing, Skipped()
+        stack.enter_context(patch.object(parsing, "warnings", skipped))
+        stack.enter_context(patch.object(parsing.logger, "disabled", new=True))
+        yield skipped
 
 
 def _errors_only(template: str) -> list[Any]:
@@ -168,7 +185,8 @@ class Queues:
     def receive(self, queue: str, count: int) -> list[Message]:
         """Return up to `count` visible messages; moto moves those received too often to the dead-letter queue."""
         with self._lock:
-            visibility_s = int(self._backend.get_queue(queue).visibility_timeout or 0)
+            attributes = self._backend.get_queue(queue).attributes
+            visibility_s = int(attributes["VisibilityTimeout"])
             return self._backend.receive_message(queue, count, 0, visibility_s)
 
     def delete(self, queue: str, message: Message) -> None:

@@ -41,7 +41,6 @@ KMS_FOR = {
 _CREDENTIAL = re.compile(
     r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request"
 )
-_DENIED = {"__type": "AccessDeniedException"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +174,11 @@ def _s3(environ: "WSGIEnvironment") -> Ask:
 
 def _refuse(asks: list[Ask], service: str, start: "StartResponse") -> list[bytes]:
     if service == "s3":
-        start("403 Forbidden", [("Content-Type", "application/xml")])
-        return [b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"]
-    text = f"not authorized to perform: {asks[0].action} on resource: {asks[0].resource}"
-    start("400 Bad Request", [("Content-Type", "application/x-amz-json-1.1")])
-    return [json.dumps({**_DENIED, "Message": text}).encode()]
+        status, kind = "403 Forbidden", "application/xml"
+        body = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+    else:
+        status, kind = "400 Bad Request", "application/x-amz-json-1.1"
+        text = f"not authorized to perform: {asks[0].action} on resource: {asks[0].resource}"
+        body = json.dumps({"__type": "AccessDeniedException", "Message": text}).encode()
+    start(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+    return [body]
