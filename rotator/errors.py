@@ -7,6 +7,7 @@
     +-- AuditUnavailableError         no durable audit record, so nothing may happen
     +-- DeadlineExceededError         the run's time is up; nothing more was started
     +-- UnsafeActionError             a guard refused an action
+    +-- StepRefusedError              a rule forbids a step of Secrets Manager's own rotation for now
     +-- ProviderError                 Pinata
     |   +-- ProviderUnavailableError  no effect, or safe to repeat
     |   +-- ProviderRejectedError     our request was refused; surely no effect
@@ -99,6 +100,15 @@ class DeadlineExceededError(RotatorError):
 
 class UnsafeActionError(RotatorError):
     """A guard refused an action just before it."""
+
+
+class StepRefusedError(RotatorError):
+    """A rule forbids a step of Secrets Manager's own rotation for now; AWSCURRENT is unchanged."""
+
+    default_step = (
+        "Look at `rotator plan`. Secrets Manager repeats the rotation; a version that is stuck in AWSPENDING is "
+        "finished or discarded by the next tick after `pending_timeout`."
+    )
 
 
 class ProviderError(RotatorError):

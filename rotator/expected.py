@@ -24,7 +24,9 @@ def pending(
 ) -> Observed:
     """A version was put with AWSPENDING."""
     version = Version(version_id, labels | {AWSPENDING}, content)
-    return replace(observed, versions=(*without_label(observed, AWSPENDING).versions, version))
+    cleared = without_label(observed, AWSPENDING).versions
+    others = tuple(known for known in cleared if known.version_id != version_id)
+    return replace(observed, versions=(*others, version))
 
 
 def minted(observed: Observed, key: ProviderKey) -> Observed:

@@ -114,6 +114,8 @@ class Labels:
     """Labelled versions, contents unread."""
     clock_skew_s: float = 0.0
     """The server's clock minus ours, from the answer's Date header."""
+    rotation_enabled: bool = False
+    """Secrets Manager rotates the secret by a schedule of its own (RotationEnabled)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +202,12 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Mint a key named for `version_id` and put it as AWSPENDING beside `replacing`, the current version if any."""
+    """Mint a key and put it as AWSPENDING, under `version_id`, beside `replacing`, the current version if any."""
 
     version_id: str
     replacing: str | None
+    minted_as: str
+    """What the key's name ends with: the version id, or one like it where Secrets Manager chose the version id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _FULL_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}", re.ASCII)
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 NONCE_LENGTH = 10
 GENERATION_MAX = 999_999_999
+_NOT_IN_NONCE = re.compile(r"[^0-9A-Za-z-]", re.ASCII)
 _SUFFIX_LENGTH = len("-AbCdEf")
 """Secrets Manager ends every ARN with a hyphen and six characters (user guide, what is in a secret)."""
 
@@ -29,6 +30,15 @@ def version_id(generation: int, now: datetime, nonce: str) -> str:
     if not _VERSION_ID.fullmatch(made):
         raise ValueError(f"not a version id: {made}")
     return made
+
+
+def nonce_of(foreign_id: str) -> str:
+    """Return what ties a key's name to a version whose id is not of our making: the first ten characters of the id.
+
+    Under Secrets Manager's own rotation the version id is the token of the rotation, and only the name of the key
+    carries the generation.
+    """
+    return _NOT_IN_NONCE.sub("-", foreign_id[:NONCE_LENGTH])
 
 
 def generation_of_version(version_id: str) -> int:

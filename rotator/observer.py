@@ -12,6 +12,7 @@ from rotator.errors import SecretValueError
 from rotator.model import (
     AWSCURRENT,
     AWSPENDING,
+    OURS,
     Content,
     Holds,
     KeyState,
@@ -23,7 +24,7 @@ from rotator.model import (
     Unusable,
     Version,
 )
-from rotator.naming import NONCE_LENGTH, KeyFamily, generation_of_version
+from rotator.naming import KeyFamily, generation_of_version, nonce_of
 from rotator.payload import credential_in
 from rotator.ports import Authentication, Deadline, KeyProvider, SecretStore, StoredValue
 from rotator.spec import SecretSpec
@@ -113,11 +114,21 @@ def list_ours(
 
 
 def _ours_inside(versions: tuple[Version, ...]) -> frozenset[str]:
-    """Return the keys inside versions of ours: a complete list shows them."""
+    """Return the keys inside versions of ours: a complete list shows them.
+
+    Where Secrets Manager chose the version id, it does not tell whose the version is. In a secret that is ours
+    another key is a rare sight, and looking for it twice is cheap.
+    """
+    is_ours = any(OURS in version.labels for version in versions)
+    named = {key_id for version in versions for key_id in version.replaced()}
     return frozenset(
         version.content.key_id
         for version in versions
-        if isinstance(version.content, Holds) and generation_of_version(version.version_id) > 0
+        if isinstance(version.content, Holds)
+        and (
+            generation_of_version(version.version_id) > 0
+            or (is_ours and version.content.key_id not in named)
+        )
     )
 
 
@@ -149,7 +160,7 @@ def _with_previous(seen: Observed, reader: Reader) -> tuple[Version, ...]:
     previous = seen.previous
     if previous is None or generation_of_version(previous.version_id) > 0:
         return seen.versions
-    if not any(key.name.endswith(previous.version_id[:NONCE_LENGTH]) for key in seen.keys):
+    if not any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys):
         return seen.versions
     return tuple(
         replace(v, content=_optional(v, reader)) if v is previous else v for v in seen.versions

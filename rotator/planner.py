@@ -46,7 +46,8 @@ NEARLY_USED_UP_TENTHS = 8
 NEEDS_PERSON = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK, Reason.TOO_MANY_KEYS})
 """Reasons that do not go away by themselves."""
 _RETIRE_NOTHING = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK})
-_NOBODY_FORCES = frozenset({Demand.DUE, Demand.CONTAINING})
+_NOBODY_FORCES = frozenset({Demand.DUE, Demand.NATIVE, Demand.CONTAINING})
+_AT_ONCE = frozenset({Demand.FORCED, Demand.NATIVE})
 _NO_GRACE = frozenset({Demand.COMPROMISED, Demand.CONTAINING})
 _URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED})
 """Consumers have no good key: nothing is gained by waiting for a window, a grace or room."""
@@ -75,26 +76,44 @@ def plan(
     """
     reason, actions = _forward(spec, observed, now, new_version_id, demand)
     if not actions and reason not in _RETIRE_NOTHING:
-        actions = _retire(spec, observed, now, demand)
+        actions = retire(spec, observed, now, demand)
     return Plan(reason, actions, due_at(spec, observed))
 
 
-def _forward(  # noqa: C901, PLR0911 - a list of rules in order, one return each
+def _forward(
     spec: SecretSpec, observed: Observed, now: datetime, new_version_id: str, demand: Demand
 ) -> tuple[Reason, tuple[Action, ...]]:
     """Answer the first question."""
+    stopped = why_stopped(observed, demand)
+    if stopped is not None:
+        return stopped, ()
+    if observed.pending is not None:  # somebody, perhaps an earlier run, has begun
+        return finish(spec, observed, observed.pending, now)
+    replacing = observed.current.version_id if observed.current else None
+    create = Create(new_version_id, replacing, minted_as=new_version_id)
+    reason, actions = begin(spec, observed, now, create, demand)
+    if actions == (create,):
+        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))
+    return reason, actions
+
+
+def why_stopped(observed: Observed, demand: Demand) -> Reason | None:
+    """Say what a person has done that is for a person to undo; None if nothing."""
     if observed.labels.hold is not None:  # a person said stop; nobody overrules that
-        return Reason.ON_HOLD, ()
+        return Reason.ON_HOLD
     if demand in _NOBODY_FORCES:
         if _is_drifted(observed):  # a person put another key in; ask before replacing it
-            return Reason.DRIFTED, ()
+            return Reason.DRIFTED
         if _is_rolled_back(observed):  # a person moved the label back; ask before moving it on
-            return Reason.ROLLED_BACK, ()
-    if observed.pending is not None:  # somebody, perhaps an earlier run, has begun
-        return _finish(spec, observed, observed.pending, now)
+            return Reason.ROLLED_BACK
+    return None
 
-    due = _why_due(spec, observed, now, demand)
-    replacing = observed.current.version_id if observed.current else None
+
+def begin(
+    spec: SecretSpec, observed: Observed, now: datetime, create: Create, demand: Demand
+) -> tuple[Reason, tuple[Action, ...]]:
+    """Decide about a secret in which nothing is pending: `create`, make room first, or nothing."""
+    due, replacing = _why_due(spec, observed, now, demand), create.replacing
     if due is None:
         return Reason.UP_TO_DATE, ()
     if due not in _URGENT:
@@ -110,15 +129,11 @@ def _forward(  # noqa: C901, PLR0911 - a list of rules in order, one return each
                 observed
             ):  # orphans: put the current key above them
                 return Reason.FENCING, (
-                    Restamp(new_version_id, replacing),
-                    Promote(new_version_id, replacing),
+                    Restamp(create.version_id, replacing),
+                    Promote(create.version_id, replacing),
                 )
             return Reason.TOO_MANY_KEYS, ()
-    return due, (
-        Create(new_version_id, replacing),
-        Verify(new_version_id),
-        Promote(new_version_id, replacing),
-    )
+    return due, (create,)
 
 
 def _is_drifted(observed: Observed) -> bool:
@@ -141,7 +156,7 @@ def _is_rolled_back(observed: Observed) -> bool:
     )
 
 
-def _finish(
+def finish(
     spec: SecretSpec, observed: Observed, pending: Version, now: datetime
 ) -> tuple[Reason, tuple[Action, ...]]:
     """Decide about a version that carries AWSPENDING."""
@@ -192,7 +207,7 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
     if not observed.is_live(key_id):  # consumers hold a dead key
         return Reason.KEY_REVOKED
     foreign = observed.generation(current) == 0 or key_id in observed.replaced_key_ids()
-    if demand is Demand.FORCED:
+    if demand in _AT_ONCE:
         return Reason.ADOPTED if foreign else Reason.FORCED
     if any(now - key.created_at >= spec.settle for key in _keys_above_current(observed)):
         return Reason.INTERRUPTED  # a key was made and never stored: finish what that run had begun
@@ -209,7 +224,7 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
     return None
 
 
-def _retire(
+def retire(
     spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
 ) -> tuple[Action, ...]:
     """Answer the second question: the keys that the fence allows, then labels that have served."""

@@ -4,32 +4,44 @@ The same function serves every trigger. It keeps no state between runs and takes
 one secret. A run that dies leaves a state that the next one plans from.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rotator.errors import AuditUnavailableError, RotatorError, UnsafeActionError
 from rotator.events import Decided, Ended
 from rotator.executor import Executor
-from rotator.model import Labels, Observed, Outcome, OutcomeKind, Plan, Promote, Reason, Revoke
-from rotator.naming import GENERATION_MAX, KeyFamily, version_id
+from rotator.model import (
+    Action,
+    Labels,
+    Observed,
+    Outcome,
+    OutcomeKind,
+    Plan,
+    Promote,
+    Reason,
+    Revoke,
+)
+from rotator.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.observer import HeldElsewhere, Reader, observe
 from rotator.planner import NEEDS_PERSON, is_grace_over, plan
 from rotator.ports import AuditLog, AuditRun, Deadline, KeyProvider, SecretStore
 from rotator.prover import Prover
 from rotator.spec import Demand, SecretSpec
+from rotator.steps import Rotation, Step, is_finished, plan_step
 
 PASSES_MAX = 16
 """Plans per run. The longest useful chain (discard, retire, create, discard, retire) is far shorter."""
 _UNMET = {
     Demand.DUE: Demand.DUE,
     Demand.FORCED: Demand.DUE,
+    Demand.NATIVE: Demand.DUE,
     Demand.COMPROMISED: Demand.CONTAINING,
     Demand.CONTAINING: Demand.CONTAINING,
 }
 """What is left of a demand once AWSCURRENT has moved."""
-_WAITING = frozenset(
-    {Reason.IN_PROGRESS, Reason.OUTSIDE_WINDOW, Reason.WAITING_GRACE, Reason.RETIRE_FIRST}
-)
+_Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
+"""Takes what is seen, what is left of the demand, and what was done so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,25 +92,72 @@ def reconcile(spec: SecretSpec, labels: Labels, world: World, run: Run) -> Outco
     Returns:
         What it came to. A failure is an outcome too; nothing is raised but what is a defect of this program.
     """
+
+    def planner(observed: Observed, demand: Demand, _: Sequence[Action]) -> Plan:
+        return _plan(spec, observed, run, demand)
+
+    return _run(spec, labels, world, run, planner)
+
+
+def step(spec: SecretSpec, labels: Labels, world: World, run: Run, rotation: Rotation) -> Outcome:
+    """Do one step of a rotation that Secrets Manager has begun, if anything remains of it.
+
+    Args:
+        spec: what is wanted.
+
+        labels: the secret's labels, read just now.
+
+        world: the two systems and the audit log; its store has the rotation's token, if Secrets Manager sent one.
+
+        run: time, nonce, demand and deadline of this run.
+
+        rotation: which step, for which version.
+
+    Returns:
+        ROTATED or UP_TO_DATE if the step is done; otherwise it is not, and Secrets Manager must be told so.
+
+    Raises:
+        EventError: Secrets Manager knows of no such rotation.
+    """
+    if is_finished(labels, rotation) or rotation.step is Step.SET:
+        return Outcome(spec.name, "", OutcomeKind.UP_TO_DATE, None, None, None, (), (), None)
+
+    def planner(observed: Observed, demand: Demand, done: Sequence[Action]) -> Plan:
+        minted_as = version_id(_next_generation(observed), run.now, nonce_of(rotation.token))
+        return plan_step(
+            spec, observed, rotation, now=run.now, minted_as=minted_as, demand=demand, done=done
+        )
+
+    return _run(spec, labels, world, run, planner)
+
+
+def _run(spec: SecretSpec, labels: Labels, world: World, run: Run, planner: _Planner) -> Outcome:
     try:
         audit = world.audit.begin(spec.name, labels.arn)
     except RotatorError as error:
         return Outcome(spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
-    steps = _Steps(spec, labels, world, run, audit)
+    progress = _Progress(spec, labels, world, run, audit, planner)
     try:
-        steps.settle()
+        progress.settle()
     except RotatorError as error:
-        return steps.close(error)
-    return steps.close(None)
+        return progress.close(error)
+    return progress.close(None)
 
 
-class _Steps:
+class _Progress:
     """The progress of one run, kept so that a failure can still be told in full."""
 
-    def __init__(
-        self, spec: SecretSpec, labels: Labels, world: World, run: Run, audit: AuditRun
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run is given, and its trail
+        self,
+        spec: SecretSpec,
+        labels: Labels,
+        world: World,
+        run: Run,
+        audit: AuditRun,
+        planner: _Planner,
     ) -> None:
         self.spec, self.labels, self.world, self.run, self.audit = spec, labels, world, run, audit
+        self.planner = planner
         self.reader = Reader(spec, labels.arn, world.store, run.deadline)
         self.executor: Executor | None = None
         self.reasons: list[Reason] = []
@@ -179,7 +238,8 @@ class _Steps:
         return _UNMET[self.run.demand] if self._moved() else self.run.demand
 
     def _plan(self, observed: Observed) -> Plan:
-        return _plan(self.spec, observed, self.run, self._demand())
+        done = self.executor.done if self.executor else ()
+        return self.planner(observed, self._demand(), done)
 
     def _decide(self, observed: Observed) -> Plan:
         chosen = self._plan(observed)
@@ -210,7 +270,7 @@ class _Steps:
             return OutcomeKind.ROTATED
         if last in NEEDS_PERSON:
             return OutcomeKind.HELD
-        return OutcomeKind.WAITING if last in _WAITING else OutcomeKind.UP_TO_DATE
+        return OutcomeKind.UP_TO_DATE if last is Reason.UP_TO_DATE else OutcomeKind.WAITING
 
 
 def _nobody(arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[str]:
@@ -220,11 +280,15 @@ def _nobody(arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[
 
 
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
+    new = version_id(_next_generation(observed), run.now, run.nonce)
+    return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)
+
+
+def _next_generation(observed: Observed) -> int:
     generation = observed.highest_generation() + 1
     if generation > GENERATION_MAX:
         raise UnsafeActionError(
             f"a key of generation {generation - 1} exists: no generation is left above it",
             next_step="Find the key in Pinata's key list, and whoever named it; then rename the secret.",
         )
-    new = version_id(generation, run.now, run.nonce)
-    return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)
+    return generation

@@ -101,5 +101,7 @@ class Demand(Enum):
     """Rotate now; lifts DRIFTED and ROLLED_BACK, never a hold."""
     COMPROMISED = "compromised"
     """Rotate now and revoke without grace: the key has leaked."""
+    NATIVE = "native"
+    """Secrets Manager's own rotation: rotate now; lifts nothing."""
     CONTAINING = "containing"
     """After a compromised key was replaced: revoke without grace, rotate only what is due."""

@@ -1,15 +1,40 @@
 """What AWS sends, parsed strictly: a value of ours, or an error and nothing done."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rotator.credential import Sensitive
 from rotator.errors import EventError
+from rotator.steps import Rotation, Step
 
 BODY_MAX = 4096
 RECORDS_MAX = 10_000
 """The most that a batch of an SQS event source can be set to."""
+_TOKEN = re.compile(r"[!-~]{32,64}", re.ASCII)
+"""ClientRequestToken (API reference, shape ClientRequestTokenType; the characters are ours)."""
+_ROTATION_TOKEN = re.compile(r"[A-Za-z0-9-]{36,256}", re.ASCII)
+"""RotationToken (API reference, shape RotationTokenType)."""
+_ARN = re.compile(r"arn:[!-~]{1,2044}", re.ASCII)
+_STEPS = {
+    spelling: step
+    for step in Step
+    for spelling in (step.value, re.sub("([A-Z])", r"_\1", step.value).lower())
+}
+"""Step names as AWS's samples and its service spell them, and as the user guide does: `create_secret`."""
+_ROTATION_KEYS = {"Step", "SecretId", "ClientRequestToken"}
+
+
+@dataclass(frozen=True, slots=True)
+class RotationEvent:
+    """One step of a rotation, as Secrets Manager asks for it."""
+
+    rotation: Rotation
+    arn: str
+    proof: Sensitive | None
+    """RotationToken: shows that Secrets Manager asked. A secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +107,33 @@ def errand(body: str) -> Errand:
     if not isinstance(name, str) or not isinstance(arn, str):
         raise EventError("`name` and `arn` of a message are not both texts")
     return Errand(name, arn)
+
+
+def rotation_event(event: object) -> RotationEvent:
+    """Return a step of Secrets Manager's own rotation.
+
+    Raises:
+        EventError: it has not exactly the fields that Secrets Manager sends, or one of them is not what it should be.
+    """
+    if not isinstance(event, Mapping) or event.keys() - {"RotationToken"} != _ROTATION_KEYS:
+        raise EventError(
+            "this is not an event of Secrets Manager's rotation: its fields are Step, SecretId, ClientRequestToken, "
+            "and perhaps RotationToken; nothing was done"
+        )
+    step = _STEPS.get(_text(event, "Step", re.compile("[A-Za-z_]{1,32}")))
+    if step is None:
+        raise EventError("Step is none of the four of a rotation; nothing was done")
+    proof = (
+        Sensitive(_text(event, "RotationToken", _ROTATION_TOKEN))
+        if "RotationToken" in event
+        else None
+    )
+    rotation = Rotation(step, _text(event, "ClientRequestToken", _TOKEN))
+    return RotationEvent(rotation, _text(event, "SecretId", _ARN), proof)
+
+
+def _text(event: Mapping[str, object], key: str, form: re.Pattern[str]) -> str:
+    value = event[key]
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise EventError(f"{key} of the event is not of its form; nothing was done")
+    return value

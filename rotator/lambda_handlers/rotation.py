@@ -1,21 +1,81 @@
-"""`native`: Secrets Manager's own rotation, in four steps."""
+"""`native`: Secrets Manager's own rotation, which invokes a function for each of four steps.
 
+An event of an unknown shape, or about a secret that is not configured, causes no call at all; one about a rotation
+that Secrets Manager does not know of causes the one call that tells. A step that cannot be done raises, so Secrets
+Manager stops before the next one and begins again later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from rotator.errors import EventError
+from rotator.errors import EventError, StepRefusedError
+from rotator.lambda_handlers.events import RotationEvent, rotation_event
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
+from rotator.model import OutcomeKind, Reason
+from rotator.naming import ids_of
+from rotator.reconcile import step
+from rotator.spec import Demand, SecretSpec
+from rotator.steps import Step, is_finished
+
+_DONE = frozenset({OutcomeKind.ROTATED, OutcomeKind.UP_TO_DATE})
+_WHY = {
+    Reason.ON_HOLD: "a person put the secret on hold",
+    Reason.DRIFTED: "a person put another key in; `rotator rotate` replaces it",
+    Reason.ROLLED_BACK: "a person rolled it back; `rotator rotate` moves on",
+    Reason.IN_PROGRESS: "the version has no value yet",
+    Reason.OUTSIDE_WINDOW: "no key is made outside the configured window",
+    Reason.WAITING_GRACE: "the key before is still inside its grace",
+    Reason.TOO_MANY_KEYS: "there are `live_keys_max` keys already",
+}
 
 
 def native(event: Any, context: Context) -> None:  # noqa: ANN401 - parsed before anything is done
     """Do one step of a rotation that Secrets Manager has begun.
 
     Raises:
-        EventError: the event is none of Secrets Manager's.
+        EventError: the event is none of Secrets Manager's, or none about a configured secret.
+        StepRefusedError: a rule forbids the step now.
+        RotatorError: it failed.
     """
-    del event
-    return invoked("native", context, _native)
+
+    def body(invocation: Invocation) -> None:
+        _native(rotation_event(event), invocation)
+
+    invoked("native", context, body)
 
 
-def _native(invocation: Invocation) -> None:
-    del invocation
-    raise EventError("native rotation is not supported yet; nothing was done")
+def _native(asked: RotationEvent, invocation: Invocation) -> None:
+    spec = _spec(asked.arn, invocation.container.config.secrets)
+    clients = invocation.container.clients
+    run = invocation.new_run(spec, Demand.NATIVE)
+    labels = clients.store.describe(spec.secret_id, run.deadline)
+    if labels.arn != asked.arn:
+        raise EventError(
+            f"`{spec.name}` is another secret than that of the event; nothing was done"
+        )
+    if is_finished(labels, asked.rotation) or asked.rotation.step is Step.SET:
+        return  # without reading the managing key for nothing
+    with invocation.world() as both:
+        world = replace(both, store=clients.store.in_rotation(asked.proof))
+        outcome = step(spec, labels, world, run, asked.rotation)
+    if outcome.error is not None:
+        raise outcome.error  # counted where it is caught
+    invocation.count(outcome)
+    if outcome.kind not in _DONE and outcome.reason is not None:
+        why = _WHY.get(outcome.reason, "the version can no longer become current")
+        name = asked.rotation.step.value
+        raise StepRefusedError(f"{name} of `{spec.name}` is refused: {outcome.reason}, {why}")
+
+
+def _spec(arn: str, specs: Sequence[SecretSpec]) -> SecretSpec:
+    """Return the entry of a secret.
+
+    Raises:
+        EventError: it is not configured.
+    """
+    ids = ids_of(arn)
+    for spec in specs:
+        if spec.secret_id in ids:
+            return spec
+    raise EventError("SecretId of the event is the ARN of no configured secret; nothing was done")

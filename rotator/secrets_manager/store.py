@@ -1,6 +1,4 @@
-"""SecretStore over boto3: versions and staging labels in AWS Secrets Manager.
-
-The only module that knows which call moves a label, and what its answers are worth:
+"""SecretStore over boto3: the only module that knows which call moves a label, and what its answers are worth:
 
 - a version id is the idempotency token of its own Put, so a repeated Put leaves one version;
 - a label moves by compare-and-swap. A finished move cannot be repeated, and botocore repeats a call
@@ -13,6 +11,7 @@ tracebacks can be printed with locals. Safe for threads.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import mktime_tz, parsedate_tz
@@ -55,10 +54,8 @@ class SecretsManagerStore:
     """A `SecretStore` over a boto3 client.
 
     Args:
-        client: a secretsmanager client, made with `aws_client.client_config()`.
-
+        client: a secretsmanager client, made with `client_config()`.
         clock: the local time in seconds since the epoch, to compare the server's with.
-
         sleep: waits for so many seconds, between two looks.
     """
 
@@ -72,7 +69,14 @@ class SecretsManagerStore:
         self._client = client
         self._clock = clock
         self._sleep = sleep
+        self._rotation_token: Sensitive | None = None
         self._calls = Calls(client.meta.events)
+
+    def in_rotation(self, token: Sensitive | None) -> "SecretsManagerStore":
+        """Return this store with a RotationToken: its Puts prove that Secrets Manager asked for them."""
+        bound = copy(self)
+        bound._rotation_token = token  # noqa: SLF001 - its own class
+        return bound
 
     def describe(self, secret_id: str, deadline: Deadline) -> Labels:
         """Return a secret's labels, dates and hold tag."""
@@ -84,8 +88,7 @@ class SecretsManagerStore:
     def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, Labels]:
         """Return what `describe` would, by id as given: name, ARN, or ARN without its suffix.
 
-        A secret whose row lacks labels or a date is left out, and so is what looks like a full ARN
-        and is none.
+        Left out is a row without labels or a date, and what looks like a full ARN and is none.
         """
         wanted = set(secret_ids)
         found: dict[str, Labels] = {}
@@ -148,6 +151,7 @@ class SecretsManagerStore:
                 ClientRequestToken=version_id,
                 SecretString=text.reveal(),
                 VersionStages=[AWSPENDING, *sorted(labels)],
+                **_proof(self._rotation_token),
             )["VersionId"],
         )
         if isinstance(done, Fault):
@@ -268,8 +272,7 @@ class SecretsManagerStore:
     ) -> str | None:
         """Return where a label is once two looks in a row agree, and it is where it may be by now.
 
-        None means that this cannot be told: the move failed for another reason than the label's
-        place, or the looks show the state before it until time is up.
+        None: the move failed for another reason than the label's place, or no look shows it in time.
         """
         if fault.code not in _PLACES and fault.effect is Effect.NONE:
             return None
@@ -318,7 +321,12 @@ def _labels(
         hold=tags.get(HOLD_TAG),
         versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
         clock_skew_s=skew_s,
+        rotation_enabled=row.get("RotationEnabled", False),
     )
+
+
+def _proof(token: Sensitive | None) -> dict[str, Any]:
+    return {"RotationToken": token.reveal()} if token else {}
 
 
 def _stored(answer: Mapping[str, Any]) -> StoredValue | None:

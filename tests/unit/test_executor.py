@@ -91,7 +91,7 @@ def test_actions_are_counted_as_they_succeed() -> None:
     """After a failure `done` says how far the plan came."""
     desk = Desk(Scene.own(FAST), on(Operation.TEST_AUTHENTICATION, Fault.LOST))
     new = desk.new_id(2)
-    create = Create(new, desk.current)
+    create = Create(new, desk.current, new)
     with pytest.raises(RotatorError):
         desk.perform(create, Verify(new), Promote(new, desk.current))
     assert desk.executor.done == [create]
@@ -117,7 +117,7 @@ def test_refreshed_list_holds_ours_alone() -> None:
     scene.seed(f"{scene.family.prefix}backup")
     desk = Desk(scene)
     new = desk.new_id(2)
-    desk.perform(Create(new, desk.current), Verify(new))
+    desk.perform(Create(new, desk.current, new), Verify(new))
     assert all(map(desk.executor.observed.generation_of_key, desk.executor.observed.keys))
     assert len(desk.executor.observed.keys) == 2
 
@@ -196,7 +196,7 @@ def test_what_is_read_back_must_be_what_was_stored() -> None:
     with pytest.raises(
         KeyRejectedError, match=r"^what was read back from Secrets Manager .* stored$"
     ):
-        desk.perform(Create(new, desk.current), Verify(new))
+        desk.perform(Create(new, desk.current, new), Verify(new))
 
 
 def test_no_action_begins_after_the_deadline() -> None:
@@ -228,7 +228,7 @@ def test_expectation_matches_what_is_there() -> None:
     scene = Scene.own(FAST)
     desk = Desk(scene)
     new = desk.new_id(2)
-    desk.perform(Create(new, desk.current), Verify(new), Promote(new, desk.current))
+    desk.perform(Create(new, desk.current, new), Verify(new), Promote(new, desk.current))
     expected, fresh = desk.executor.observed, Desk(scene).seen
     assert {v.version_id: v.labels for v in expected.versions} == {
         v.version_id: v.labels for v in fresh.versions
@@ -253,7 +253,7 @@ def test_audit_tells_unknown_from_failed(
     """A call that may have had an effect is on record as unknown, not as failed."""
     desk = Desk(Scene.own(FAST), on(operation, fault))
     with pytest.raises(RotatorError):
-        desk.perform(Create(desk.new_id(2), desk.current))
+        desk.perform(Create(desk.new_id(2), desk.current, desk.new_id(2)))
     results = [e.result for e in desk.process.trail if isinstance(e, Done)]
     assert result in results
 
@@ -263,7 +263,7 @@ def test_promotion_of_a_first_version() -> None:
     scene = Scene.empty(FAST)
     desk = Desk(scene)
     new = desk.new_id(1)
-    desk.perform(Create(new, None), Verify(new), Promote(new, None))
+    desk.perform(Create(new, None, new), Verify(new), Promote(new, None))
     assert scene.labels()[AWSCURRENT] == new
     assert isinstance(desk.executor.observed.version(new).content, Holds)  # type: ignore[union-attr]  # it is there
 
@@ -328,7 +328,7 @@ def test_trail_says_what_each_step_of_a_rotation_is_about() -> None:
     desk = Desk(scene)
     old, new = scene.current_key() or "", desk.new_id(2)
     names = scene.systems.pinata.keys
-    begun = Create(new, desk.current), Verify(new), Promote(new, desk.current)
+    begun = Create(new, desk.current, new), Verify(new), Promote(new, desk.current)
     desk.perform(*begun)
     desk.perform(Revoke(old), ProveDead(old), seen=desk.executor.observed)
     key, name = scene.current_key() or "", scene.family.key_name(new)
@@ -352,7 +352,7 @@ def test_trail_says_what_the_steps_of_a_first_key_are_about() -> None:
     scene = Scene.empty(FAST)
     desk = Desk(scene)
     new = desk.new_id(1)
-    desk.perform(Create(new, None))
+    desk.perform(Create(new, None, new))
     subject = Subject(new, scene.current_key() or "", scene.family.key_name(new))
     assert about(desk)[1:] == [
         (Done, Audited.CREATE_KEY, subject),
@@ -409,7 +409,7 @@ def test_refused_put_is_on_record_with_the_revocation_it_caused() -> None:
     desk = Desk(scene, on(Operation.PUT_VALUE, Fault.REJECTED))
     new = desk.new_id(2)
     with pytest.raises(RotatorError) as refused:
-        desk.perform(Create(new, desk.current))
+        desk.perform(Create(new, desk.current, new))
     (key,) = (k for k in desk.executor.observed.keys if k.name == scene.family.key_name(new))
     assert (key.state, key.created_at) == (KeyState.REVOKED, desk.executor.now)
     assert key.key_id not in scene.live_keys()
@@ -424,7 +424,7 @@ def test_limit_of_uses_is_asked_for() -> None:
     """A key is minted with the uses the specification gives it."""
     scene = Scene.own(replace(FAST, max_uses=7))
     desk = Desk(scene)
-    desk.perform(Create(desk.new_id(2), desk.current))
+    desk.perform(Create(desk.new_id(2), desk.current, desk.new_id(2)))
     assert {k.max_uses for k in scene.systems.pinata.keys.values() if k.max_uses} == {7}
 
 
@@ -457,7 +457,7 @@ def test_half_of_a_short_timeout_must_be_left() -> None:
     """With less nothing is made, and the message says how much it would take."""
     desk = Desk(Scene.own(replace(FAST, timeout=timedelta(seconds=12))), time_left_s=5.0)
     with pytest.raises(DeadlineExceededError, match="no key was made: 6 s must be left"):
-        desk.perform(Create(desk.new_id(2), desk.current))
+        desk.perform(Create(desk.new_id(2), desk.current, desk.new_id(2)))
     assert Operation.CREATE_KEY not in desk.process.calls
 
 

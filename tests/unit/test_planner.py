@@ -74,7 +74,9 @@ def new_id(generation: int) -> str:
 
 def rotate(generation: int, replacing: int | str | None) -> tuple[Action, ...]:
     """Return the actions of a rotation."""
-    return Create(new_id(generation), old(replacing)), *finish(new_id(generation), replacing)
+    return Create(new_id(generation), old(replacing), new_id(generation)), *finish(
+        new_id(generation), replacing
+    )
 
 
 def finish(pending: str, replacing: int | str | None) -> tuple[Action, ...]:

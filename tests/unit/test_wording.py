@@ -19,7 +19,7 @@ from rotator.model import (
 )
 
 ACTIONS: dict[type, tuple[Action, str]] = {
-    Create: (Create("v2", "v1"), "Create a key for v2 and store it as AWSPENDING"),
+    Create: (Create("v2", "v1", "v2"), "Create a key for v2 and store it as AWSPENDING"),
     Restamp: (Restamp("v2", "v1"), "Restamp the current value as v2"),
     Verify: (Verify("v2"), "Verify v2: read it back and prove its key"),
     Promote: (Promote("v2", "v1"), "Promote v2 to AWSCURRENT, replacing v1"),
