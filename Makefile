@@ -15,7 +15,11 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upg
 # What decides and acts is covered to the last branch; the rest nearly.
 CORE := rotator/planner.py,rotator/executor.py,rotator/reconcile.py
 
-.PHONY: dev demo test simulate simulate-deep lint format lock
+# What the stack is packaged with, and by.
+CONFIG ?= $(firstword $(wildcard config/rotator.toml) config/example.toml)
+OSLS := build/stack/node_modules/osls/bin/serverless.js
+
+.PHONY: dev demo test simulate simulate-deep package deploy stack lint format lock
 
 # Virtual environment with everything in it.
 dev: $(READY)
@@ -37,6 +41,22 @@ simulate: $(READY)
 # The same within bounds that take hours.
 simulate-deep: $(READY)
 	@$(BIN)/python -m tests.simulation --deep
+
+# Zip and template of the AWS stack below build/: no network once it has run, no credentials.
+package: $(READY)
+	$(BIN)/python config/stack/bundle.py prepare
+	$(BIN)/python config/stack/bundle.py zip $(CONFIG) build/rotator.zip
+	node $(OSLS) package --package build/stack/package
+	$(BIN)/cfn-lint -i W3005 -- build/stack/package/cloudformation-template-update-stack.json
+
+# The stack to the account of your AWS credentials, with your config/rotator.toml.
+deploy: CONFIG = config/rotator.toml
+deploy: package
+	node $(OSLS) deploy --package build/stack/package
+
+# The stack deployed into a simulated AWS, used, killed, and its rights compared with those it used.
+stack: $(READY)
+	@$(BIN)/python -m tests.stack
 
 # Style, types, import contracts.
 lint: $(READY)

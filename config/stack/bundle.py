@@ -1,24 +1,29 @@
 """The zip that the functions run: rotator, the locked dependencies they need, and one configuration.
 
-    python config/stack/bundle.py dependencies FOLDER       install them (needs a package index)
-    python config/stack/bundle.py zip FOLDER CONFIG OUTPUT  pack; the same input gives the same bytes
+    python config/stack/bundle.py prepare            install what is needed, if a lock file has changed since
+    python config/stack/bundle.py zip CONFIG OUTPUT  pack; the same input gives the same bytes
 
 Only pure-Python packages come in, so what is tested here is, byte for byte, what runs on any architecture. boto3 is
 among them: the runtime's own changes without notice. Of botocore's descriptions of all AWS services, those that
 rotator calls are kept.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 LOCK = ROOT / "requirements.lock"
+BUILD = ROOT / "build/stack"
+DEPENDENCIES = BUILD / "dependencies"
+OSLS = BUILD / "node_modules/osls/bin/serverless.js"
 NOT_NEEDED = {
     "apscheduler": "the daemon's",
     "click": "the command line's",
@@ -41,27 +46,53 @@ def requirements() -> str:
     return "\n".join(one for one in entries if one.partition("==")[0].strip() not in NOT_NEEDED)
 
 
-def install(folder: Path) -> None:
-    """Install the dependencies into a folder that is replaced by it."""
-    shutil.rmtree(folder, ignore_errors=True)
+def prepare() -> None:
+    """Install the functions' dependencies and osls below `build/`, each if its lock file has changed since."""
+    _once(LOCK.read_bytes() + Path(__file__).read_bytes(), DEPENDENCIES, _install_dependencies)
+    _once((HERE / "package-lock.json").read_bytes(), BUILD / "node_modules", _install_osls)
+
+
+def _once(source: bytes, folder: Path, install: Callable[[], None]) -> None:
+    stamp = folder / ".installed-from"
+    digest = hashlib.sha256(source).hexdigest()
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
+        shutil.rmtree(folder, ignore_errors=True)
+        install()
+        stamp.write_text(digest, encoding="utf-8")
+
+
+def _install_dependencies() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".lock", encoding="utf-8") as locked:
         locked.write(requirements())
         locked.flush()
         pure = "--only-binary=:all: --platform any --implementation py --abi none --python-version 3.13"
-        options = f"-qq --no-deps --require-hashes --no-compile --target {folder} {pure}".split()
-        subprocess.run(  # noqa: S603 - pip, with a list of ours
-            [sys.executable, "-m", "pip", "install", *options, "--requirement", locked.name],
-            check=True,
-        )
+        options = f"-qq --no-deps --require-hashes --no-compile {pure}".split()
+        where = ["--target", str(DEPENDENCIES), "--requirement", locked.name]
+        subprocess.run([sys.executable, "-m", "pip", "install", *options, *where], check=True)
 
 
-def files(dependencies: Path, config: Path) -> Iterator[tuple[str, Path]]:
+def _install_osls() -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("npm is needed to package the stack; install Node.js 20 or newer")
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(HERE / name, BUILD)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run([npm, "ci", *options], cwd=BUILD, check=True)
+
+
+def files(config: Path) -> Iterator[tuple[str, Path]]:
     """Yield what goes into the zip: name there, file here."""
-    for path in _below(dependencies):
-        parts = path.relative_to(dependencies).parts
-        is_other_service = parts[:2] == ("botocore", "data") and len(parts) > 3
-        if parts[0] != "bin" and not (is_other_service and parts[2] not in SERVICES):
-            yield "/".join(parts), path
+    for path in _below(DEPENDENCIES):
+        parts = path.relative_to(DEPENDENCIES).parts
+        match parts:
+            case ["bin", *_] | [".installed-from"]:
+                continue
+            case ["botocore", "data", service, _, *_] if service not in SERVICES:
+                continue
+            case _:
+                yield "/".join(parts), path
     package = ROOT / "rotator"
     for path in _below(package):
         parts = path.relative_to(package).parts
@@ -70,11 +101,11 @@ def files(dependencies: Path, config: Path) -> Iterator[tuple[str, Path]]:
     yield "rotator.toml", config
 
 
-def pack(dependencies: Path, config: Path, output: Path) -> None:
+def pack(config: Path, output: Path) -> None:
     """Write the zip, entries in order and without times."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
-        for name, path in sorted(files(dependencies, config)):
+        for name, path in sorted(files(config)):
             entry = zipfile.ZipInfo(name, TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
@@ -94,10 +125,10 @@ def _below(folder: Path) -> Iterator[Path]:
 def main(arguments: list[str]) -> None:
     """Do what the command line says."""
     match arguments:
-        case ["dependencies", folder]:
-            install(Path(folder))
-        case ["zip", folder, config, output]:
-            pack(Path(folder), Path(config), Path(output))
+        case ["prepare"]:
+            prepare()
+        case ["zip", config, output]:
+            pack(Path(config), Path(output))
         case _:
             raise SystemExit(__doc__)
 

@@ -1,4 +1,4 @@
-"""The stack as it is deployed: packaged by osls, checked by cfn-lint, deployed into the sandbox's AWS, beside a simulated Pinata.
+"""The stack as it is deployed: packaged by osls, checked by cfn-lint, in the sandbox's AWS, beside a simulated Pinata.
 
     with Deployment(folder) as stack:
         stack.aws.tick()
@@ -35,7 +35,7 @@ from rotator.sandbox.secrets_manager.store import Json, Scope
 
 ROOT = Path(__file__).parents[2]
 OSLS = ROOT / "build/stack/node_modules/osls/bin/serverless.js"
-DEPENDENCIES = ROOT / "build/stack/dependencies"
+BUNDLE = (sys.executable, str(ROOT / "config/stack/bundle.py"))
 LINT = (str(Path(sys.executable).with_name("cfn-lint")), "-i", "W3005", "--")
 """W3005, a redundant DependsOn, is osls's own doing."""
 SCOPE = Scope("123456789012", "eu-central-1")
@@ -121,6 +121,7 @@ class Deployment:
         self._open.close()
 
     def _deploy(self) -> None:
+        self._step("prepare", lambda: self.command(*BUNDLE, "prepare"))
         self._step("seed", self._seed)
         self._step("bundle", self._bundle)
         self._step("osls package", lambda: self._osls("package"))
@@ -164,9 +165,7 @@ class Deployment:
             encoding="utf-8",
         )
         self.config.chmod(0o600)
-        program = str(ROOT / "config/stack/bundle.py")
-        zipped = str(self.folder / "rotator.zip")
-        self.command(sys.executable, program, "zip", str(DEPENDENCIES), str(self.config), zipped)
+        self.command(*BUNDLE, "zip", str(self.config), str(self.folder / "rotator.zip"))
 
     def _osls(self, verb: str) -> None:
         given = {

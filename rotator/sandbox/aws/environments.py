@@ -50,6 +50,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long a call may take, in seconds; `waited_s` of it really pass before the rest is taken as passed, too."""
+
+    told_s: float
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Invocation:
     """How one call ended: the payload, and whether it is an error, as Invoke shows them."""
 
@@ -88,36 +96,35 @@ class Environment:
         """End the process at once, as a lost host would."""
         if self._process is not None:
             self._process.kill()
+            self._process.wait(END_S)
 
     def close(self) -> None:
         """End the process and the API."""
         self.kill()
-        if self._process is not None:
-            self._process.wait(END_S)
         self._api.__exit__(None, None, None)
 
-    def invoke(self, payload: bytes, timeout_s: float) -> Invocation:
+    def invoke(self, payload: bytes, timeout: Timeout) -> Invocation:
         """Run the handler once. Whatever happens to it is in the answer."""
         began = time.monotonic()
         cold = not self.is_alive
         refusal = self._start() if cold else None
         if refusal is not None:
-            return Invocation(refusal, True, cold, time.monotonic() - began)
+            return Invocation(refusal, failed=True, cold=cold, seconds=time.monotonic() - began)
         request_id = str(uuid.uuid4())
         arn = self.code.function_arn
-        self._api.hand_over(Event(request_id, payload, time.time() + timeout_s, arn))
-        answer, failed = self._outcome(request_id, timeout_s)
-        return Invocation(answer, failed, cold, time.monotonic() - began)
+        self._api.hand_over(Event(request_id, payload, time.time() + timeout.told_s, arn))
+        answer, failed = self._outcome(request_id, timeout)
+        return Invocation(answer, failed=failed, cold=cold, seconds=time.monotonic() - began)
 
-    def _outcome(self, request_id: str, timeout_s: float) -> tuple[bytes, bool]:
-        deadline = time.monotonic() + timeout_s
+    def _outcome(self, request_id: str, timeout: Timeout) -> tuple[bytes, bool]:
+        deadline = time.monotonic() + min(timeout.told_s, timeout.waited_s)
         while True:
             try:
                 answer = self._api.answers.get(timeout=max(deadline - time.monotonic(), 0.0))
             except Empty:
                 self.kill()
-                self._on_line(f"{request_id} Task timed out after {timeout_s:.2f} seconds")
-                message = f"{request_id} Task timed out after {timeout_s:.2f} seconds"
+                message = f"{request_id} Task timed out after {timeout.told_s:.2f} seconds"
+                self._on_line(message)
                 return _error("Sandbox.Timedout", message), True
             match answer:
                 case Response(answered, payload) if answered == request_id:
@@ -181,7 +188,7 @@ class Environment:
             "LAMBDA_TASK_ROOT": str(self.code.folder),
             "LAMBDA_RUNTIME_DIR": str(self.code.runtime),
             "_HANDLER": self.code.handler,
-            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
@@ -205,10 +212,10 @@ class Pool:
         self._busy: set[Environment] = set()
         self._lock = threading.Lock()
 
-    def invoke(self, code: Code, payload: bytes, timeout_s: float) -> Invocation:
+    def invoke(self, code: Code, payload: bytes, timeout: Timeout) -> Invocation:
         """Run one call in a warm environment of this very code, or in a new one."""
         with self._taken(code) as environment:
-            return environment.invoke(payload, timeout_s)
+            return environment.invoke(payload, timeout)
 
     def kill(self) -> None:
         """Kill what is at work now."""

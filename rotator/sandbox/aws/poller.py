@@ -81,7 +81,7 @@ class Poller:
             named = {one["itemIdentifier"] for one in answer.get("batchItemFailures") or ()}
         except (AttributeError, KeyError, TypeError, ValueError):
             return known
-        return named if named <= known else known
+        return known if named - known else named
 
     def _record(self, source: EventSource, message: Message) -> dict[str, Any]:
         return {

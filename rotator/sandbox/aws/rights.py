@@ -1,4 +1,4 @@
-"""What policies allow, after the user guide's "Policy evaluation logic": a Deny wins, and what nothing allows is denied.
+"""What policies allow (IAM user guide, "Policy evaluation logic"): a Deny wins, what nothing allows is denied.
 
 Only what this stack's policies contain is understood: wildcards in actions and resources, and the conditions
 StringEquals, StringLike, ArnEquals and ArnLike. Anything else is an error rather than a guess.

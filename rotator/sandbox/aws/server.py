@@ -1,11 +1,11 @@
 """`AwsServer`: AWS for one account and region, into which a stack can be deployed and in which it runs.
 
-with AwsServer(folder) as aws:
-    ...                                   # osls deploy, with AWS_ENDPOINT_URL=aws.endpoint_url
-    aws.tick()                            # the schedules fire now
-    aws.poller.drain()                    # the queues are worked off
-    aws.secrets.wait_for_rotations(60)    # what RotateSecret started
-    aws.functions.metrics(name), aws.witness.uses
+with AwsServer(folder, scope) as aws:
+    ...                                   osls deploy, with AWS_ENDPOINT_URL=aws.endpoint_url
+    aws.tick()                            the schedules fire now
+    aws.poller.drain()                    the queues are worked off
+    aws.secrets.wait_for_rotations(60)    what RotateSecret started
+    aws.functions.metrics(name), aws.witness.uses, aws.skipped.types
 """
 
 import json

@@ -140,7 +140,7 @@ def role_statements(scope: Scope, role_arn: str) -> Statements:
     role = iam_backends[scope.account]["aws"].get_role(role_arn.rpartition("/")[2])
     found: Statements = []
     for document in role.policies.values():
-        text = document if isinstance(document, str) else json.dumps(document)
+        text = document if isinstance(document, str) else json.dumps(document)  # type: ignore[redundant-expr]  # moto keeps objects, too
         statements = json.loads(unquote(text))["Statement"]
         found += [statements] if isinstance(statements, dict) else statements
     return found
