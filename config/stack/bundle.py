@@ -5,10 +5,13 @@
 
 Only pure-Python packages come in, so what is tested here is, byte for byte, what runs on any architecture. boto3 is
 among them: the runtime's own changes without notice. Of botocore's descriptions of all AWS services, those that
-rotator calls are kept.
+rotator calls are kept. Bytecode comes along, for a function cannot keep its own: it halves the time of an import. It
+is of the Python that packs, and ignored by every other, so pack with the Python of the functions.
 """
 
+import compileall
 import hashlib
+import py_compile
 import re
 import shutil
 import subprocess
@@ -48,15 +51,16 @@ def requirements() -> str:
 
 def prepare() -> None:
     """Install the functions' dependencies and osls below `build/`, each if its lock file has changed since."""
-    _once(LOCK.read_bytes() + Path(__file__).read_bytes(), DEPENDENCIES, _install_dependencies)
-    _once((HERE / "package-lock.json").read_bytes(), BUILD / "node_modules", _install_osls)
+    stamp = DEPENDENCIES / f".installed-from.{sys.implementation.cache_tag}"
+    _once(LOCK.read_bytes() + Path(__file__).read_bytes(), stamp, _install_dependencies)
+    lock = HERE / "package-lock.json"
+    _once(lock.read_bytes(), BUILD / "node_modules/.installed-from", _install_osls)
 
 
-def _once(source: bytes, folder: Path, install: Callable[[], None]) -> None:
-    stamp = folder / ".installed-from"
+def _once(source: bytes, stamp: Path, install: Callable[[], None]) -> None:
     digest = hashlib.sha256(source).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != digest:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(stamp.parent, ignore_errors=True)
         install()
         stamp.write_text(digest, encoding="utf-8")
 
@@ -69,6 +73,18 @@ def _install_dependencies() -> None:
         options = f"-qq --no-deps --require-hashes --no-compile {pure}".split()
         where = ["--target", str(DEPENDENCIES), "--requirement", locked.name]
         subprocess.run([sys.executable, "-m", "pip", "install", *options, *where], check=True)
+    _compile(DEPENDENCIES, "")
+
+
+def _compile(folder: Path, name: str) -> None:
+    """Compile a folder that is called `name` in the zip, so that nothing of this machine gets into the bytecode."""
+    compileall.compile_dir(
+        folder,
+        ddir=name,
+        force=True,
+        quiet=1,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
 
 
 def _install_osls() -> None:
@@ -82,30 +98,33 @@ def _install_osls() -> None:
     subprocess.run([npm, "ci", *options], cwd=BUILD, check=True)
 
 
-def files(config: Path) -> Iterator[tuple[str, Path]]:
+def files(package: Path, config: Path) -> Iterator[tuple[str, Path]]:
     """Yield what goes into the zip: name there, file here."""
     for path in _below(DEPENDENCIES):
         parts = path.relative_to(DEPENDENCIES).parts
         match parts:
-            case ["bin", *_] | [".installed-from"]:
+            case ["bin", *_]:
                 continue
             case ["botocore", "data", service, _, *_] if service not in SERVICES:
                 continue
             case _:
                 yield "/".join(parts), path
-    package = ROOT / "rotator"
     for path in _below(package):
-        parts = path.relative_to(package).parts
-        if parts[0] not in LEFT_OUT:
-            yield "/".join(("rotator", *parts)), path
+        yield "/".join(path.relative_to(package.parent).parts), path
     yield "rotator.toml", config
 
 
 def pack(config: Path, output: Path) -> None:
     """Write the zip, entries in order and without times."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle:
-        for name, path in sorted(files(config)):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as bundle,
+    ):
+        package = Path(folder) / "rotator"
+        shutil.copytree(ROOT / "rotator", package, ignore=_left_out)
+        _compile(package, "rotator")
+        for name, path in sorted(files(package, config)):
             entry = zipfile.ZipInfo(name, TIME)
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
@@ -113,12 +132,22 @@ def pack(config: Path, output: Path) -> None:
     size = output.stat().st_size
     if size > BYTES_MAX:
         raise SystemExit(f"{output} has {size} bytes, more than Lambda takes")
-    sys.stdout.write(f"{output}: {size / 1e6:.1f} MB, configuration {config}\n")
+    python = sys.implementation.cache_tag
+    sys.stdout.write(
+        f"{output}: {size / 1e6:.1f} MB, bytecode of {python}, configuration {config}\n"
+    )
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    top = LEFT_OUT if Path(folder) == ROOT / "rotator" else ()
+    return {name for name in names if name == "__pycache__" or name in top}
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder, bytecode of this Python included, stamps not."""
     for path in folder.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        of_other = path.suffix == ".pyc" and sys.implementation.cache_tag not in path.suffixes[0]
+        if path.is_file() and not of_other and not path.name.startswith(".installed-from"):
             yield path
 
 

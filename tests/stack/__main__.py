@@ -4,6 +4,8 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.stack.compared_rights import compare
@@ -26,7 +28,7 @@ def main() -> int:
             f"      left out by moto, so not deployed: {', '.join(sorted(stack.aws.skipped.types))}\n"
         )
         for scenario in SCENARIOS:
-            passed &= _played(scenario.name, lambda one=scenario: one.play(stack))
+            passed &= _played(scenario.name, partial(scenario.play, stack))
         sys.stdout.write("\nRights used by each function, against those of its role\n")
         for found in compare(stack):
             differences = len(found.differences)
@@ -46,10 +48,10 @@ def main() -> int:
     return 0 if passed else 1
 
 
-def _played(name: str, play: "object") -> bool:
+def _played(name: str, play: Callable[[], None]) -> bool:
     began = time.monotonic()
     try:
-        play()  # type: ignore[operator]
+        play()
     except Exception:  # noqa: BLE001 - whatever it is, the scenario failed, and the others are played
         traceback.print_exc(limit=-2)
         _say("FAIL", name, time.monotonic() - began)

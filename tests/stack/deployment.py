@@ -265,11 +265,12 @@ class Deployment:
 
     # What must be so
 
-    def assert_settled(self, name: str) -> None:
+    def assert_settled(self, *names: str) -> None:
         """One live key, in AWSCURRENT; nothing pending elsewhere; the old ones dead; the audit trail intact."""
-        labels = self.labels(name)
-        assert self.live_keys(name) == [self.current_key_id(name)]
-        assert labels.get("AWSPENDING", labels["AWSCURRENT"]) == labels["AWSCURRENT"]
+        for name in names:
+            labels = self.labels(name)
+            assert self.live_keys(name) == [self.current_key_id(name)]
+            assert labels.get("AWSPENDING", labels["AWSCURRENT"]) == labels["AWSCURRENT"]
         self.command(sys.executable, "-m", "rotator", "audit", "verify")
 
     def function(self, short: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rotator.sandbox.aws.server import ATTEMPTS
 from rotator.sandbox.aws.under_moto import function
 from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
 from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
@@ -35,19 +36,19 @@ def schedule(stack: Deployment) -> None:
     assert stack.aws.poller.drain() >= 1
     for name, key_id in by_hand.items():
         assert stack.current_key_id(name) != key_id
-        stack.assert_settled(name)
+    stack.assert_settled(*by_hand)
     assert stack.aws.poller.queues.bodies(QUEUE) == []
 
 
 def rotate_secret(stack: Deployment) -> None:
     """RotateSecret invokes `native` four times; a tick retires the key before."""
-    _rotate(stack)
+    _rotate(stack, "gateway")
     _settle(stack, "gateway")
 
 
 def five_in_a_row(stack: Deployment) -> None:
     """Five rotations by Secrets Manager, nothing between them."""
-    seen = {_rotate(stack) for _ in range(5)}
+    seen = {_rotate(stack, "gateway") for _ in range(5)}
     assert len(seen) == 5
     _settle(stack, "gateway")
 
@@ -59,8 +60,8 @@ def failing_test(stack: Deployment) -> None:
     with stack.pinata.site.lock:
         stack.pinata.site.faults.add(refuses)
     failures = stack.failures("native")
-    _begin(stack)
-    assert stack.failures("native") == failures + 1
+    _begin(stack, "gateway")
+    assert stack.failures("native") == failures + ATTEMPTS
     assert stack.current_key_id("gateway") == before
     assert "AWSPENDING" in stack.labels("gateway")
     with stack.pinata.site.lock:
@@ -102,14 +103,26 @@ def killed(stack: Deployment) -> None:
 
 
 def killed_natively(stack: Deployment) -> None:
-    """`native` is killed with a key made but not stored; the next tick clears up, and rotation works again."""
+    """`native` is killed with a key made but not stored; Secrets Manager begins again, and a tick clears up."""
     before = stack.current_key_id("gateway")
+    made = len(stack.keys("gateway"))
     with _killed_before(stack, "native", "PutSecretValue") as victims:
-        _begin(stack)
+        _begin(stack, "gateway")
     assert len(victims) == 1
-    assert stack.current_key_id("gateway") == before
-    assert len(stack.live_keys("gateway")) == 2
+    assert len(stack.keys("gateway")) == made + 2
+    assert stack.current_key_id("gateway") != before
     _settle(stack, "gateway")
+
+
+def migrated(stack: Deployment) -> None:
+    """A secret goes from the schedule to Secrets Manager's rotation and back."""
+    _rotate(stack, "uploader")
+    _settle(stack, "uploader")
+    stack.call("CancelRotateSecret", SecretId=stack.arn("uploader"))
+    before = stack.current_key_id("uploader")
+    _tick_when_due(stack)
+    _settle(stack, "uploader")
+    assert stack.current_key_id("uploader") != before
 
 
 def timed_out(stack: Deployment) -> None:
@@ -142,6 +155,7 @@ SCENARIOS = (
     Scenario("a poisoned message ends in the dead-letter queue", poisoned_message),
     Scenario("work killed in mid-rotation converges", killed),
     Scenario("native killed in mid-rotation converges", killed_natively),
+    Scenario("a secret migrates to native rotation and back", migrated),
     Scenario("work timed out in mid-rotation converges", timed_out),
 )
 
@@ -170,23 +184,23 @@ def _settle(stack: Deployment, name: str) -> None:
     stack.assert_settled(name)
 
 
-def _rotate(stack: Deployment) -> str:
-    """Have Secrets Manager rotate `gateway`; the id of the new key, which is current."""
-    before = stack.current_key_id("gateway")
-    token = _begin(stack)
-    assert stack.labels("gateway")["AWSCURRENT"] == token
-    after = stack.current_key_id("gateway")
+def _rotate(stack: Deployment, name: str) -> str:
+    """Have Secrets Manager rotate a secret; the id of the new key, which is current."""
+    before = stack.current_key_id(name)
+    token = _begin(stack, name)
+    assert stack.labels(name)["AWSCURRENT"] == token
+    after = stack.current_key_id(name)
     assert after != before
-    assert after in stack.live_keys("gateway")
+    assert after in stack.live_keys(name)
     return after
 
 
-def _begin(stack: Deployment) -> str:
+def _begin(stack: Deployment, name: str) -> str:
     """Call RotateSecret, wait for what it starts; the new version's id."""
     arn = function(SCOPE, stack.function("native")).arn
     answer = stack.call(
         "RotateSecret",
-        SecretId=stack.arn("gateway"),
+        SecretId=stack.arn(name),
         RotationLambdaARN=arn,
         RotationRules={"AutomaticallyAfterDays": 30},
     )

@@ -28,6 +28,8 @@ from rotator.sandbox.secrets_manager.under_moto import MotoLambdas
 
 INVOKE = "lambda:InvokeFunction"
 ROTATIONS_S = 60.0
+ATTEMPTS = 2
+"""A rotation that fails is run again as a whole (RotateSecret API reference); how often is not documented."""
 
 
 class AwsServer:
@@ -36,7 +38,7 @@ class AwsServer:
     def __init__(self, folder: Path, scope: Scope, *, port: int = 0) -> None:
         """Keep unpacked code below `folder`."""
         self.scope = scope
-        self.secrets = SecretsManager(lambdas=self)
+        self.secrets = SecretsManager(lambdas=self, rotation_attempts=ATTEMPTS)
         self.witness = Witness(scope, self.secrets)
         self.server = SecretsManagerServer(
             self.secrets, in_front=self.witness.stand_before, port=port
