@@ -28,7 +28,10 @@ from rotator.payload import mentions
 from rotator.ports import Deadline, SecretStore
 from rotator.reconcile import Run, World, reconcile
 from rotator.spec import SecretSpec
+from rotator.windows import is_open
 
+_INDEX_SLACK = timedelta(seconds=1)
+"""The time in a version id is in seconds."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORKERS_MAX = 8
 """Threads over a fleet. The provider's budget of calls is the limit long before this is."""
@@ -100,15 +103,41 @@ def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
     }
     current = by_label.get(AWSCURRENT, "")
     made_at = time_of_version(current)
-    if labels.hold is not None or AWSPENDING in by_label or made_at is None:
+    if labels.hold is not None or AWSPENDING in by_label:
         return False
-    if made_at > labels.changed_at + timedelta(seconds=1) or now >= made_at + spec.max_age:
-        return False
-    if generation_of_version(by_label.get(AWSPREVIOUS, "")) > generation_of_version(current):
+    if made_at is None:
+        # Secrets Manager chose the id, and keeps a schedule of its own; or a person put a key in, which can wait.
+        if not labels.rotation_enabled or AWSCURRENT not in by_label:
+            return False
+    elif (
+        made_at > labels.changed_at + _INDEX_SLACK
+        or now >= made_at + spec.max_age
+        or generation_of_version(by_label.get(AWSPREVIOUS, "")) > generation_of_version(current)
+    ):
         return False
     grace_ends = labels.changed_at + spec.grace
     return not (since < grace_ends <= now) and not _slot_between(
         labels.arn, spec.check_every, since, now
+    )
+
+
+def is_aged_out(target: Target, *, now: datetime) -> bool:
+    """Tell from labels alone that a new key is due by age, and that nothing they show stands against it."""
+    spec, labels = target.spec, target.labels
+    by_label = {
+        label: version.version_id for version in labels.versions for label in version.labels
+    }
+    current = by_label.get(AWSCURRENT, "")
+    made_at = time_of_version(current)
+    return (
+        made_at is not None
+        and made_at <= labels.changed_at + _INDEX_SLACK
+        and made_at + spec.max_age <= now
+        and labels.changed_at + spec.grace <= now
+        and labels.hold is None
+        and AWSPENDING not in by_label
+        and generation_of_version(by_label.get(AWSPREVIOUS, "")) < generation_of_version(current)
+        and is_open(spec, now)
     )
 
 
@@ -161,12 +190,14 @@ def _isolated(
     except RotatorError as error:
         return failed(spec, error)
     except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
-        # Its message may quote a value; its type and place cannot.
-        place = traceback.extract_tb(defect.__traceback__)[-1]
-        where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        return failed(
-            spec, RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
-        )
+        return failed(spec, defect_of(defect))
+
+
+def defect_of(defect: Exception) -> RotatorError:
+    """Return what may be told of an exception that is none of ours: its message may quote a value."""
+    place = traceback.extract_tb(defect.__traceback__)[-1]
+    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
+    return RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
 
 
 def failed(spec: SecretSpec, error: RotatorError) -> Outcome:

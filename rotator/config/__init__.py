@@ -8,6 +8,7 @@ starter    the file that `rotator init` writes
 """
 
 from rotator.config.file import (
+    SIZE_MAX_BYTES,
     AdminEnvironment,
     AdminSecret,
     AuditConfig,
@@ -17,11 +18,13 @@ from rotator.config.file import (
     PinataConfig,
     find_path,
     load,
+    parse,
 )
 from rotator.config.starter import STARTER
 from rotator.config.values import TOKEN, duration, nearest, quoted
 
 __all__ = [
+    "SIZE_MAX_BYTES",
     "STARTER",
     "TOKEN",
     "AdminEnvironment",
@@ -35,5 +38,6 @@ __all__ = [
     "find_path",
     "load",
     "nearest",
+    "parse",
     "quoted",
 ]

@@ -118,7 +118,27 @@ def load(path: Path) -> Config:
         ConfigError: it cannot be used; the message has one line for each problem.
     """
     problems = Problems()
-    text = _text(path, problems)
+    return _read(_text(_content(path, problems), str(path), problems), path, str(path), problems)
+
+
+def parse(content: bytes, source: str, folder: Path) -> Config:
+    """Read a configuration that lies elsewhere than in a file of this machine.
+
+    Args:
+        content: what lies there; no more of it is looked at than fits the limit.
+
+        source: its address, for messages.
+
+        folder: relative paths are taken from here.
+
+    Raises:
+        ConfigError: it cannot be used; the message has one line for each problem.
+    """
+    problems = Problems()
+    return _read(_text(content, source, problems), folder / DEFAULT_PATH.name, source, problems)
+
+
+def _read(text: str, path: Path, source: str, problems: Problems) -> Config:
     tokens = list(TOKEN.finditer(text))
     for token in tokens:
         before = text[: token.start()]
@@ -131,40 +151,46 @@ def load(path: Path) -> Config:
     raw = _parsed(text, problems, quotable=not tokens)
     config = _config(Table(raw, (), problems), path) if raw is not None else None
     if problems or config is None:
-        raise ConfigError(problems.report(str(path), text))
+        raise ConfigError(problems.report(source, text))
     return config
 
 
-def _text(path: Path, problems: Problems) -> str:
-    """Return the text of the file; a symbolic link is followed, as Kubernetes mounts need."""
+def _content(path: Path, problems: Problems) -> bytes:
+    """Return what the file holds; a symbolic link is followed, as Kubernetes mounts need."""
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            raise _unreadable(path, problems, "is not a regular file")
+            raise _unreadable(str(path), problems, "is not a regular file")
         with path.open("rb") as file:
             content = file.read(SIZE_MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unreadable(path, problems, "does not exist", _NO_FILE) from None
+        raise _unreadable(str(path), problems, "does not exist", _NO_FILE) from None
     except OSError as error:
-        raise _unreadable(path, problems, f"cannot be read: {error.strerror}") from None
+        raise _unreadable(str(path), problems, f"cannot be read: {error.strerror}") from None
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         problems.add(
             (), "can be written by others, who could redirect keys; run `chmod go-w` on it"
         )
+    return content
+
+
+def _text(content: bytes, source: str, problems: Problems) -> str:
     if len(content) > SIZE_MAX_BYTES:
-        raise _unreadable(path, problems, f"is larger than {SIZE_MAX_BYTES} bytes")
+        raise _unreadable(source, problems, f"is larger than {SIZE_MAX_BYTES} bytes")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-    raise _unreadable(path, problems, f"is not UTF-8 text; the first wrong byte is on line {line}")
+    raise _unreadable(
+        source, problems, f"is not UTF-8 text; the first wrong byte is on line {line}"
+    )
 
 
 def _unreadable(
-    path: Path, problems: Problems, reason: str, next_step: str | None = None
+    source: str, problems: Problems, reason: str, next_step: str | None = None
 ) -> ConfigError:
     problems.add((), reason)
-    return ConfigError(problems.report(str(path), ""), next_step=next_step)
+    return ConfigError(problems.report(source, ""), next_step=next_step)
 
 
 def _parsed(text: str, problems: Problems, *, quotable: bool) -> dict[str, object] | None:

@@ -12,17 +12,19 @@ A message handed back is not the only memory of its secret: the next tick finds 
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rotator.errors import EventError, Remedy, RotatorError
-from rotator.fleet import Target, failed, run_all
+from rotator.fleet import Target, failed, is_asleep, run_all
 from rotator.lambda_handlers.events import Errand, Message, errand, messages
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.model import Outcome
-from rotator.naming import ids_of
+from rotator.naming import ids_of, time_of_version
 from rotator.reconcile import World
 from rotator.spec import Demand, SecretSpec
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _RETRIED = frozenset({Remedy.NEXT_RUN, Remedy.AUDIT})
 
 
@@ -79,7 +81,9 @@ def _run(
         if message.group in stopped:
             kept.append(message.message_id)
             continue
-        outcome = _outcome(spec, asked, world, invocation)
+        outcome = _outcome(message, spec, asked, world, invocation)
+        if outcome is None:
+            continue
         invocation.count(outcome)
         if outcome.error is not None and outcome.error.remedy in _RETRIED:
             kept.append(message.message_id)
@@ -88,13 +92,23 @@ def _run(
     return kept
 
 
-def _outcome(spec: SecretSpec, asked: Errand, world: World, invocation: Invocation) -> Outcome:
-    """Reconcile one secret."""
+def _outcome(
+    message: Message, spec: SecretSpec, asked: Errand, world: World, invocation: Invocation
+) -> Outcome | None:
+    """Reconcile one secret; None if it was rotated since the message was sent and nothing has come up since.
+
+    A queue that drains slower than ticks fill it holds several messages about one secret.
+    """
     try:
         run = invocation.new_run(spec, Demand.DUE)
         labels = world.store.describe(asked.arn, run.deadline)
     except RotatorError as error:
         return failed(spec, error)
     target = Target(spec, labels)
+    made_at = max(
+        (time_of_version(v.version_id) or _LONG_AGO for v in labels.versions), default=_LONG_AGO
+    )
+    if made_at > message.sent_at and is_asleep(target, now=run.now, since=message.sent_at):
+        return None
     (outcome,) = run_all([target], world, lambda _: run)
     return outcome

@@ -8,20 +8,26 @@ each invocation that needs it, and so are connections to Pinata made: a containe
 import os
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from threading import Lock
 from typing import Protocol, TypeVar
 
 import structlog
 
 from rotator import logs, wiring
-from rotator.config import Config, find_path, load
+from rotator.config import Config
 from rotator.errors import DeadlineExceededError, RotatorError
+from rotator.events import Decided, Done, Ended, Event, Operation, Result
 from rotator.executor import CREATE_TO_STORE_S
+from rotator.fleet import defect_of
+from rotator.lambda_handlers.configuration import read_config
 from rotator.lambda_handlers.emf import Figures, document
+from rotator.lambda_handlers.own_clients import own_client
+from rotator.lambda_handlers.queue import SqsClient
 from rotator.model import Outcome, OutcomeKind
 from rotator.narrator import NarratedAudit
 from rotator.reconcile import Run, World
@@ -42,31 +48,33 @@ class Context(Protocol):
 class Container:
     """What is built once, and kept from one invocation to the next."""
 
-    def __init__(self) -> None:
-        self._config: Config | None = None
-        self._clients: wiring.Clients | None = None
-
-    @property
+    @cached_property
     def config(self) -> Config:
         """The configuration that `ROTATOR_CONFIG` names.
 
         Raises:
             ConfigError: it cannot be used.
         """
-        if self._config is None:
-            self._config = load(find_path(None, os.environ))
-        return self._config
+        return read_config(os.environ)
 
-    @property
+    @cached_property
     def clients(self) -> wiring.Clients:
         """The clients of both systems.
 
         Raises:
             ConfigError: credentials, region or endpoint are missing or unusable.
         """
-        if self._clients is None:
-            self._clients = wiring.clients(self.config, os.environ)
-        return self._clients
+        return wiring.clients(self.config, os.environ)
+
+    @cached_property
+    def sqs(self) -> SqsClient:
+        """A client for the queue, with the function's own rights: the queue is beside the function.
+
+        Raises:
+            ConfigError: the endpoint is unusable.
+        """
+        sqs: SqsClient = own_client("sqs", os.environ)
+        return sqs
 
 
 CONTAINER = Container()
@@ -80,12 +88,28 @@ class Invocation:
     now: datetime
     deadline: wiring.MonotonicDeadline
     figures: Figures = field(default_factory=Figures)
+    _lock: Lock = field(default_factory=Lock)
+    _to_retire: dict[str, int] = field(default_factory=dict)
+    """By run: old keys whose time is over, and that are not proved dead yet."""
 
     @contextmanager
     def world(self) -> Iterator[World]:
         """Connect to both systems, with an audit trail that is told to the log as well."""
         with self.container.clients.connected() as both, both.audit_trail("lambda") as audit:
-            yield both.world(NarratedAudit(audit, logs.log_event))
+            yield both.world(NarratedAudit(audit, self._listen))
+
+    def _listen(self, secret: str, run_id: str, event: Event) -> None:
+        """Log an event, and see which old keys outlive the run that was to retire them."""
+        logs.log_event(secret, run_id, event)
+        match event:
+            case Decided(actions=actions):
+                self._to_retire[run_id] = actions.count("ProveDead")
+            case Done(operation=Operation.PROVE_DEAD, result=Result.SUCCESS):
+                self._to_retire[run_id] -= 1
+            case Ended():
+                self.add(old_keys_overdue=self._to_retire.pop(run_id, 0))
+            case _:
+                pass
 
     def new_run(self, spec: SecretSpec, demand: Demand) -> Run:
         """Return the time, nonce and deadline of a run that starts now, if the function's time still covers it.
@@ -104,14 +128,22 @@ class Invocation:
 
     def refuse(self, error: RotatorError) -> None:
         """Count and log something that was not begun."""
-        self.figures.failed_runs += 1
+        self.add(failed_runs=1)
         structlog.get_logger().error("refused", error=error.message, next_step=error.next_step)
 
     def count(self, outcome: Outcome) -> None:
         """Count what a run came to."""
-        self.figures.failed_runs += outcome.kind is OutcomeKind.FAILED
-        self.figures.rotated += outcome.kind is OutcomeKind.ROTATED
-        self.figures.held += outcome.kind is OutcomeKind.HELD
+        self.add(
+            failed_runs=outcome.kind is OutcomeKind.FAILED,
+            rotated=outcome.kind is OutcomeKind.ROTATED,
+            held=outcome.kind is OutcomeKind.HELD,
+        )
+
+    def add(self, **counts: int) -> None:
+        """Add to the figures, from whichever thread."""
+        with self._lock:
+            for name, count in counts.items():
+                setattr(self.figures, name, getattr(self.figures, name) + count)
 
 
 def invoked(function: str, context: Context, body: Callable[[Invocation], T]) -> T:
@@ -133,9 +165,7 @@ def invoked(function: str, context: Context, body: Callable[[Invocation], T]) ->
     except RotatorError as error:
         failure = error
     except Exception as defect:  # noqa: BLE001 - the boundary: what is raised here is printed by Lambda
-        place = traceback.extract_tb(defect.__traceback__)[-1]
-        where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-        failure = RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
+        failure = defect_of(defect)
     finally:
         figures = invocation.figures
         figures.failed_runs += failure is not None

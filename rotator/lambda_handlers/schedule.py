@@ -1,40 +1,79 @@
-"""`tick`: the schedule. Looks the fleet over by its labels, and does or queues what is due."""
+"""`tick`: the schedule. Looks the fleet over by its labels, and does or queues what is due.
 
-from datetime import timedelta
+Without `ROTATOR_QUEUE_URL` what is awake is reconciled here, as far as the function's time covers it. With it, the
+planner is asked about each secret whose labels do not tell, and those with something to do are sent to the queue.
+"""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rotator.fleet import Target, failed, is_asleep, resolve, run_all
+from rotator.config import duration
+from rotator.errors import ConfigError, DeadlineExceededError, RotatorError
+from rotator.fleet import (
+    WORKERS_MAX,
+    Target,
+    defect_of,
+    failed,
+    is_aged_out,
+    is_asleep,
+    resolve,
+    run_all,
+)
+from rotator.lambda_handlers.events import Errand
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
+from rotator.lambda_handlers.queue import Due, group_of, send
+from rotator.model import Revoke
+from rotator.naming import generation_of_version
+from rotator.planner import NEEDS_PERSON
+from rotator.reconcile import World, preview
 from rotator.spec import Demand
 from rotator.wiring import startup_deadline
 
-EVERY = timedelta(minutes=5)
-"""How often the schedule invokes `tick`."""
+_EVERY = "5m"
+LATE_MAX = timedelta(hours=1)
+"""An event that is older than this says nothing about when its tick was due."""
 
 
-def tick(event: Any, context: Context) -> dict[str, int]:  # noqa: ANN401 - AWS's event is not looked at
-    """Reconcile what is due.
+def tick(event: Any, context: Context) -> dict[str, int]:  # noqa: ANN401 - only its time is read
+    """Reconcile or queue what is due.
 
     Returns:
-        How many secrets there are, and what came of those that were awake.
+        How many secrets there are, how many were awake, and what came of those.
     """
-    del event
-    return invoked("tick", context, _tick)
+    return invoked("tick", context, lambda invocation: _tick(event, invocation))
 
 
-def _tick(invocation: Invocation) -> dict[str, int]:
-    specs = invocation.container.config.secrets
-    store = invocation.container.clients.store
-    found = resolve(specs, store, startup_deadline())
+def _tick(event: object, invocation: Invocation) -> dict[str, int]:
+    config = invocation.container.config
+    at = _due_time(event, invocation.now)
+    every = _every()
+    found = resolve(config.secrets, invocation.container.clients.store, startup_deadline())
     for spec, error in found.lost:
         invocation.count(failed(spec, error))
-    since = invocation.now - EVERY
+    since = min(at, invocation.now) - every
     awake = [t for t in found.targets if not is_asleep(t, now=invocation.now, since=since)]
+    queue_url = os.environ.get("ROTATOR_QUEUE_URL")
     if awake:
-        _reconcile(awake, invocation)
+        with invocation.world() as world:
+            if queue_url:
+                due = _judged(awake, world, invocation, every)
+                sqs = invocation.container.sqs
+                lost = send(sqs, queue_url, group_of(config.pinata), due, at)
+                invocation.figures.queued += len(due) - len(lost)
+                for secret in lost:
+                    invocation.refuse(RotatorError(f"`{secret.errand.name}` was not queued"))
+            else:
+                for outcome in run_all(
+                    awake, world, lambda spec: invocation.new_run(spec, Demand.DUE)
+                ):
+                    invocation.count(outcome)
     figures = invocation.figures
     return {
-        "secrets": len(specs),
+        "secrets": len(config.secrets),
         "awake": len(awake),
         "rotated": figures.rotated,
         "held": figures.held,
@@ -43,7 +82,59 @@ def _tick(invocation: Invocation) -> dict[str, int]:
     }
 
 
-def _reconcile(targets: list[Target], invocation: Invocation) -> None:
-    with invocation.world() as world:
-        for outcome in run_all(targets, world, lambda spec: invocation.new_run(spec, Demand.DUE)):
-            invocation.count(outcome)
+def _due_time(event: object, now: datetime) -> datetime:
+    """Return when this tick was due, so that no moment falls between two ticks; if the event does not tell, now."""
+    told = event.get("time") if isinstance(event, dict) else None
+    with suppress(ValueError, TypeError):
+        at = datetime.fromisoformat(str(told)).astimezone(UTC)
+        if abs(now - at) <= LATE_MAX:
+            return at
+    return now
+
+
+def _every() -> timedelta:
+    """Return how often the schedule invokes us.
+
+    Raises:
+        ConfigError: `ROTATOR_TICK_EVERY` is no duration.
+    """
+    try:
+        return duration(os.environ.get("ROTATOR_TICK_EVERY", _EVERY))
+    except ValueError:
+        problem = "ROTATOR_TICK_EVERY is no duration"
+    raise ConfigError(problem, next_step="Write it like `5m`, as often as the schedule ticks.")
+
+
+def _judged(
+    awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta
+) -> tuple[Due, ...]:
+    """Return what has something to do. Each look waits for Pinata, so several are taken at once."""
+    with ThreadPoolExecutor(WORKERS_MAX, "preview") as pool:
+        looks = list(pool.map(lambda target: _look(target, world, invocation, every), awake))
+    return tuple(due for due in looks if due is not None)
+
+
+def _look(target: Target, world: World, invocation: Invocation, every: timedelta) -> Due | None:
+    """Ask the planner about one secret, where its labels do not tell; if there is no time to, a worker will."""
+    spec, labels = target.spec, target.labels
+    errand = Errand(spec.name, labels.arn)
+    if labels.hold is not None:
+        invocation.add(held=1)
+        return None
+    if is_aged_out(target, now=invocation.now):
+        return Due(errand, 1 + max(generation_of_version(v.version_id) for v in labels.versions))
+    try:
+        run = invocation.new_run(spec, Demand.DUE)
+        plan, observed = preview(spec, labels, world, run)
+    except DeadlineExceededError:
+        return Due(errand, 0)
+    except RotatorError as error:
+        invocation.refuse(error)
+        return None
+    except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
+        invocation.refuse(defect_of(defect))
+        return None
+    retired = sum(isinstance(action, Revoke) for action in plan.actions)
+    late = invocation.now - labels.changed_at > spec.grace + 2 * every
+    invocation.add(held=plan.reason in NEEDS_PERSON, old_keys_overdue=retired if late else 0)
+    return Due(errand, observed.highest_generation() + 1) if plan.actions else None

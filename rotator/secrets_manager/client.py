@@ -32,7 +32,7 @@ def client_config() -> Config:
 
 
 def endpoint_from_environment(
-    env: Mapping[str, str], service: Literal["SECRETS_MANAGER", "S3", "SQS", "STS"]
+    env: Mapping[str, str], service: Literal["SECRETS_MANAGER", "S3", "SQS", "SSM", "STS"]
 ) -> str | None:
     """Return the endpoint that AWS's own variables name for a service, if any: loopback only.
 

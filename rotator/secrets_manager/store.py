@@ -1,4 +1,4 @@
-"""SecretStore over boto3: the only module that knows which call moves a label, and what its answers are worth:
+"""SecretStore over boto3: the only module that knows which call moves a label, and what the answers are worth.
 
 - a version id is the idempotency token of its own Put, so a repeated Put leaves one version;
 - a label moves by compare-and-swap. A finished move cannot be repeated, and botocore repeats a call

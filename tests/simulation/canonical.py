@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from rotator.credential import Sensitive
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, REPLACED_PREFIX
+from rotator.naming import NONCE_LENGTH, nonce_of
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager.state import Secret, Version
 from tests.simulation.universe import (
@@ -190,12 +191,15 @@ class _Renaming:
                 places = args[1:2] if operation is Operation.PUT_VALUE else args[2:]
                 found |= {a for a in places if isinstance(a, str)}
         own = sorted((v for v in found if generation_of(v)), key=self._looks)
+        foreign = sorted(found - set(own), key=self._looks)
+        ties = {nonce_of(v): f"n{i:09}" for i, v in enumerate(foreign)}
         ranks = {g: i + 1 for i, g in enumerate(sorted({generation_of(v) for v in own}))}
         for i, version_id in enumerate(own):
             rank = ranks[generation_of(version_id)]
-            self.ids[version_id] = f"g{rank:06}-{_TIME}-c{i:09}"
-        for i, version_id in enumerate(sorted(found - set(own), key=self._looks)):
-            self.ids[version_id] = f"hand-made-version{i:015}"
+            nonce = ties.get(version_id[-NONCE_LENGTH:], f"c{i:09}")
+            self.ids[version_id] = f"g{rank:06}-{_TIME}-{nonce}"
+        for version_id in foreign:  # a key's name may be tied to the id of its version
+            self.ids[version_id] = f"{ties[nonce_of(version_id)]}-not-of-our-making"
 
     def _looks(self, version_id: str) -> tuple[object, ...]:
         """Return what tells a version from others, its name last."""
@@ -251,7 +255,7 @@ class _Renaming:
         }
         return Secret(
             created=START_S - AGE_S,
-            last_changed=self._changed_at(secret.last_changed),
+            last_changed=self._changed_at(secret),
             versions=dict(sorted(versions.items())),
             labels=dict(sorted(labels.items())),
             tags=secret.tags,
@@ -321,8 +325,11 @@ class _Renaming:
 
     # Times
 
-    def _changed_at(self, at_s: float) -> float:
-        return self._time(at_s, GRACE_S) if self.universe.spec.grace else START_S
+    def _changed_at(self, secret: Secret) -> float:
+        pending = secret.versions.get(secret.labels.get(AWSPENDING, ""))
+        empty = pending is not None and pending.value is None  # its age is that of the last change
+        counts = empty or self.universe.spec.grace
+        return self._time(secret.last_changed, GRACE_S) if counts else START_S
 
     def _put_at(self, version_id: str, at_s: float) -> float:
         return self._time(at_s, *self._ages_of_version(version_id))

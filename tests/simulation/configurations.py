@@ -10,6 +10,7 @@ from rotator.spec import Demand
 from tests.builders import a_spec
 from tests.simulation.bounds import Budgets, Configuration
 from tests.simulation.fates import Fate
+from tests.simulation.native import rotate_or_reconcile
 
 _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
@@ -29,6 +30,7 @@ PLAIN = frozenset(
 ALL = frozenset(Fate)
 ALL_BUT_WIDER = ALL - {Fate.WIDER}
 """Without a grace a rotation does not read the list again, so wider scopes show up only at the next look."""
+_OWN_AND_NATIVE = (Demand.DUE, Demand.NATIVE)
 _EVERY_DEMAND = (Demand.DUE, Demand.FORCED, Demand.COMPROMISED)
 
 QUICK = (
@@ -106,6 +108,16 @@ QUICK = (
         Budgets(runs=2, preemptions=99),
         instances=2,
         fates=PLAIN,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation, <=1 fault",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, faults=1, preemptions=1),
+        instances=2,
+        demands=_OWN_AND_NATIVE,
+        fates=PLAIN | {Fate.WRONG_JWT},
+        program=rotate_or_reconcile,
     ),
 )
 
@@ -204,6 +216,33 @@ DEEP = (
         instances=2,
         fates=PLAIN,
         suspends=True,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation, every fault",
+        WITH_GRACE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=3, faults=1, ticks=(1, 1, 0)),
+        demands=_OWN_AND_NATIVE,
+        program=rotate_or_reconcile,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation, a person meddles",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        demands=_OWN_AND_NATIVE,
+        fates=PLAIN,
+        program=rotate_or_reconcile,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation beside ours, <=1 fault",
+        AT_ONCE,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, preemptions=2),
+        instances=2,
+        demands=_OWN_AND_NATIVE,
+        fates=PLAIN | {Fate.WRONG_JWT, Fate.STALE},
+        program=rotate_or_reconcile,
     ),
     Configuration(
         "a person meddles twice, <=1 fault",

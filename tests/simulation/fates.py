@@ -58,6 +58,7 @@ WRITES = frozenset(
         Operation.REVOKE_KEY,
     }
 )
+CHANGES = WRITES | {Operation.ROTATE}
 WITHOUT_EFFECT = frozenset(
     {Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP, Fate.DELAYED}
 )
@@ -80,5 +81,5 @@ ALPHABET: dict[Operation, tuple[Fate, ...]] = {
         *_SPECIAL.get(operation, ()),
     )
     for operation in sorted(READS | WRITES)
-}
+} | {Operation.ROTATE: ()}
 """The faults of each operation, in the order in which they are tried. A crash after a read is one before the next."""

@@ -246,8 +246,8 @@ class Instances:
             outcome = self._program(process, self._spec, start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the explorer reports it
             return Defect(f"{type(error).__name__}: {error}")
-        recorded = process.failing is not None or process.records == 0
-        if not recorded and not isinstance(process.trail[-1], Ended):
+        told = [entry for entry in process.trail if not isinstance(entry, Operation)]
+        if process.failing is None and told and not isinstance(told[-1], Ended):
             return Defect("the audit trail of a finished run has no end")
         return outcome or Defect("the program came to nothing")
 

@@ -36,6 +36,8 @@ _GRACE = "with grace, <=2 faults, time passes"
 _EVERY = "every beginning, every fault, <=1 fault"
 _FORCE = "forced and compromised, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
+_NATIVE = "Secrets Manager's own rotation, <=1 fault"
+_NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
 _FENCE = "        if self.observed.generation(new) <= self.observed.generation(replaced):\n"
 _PROMOTE_CALL = (
     "            lambda: self.store.promote("
@@ -49,9 +51,9 @@ MUTANTS = (
         (
             Edit(
                 "planner.py",
-                "        Verify(new_version_id),\n        Promote(new_version_id, replacing),\n    )\n",
-                "        Verify(new_version_id),\n        *(Revoke(k) for k in [observed.key_inside("
-                "observed.current)] if k),\n        Promote(new_version_id, replacing),\n    )\n",
+                "        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))\n",
+                "        actions = (create, Verify(new_version_id), *(Revoke(k) for k in [observed.key_inside("
+                "observed.current)] if k), Promote(new_version_id, replacing))\n",
             ),
             Edit(
                 "executor.py",
@@ -386,6 +388,54 @@ MUTANTS = (
                 "                (shape.jwt, repr(new.jwt)),\n",
             ),
         ),
+    ),
+    Mutant(
+        "finishSecret trusts testSecret",
+        "Secrets Manager's version is promoted by a finishSecret that nobody's testSecret came before.",
+        (
+            Edit(
+                "steps.py",
+                "            return reason, actions if reason is Reason.INTERRUPTED else ()\n",
+                "            return reason, actions[1:] if reason is Reason.INTERRUPTED else ()\n",
+            ),
+        ),
+        (_NATIVE,),
+    ),
+    Mutant(
+        "an empty version is never given up",
+        "AWSPENDING stays on the version without a value that a failed rotation left, and blocks all others.",
+        (
+            Edit(
+                "planner.py",
+                "            return (Reason.STALLED, discard) if stalled else (Reason.IN_PROGRESS, ())\n",
+                "            return (Reason.STALLED, ()) if stalled else (Reason.IN_PROGRESS, ())\n",
+            ),
+        ),
+        (_NATIVE,),
+    ),
+    Mutant(
+        "Secrets Manager's schedule overrules people",
+        "A rotation that a schedule began replaces a key that a person put in.",
+        (
+            Edit(
+                "planner.py",
+                "_NOBODY_FORCES = frozenset({Demand.DUE, Demand.NATIVE, Demand.CONTAINING})\n",
+                "_NOBODY_FORCES = frozenset({Demand.DUE, Demand.CONTAINING})\n",
+            ),
+        ),
+        (_NATIVE_PERSON,),
+    ),
+    Mutant(
+        "a version of Secrets Manager's has no generation",
+        "Which key is inside AWSPREVIOUS is not read where Secrets Manager chose the version id.",
+        (
+            Edit(
+                "observer.py",
+                "    if not any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys):\n",
+                "    if True:\n",
+            ),
+        ),
+        (_NATIVE_PERSON,),
     ),
     Mutant(
         "a run never ends",

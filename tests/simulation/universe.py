@@ -16,7 +16,7 @@ from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager.state import Secret
 from rotator.spec import Demand, SecretSpec
-from tests.simulation.fates import UNANSWERED, WITHOUT_EFFECT, WRITES, Fate
+from tests.simulation.fates import CHANGES, UNANSWERED, WITHOUT_EFFECT, Fate
 from tests.simulation.instances import Instances, Raised, Reply, Request
 from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, WINDOW, Act, Moment
 from tests.simulation.provider import KeyPage
@@ -160,6 +160,7 @@ class Universe:
             well_formed=all(
                 (held := held_by(str(secret.versions[v].value))) is not None and held.agrees
                 for v in labelled
+                if secret.versions[v].value is not None
             ),
             held=HOLD_TAG in secret.tags,
             live=live,
@@ -220,7 +221,7 @@ class Universe:
         after, answer = self._perform(seen, request)
         if request.operation is Operation.TEST_AUTHENTICATION and fate is Fate.STALE:
             answer = self._unpropagated(world, request, answer)
-        if request.operation not in WRITES:
+        if request.operation not in CHANGES:
             return Step(number, reply_id(Reply(fate, _twisted(answer, fate))), ())
         if isinstance(answer, Credential) and fate in {Fate.WRONG_JWT, Fate.WIDER}:
             after, answer = self._spoiled(after, answer, fate)
@@ -257,7 +258,7 @@ class Universe:
             answer = request.effect(systems, *request.args)
         except RotatorError as error:
             return world, Raised(type(error), error.message)
-        if request.operation not in WRITES:
+        if request.operation not in CHANGES:
             return world, answer
         secret, keys = systems.secrets[name], tuple(systems.pinata.keys.values())
         for record in keys[len(world.keys) :]:

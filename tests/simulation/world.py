@@ -46,6 +46,8 @@ class Operation(StrEnum):
     PROMOTE = "UpdateSecretVersionStage AWSCURRENT"
     ATTACH = "UpdateSecretVersionStage attach"
     REMOVE = "UpdateSecretVersionStage remove"
+    ROTATE = "RotateSecret"
+    """Not a call of ours: Secrets Manager begins a rotation of its own."""
 
 
 class Fault(Enum):
