@@ -88,7 +88,7 @@ class AuditUnavailableError(RotatorError):
 
     remedy = Remedy.AUDIT
     default_step = (
-        "Make the directory of `[audit]` writable and give it space, then run `rotator run`."
+        "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
     )
 
 

@@ -5,7 +5,7 @@ Objects are read several at a time, and their number is limited by that of a lis
 
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice
 from typing import TypeAlias
@@ -23,6 +23,8 @@ READERS = 16
 """Objects, or secrets, that are read at the same time."""
 BATCH = 64
 """Runs that are read ahead."""
+_RESOLUTION = timedelta(seconds=1)
+"""S3 gives the times of objects in whole seconds."""
 Contents: TypeAlias = list[tuple[str, bytes | None]]
 """The keys of a run's objects and what is in them, in the order of events; None where one is gone."""
 
@@ -43,8 +45,12 @@ class BucketSource:
         chosen = [
             run
             for run in all_runs(self._bucket, criteria.secret)
+            # Clocks may differ, so this is coarse; each record is looked at again below.
             if (criteria.run_id is None or run.run_id == criteria.run_id)
-            and (criteria.since is None or run.written_at >= criteria.since - QUIET_MAX)
+            and (
+                criteria.since is None
+                or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX
+            )
             and (criteria.until is None or run.began_at < criteria.until)
         ]
         chosen.sort(key=lambda run: run.began_at)
@@ -82,12 +88,17 @@ class BucketSource:
 
     def _last_outcome(self, secret: str) -> Record | None:
         runs = newest_runs(self._bucket, secret)
+        latest: Record | None = None
+        written_at = None
         for run in sorted(runs, key=lambda run: run.written_at, reverse=True):
+            if written_at and run.written_at < written_at - _RESOLUTION:
+                break
             content = self._bucket.get(run.object_keys[-1])
             stored = parse(content) if content else None
             if stored and stored.record.kind in ENDS:
-                return stored.record
-        return None
+                latest = max(latest or stored.record, stored.record, key=lambda end: end.time)
+                written_at = written_at or run.written_at
+        return latest
 
     def _read(self, runs: Iterable[RunInBucket]) -> Iterator[tuple[RunInBucket, Contents]]:
         """Yield runs with what is in their objects."""

@@ -19,7 +19,6 @@ from rotator.audit.objects import RunInBucket, folder_of, newest_runs, object_ke
 from rotator.audit.ocsf import Kind, RunIdentity, Writer
 from rotator.audit.recovery import Unfinished, note
 from rotator.audit.stored import StoredEvent, parse
-from rotator.errors import AuditUnavailableError
 
 QUIET_MAX = timedelta(minutes=15)
 """How long a living run may be silent: as long as a Lambda function can run, and by as much as
@@ -99,22 +98,14 @@ class _RunObjects:
         self._bucket = bucket
         self._folder = folder
         self._sequence = sequence
-        self._broken = False
 
     def append(self, line: bytes) -> None:
         """Write a line as the next object, durably.
 
         Raises:
-            AuditUnavailableError: it is not durable; the run takes no more.
+            AuditUnavailableError: it is not durable, or nobody knows.
         """
-        key = object_key(self._folder, self._sequence)
-        if self._broken:
-            raise AuditUnavailableError(
-                f"the audit trail cannot be written: an event before {self._bucket.url(key)} failed"
-            )
-        self._broken = True  # a later event must not stand in for one that may be on its way
-        self._bucket.put_new(key, line)
-        self._broken = False
+        self._bucket.put_new(object_key(self._folder, self._sequence), line)
         self._sequence += 1
 
 

@@ -24,7 +24,7 @@ class Sink(Protocol):
 
 
 class RunSink(Sink, Protocol):
-    """Where the lines of one run go. After a failure it takes no more of them."""
+    """Where the lines of one run go. After a failure it is given no more of them."""
 
     def end(self) -> None:
         """Take note that the last line has come."""

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from array import array
 
 FINDINGS_MAX = 1000
 """Findings kept in a report; further ones are only counted."""
@@ -34,6 +38,7 @@ class Flaw(Enum):
     NO_OUTCOME = "a call has an intent, but no outcome"
     REPEATED_RUN = "a run is in two files"
     EXPOSED = "an event holds what looks like secret material"
+    CONTRADICTED = "the two places of the trail tell a run differently"
     UNFINISHED = "a run or a line was cut off when its process died"
 
     @property
@@ -67,10 +72,17 @@ class VerificationReport:
     events: int = 0
     in_progress: int = 0
     """Runs that a living process is at."""
-    recovered: int = 0
-    """Runs that a crash cut off and a later process closed."""
     findings: list[Finding] = field(default_factory=list)
+    chains: dict[str, "array[int]"] = field(default_factory=dict, repr=False)
+    """By run: a hash of each event's fingerprint, to compare one place with another."""
+    cut_short: set[str] = field(default_factory=set, repr=False)
+    """Runs that a later process closed."""
     findings_left_out: int = 0
+
+    @property
+    def recovered(self) -> int:
+        """How many runs a crash cut off and a later process closed."""
+        return len(self.cut_short)
 
     def add(self, finding: Finding) -> None:
         """Count a finding, and keep it while there is room."""

@@ -1,5 +1,6 @@
 """Judging events one by one: each by itself, in its chain, and in the story its run tells."""
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -59,7 +60,9 @@ class Judge:
         if not run.head or head.sequence > run.head.sequence:
             run.head = head
         run.line = number
-        self._report.recovered += record.kind is Kind.RECOVERED
+        self._report.chains.setdefault(head.run_id, array("q")).append(hash(head.fingerprint))
+        if record.kind is Kind.RECOVERED:
+            self._report.cut_short.add(head.run_id)
 
     def unended(self) -> Iterator[tuple[str, JudgedRun]]:
         """Yield the runs without an end, by id."""

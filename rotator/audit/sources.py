@@ -2,11 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Protocol
 
 from rotator.audit import reading, verification
-from rotator.audit.findings import VerificationReport
+from rotator.audit.findings import Finding, Flaw, VerificationReport
 from rotator.audit.reading import Criteria
 from rotator.audit.stored import Record
 
@@ -73,3 +74,25 @@ def last_outcomes_of(sources: Sequence[Source], secrets: Collection[str]) -> dic
             if name not in latest or record.time > latest[name].time:
                 latest[name] = record
     return latest
+
+
+def verify_all(sources: Sequence[Source]) -> list[VerificationReport]:
+    """Check each source by itself, and whether what a run says in one of them it says in all.
+
+    A chain has no key, so whoever takes one place can rewrite it whole; not the other one with it.
+
+    Raises:
+        AuditUnavailableError: a source cannot be read.
+    """
+    reports = [source.verify() for source in sources]
+    for here, there in combinations(reports, 2):
+        for run_id in here.chains.keys() & there.chains.keys():
+            ours, theirs = here.chains[run_id], there.chains[run_id]
+            common = min(len(ours), len(theirs))
+            if run_id in here.cut_short | there.cut_short:
+                common -= 1  # where it was closed, that event is another one
+            if ours[:common] != theirs[:common]:
+                there.add(
+                    Finding(Flaw.CONTRADICTED, there.where, None, run_id, None, f"see {here.where}")
+                )
+    return reports

@@ -134,6 +134,7 @@ class _Sinks:
             try:
                 sink.append(line)
             except AuditUnavailableError as error:
+                # The line may be on its way; a later one must not take its place.
                 del self._sinks[destination]
                 self._failures.append((destination, error))
         if not self._sinks:

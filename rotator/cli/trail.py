@@ -96,18 +96,16 @@ def show(  # noqa: PLR0913 - each filter is an option of its own
 @json_option
 def verify(*, as_json: bool) -> int:
     """Check every event: unaltered, complete, in order. 3 if not; 1 if a run was cut short."""
-    from rotator.audit import Verdict
+    from rotator.audit import Verdict, verify_all
 
-    worst = Verdict.INTACT
-    for source in audit_sources(load_config()):
-        report = source.verify()
-        worst = max(worst, report.verdict)
+    reports = verify_all(audit_sources(load_config()))
+    for report in reports:
         if as_json:
             print_json(_report_row(report))
         else:
             _print_report(report)
     return {Verdict.INTACT: Exit.OK, Verdict.UNFINISHED: Exit.FAILED, Verdict.BROKEN: Exit.PERSON}[
-        worst
+        max(report.verdict for report in reports)
     ]
 
 

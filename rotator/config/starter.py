@@ -22,6 +22,7 @@ admin_secret = "pinata/admin"            # holds the managing key; or: admin_jwt
 
 [audit]
 directory = "/var/lib/rotator/audit"     # lasting; a relative one begins at this file's folder
+# s3 = "s3://my-audit-trail/rotator"     # example; a bucket as well, or instead: docs/audit.md
 
 [defaults]                               # any key of [[secrets]] but name and secret_id
 # max_age = "30d"                        # when a key is replaced

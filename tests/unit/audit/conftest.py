@@ -1,8 +1,12 @@
-"""The audit directory every test here has to itself."""
+"""The audit directory, or bucket, every test here has to itself."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
+
+from tests.unit.audit.media import InBucket, Medium, OnDisk
 
 
 @pytest.fixture
@@ -11,3 +15,19 @@ def directory(tmp_path: Path) -> Path:
     made = tmp_path / "audit"
     made.mkdir(mode=0o700)
     return made
+
+
+@pytest.fixture
+def bucket() -> Iterator[InBucket]:
+    """Yield an empty bucket."""
+    with mock_aws():
+        yield InBucket()
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def medium(request: pytest.FixtureRequest) -> Medium:
+    """Return an empty place for a trail, of either kind."""
+    if request.param == "bucket":
+        found: Medium = request.getfixturevalue("bucket")
+        return found
+    return OnDisk(request.getfixturevalue("directory"))

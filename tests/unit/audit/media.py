@@ -1,0 +1,114 @@
+"""The two places a trail can lie in, behind one interface, so that the same assertions hold for both."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import boto3
+from botocore.config import Config
+
+from rotator.audit import AuditTrail, DirectorySource, Source
+from rotator.audit.bucket import Bucket
+from rotator.audit.bucket_reading import BucketSource
+from rotator.audit.bucket_runs import BucketDestination
+from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BUCKET = "audit-trail"
+PREFIX = "rotator/"
+Line = tuple[str, int]
+"""Where a line stands: a file and its index there, or an object and 0."""
+
+
+class Medium(Protocol):
+    """A place for one trail."""
+
+    clock: TickingClock
+
+    def trail(self, ids: str = "run") -> AuditTrail:
+        """Return the audit log of a process that records here."""
+
+    @property
+    def source(self) -> Source:
+        """What it is read from."""
+
+    def lines(self) -> dict[Line, bytes]:
+        """Return every line, in the order of their places."""
+
+    def put(self, line: Line, content: bytes) -> None:
+        """Tamper with a line; an empty one is gone, with its object."""
+
+
+class OnDisk:
+    """An audit directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.clock = TickingClock(datetime.now(UTC))
+
+    def trail(self, ids: str = "run") -> AuditTrail:
+        """Return the audit log of a process that records here."""
+        return a_trail(self.directory, ids=ids, clock=self.clock)
+
+    @property
+    def source(self) -> Source:
+        """What it is read from."""
+        return DirectorySource(self.directory)
+
+    def lines(self) -> dict[Line, bytes]:
+        """Return every line, in the order of their places."""
+        return {
+            (str(path), number): line
+            for path in sorted(self.directory.iterdir())
+            for number, line in enumerate(path.read_bytes().splitlines(keepends=True))
+        }
+
+    def put(self, line: Line, content: bytes) -> None:
+        """Tamper with a line."""
+        path = Path(line[0])
+        lines = path.read_bytes().splitlines(keepends=True)
+        lines[line[1]] = content
+        path.write_bytes(b"".join(lines))
+
+
+class InBucket:
+    """A bucket of moto's."""
+
+    def __init__(self) -> None:
+        self.client: S3Client = boto3.client(
+            "s3",
+            region_name="us-east-1",
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+            config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
+        )
+        self.client.create_bucket(Bucket=BUCKET)
+        self.clock = TickingClock(datetime.now(UTC))
+        self.bucket = Bucket(self.client, BUCKET, PREFIX)
+
+    def trail(self, ids: str = "run") -> AuditTrail:
+        """Return the audit log of a process that records here."""
+        destination = BucketDestination(self.bucket, WRITER, clock=self.clock)
+        return AuditTrail([destination], WRITER, clock=self.clock, new_id=RunIds(ids))
+
+    @property
+    def source(self) -> BucketSource:
+        """What it is read from."""
+        return BucketSource(self.bucket, self.clock)
+
+    def all_keys(self) -> list[str]:
+        """Return every key."""
+        return [found.key for page in self.bucket.pages("") for found in page]
+
+    def lines(self) -> dict[Line, bytes]:
+        """Return every object, in the order of their keys."""
+        return {(key, 0): self.bucket.get(key) or b"" for key in self.all_keys()}
+
+    def put(self, line: Line, content: bytes) -> None:
+        """Tamper with an object, as somebody who may overwrite."""
+        if content:
+            self.client.put_object(Bucket=BUCKET, Key=PREFIX + line[0], Body=content)
+        else:
+            self.client.delete_object(Bucket=BUCKET, Key=PREFIX + line[0])
