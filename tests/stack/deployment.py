@@ -63,7 +63,7 @@ s3 = "s3://{bucket}/audit"
 [defaults]
 grace = "0s"
 settle = "0s"
-verify_timeout = "2s"
+verify_timeout = "3s"
 permissions = {{ resources = ["{permission}"] }}
 
 # Due at every tick.
