@@ -169,7 +169,8 @@ def _s3(environ: "WSGIEnvironment") -> Ask:
             action = "s3:GetBucketVersioning"
         case _:
             action = f"s3:unknown {method} {special}"
-    return Ask(action, f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""))
+    context = {"s3:prefix": query["prefix"][0]} if "prefix" in query else {}
+    return Ask(action, f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else ""), context)
 
 
 def _refuse(asks: list[Ask], service: str, start: "StartResponse") -> list[bytes]:
