@@ -12,7 +12,7 @@ from typing import TextIO, assert_never
 
 import structlog
 
-from rotator.errors import AuditUnavailableError, ConfigError
+from rotator.errors import AuditUnavailableError, ConfigError, RotatorError
 from rotator.events import Decided, Done, Ended, Event, Intent, Subject
 
 LEVELS = {
@@ -105,6 +105,11 @@ def log_event(secret: str, run_id: str, event: Event) -> None:
 def log_audit_loss(error: AuditUnavailableError) -> None:
     """Log that one place of the audit trail failed while another one goes on."""
     structlog.get_logger().warning("audit_degraded", detail=error.message, remedy=error.next_step)
+
+
+def log_failure(what: str, error: RotatorError) -> None:
+    """Log something that came to nothing, and what to do about it."""
+    structlog.get_logger().error(what, error=error.message, next_step=error.next_step)
 
 
 def _about(subject: Subject) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import Enum
-from typing import Literal
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo  # slow to import, and most secrets have no window
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Window:
     days: frozenset[int]
     start: time
     end: time
-    zone: ZoneInfo
+    zone: "ZoneInfo"
 
 
 @dataclass(frozen=True, slots=True)

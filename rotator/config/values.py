@@ -11,11 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
 from ipaddress import AddressValueError, IPv4Address
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
 
 from rotator.spec import Blackout
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 
@@ -128,8 +130,10 @@ def clock_time(text: str) -> time:
     return time(int(match[1]), int(match[2]))
 
 
-def time_zone(text: str) -> ZoneInfo:
+def time_zone(text: str) -> "ZoneInfo":
     """Read the IANA name of a time zone."""
+    from zoneinfo import ZoneInfo, available_timezones  # noqa: PLC0415 - slow to import, seldom needed
+
     try:
         return ZoneInfo(text)
     except (KeyError, ValueError, OSError):

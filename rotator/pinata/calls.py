@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_result
 
 from rotator.credential import Sensitive
 from rotator.errors import (
@@ -68,6 +67,8 @@ class Calls:
         Waits as long as Pinata asks, or longer and longer, if that fits the deadline; otherwise
         the last reply is returned as it is.
         """
+        from tenacity import RetryCallState, Retrying, retry_if_result  # noqa: PLC0415 - slow: it brings asyncio
+
         reply: Reply = Unsent("no attempt was made")
 
         def wait_s(state: RetryCallState) -> float:
