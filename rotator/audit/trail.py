@@ -74,8 +74,13 @@ class AuditTrail:
         """
         run = RunIdentity(self._new_id(), secret, arn)
         sinks = _Sinks(self._lost)
-        for destination in self._ready():
-            sinks.open(destination, run)
+        paused = self._resting()
+        for destination in self._destinations:
+            if destination not in paused:
+                sinks.open(destination, run)
+        if not sinks.are_open:
+            for destination in paused:
+                sinks.open(destination, run)
         chain = Chain(run, self._writer, sinks, self._clock)
         chain.add(Started())
         return _Run(chain, sinks)
@@ -96,13 +101,12 @@ class AuditTrail:
     ) -> None:
         self.close()
 
-    def _ready(self) -> tuple[Destination, ...]:
-        """Return the destinations to be tried: all, if none has been well of late."""
+    def _resting(self) -> set[Destination]:
+        """Return the destinations that failed a short while ago."""
         if not self._paused:
-            return self._destinations
+            return set()
         now = self._clock()
-        ready = tuple(d for d in self._destinations if self._paused.get(d, now) <= now)
-        return ready or self._destinations
+        return {destination for destination, until in self._paused.items() if now < until}
 
     def _lost(self, destination: Destination, error: AuditUnavailableError) -> None:
         self._paused[destination] = self._clock() + PAUSE
@@ -116,6 +120,11 @@ class _Sinks:
         self._lost = lost
         self._sinks: dict[Destination, RunSink] = {}
         self._failures: list[tuple[Destination, AuditUnavailableError]] = []
+
+    @property
+    def are_open(self) -> bool:
+        """Whether any destination takes lines."""
+        return bool(self._sinks)
 
     def open(self, destination: Destination, run: RunIdentity) -> None:
         """Open a destination for the run; whether one is enough shows when the first line comes."""

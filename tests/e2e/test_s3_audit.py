@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
-from mypy_boto3_s3 import S3Client
 
 from tests.e2e.stage import AUDIT, PERSON, USAGE, Stage
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 BUCKET = "audit-trail"
 ELSEWHERE = "https://s3.example.com"
@@ -19,7 +22,7 @@ class Trail:
     """A stage whose audit trail goes to a bucket."""
 
     stage: Stage
-    client: S3Client
+    client: "S3Client"
     env: dict[str, str | None]
 
     def all_keys(self) -> list[str]:

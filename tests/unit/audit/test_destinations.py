@@ -123,6 +123,23 @@ def test_a_place_that_is_down_stops_nothing(both: Both) -> None:
     assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
 
 
+def test_a_place_that_rests_is_tried_when_the_other_fails(both: Both) -> None:
+    """What was left alone a while may be well again, and a run needs one place only."""
+    _break(both.bucket)
+    with both.trail() as trail:
+        record_rotation(trail)
+    with both.trail("next") as trail:
+        record_rotation(trail)
+        _empty_again(both.bucket)
+        (path,) = both.directory.glob("*.open.jsonl")
+        path.unlink()
+        with pytest.raises(AuditUnavailableError):
+            trail.begin("uploader", ARN)
+        both.directory.chmod(0o777)
+        record_rotation(trail)
+    assert both.bucket.source.verify().runs == 1
+
+
 def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
     """There the run was cut short, here it is whole; neither shows a gap."""
     with both.trail() as trail:
@@ -142,6 +159,8 @@ def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
     )
     assert here == [Kind.STARTED, Kind.INTENT, Kind.DONE, Kind.ENDED]
     assert there == [Kind.STARTED, Kind.INTENT, Kind.RECOVERED]
+    shown = [r.kind for r in records_of(both.sources, Criteria(run_id=run.run_id))]
+    assert sorted(shown) == sorted({*here, *there})
     assert last_outcomes_of(both.sources, ["uploader"])["uploader"].kind is Kind.ENDED
     assert [report.findings for report in verify_all(both.sources)] == [[], []]
 
