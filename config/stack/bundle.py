@@ -116,6 +116,8 @@ def files(package: Path, config: Path) -> Iterator[tuple[str, Path]]:
 
 def pack(config: Path, output: Path) -> None:
     """Write the zip, entries in order and without times."""
+    if not config.is_file():
+        raise SystemExit(f"{config} does not exist; `.venv/bin/rotator init` writes one")
     output.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -4,9 +4,10 @@ A right is a statement's action on a statement's resource. Each action of a stat
 resources, and each of its resources by one of its actions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from rotator.sandbox.aws.rights import listed, matches
 from rotator.sandbox.aws.under_moto import function, role_statements
@@ -33,13 +34,14 @@ def compare(stack: Deployment) -> Iterator[Comparison]:
         statements = role_statements(SCOPE, function(SCOPE, name).role_arn)
         differences = chain(
             (f"missing: {use.action} on {use.resource}" for use in uses if not use.granted),
-            *(_extra(statement, uses) for statement in statements),
+            *(unused(statement, uses) for statement in statements),
         )
         used = tuple(sorted({use.action for use in uses if use.granted}))
         yield Comparison(short, used, tuple(differences))
 
 
-def _extra(statement: dict[str, object], uses: list[Use]) -> Iterator[str]:
+def unused(statement: Mapping[str, Any], uses: Sequence[Use]) -> Iterator[str]:
+    """Yield the actions and resources of a statement that no granted use needed."""
     actions, resources = listed(statement["Action"]), listed(statement["Resource"])
     hits = [
         use
