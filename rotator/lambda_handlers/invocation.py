@@ -5,6 +5,7 @@ configuration is an error with a message and not a function that does not start.
 each invocation that needs it, and so are connections to Pinata made: a container may have been frozen for hours.
 """
 
+import gc
 import os
 import sys
 import time
@@ -63,7 +64,11 @@ class Container:
         Raises:
             ConfigError: credentials, region or endpoint are missing or unusable.
         """
-        return wiring.clients(self.config, os.environ)
+        gc.disable()  # many objects and no garbage, as when importing
+        try:
+            return wiring.clients(self.config, os.environ)
+        finally:
+            gc.enable()
 
     @cached_property
     def sqs(self) -> SqsClient:
