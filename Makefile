@@ -22,7 +22,11 @@ VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' rotator/__init__.py)
 IMAGE ?= rotator:$(VERSION)
 TARGET ?= rotator
 
-.PHONY: dev demo test simulate simulate-deep image lint format lock
+# What the stack is packaged with, and by.
+CONFIG ?= $(firstword $(wildcard config/rotator.toml) config/example.toml)
+OSLS := build/stack/node_modules/osls/bin/serverless.js
+
+.PHONY: dev demo test simulate simulate-deep package deploy stack image bench lint format lock
 
 # Virtual environment with everything in it.
 dev: $(READY)
@@ -50,6 +54,23 @@ image:
 	@test -n "$(BUILDER)" || { echo "docker (with its daemon), podman or buildah is needed" >&2; exit 1; }
 	$(BUILDER) --target $(TARGET) --tag $(IMAGE) --build-arg VERSION=$(VERSION) \
 		$(if $(BASE),--build-arg BASE=$(BASE)) $(BUILD_FLAGS) .
+
+
+# Zip and template of the AWS stack below build/: no network once it has run, no credentials.
+package: $(READY)
+	$(BIN)/python config/stack/bundle.py prepare
+	$(BIN)/python config/stack/bundle.py zip $(CONFIG) build/rotator.zip
+	node $(OSLS) package --package build/stack/package
+	$(BIN)/cfn-lint -i W3005 -- build/stack/package/cloudformation-template-update-stack.json
+
+# The stack to the account of your AWS credentials, with your config/rotator.toml.
+deploy: CONFIG = config/rotator.toml
+deploy: package
+	node $(OSLS) deploy --package build/stack/package
+
+# The stack deployed into a simulated AWS, used, killed, and its rights compared with those it used.
+stack: $(READY)
+	@$(BIN)/python -m tests.stack
 
 # Style, types, import contracts, the Dockerfile.
 lint: $(READY)

@@ -40,6 +40,7 @@ from rotator.sandbox.secrets_manager.gate import Gate, OnRequest, Request
 from rotator.sandbox.secrets_manager.under_moto import MotoLambdas
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
     from werkzeug.datastructures import Headers
 
 HOST = "127.0.0.1"
@@ -62,12 +63,14 @@ class SecretsManagerServer:
         *,
         clock: Callable[[], float] = time.time,
         on_request: OnRequest | None = None,
+        in_front: "Callable[[WSGIApplication], WSGIApplication]" = lambda gate: gate,
         port: int = 0,
     ) -> None:
-        """Serve `secrets`, or an empty Secrets Manager that keeps time by `clock`."""
+        """Serve `secrets`, or an empty Secrets Manager that keeps time by `clock`; `in_front` sees a request first."""
         self.secrets = secrets or SecretsManager(clock=clock, lambdas=MotoLambdas())
         moto = DomainDispatcherApplication(create_backend_app)
         self._gate = Gate(self.secrets, moto, clock, on_request)
+        self._application = in_front(self._gate)
         self._port = port
 
     @property
@@ -91,7 +94,7 @@ class SecretsManagerServer:
 
     def __enter__(self) -> Self:
         """Bind and serve."""
-        self._server = _Server(HOST, self._port, self._gate, _Connection)
+        self._server = _Server(HOST, self._port, self._application, _Connection)
         self._port = self._server.port
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(POLL_S,), daemon=True

@@ -1,0 +1,56 @@
+"""The rights a function's role has, compared with those it used: nothing missing, nothing extra.
+
+A right is a statement's action on a statement's resource. Each action of a statement must have been used on one of its
+resources, and each of its resources by one of its actions.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from rotator.sandbox.aws.rights import listed, matches
+from rotator.sandbox.aws.under_moto import function, role_statements
+from rotator.sandbox.aws.witness import Use
+from tests.stack.deployment import SCOPE, Deployment
+
+FUNCTIONS = ("tick", "work", "native")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One function: the actions it used, and the differences in words."""
+
+    function: str
+    used: tuple[str, ...]
+    differences: tuple[str, ...]
+
+
+def compare(stack: Deployment) -> Iterator[Comparison]:
+    """Compare every function of the stack."""
+    for short in FUNCTIONS:
+        name = stack.function(short)
+        uses = [use for use in stack.aws.witness.uses if use.function == name]
+        statements = role_statements(SCOPE, function(SCOPE, name).role_arn)
+        differences = chain(
+            (f"missing: {use.action} on {use.resource}" for use in uses if not use.granted),
+            *(unused(statement, uses) for statement in statements),
+        )
+        used = tuple(sorted({use.action for use in uses if use.granted}))
+        yield Comparison(short, used, tuple(differences))
+
+
+def unused(statement: Mapping[str, Any], uses: Sequence[Use]) -> Iterator[str]:
+    """Yield the actions and resources of a statement that no granted use needed."""
+    actions, resources = listed(statement["Action"]), listed(statement["Resource"])
+    hits = [
+        use
+        for use in uses
+        if use.granted and matches(use.action, actions) and matches(use.resource, resources)
+    ]
+    for action in actions:
+        if not any(matches(use.action, [action]) for use in hits):
+            yield f"never used: {action} of {statement['Sid']}"
+    for resource in resources:
+        if not any(matches(use.resource, [resource]) for use in hits):
+            yield f"never used: {resource} of {statement['Sid']}"

@@ -1,0 +1,229 @@
+"""What happens to a deployed stack, one scenario after the other. Each ends with both systems as they must be."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rotator.sandbox.aws.server import ATTEMPTS
+from rotator.sandbox.aws.under_moto import function
+from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
+from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
+from tests.stack.deployment import SCOPE, Deployment
+
+WAIT_S = 60.0
+AGE_S = 1.2
+"""A little more than the `max_age` of the secret `uploader`."""
+ZOMBIE_S = 4.0
+QUEUE, DEAD = "rotator-prod-due.fifo", "rotator-prod-dead.fifo"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A name, and what is done and asserted under it."""
+
+    name: str
+    play: Callable[[Deployment], None]
+
+
+def schedule(stack: Deployment) -> None:
+    """A tick finds due secrets, the queue takes them, and `work` rotates them."""
+    by_hand = {name: stack.current_key_id(name) for name in ("uploader", "gateway")}
+    answer = _tick(stack)
+    assert answer["queued"] == len(by_hand), answer
+    assert stack.aws.poller.drain() >= 1
+    for name, key_id in by_hand.items():
+        assert stack.current_key_id(name) != key_id
+    stack.assert_settled(*by_hand)
+    assert stack.aws.poller.queues.bodies(QUEUE) == []
+
+
+def rotate_secret(stack: Deployment) -> None:
+    """RotateSecret invokes `native` four times; a tick retires the key before."""
+    _rotate(stack, "gateway")
+    _settle(stack, "gateway")
+
+
+def five_in_a_row(stack: Deployment) -> None:
+    """Five rotations by Secrets Manager, nothing between them."""
+    seen = {_rotate(stack, "gateway") for _ in range(5)}
+    assert len(seen) == 5
+    _settle(stack, "gateway")
+
+
+def failing_test(stack: Deployment) -> None:
+    """A key that Pinata refuses is not promoted; when Pinata is well again, a tick finishes the job."""
+    before = stack.current_key_id("gateway")
+    refuses = Injection(Respond(Side.BEFORE, 401), Operation.AUTHENTICATE, times=None)
+    with stack.pinata.site.lock:
+        stack.pinata.site.faults.add(refuses)
+    failures = stack.failures("native")
+    _begin(stack, "gateway")
+    assert stack.failures("native") == failures + ATTEMPTS
+    assert stack.current_key_id("gateway") == before
+    assert "AWSPENDING" in stack.labels("gateway")
+    with stack.pinata.site.lock:
+        stack.pinata.site.faults.clear()
+    _settle(stack, "gateway")
+    assert stack.current_key_id("gateway") != before
+
+
+def poisoned_message(stack: Deployment) -> None:
+    """A message that is none of ours ends in the dead-letter queue, and stops nobody."""
+    before = stack.current_key_id("uploader")
+    sqs = stack.client("sqs")
+    url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
+    poison = json.dumps({"name": "uploader", "arn": "arn:of:nobody"})
+    sqs.send_message(
+        QueueUrl=url, MessageBody=poison, MessageGroupId="poison", MessageDeduplicationId="poison"
+    )
+    _tick_when_due(stack)
+    stack.aws.poller.drain(redeliveries=3)
+    queues = stack.aws.poller.queues
+    assert queues.bodies(QUEUE) == []
+    assert queues.bodies(DEAD) == [poison]
+    assert stack.current_key_id("uploader") != before
+    stack.assert_settled("uploader")
+
+
+def killed(stack: Deployment) -> None:
+    """`work` is killed with a key made but not stored, and again just before promotion; it converges."""
+    for action in ("PutSecretValue", "UpdateSecretVersionStage"):
+        before = stack.current_key_id("uploader")
+        _tick_when_due(stack)
+        with _killed_before(stack, "work", action) as victims:
+            stack.aws.poller.drain()
+        assert len(victims) == 1
+        assert stack.current_key_id("uploader") == before
+        stack.aws.poller.drain(redeliveries=1)
+        _settle(stack, "uploader")
+        assert stack.current_key_id("uploader") != before
+
+
+def killed_natively(stack: Deployment) -> None:
+    """`native` is killed with a key made but not stored; Secrets Manager begins again, and a tick clears up."""
+    before = stack.current_key_id("gateway")
+    made = len(stack.keys("gateway"))
+    with _killed_before(stack, "native", "PutSecretValue") as victims:
+        _begin(stack, "gateway")
+    assert len(victims) == 1
+    assert len(stack.keys("gateway")) == made + 2
+    assert stack.current_key_id("gateway") != before
+    _settle(stack, "gateway")
+
+
+def migrated(stack: Deployment) -> None:
+    """A secret goes from the schedule to Secrets Manager's rotation and back."""
+    _rotate(stack, "uploader")
+    _settle(stack, "uploader")
+    stack.call("CancelRotateSecret", SecretId=stack.arn("uploader"))
+    before = stack.current_key_id("uploader")
+    _tick_when_due(stack)
+    _settle(stack, "uploader")
+    assert stack.current_key_id("uploader") != before
+
+
+def timed_out(stack: Deployment) -> None:
+    """`work` hangs until Lambda ends it; the write it had sent arrives after its death."""
+    before = stack.current_key_id("uploader")
+    slow = Fault(Kind.DELAY, "PutSecretValue", Moment.BEFORE, delay_s=ZOMBIE_S)
+    _tick_when_due(stack)
+    failures = stack.failures("work")
+    stack.aws.server.faults.add(slow)
+    stack.aws.functions.patience_s = ZOMBIE_S / 2
+    began = time.monotonic()
+    try:
+        stack.aws.poller.drain()
+    finally:
+        stack.aws.functions.patience_s = WAIT_S
+        stack.aws.server.faults.clear()
+    assert stack.failures("work") == failures + 1
+    assert stack.current_key_id("uploader") == before
+    stack.aws.poller.drain(redeliveries=1)
+    time.sleep(max(began + ZOMBIE_S + 0.5 - time.monotonic(), 0))
+    _settle(stack, "uploader")
+    assert stack.current_key_id("uploader") != before
+
+
+SCENARIOS = (
+    Scenario("a schedule tick rotates through the queue", schedule),
+    Scenario("RotateSecret rotates in four steps", rotate_secret),
+    Scenario("five rotations in a row", five_in_a_row),
+    Scenario("a failing testSecret promotes nothing, and heals", failing_test),
+    Scenario("a poisoned message ends in the dead-letter queue", poisoned_message),
+    Scenario("work killed in mid-rotation converges", killed),
+    Scenario("native killed in mid-rotation converges", killed_natively),
+    Scenario("a secret migrates to native rotation and back", migrated),
+    Scenario("work timed out in mid-rotation converges", timed_out),
+)
+
+
+def _tick(stack: Deployment) -> dict[str, Any]:
+    """Let the schedule fire; the tick's answer."""
+    ((name, answer, failed),) = stack.aws.tick()
+    assert name == stack.function("tick")
+    assert not failed, answer
+    return dict(answer)
+
+
+def _tick_when_due(stack: Deployment) -> None:
+    """Let the schedule fire when `uploader` is due again."""
+    versions = stack.call("ListSecretVersionIds", SecretId=stack.arn("uploader"))["Versions"]
+    current = stack.labels("uploader")["AWSCURRENT"]
+    (made,) = (one["CreatedDate"] for one in versions if one["VersionId"] == current)
+    time.sleep(max(made + AGE_S - time.time(), 0))
+    assert _tick(stack)["queued"] >= 1
+
+
+def _settle(stack: Deployment, name: str) -> None:
+    """Let the schedule fire and the queue be worked off, and see that all is as it must be."""
+    _tick(stack)
+    stack.aws.poller.drain(redeliveries=1)
+    stack.assert_settled(name)
+
+
+def _rotate(stack: Deployment, name: str) -> str:
+    """Have Secrets Manager rotate a secret; the id of the new key, which is current."""
+    before = stack.current_key_id(name)
+    token = _begin(stack, name)
+    assert stack.labels(name)["AWSCURRENT"] == token
+    after = stack.current_key_id(name)
+    assert after != before
+    assert after in stack.live_keys(name)
+    return after
+
+
+def _begin(stack: Deployment, name: str) -> str:
+    """Call RotateSecret, wait for what it starts; the new version's id."""
+    arn = function(SCOPE, stack.function("native")).arn
+    answer = stack.call(
+        "RotateSecret",
+        SecretId=stack.arn(name),
+        RotationLambdaARN=arn,
+        RotationRules={"AutomaticallyAfterDays": 30},
+    )
+    assert stack.aws.secrets.wait_for_rotations(WAIT_S)
+    return str(answer["VersionId"])
+
+
+@contextmanager
+def _killed_before(stack: Deployment, short: str, operation: str) -> Iterator[list[str]]:
+    """Kill a function just before its next call of an operation has its effect; who was killed."""
+    victims: list[str] = []
+
+    def strike(name: str, action: str) -> None:
+        if not victims and (name, action) == (
+            stack.function(short),
+            f"secretsmanager:{operation}",
+        ):
+            victims.append(name)
+            stack.aws.functions.kill(name)
+            raise ConnectionAbortedError
+
+    stack.aws.witness.before = strike
+    try:
+        yield victims
+    finally:
+        stack.aws.witness.before = lambda _, __: None

@@ -1,0 +1,35 @@
+"""The deployed stack, in `make test`."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.stack.compared_rights import compare
+from tests.stack.deployment import Deployment
+from tests.stack.scenarios import SCENARIOS
+from tests.stack.watched_metrics import unknown
+
+NEVER_BUNDLED = {"apscheduler", "click", "moto", "pip", "pytest", "rich", "tests"}
+
+
+@pytest.mark.timeout(600)
+def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """Deployed as it is packaged, it rotates, survives every scenario, and uses exactly the rights it has."""
+    with Deployment(tmp_path) as stack:
+        with subtests.test("the bundle has what the functions need, for any architecture"):
+            names = zipfile.ZipFile(tmp_path / "rotator.zip").namelist()
+            assert not {name.partition("/")[0] for name in names} & NEVER_BUNDLED
+            assert not [name for name in names if name.endswith(".so")]
+            assert not [
+                name for name in names if name.startswith(("rotator/sandbox", "rotator/cli"))
+            ]
+        for scenario in SCENARIOS:
+            with subtests.test(scenario.name):
+                scenario.play(stack)
+        for found in compare(stack):
+            with subtests.test(f"rights of {found.function}"):
+                assert found.used
+                assert found.differences == ()
+        with subtests.test("every metric with an alarm was sent"):
+            assert unknown(stack) == []
