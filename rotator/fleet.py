@@ -4,12 +4,11 @@ Labels alone tell generation and age, so a tick over a fleet asks `ListSecrets` 
 is due, unfinished, changed lately, or at its own slot of `check_every`.
 """
 
-import hashlib
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.credential import Sensitive
@@ -28,8 +27,8 @@ from rotator.payload import mentions
 from rotator.ports import Deadline, SecretStore
 from rotator.reconcile import Run, World, reconcile
 from rotator.spec import SecretSpec
+from rotator.spread import rotate_after, slot_between
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORKERS_MAX = 8
 """Threads over a fleet. The provider's budget of calls is the limit long before this is."""
 LIST_FROM = 3
@@ -102,25 +101,16 @@ def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
     made_at = time_of_version(current)
     if labels.hold is not None or AWSPENDING in by_label or made_at is None:
         return False
-    if made_at > labels.changed_at + timedelta(seconds=1) or now >= made_at + spec.max_age:
+    if made_at > labels.changed_at + timedelta(seconds=1):
+        return False
+    if now >= made_at + rotate_after(spec.max_age, labels.arn):
         return False
     if generation_of_version(by_label.get(AWSPREVIOUS, "")) > generation_of_version(current):
         return False
     grace_ends = labels.changed_at + spec.grace
-    return not (since < grace_ends <= now) and not _slot_between(
+    return not (since < grace_ends <= now) and not slot_between(
         labels.arn, spec.check_every, since, now
     )
-
-
-def _slot_between(arn: str, every: timedelta, since: datetime, now: datetime) -> bool:
-    """Tell whether a secret's own slot lies in (since, now]; the slot is stable, and spreads a fleet evenly."""
-    period_s = max(every.total_seconds(), 1.0)
-    offset_s = int.from_bytes(hashlib.sha256(arn.encode()).digest()[:6]) % int(period_s)
-
-    def slots_until(moment: datetime) -> float:
-        return ((moment - _EPOCH).total_seconds() - offset_s) // period_s
-
-    return slots_until(now) > slots_until(since)
 
 
 def run_all(

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 def plan(names: tuple[str, ...], *, as_json: bool) -> int:
     """Show what `run` would do, and why; change nothing."""
     from rotator import wiring
-    from rotator.cli.wording import WHY, action_text, time_text
+    from rotator.cli.wording import action_text, time_text
     from rotator.errors import RotatorError
     from rotator.fleet import resolve
     from rotator.planner import NEEDS_PERSON
+    from rotator.reasons import WHY
     from rotator.reconcile import preview
     from rotator.spec import Demand
 

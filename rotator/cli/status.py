@@ -85,8 +85,8 @@ def status(names: tuple[str, ...], *, as_json: bool) -> int:
 
 
 def _row(spec: "SecretSpec", planned: "Plan", observed: "Observed", record: "Record | None") -> Row:
-    from rotator.cli.wording import WHY
     from rotator.planner import NEEDS_PERSON, born_at, superseded_keys
+    from rotator.reasons import WHY
 
     needs = f"{planned.reason}: {WHY[planned.reason]}" if planned.reason in NEEDS_PERSON else ""
     needs = needs or _last_needs_person(record)

@@ -13,12 +13,21 @@ from rotator.config.file import (
     AuditConfig,
     AwsConfig,
     Config,
+    DaemonConfig,
     PinataConfig,
     find_path,
     load,
 )
 from rotator.config.starter import STARTER
-from rotator.config.values import TOKEN, duration, nearest, quoted
+from rotator.config.values import (
+    TOKEN,
+    UnfitError,
+    duration,
+    is_loopback,
+    listen_address,
+    nearest,
+    quoted,
+)
 
 __all__ = [
     "STARTER",
@@ -28,9 +37,13 @@ __all__ = [
     "AuditConfig",
     "AwsConfig",
     "Config",
+    "DaemonConfig",
     "PinataConfig",
+    "UnfitError",
     "duration",
     "find_path",
+    "is_loopback",
+    "listen_address",
     "load",
     "nearest",
     "quoted",

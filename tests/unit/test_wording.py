@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.cli.wording import WHY, action_text, duration_text
+from rotator.cli.wording import action_text, duration_text
 from rotator.model import (
     Action,
     Create,
@@ -17,6 +17,7 @@ from rotator.model import (
     Unlabel,
     Verify,
 )
+from rotator.reasons import WHY
 
 ACTIONS: dict[type, tuple[Action, str]] = {
     Create: (Create("v2", "v1"), "Create a key for v2 and store it as AWSPENDING"),
