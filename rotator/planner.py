@@ -251,6 +251,14 @@ def superseded_keys(observed: Observed) -> tuple[str, ...]:
     return tuple(key_id for key_id in candidates if key_id not in kept)
 
 
+def unlabelled_keys(observed: Observed) -> tuple[ProviderKey, ...]:
+    """Return live keys of ours that no labelled version holds or is named for: left by runs that were cut short."""
+    named = {observed.family.key_name(version.version_id) for version in observed.versions}
+    inside = {observed.key_inside(version) for version in observed.versions}
+    known = inside | set(observed.replaced_key_ids())
+    return tuple(k for k in observed.live_keys() if k.key_id not in known and k.name not in named)
+
+
 def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
     """Return live keys of ours that the fence does not cover: made, and never promoted."""
     fence = observed.generation(observed.current)

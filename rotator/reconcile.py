@@ -14,7 +14,15 @@ from rotator.model import Labels, Observed, Outcome, OutcomeKind, Plan, Promote,
 from rotator.naming import GENERATION_MAX, KeyFamily, version_id
 from rotator.observer import HeldElsewhere, Reader, observe
 from rotator.planner import NEEDS_PERSON, is_grace_over, plan
-from rotator.ports import AuditLog, AuditRun, Deadline, KeyProvider, SecretStore
+from rotator.ports import (
+    AuditLog,
+    AuditRun,
+    Deadline,
+    KeyProvider,
+    SecretStore,
+    Stopping,
+    never_stopping,
+)
 from rotator.prover import Prover
 from rotator.spec import Demand, SecretSpec
 
@@ -51,6 +59,7 @@ class Run:
     nonce: str
     demand: Demand
     deadline: Deadline
+    stopping: Stopping = never_stopping
 
 
 def preview(spec: SecretSpec, labels: Labels, world: World, run: Run) -> tuple[Plan, Observed]:
@@ -147,6 +156,7 @@ class _Steps:
             deadline,
             prover,
             observed,
+            stopping=self.run.stopping,
         )
 
     def close(self, error: RotatorError | None) -> Outcome:
@@ -202,6 +212,7 @@ class _Steps:
             revoked=tuple(action.key_id for action in done if isinstance(action, Revoke)),
             actions=done,
             error=error,
+            observed=observed,
         )
 
     def _kind(self) -> OutcomeKind:

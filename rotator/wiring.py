@@ -6,14 +6,16 @@ Clock, sleep and randomness enter here and are handed on as arguments; nothing b
 import platform
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal, assert_never
 from uuid import uuid4
 
 import boto3
+import httpx
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
@@ -26,8 +28,8 @@ from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.fleet import Neighbours
 from rotator.naming import NONCE_LENGTH
 from rotator.payload import managing_token
-from rotator.pinata import PinataClient, RateLimiter, http_client
-from rotator.ports import AuditLog
+from rotator.pinata import PinataClient, RateLimiter, http_client, timeouts
+from rotator.ports import AuditLog, Deadline, Stopping, never_stopping
 from rotator.reconcile import Run, World
 from rotator.secrets_manager import (
     SecretsManagerStore,
@@ -35,12 +37,14 @@ from rotator.secrets_manager import (
     endpoint_from_environment,
 )
 from rotator.spec import Demand, SecretSpec
+from rotator.traffic import System, Traffic
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 STARTUP_S = 60.0
 """How long resolving the fleet and reading the managing key may take."""
+PING_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +93,16 @@ class Connected:
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
 
 
-def new_run(spec: SecretSpec, demand: Demand) -> Run:
+def new_run(
+    spec: SecretSpec,
+    demand: Demand,
+    deadline: Deadline | None = None,
+    stopping: Stopping = never_stopping,
+) -> Run:
     """Return the time, nonce and deadline of a run that starts now."""
     nonce = secrets.token_hex(NONCE_LENGTH // 2)
-    deadline = MonotonicDeadline.after(spec.timeout.total_seconds())
-    return Run(datetime.now(UTC), nonce, demand, deadline)
+    deadline = deadline or MonotonicDeadline.after(spec.timeout.total_seconds())
+    return Run(datetime.now(UTC), nonce, demand, deadline, stopping)
 
 
 def startup_deadline() -> MonotonicDeadline:
@@ -101,9 +110,33 @@ def startup_deadline() -> MonotonicDeadline:
     return MonotonicDeadline.after(STARTUP_S)
 
 
+def rate_limiter(config: Config) -> RateLimiter:
+    """Return a limiter within the account's budgets, for a process that connects more than once."""
+    return RateLimiter(
+        per_minute=config.pinata.requests_per_minute,
+        data_per_minute=config.pinata.data_requests_per_minute,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+    )
+
+
 @contextmanager
-def connect(config: Config, env: Mapping[str, str]) -> Iterator[Connected]:
+def connect(
+    config: Config,
+    env: Mapping[str, str],
+    limiter: RateLimiter | None = None,
+    traffic: Traffic | None = None,
+) -> Iterator[Connected]:
     """Build both adapters and check who we are; close them at the end.
+
+    Args:
+        config: the configuration.
+
+        env: the environment.
+
+        limiter: what keeps to Pinata's budgets; by default a new one.
+
+        traffic: counts the requests that are made.
 
     Raises:
         ConfigError: credentials, region, endpoint or managing key are missing or unusable.
@@ -111,34 +144,57 @@ def connect(config: Config, env: Mapping[str, str]) -> Iterator[Connected]:
     """
     refuse_key_log(env)
     session = _session(config, env)
+    aws = session.client(
+        "secretsmanager",
+        config=client_config(),
+        endpoint_url=_endpoint(config, env, "SECRETS_MANAGER"),
+    )
+    traffic = traffic or Traffic()
+    aws.meta.events.register(
+        "before-send.secretsmanager", lambda **_: traffic.called(System.SECRETS_MANAGER)
+    )
     store = SecretsManagerStore(
-        session.client(
-            "secretsmanager",
-            config=client_config(),
-            endpoint_url=_endpoint(config, env, "SECRETS_MANAGER"),
-        ),
+        aws,
         clock=time.time,
         sleep=time.sleep,
     )
     identity = _identity(session, config, env)
     token = _managing_token(config, store, env)
-    limiter = RateLimiter(
-        per_minute=config.pinata.requests_per_minute,
-        data_per_minute=config.pinata.data_requests_per_minute,
-        monotonic=time.monotonic,
-        sleep=time.sleep,
-    )
     with http_client() as client:
+        client.event_hooks = _counting(traffic)
         provider = PinataClient(
             api_url=config.pinata.api_url,
             api=config.pinata.api,
             token=token,
             client=client,
-            limiter=limiter,
+            limiter=limiter or rate_limiter(config),
             monotonic=time.monotonic,
             sleep=time.sleep,
         )
         yield Connected(config, store, provider, identity)
+
+
+def _counting(traffic: Traffic) -> dict[str, list[Callable[..., None]]]:
+    """Return httpx event hooks that count requests, and answers 429."""
+
+    def requested(_: httpx.Request) -> None:
+        traffic.called(System.PINATA)
+
+    def answered(response: httpx.Response) -> None:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            traffic.rate_limited()
+
+    return {"request": [requested], "response": [answered]}
+
+
+def ping(url: str) -> str:
+    """Tell a dead-man's switch of a success; return what went wrong, without the address: it is a secret of sorts."""
+    try:
+        with http_client() as client:
+            answer = client.get(url, extensions={"timeout": timeouts(PING_S)})
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return type(error).__name__
+    return "" if answer.is_success else f"HTTP {answer.status_code}"
 
 
 def refuse_key_log(env: Mapping[str, str]) -> None:

@@ -12,8 +12,9 @@
 It holds key ids and names, never secret material, and nothing switches it off.
 """
 
+from rotator.audit.directory import probe
 from rotator.audit.ocsf import Kind, Writer
-from rotator.audit.reading import last_outcomes, query
+from rotator.audit.reading import endings, last_outcomes, query
 from rotator.audit.stored import Record
 from rotator.audit.trail import AuditTrail
 from rotator.audit.verification import Finding, Flaw, Verdict, VerificationReport, verify
@@ -27,7 +28,9 @@ __all__ = [
     "Verdict",
     "VerificationReport",
     "Writer",
+    "endings",
     "last_outcomes",
+    "probe",
     "query",
     "verify",
 ]

@@ -13,6 +13,6 @@ No other part of the program knows Pinata's URLs and JSON, and nothing here deci
 
 from rotator.pinata.client import PinataClient
 from rotator.pinata.limiter import RateLimiter
-from rotator.pinata.transport import http_client
+from rotator.pinata.transport import http_client, timeouts
 
-__all__ = ["PinataClient", "RateLimiter", "http_client"]
+__all__ = ["PinataClient", "RateLimiter", "http_client", "timeouts"]
