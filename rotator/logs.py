@@ -32,6 +32,7 @@ _LOUD = (
     "apscheduler",
     "werkzeug",
     "moto",
+    "waitress",
 )
 
 

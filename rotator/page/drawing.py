@@ -1,0 +1,152 @@
+"""Bars and timelines as numbers: where things lie on a line, in percent of its length.
+
+The templates draw them as inline SVG with these numbers as attributes, so that no style attribute is needed and text
+keeps its size on every screen.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rotator.page.headline import Level
+from rotator.page.lives import KeyLife, Run
+from rotator.standing import Standing
+
+LANES_MAX = 8
+"""Keys on a timeline, the latest ones."""
+TICKS = 4
+TROUBLES_MAX = 60
+_PAST_MAX_AGE = 1.15
+"""How far a bar goes beyond `max_age`: an overdue key overshoots visibly."""
+_LEAST_WIDTH = 0.6
+"""A thing that took no time is still seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgeBar:
+    """A key's age against `max_age`, in percent of the bar."""
+
+    filled: float
+    limit: float
+    """Where `max_age` lies."""
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a lane."""
+
+    kind: str
+    """`proving`, `current`, `grace`, `orphan`."""
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One key's life on the timeline."""
+
+    life: KeyLife
+    pieces: tuple[Piece, ...]
+    end: float | None
+    """Where it was proved dead, or revoked; None if it is alive."""
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A labelled point on the time axis."""
+
+    x: float
+    moment: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The latest keys of a secret over time."""
+
+    lanes: tuple[Lane, ...]
+    ticks: tuple[Tick, ...]
+    troubles: tuple[float, ...]
+    """Where runs failed or were cut short."""
+    now: float
+    due: float | None
+    height: int
+    left_out: int
+    """Older keys that are not drawn."""
+
+
+LANE_HEIGHT = 44
+_AXIS_HEIGHT = 58
+
+
+def age_bar(standing: Standing, now: datetime) -> AgeBar | None:
+    """Return the bar of a secret's current key; None if its age is not known."""
+    if standing.born_at is None or standing.max_age <= timedelta(0):
+        return None
+    share = max((now - standing.born_at) / standing.max_age, 0.0)
+    is_due = standing.due_at is not None and standing.due_at <= now
+    level = Level.ACT if share > 1 else Level.WATCH if is_due else Level.FINE
+    shown = min(share, _PAST_MAX_AGE) / _PAST_MAX_AGE
+    return AgeBar(_percent(shown), _percent(1 / _PAST_MAX_AGE), level)
+
+
+def timeline(
+    lives: Sequence[KeyLife], runs: Sequence[Run], due_at: datetime | None, now: datetime
+) -> Timeline | None:
+    """Lay the lives of keys out over time; None if there is none."""
+    shown = [life for life in lives if life.begun_at][-LANES_MAX:]
+    if not shown:
+        return None
+    start = min(life.begun_at for life in shown if life.begun_at)
+    past = max(now - start, timedelta(minutes=1))
+    ahead = past * 0.04
+    if due_at is not None and now < due_at < now + past:
+        ahead = max(ahead, (due_at - now) * 1.04)
+    whole = past + ahead
+
+    def place(moment: datetime) -> float:
+        return _percent(min(max((moment - start) / whole, 0.0), 1.0))
+
+    lanes = tuple(
+        Lane(life, _pieces(life, now, place), _end(life, place), LANE_HEIGHT * index)
+        for index, life in enumerate(reversed(shown))
+    )
+    troubles = [place(run.time) for run in runs if run.outcome in {"failed", "cut short"}]
+    return Timeline(
+        lanes=lanes,
+        ticks=tuple(
+            Tick(_percent(step / TICKS), start + whole * (step / TICKS))
+            for step in range(TICKS + 1)
+        ),
+        troubles=tuple(sorted(set(troubles))[:TROUBLES_MAX]),
+        now=place(now),
+        due=place(due_at) if due_at is not None and now < due_at <= start + whole else None,
+        height=LANE_HEIGHT * len(lanes) + _AXIS_HEIGHT,
+        left_out=len(lives) - len(shown),
+    )
+
+
+def _pieces(life: KeyLife, now: datetime, place: Callable[[datetime], float]) -> tuple[Piece, ...]:
+    ended_at = life.dead_at or life.revoked_at or now
+    first_seen_at = life.promoted_at or life.superseded_at
+    stretches = (
+        ("proving" if first_seen_at else "orphan", life.created_at, first_seen_at or ended_at),
+        ("current", life.promoted_at, life.superseded_at or ended_at),
+        ("grace", life.superseded_at, ended_at),
+    )
+    pieces = []
+    for kind, start_at, end_at in stretches:
+        if start_at is not None:
+            start, end = place(start_at), place(end_at)
+            pieces.append(Piece(kind, start, round(max(end - start, _LEAST_WIDTH), 2)))
+    return tuple(pieces)
+
+
+def _end(life: KeyLife, place: Callable[[datetime], float]) -> float | None:
+    ended_at = life.dead_at or life.revoked_at
+    return place(ended_at) if ended_at else None
+
+
+def _percent(share: float) -> float:
+    return round(share * 100, 2)

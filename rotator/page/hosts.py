@@ -1,0 +1,82 @@
+"""Which Host names are answered.
+
+A page on a loopback address is not safe by that alone: a website can let its own name point to 127.0.0.1, and the
+reader's browser then takes this server for that website (DNS rebinding). The Host header tells: it names the website.
+
+An entry is a name, an address, or a network such as `10.0.0.0/8`. A network is safe to allow because no DNS name can
+pass for an address; orchestrators' probes and metric scrapers ask by address. Ports are not compared: they change
+with every port forwarding, and rebinding needs a name.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from rotator.errors import ConfigError
+
+_LOOPBACK = ("localhost", "127.0.0.0/8", "::1/128")
+_NAME = re.compile(r"(?!\.)[a-z0-9._-]{1,253}")
+_HEADER = re.compile(
+    r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9._-]{1,254}))(?::(?P<port>[0-9]{1,5}))?"
+)
+_PORT_MAX = 65_535
+
+
+class MalformedHostError(ValueError):
+    """A Host header that names no host."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedHosts:
+    """Names and networks that are answered."""
+
+    names: frozenset[str]
+    networks: tuple[IPv4Network | IPv6Network, ...]
+
+    @classmethod
+    def of(cls, entries: frozenset[str]) -> "AllowedHosts":
+        """Return loopback and `entries`.
+
+        Raises:
+            ConfigError: an entry is neither a name, nor an address, nor a network.
+        """
+        names, networks = set(), []
+        for entry in (*_LOOPBACK, *sorted(entries)):
+            text = entry.strip().lower().removeprefix("[").removesuffix("]").removesuffix(".")
+            try:
+                networks.append(ip_network(text))
+            except ValueError:
+                if not _NAME.fullmatch(text):
+                    raise ConfigError(
+                        f"not a host name, an address or a network: {entry[:80]!r}",
+                        next_step='Write it like "status.example.org", "10.1.2.3" or "10.0.0.0/8", without a port.',
+                    ) from None
+                names.add(text)
+        return cls(frozenset(names), tuple(networks))
+
+    def allow(self, header: str) -> bool:
+        """Tell whether a request with this Host header is answered.
+
+        Raises:
+            MalformedHostError: it is no Host header.
+        """
+        host = _host(header)
+        if isinstance(host, str):
+            return host in self.names
+        return any(host in network for network in self.networks)
+
+
+def _host(header: str) -> str | IPv4Address | IPv6Address:
+    match = _HEADER.fullmatch(header.lower())
+    if match is None or int(match["port"] or 0) > _PORT_MAX:
+        raise MalformedHostError
+    text = match["six"] or match["name"].removesuffix(".")
+    try:
+        address = ip_address(text)
+    except ValueError:
+        if match["six"] or not text:
+            raise MalformedHostError from None
+        return text
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address

@@ -1,0 +1,168 @@
+"""The life of each key of a secret, and what its runs came to, from its audit records.
+
+It tells what the records say, in their order. Whether they are genuine is asked of `rotator audit verify`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from rotator.audit import Kind, Record
+from rotator.events import Operation, Result
+from rotator.model import OutcomeKind
+from rotator.naming import generation_of_version
+
+RUNS_MAX = 50
+"""Runs told in full on one page; `rotator history` tells all."""
+_IDLE = frozenset({OutcomeKind.UP_TO_DATE.value, OutcomeKind.WAITING.value})
+
+_DONE = {
+    Operation.CREATE_KEY: "Created a key",
+    Operation.PUT_PENDING: "Stored it as AWSPENDING",
+    Operation.VERIFY_KEY: "Verified it",
+    Operation.LABEL: "Attached a label",
+    Operation.PROMOTE: "Promoted it to AWSCURRENT",
+    Operation.UNLABEL: "Removed a label",
+    Operation.REVOKE_KEY: "Revoked a key",
+    Operation.PROVE_DEAD: "Proved it dead",
+}
+_NOT_DONE = {
+    Operation.CREATE_KEY: "create a key",
+    Operation.PUT_PENDING: "store it as AWSPENDING",
+    Operation.VERIFY_KEY: "verify it",
+    Operation.LABEL: "attach a label",
+    Operation.PROMOTE: "promote it to AWSCURRENT",
+    Operation.UNLABEL: "remove a label",
+    Operation.REVOKE_KEY: "revoke a key",
+    Operation.PROVE_DEAD: "prove it dead",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyLife:
+    """One key, from its birth to its proven death; what the records do not tell is None."""
+
+    key_id: str
+    version_id: str = ""
+    created_at: datetime | None = None
+    promoted_at: datetime | None = None
+    superseded_at: datetime | None = None
+    revoked_at: datetime | None = None
+    dead_at: datetime | None = None
+
+    @property
+    def generation(self) -> int:
+        """The generation in the version's id; 0 if it is not ours or unknown."""
+        return generation_of_version(self.version_id)
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """The first thing that is known of it."""
+        known = (self.created_at, self.promoted_at, self.superseded_at, self.revoked_at)
+        return next((moment for moment in known if moment), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing a run did or failed to do."""
+
+    time: datetime
+    result: str
+    """`success`, `failure`, `unknown`; empty where neither applies."""
+    text: str
+    about: tuple[str, ...]
+    """Ids that it concerns."""
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run that did something, or came to something other than "nothing to do"."""
+
+    run_id: str
+    time: datetime
+    outcome: str
+    """The value of an `OutcomeKind`; `cut short` if it died, `running` if it has no end yet."""
+    reason: str
+    trigger: str
+    detail: str
+    steps: tuple[Step, ...]
+
+
+def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
+    """Return the keys that records tell of, the oldest first."""
+    lives: dict[str, KeyLife] = {}
+    current, taken_over_at = "", None
+    for record in records:
+        if record.kind is not Kind.DONE or record.result != Result.SUCCESS:
+            continue
+        key_id = record.subject.key_id
+        life = lives.get(key_id, KeyLife(key_id))
+        match record.operation:
+            case Operation.CREATE_KEY:
+                version_id = record.subject.version_id
+                life = replace(life, created_at=record.time, version_id=version_id)
+            case Operation.PROMOTE:
+                if current and current != key_id:
+                    lives[current] = replace(lives[current], superseded_at=record.time)
+                current = key_id
+                taken_over_at = taken_over_at or record.time
+                version_id = record.subject.version_id
+                promoted_at = life.promoted_at or record.time
+                life = replace(life, promoted_at=promoted_at, version_id=version_id)
+            case Operation.REVOKE_KEY:
+                # Made before the records begin: it was current until our first promotion.
+                superseded_at = life.superseded_at if life.begun_at else taken_over_at
+                life = replace(life, superseded_at=superseded_at, revoked_at=record.time)
+            case Operation.PROVE_DEAD:
+                life = replace(life, dead_at=record.time)
+            case _:
+                continue
+        if key_id:
+            lives[key_id] = life
+    return tuple(lives.values())
+
+
+def runs(records: Sequence[Record]) -> tuple[tuple[Run, ...], int]:
+    """Return the latest runs worth telling, the newest first, and how many others there were."""
+    grouped: dict[str, list[Record]] = {}
+    for record in records:
+        grouped.setdefault(record.run_id, []).append(record)
+    told = [run for group in grouped.values() if not _is_idle(run := _run(group))]
+    told.sort(key=lambda run: run.time, reverse=True)
+    shown = tuple(told[:RUNS_MAX])
+    return shown, len(grouped) - len(shown)
+
+
+def _is_idle(run: Run) -> bool:
+    return not run.steps and run.outcome in _IDLE
+
+
+def _run(group: list[Record]) -> Run:
+    first, last = group[0], group[-1]
+    decided = next((record for record in group if record.kind is Kind.DECIDED), first)
+    outcome = {Kind.ENDED: last.result, Kind.RECOVERED: "cut short"}.get(last.kind, "running")
+    return Run(
+        run_id=first.run_id,
+        time=last.time,
+        outcome=outcome,
+        reason=decided.reason or last.reason,
+        trigger=first.trigger,
+        detail=last.detail if outcome != "running" else "",
+        steps=tuple(_step(record) for record in group if record.kind is Kind.DONE),
+    )
+
+
+def _step(record: Record) -> Step:
+    try:
+        operation = Operation(record.operation)
+    except ValueError:
+        text = record.operation
+    else:
+        text = {
+            Result.SUCCESS.value: _DONE[operation],
+            Result.UNKNOWN.value: f"Nobody knows whether it could {_NOT_DONE[operation]}",
+        }.get(record.result, f"Failed to {_NOT_DONE[operation]}")
+    subject = record.subject
+    about = tuple(part for part in (subject.version_id, subject.key_id, subject.label) if part)
+    return Step(record.time, record.result, text, about, record.detail)

@@ -1,0 +1,108 @@
+"""What a reader asks of the list, as GET parameters: a text, a state, a page, and whether to refresh."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
+
+from rotator.page.states import State
+
+QUERY_MAX_CHARS = 512
+TEXT_MAX_CHARS = 100
+PAGE_MAX_DIGITS = 6
+FIELDS_MAX = 8
+REFRESH_S = 60
+
+
+class BadQueryError(ValueError):
+    """Parameters that this page does not take; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One view of the list."""
+
+    text: str = ""
+    state: State | None = None
+    page: int = 1
+    refresh_s: int = 0
+    """Seconds after which the browser loads the page again; 0 if never. Off unless a reader asks for it."""
+
+    def narrows(self) -> bool:
+        """Tell whether some secrets are left out."""
+        return bool(self.text or self.state)
+
+    def url(self) -> str:
+        """Return the address of this view."""
+        fields = {
+            "q": self.text,
+            "state": self.state or "",
+            "page": str(self.page) if self.page > 1 else "",
+            "refresh": str(self.refresh_s or ""),
+        }
+        shown = urlencode({name: value for name, value in fields.items() if value})
+        return f"/?{shown}" if shown else "/"
+
+    def with_state(self, state: State | None) -> "Query":
+        """Return the first page of another state."""
+        return replace(self, state=state, page=1)
+
+    def on_page(self, page: int) -> "Query":
+        """Return another page of the same list."""
+        return replace(self, page=page)
+
+    def refreshing(self, refresh_s: int) -> "Query":
+        """Return the same view with another rhythm."""
+        return replace(self, refresh_s=refresh_s)
+
+
+def parse(text: str) -> Query:
+    """Read a query string.
+
+    Raises:
+        BadQueryError: it is too long, or a parameter is unknown, repeated, or has no value this page takes.
+    """
+    if len(text) > QUERY_MAX_CHARS:
+        raise BadQueryError("the query is too long")
+    try:
+        pairs = parse_qsl(
+            text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
+        )
+    except ValueError:
+        raise BadQueryError("the query is not readable") from None
+    fields = dict(pairs)
+    if len(fields) < len(pairs) or not fields.keys() <= {"q", "state", "page", "refresh"}:
+        raise BadQueryError("the parameters are q, state, page and refresh, each at most once")
+    return Query(
+        text=_text(fields.get("q", "")),
+        state=_state(fields.get("state", "")),
+        page=_page(fields.get("page", "")),
+        refresh_s=_refresh(fields.get("refresh", "")),
+    )
+
+
+def _text(text: str) -> str:
+    if len(text) > TEXT_MAX_CHARS:
+        raise BadQueryError(f"q takes at most {TEXT_MAX_CHARS} characters")
+    return text.strip()
+
+
+def _state(text: str) -> State | None:
+    if not text:
+        return None
+    try:
+        return State(text)
+    except ValueError:
+        raise BadQueryError(f"state is one of {', '.join(State)}") from None
+
+
+def _page(text: str) -> int:
+    if not text:
+        return 1
+    if not (text.isascii() and text.isdigit() and len(text) <= PAGE_MAX_DIGITS and int(text)):
+        raise BadQueryError("page is a number from 1 on")
+    return int(text)
+
+
+def _refresh(text: str) -> int:
+    if text not in {"", str(REFRESH_S)}:
+        raise BadQueryError(f"refresh is {REFRESH_S}, or left out")
+    return int(text or 0)

@@ -1,0 +1,58 @@
+"""Templates to bytes: every value is made visible and escaped, and a name that is missing is an error."""
+
+from datetime import datetime
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rotator.page import words
+from rotator.page.query import REFRESH_S, TEXT_MAX_CHARS, Query
+from rotator.page.states import LABELS, State
+from rotator.page.views import Listing, Sight
+from rotator.standing import Board
+
+
+class Renderer:
+    """Renders the three kinds of page."""
+
+    def __init__(self) -> None:
+        env = Environment(
+            loader=PackageLoader("rotator.page"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=words.visible,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        env.filters.update(
+            counted=words.counted,
+            exact=words.exact,
+            machine=words.machine,
+            relative=words.relative,
+            span=words.span,
+            path=lambda text: quote(text, safe=""),
+        )
+        env.globals.update(
+            State=State, labels=LABELS, refresh_s=REFRESH_S, text_max=TEXT_MAX_CHARS
+        )
+        self._listing = env.get_template("listing.html")
+        self._secret = env.get_template("secret.html")
+        self._error = env.get_template("error.html")
+
+    def listing(self, found: Listing, query: Query, board: Board, now: datetime) -> bytes:
+        """Render one page of the list."""
+        return self._listing.render(found=found, query=query, board=board, now=now).encode()
+
+    def secret(self, sight: Sight, board: Board, now: datetime) -> bytes:
+        """Render one secret."""
+        return self._secret.render(sight=sight, board=board, now=now).encode()
+
+    def error(self, title: str, text: str) -> bytes:
+        """Render what is said instead of a page."""
+        return self._error.render(title=title, text=text).encode()
+
+    @staticmethod
+    def plain(text: str) -> str:
+        """Return a text for an answer that is no HTML."""
+        return str(words.visible(text))
