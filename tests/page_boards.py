@@ -37,7 +37,7 @@ A_STANDING = Standing(
     needs_person="",
 )
 HOSTILE = (
-    '<script>alert(1)</script>',
+    "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
     "{{ 7 * 7 }}{% raw %}",
     "\x1b[31mred\x1b[0m\x00\r\n\tend",
@@ -300,9 +300,7 @@ def an_idle_run(time: datetime) -> list[Record]:
     return [
         a_record(Kind.STARTED, time, run_id, operation="StartRun"),
         a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.UP_TO_DATE),
-        a_record(
-            Kind.ENDED, time, run_id, operation="EndRun", result=OutcomeKind.UP_TO_DATE
-        ),
+        a_record(Kind.ENDED, time, run_id, operation="EndRun", result=OutcomeKind.UP_TO_DATE),
     ]
 
 

@@ -1,6 +1,7 @@
 """`daemon`: watch the fleet until told to stop."""
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -36,10 +37,8 @@ def daemon(listen: str | None, every: str | None, *, as_json: bool) -> int:
     path = config_path(click.get_current_context())
 
     def tell(outcome: "Outcome") -> None:
-        try:
+        with suppress(BrokenPipeError):  # whoever read our lines has gone; the keys must stay young
             _print(outcome, as_json=as_json)
-        except BrokenPipeError:
-            pass  # whoever read our lines has gone; the keys must stay young all the same
 
     watching.run(path, os.environ, _address(listen), _duration(every), tell)
     return Exit.OK

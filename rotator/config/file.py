@@ -29,7 +29,7 @@ from rotator.config.values import (
     UnfitError,
     base_url,
     chosen_from,
-    host_name,
+    host_entry,
     listen_address,
     matching,
     ping_url,
@@ -100,7 +100,7 @@ class DaemonConfig:
     ping_url: str | None = field(repr=False)
     """Where each success is told, so that somebody outside notices silence."""
     hosts: frozenset[str]
-    """Names under which the page may be asked for, besides those of the machine itself."""
+    """Names, addresses and networks under which the page may be asked for, beside loopback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +284,12 @@ def _audit(table: Table, path: Path) -> AuditConfig:
 
 def _daemon(table: Table) -> DaemonConfig:
     address = 'an address such as "127.0.0.1:9118"'
+    host = 'a host or a network, such as "10.0.0.0/8", without a port'
     daemon = DaemonConfig(
         listen=table.text("listen", DEFAULT_LISTEN, listen_address, address),
         every=table.duration("every", DEFAULT_EVERY, least=timedelta(seconds=1)),
         ping_url=table.text("ping_url", None, ping_url, "a URL, https://HOST[:PORT]/PATH"),
-        hosts=frozenset(table.texts("hosts", (), host_name, "the name of a host, without a port")),
+        hosts=frozenset(table.texts("hosts", (), host_entry, host)),
     )
     table.finish()
     return daemon

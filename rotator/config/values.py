@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
-from ipaddress import AddressValueError, IPv4Address, ip_address
+from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -131,12 +131,15 @@ def listen_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def host_name(text: str) -> str:
-    """Read the name of a host, as it stands in the `Host` header, without a port."""
-    host = text.lower()
-    if len(host) > _HOST_NAME_MAX or not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host):
-        raise UnfitError
-    return host
+def host_entry(text: str) -> str:
+    """Read the name of a host as it stands in the `Host` header, without a port, or an address, or a network."""
+    bare = text.lower().removeprefix("[").removesuffix("]")
+    try:
+        ip_network(bare)
+    except ValueError:
+        if len(bare) > _HOST_NAME_MAX or not re.fullmatch(r"(?!\.)[a-z0-9._-]+", bare):
+            raise UnfitError from None
+    return bare
 
 
 def is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ It takes no lock and elects no leader. Two daemons and a command may work on one
 """
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +30,6 @@ from rotator.daemon.tick import Outside, Watch
 from rotator.events import Event
 from rotator.model import Outcome
 from rotator.page import Sources, serve
-from rotator.pinata import RateLimiter
 from rotator.spec import Demand
 from rotator.traffic import Traffic
 
@@ -127,9 +126,9 @@ def _now() -> datetime:
 
 def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
     """Return the real outside: each tick connects anew, so that it sees new credentials and a new managing key."""
-    limiters: dict[tuple[int, int], RateLimiter] = {}
+    limiters = {}  # by budget: what was used of it outlasts a tick
 
-    def connect(config: Config) -> object:
+    def connect(config: Config) -> AbstractContextManager[wiring.Connected]:
         budgets = (config.pinata.requests_per_minute, config.pinata.data_requests_per_minute)
         if budgets not in limiters:
             limiters[budgets] = wiring.rate_limiter(config)

@@ -41,6 +41,11 @@ def block_signals() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _STEERING)
 
 
+def _every(period: timedelta) -> IntervalTrigger:
+    seconds = period.total_seconds()
+    return IntervalTrigger(seconds=seconds, timezone=UTC, jitter=seconds / _JITTER_PART)
+
+
 @dataclass(slots=True)
 class Loop:
     """Ticks until it is told to stop.
@@ -62,7 +67,7 @@ class Loop:
     stop: Stop
     reload: Callable[[], None]
     end: Callable[[int], object] = os._exit
-    trigger: Callable[[timedelta], Any] = field(default=lambda every: _every(every))
+    trigger: Callable[[timedelta], Any] = _every
     _scheduler: Any = field(init=False)
     _now: timedelta = field(init=False)
     _busy: bool = field(default=False, init=False)
@@ -144,7 +149,7 @@ class Loop:
         """Wait for signals, one after another."""
         try:
             while True:
-                self._signalled(signal.sigwait(_STEERING))
+                self._signalled(signal.Signals(signal.sigwait(_STEERING)))
         except BaseException as defect:  # noqa: BLE001 - a thread's exception ends the thread alone
             self._die("signals", defect)
 
@@ -155,12 +160,11 @@ class Loop:
             self.reload()
             self.wake()
             return
-        name = signal.Signals(number).name
         if self.stop.is_asked():
-            log.warning("told to stop again; ending at once", signal=name)
+            log.warning("told to stop again; ending at once", signal=number.name)
             self.end(128 + number)
             return
-        log.info("told to stop", signal=name)
+        log.info("told to stop", signal=number.name)
         self.stop.ask()
         self._scheduler.shutdown(wait=False)
 
@@ -176,8 +180,3 @@ class Loop:
             )
         finally:
             self.end(WATCHDOG_EXIT)
-
-
-def _every(period: timedelta) -> IntervalTrigger:
-    seconds = period.total_seconds()
-    return IntervalTrigger(seconds=seconds, timezone=UTC, jitter=seconds / _JITTER_PART)

@@ -17,7 +17,7 @@ from rotator.errors import RotatorError
 from rotator.page import views
 from rotator.page.headline import Health
 from rotator.page.hosts import AllowedHosts, MalformedHostError
-from rotator.page.query import BadQueryError, Query, parse
+from rotator.page.query import BadQueryError, parse
 from rotator.page.rendering import Renderer
 from rotator.page.sources import Sources
 

@@ -67,9 +67,7 @@ def _of_the_daemon(board: Board, health: Health, now: datetime) -> Iterator[Prob
     if health.ready and health.ready not in {health.live, board.audit_error}:
         yield Problem(Level.ACT, "The daemon is not ready", health.ready)
     if board.config_error:
-        yield Problem(
-            Level.ACT, "The newest configuration is not in force", board.config_error
-        )
+        yield Problem(Level.ACT, "The newest configuration is not in force", board.config_error)
     age = now - board.taken_at
     if age > STALE_AFTER:
         yield Problem(Level.WATCH, "This is not up to date", f"It was found {span(age)} ago.")

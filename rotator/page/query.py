@@ -63,9 +63,7 @@ def parse(text: str) -> Query:
     if len(text) > QUERY_MAX_CHARS:
         raise BadQueryError("the query is too long")
     try:
-        pairs = parse_qsl(
-            text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict"
-        )
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX, errors="strict")
     except ValueError:
         raise BadQueryError("the query is not readable") from None
     fields = dict(pairs)

@@ -33,9 +33,7 @@ class Renderer:
             span=words.span,
             path=lambda text: quote(text, safe=""),
         )
-        env.globals.update(
-            State=State, labels=LABELS, refresh_s=REFRESH_S, text_max=TEXT_MAX_CHARS
-        )
+        env.globals.update(State=State, labels=LABELS, refresh_s=REFRESH_S, text_max=TEXT_MAX_CHARS)
         self._listing = env.get_template("listing.html")
         self._secret = env.get_template("secret.html")
         self._error = env.get_template("error.html")

@@ -95,9 +95,7 @@ def find(board: Board, name: str) -> Standing | None:
     return next((standing for standing in board.standings if standing.name == name), None)
 
 
-def sight(
-    standing: Standing, records: Sequence[Record] | RotatorError, now: datetime
-) -> Sight:
+def sight(standing: Standing, records: Sequence[Record] | RotatorError, now: datetime) -> Sight:
     """Return one secret with the story its records tell, or with the reason why there are none."""
     row = _row(standing, state_of(standing, now), now)
     if isinstance(records, RotatorError):
@@ -121,10 +119,12 @@ def next_step(row: Row) -> str:
     match row.state, row.standing.last_reason:
         case State.PERSON, Reason.ON_HOLD:
             secret_id = shlex.quote(row.standing.secret_id)
-            return f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
+            return (
+                f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
+            )
         case State.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK:
             return f"rotator rotate {name}"
-        case (State.PERSON | State.LATE), _:
+        case ((State.PERSON | State.LATE), _):
             return f"rotator plan {name}"
         case State.FAILING, _:
             return f"rotator history {name}"

@@ -743,14 +743,14 @@ def test_daemon_table(tmp_path: Path) -> None:
 listen = "[::1]:0"
 every = "30s"
 ping_url = "https://hc.example.com/0123?rid=4"
-hosts = ["Rotator.example.com", "[::1]"]
+hosts = ["Rotator.example.com", "[fd00::1]", "10.0.0.0/8"]
 """
     daemon = loaded(tmp_path, GOOD + text).daemon
     assert daemon == DaemonConfig(
         ("::1", 0),
         timedelta(seconds=30),
         "https://hc.example.com/0123?rid=4",
-        frozenset({"rotator.example.com", "[::1]"}),
+        frozenset({"rotator.example.com", "fd00::1", "10.0.0.0/8"}),
     )
     assert "0123" not in repr(daemon)
 
@@ -766,7 +766,7 @@ hosts = ["Rotator.example.com", "[::1]"]
         ('ping_url = "https://u:p@example.com/x"', "no user name"),
         ('ping_url = "https://example.com/x y"', "printable ASCII"),
         ('ping_url = "https://169.254.169.254/x"', "no IP address"),
-        ('hosts = ["a b"]', "the name of a host"),
+        ('hosts = ["a b"]', "a host or a network"),
         ('pingurl = "https://example.com"', "did you mean `ping_url`?"),
     ],
 )
