@@ -91,7 +91,7 @@ def recalled(seen: Seen, spec: SecretSpec, ended_at: datetime, result: str, deta
         return Seen(began_at, began_at, result)
     who, _, what = detail.partition(": ")
     return Seen(
-        looked_at=began_at,
+        looked_at=ended_at,
         success_at=seen.success_at,
         outcome=OutcomeKind.FAILED,
         failures=seen.failures + 1,

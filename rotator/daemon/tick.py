@@ -47,6 +47,8 @@ from rotator.standing import Board
 
 FIRST_LOOKS_MAX = 100
 """So many secrets that nobody remembers are looked at together; more wait for their slots, or until they are due."""
+RECALLED = 8 * BACK_OFF_MAX
+"""How far the trail is read after a restart: far enough to see that a secret has failed over and over."""
 _PUBLISH_EVERY_S = 10.0
 
 
@@ -198,7 +200,7 @@ class Watch:
         """Remember, once, what earlier processes did lately."""
         if self._recalled:
             return
-        back = max([BACK_OFF_MAX, *(spec.check_every for spec in config.secrets)]) * 2
+        back = max([RECALLED, *(spec.check_every * 2 for spec in config.secrets)])
         for record in self.outside.endings(config, self.outside.now() - back):
             if spec := self._specs.get(record.secret):
                 before = self._seen.get(spec.name, NEVER)
