@@ -51,12 +51,12 @@ HOSTILE = (
 """Texts as a holder of the managing key could put them into key names, and a provider into errors."""
 
 
-def a_standing(**changes: Any) -> Standing:
+def a_standing(**changes: Any) -> Standing:  # noqa: ANN401 - any field
     """Return a secret that is fine, with changes."""
     return replace(A_STANDING, **changes)
 
 
-def a_board(*standings: Standing, **changes: Any) -> Board:
+def a_board(*standings: Standing, **changes: Any) -> Board:  # noqa: ANN401 - any field
     """Return a board that was taken just now, with changes."""
     return replace(Board(NOW - timedelta(seconds=12), standings, "", "", "1.0.0"), **changes)
 
@@ -85,7 +85,7 @@ THREE = a_board(
 """A small installation where all is well."""
 
 
-def _troubled(index: int) -> Standing:
+def _troubled(index: int) -> Standing:  # noqa: PLR0911 - one return per kind of trouble
     name = f"tenant-{index:05}"
     standing = a_standing(
         name=name,
@@ -202,7 +202,7 @@ def hostile_board() -> Board:
     )
 
 
-def a_record(kind: Kind, time: datetime, run_id: str = "run-1", **changes: Any) -> Record:
+def a_record(kind: Kind, time: datetime, run_id: str = "run-1", **changes: Any) -> Record:  # noqa: ANN401 - any field
     """Return an audit record of the secret `uploader`."""
     record = Record(
         time=time,
@@ -351,7 +351,7 @@ def sources(
     board: Board | Callable[[], Board] = THREE,
     *,
     records: Sequence[Record] = (),
-    **changes: Any,
+    **changes: Any,  # noqa: ANN401 - any field
 ) -> Sources:
     """Return sources over a board, with changes."""
     made = Sources(

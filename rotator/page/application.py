@@ -28,15 +28,9 @@ PATH_MAX_CHARS = 256
 METHODS = ("GET", "HEAD")
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
-_CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
     ("Cache-Control", "no-store"),

@@ -4,20 +4,30 @@ The templates draw them as inline SVG with these numbers as attributes, so that 
 keeps its size on every screen.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from rotator.page.headline import Level
 from rotator.page.lives import KeyLife, Run
+from rotator.page.states import State
 from rotator.standing import Standing
 
 LANES_MAX = 8
 """Keys on a timeline, the latest ones."""
-TICKS = 4
+TICKS_MAX = 6
 TROUBLES_MAX = 60
 _PAST_MAX_AGE = 1.15
 """How far a bar goes beyond `max_age`: an overdue key overshoots visibly."""
+_DAY = timedelta(days=1)
+_HOUR = timedelta(hours=1)
+_STEPS = (
+    *(_HOUR / 60 * minutes for minutes in (1, 5, 15)),
+    *(_HOUR * hours for hours in (1, 3, 6, 12)),
+    *(_DAY * days for days in (1, 2, 7, 14, 30, 60, 90, 180, 365)),
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST_WIDTH = 0.6
 """A thing that took no time is still seen."""
 
@@ -34,10 +44,10 @@ class AgeBar:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a lane."""
+    """A stretch of a line."""
 
     kind: str
-    """`proving`, `current`, `grace`, `orphan`."""
+    """Of a key's life: `proving`, `current`, `grace` or `orphan`; of the strip: a state."""
     start: float
     width: float
 
@@ -58,13 +68,15 @@ class Tick:
     """A labelled point on the time axis."""
 
     x: float
-    moment: datetime
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """The latest keys of a secret over time."""
 
+    start_at: datetime
+    end_at: datetime
     lanes: tuple[Lane, ...]
     ticks: tuple[Tick, ...]
     troubles: tuple[float, ...]
@@ -77,7 +89,7 @@ class Timeline:
 
 
 LANE_HEIGHT = 44
-_AXIS_HEIGHT = 58
+_AXIS_HEIGHT = 44
 
 
 def age_bar(standing: Standing, now: datetime) -> AgeBar | None:
@@ -89,6 +101,17 @@ def age_bar(standing: Standing, now: datetime) -> AgeBar | None:
     level = Level.ACT if share > 1 else Level.WATCH if is_due else Level.FINE
     shown = min(share, _PAST_MAX_AGE) / _PAST_MAX_AGE
     return AgeBar(_percent(shown), _percent(1 / _PAST_MAX_AGE), level)
+
+
+def strip(counts: Mapping[State, int]) -> tuple[Piece, ...]:
+    """Return how the secrets are shared out among the states; no state is too small to be seen."""
+    total = sum(counts.values())
+    weights = {state: max(n, total * _LEAST_WIDTH / 100) for state, n in counts.items() if n}
+    whole, past, pieces = sum(weights.values()), 0.0, []
+    for state, weight in weights.items():
+        pieces.append(Piece(state.value, _percent(past / whole), _percent(weight / whole)))
+        past += weight
+    return tuple(pieces)
 
 
 def timeline(
@@ -114,11 +137,10 @@ def timeline(
     )
     troubles = [place(run.time) for run in runs if run.outcome in {"failed", "cut short"}]
     return Timeline(
+        start_at=start,
+        end_at=start + whole,
         lanes=lanes,
-        ticks=tuple(
-            Tick(_percent(step / TICKS), start + whole * (step / TICKS))
-            for step in range(TICKS + 1)
-        ),
+        ticks=tuple(Tick(place(moment), label) for moment, label in _ticks(start, start + whole)),
         troubles=tuple(sorted(set(troubles))[:TROUBLES_MAX]),
         now=place(now),
         due=place(due_at) if due_at is not None and now < due_at <= start + whole else None,
@@ -133,7 +155,7 @@ def _pieces(life: KeyLife, now: datetime, place: Callable[[datetime], float]) ->
     stretches = (
         ("proving" if first_seen_at else "orphan", life.created_at, first_seen_at or ended_at),
         ("current", life.promoted_at, life.superseded_at or ended_at),
-        ("grace", life.superseded_at, ended_at),
+        ("grace", life.superseded_at or (None if life.known_from else life.revoked_at), ended_at),
     )
     pieces = []
     for kind, start_at, end_at in stretches:
@@ -146,6 +168,18 @@ def _pieces(life: KeyLife, now: datetime, place: Callable[[datetime], float]) ->
 def _end(life: KeyLife, place: Callable[[datetime], float]) -> float | None:
     ended_at = life.dead_at or life.revoked_at
     return place(ended_at) if ended_at else None
+
+
+def _ticks(start: datetime, end: datetime) -> Iterator[tuple[datetime, str]]:
+    """Yield round times, in UTC, evenly spaced and few enough for a phone."""
+    step = next(
+        (step for step in _STEPS if (end - start) / step < TICKS_MAX),
+        _DAY * math.ceil((end - start) / _DAY / TICKS_MAX),
+    )
+    moment = _EPOCH + step * math.ceil((start - _EPOCH) / step)
+    while moment <= end:
+        yield moment, f"{moment:%b} {moment.day}" + ("" if step >= _DAY else f" {moment:%H:%M}")
+        moment += step
 
 
 def _percent(share: float) -> float:

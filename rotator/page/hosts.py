@@ -17,7 +17,7 @@ from rotator.errors import ConfigError
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1/128")
 _NAME = re.compile(r"(?!\.)[a-z0-9._-]{1,253}")
 _HEADER = re.compile(
-    r"(?:\[(?P<six>[0-9a-f:.]{2,45})\]|(?P<name>[a-z0-9._-]{1,254}))(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:\[(?P<six>[0-9a-f]{0,4}:[0-9a-f:.]{1,40})\]|(?P<name>[a-z0-9._-]{1,254}))(?::(?P<port>[0-9]{1,5}))?"
 )
 _PORT_MAX = 65_535
 

@@ -5,7 +5,7 @@ It tells what the records say, in their order. Whether they are genuine is asked
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rotator.audit import Kind, Record
 from rotator.events import Operation, Result
@@ -16,26 +16,19 @@ RUNS_MAX = 50
 """Runs told in full on one page; `rotator history` tells all."""
 _IDLE = frozenset({OutcomeKind.UP_TO_DATE.value, OutcomeKind.WAITING.value})
 
-_DONE = {
-    Operation.CREATE_KEY: "Created a key",
-    Operation.PUT_PENDING: "Stored it as AWSPENDING",
-    Operation.VERIFY_KEY: "Verified it",
-    Operation.LABEL: "Attached a label",
-    Operation.PROMOTE: "Promoted it to AWSCURRENT",
-    Operation.UNLABEL: "Removed a label",
-    Operation.REVOKE_KEY: "Revoked a key",
-    Operation.PROVE_DEAD: "Proved it dead",
+_BEFORE = datetime.min.replace(tzinfo=UTC)
+
+_SAID: dict[str, tuple[str, str]] = {
+    Operation.CREATE_KEY: ("Created a key", "create a key"),
+    Operation.PUT_PENDING: ("Stored it as AWSPENDING", "store it as AWSPENDING"),
+    Operation.VERIFY_KEY: ("Verified it", "verify it"),
+    Operation.LABEL: ("Attached a label", "attach a label"),
+    Operation.PROMOTE: ("Promoted it to AWSCURRENT", "promote it to AWSCURRENT"),
+    Operation.UNLABEL: ("Removed a label", "remove a label"),
+    Operation.REVOKE_KEY: ("Revoked a key", "revoke a key"),
+    Operation.PROVE_DEAD: ("Proved it dead", "prove it dead"),
 }
-_NOT_DONE = {
-    Operation.CREATE_KEY: "create a key",
-    Operation.PUT_PENDING: "store it as AWSPENDING",
-    Operation.VERIFY_KEY: "verify it",
-    Operation.LABEL: "attach a label",
-    Operation.PROMOTE: "promote it to AWSCURRENT",
-    Operation.UNLABEL: "remove a label",
-    Operation.REVOKE_KEY: "revoke a key",
-    Operation.PROVE_DEAD: "prove it dead",
-}
+"""Each operation as done, and as what was to be done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +47,11 @@ class KeyLife:
     def generation(self) -> int:
         """The generation in the version's id; 0 if it is not ours or unknown."""
         return generation_of_version(self.version_id)
+
+    @property
+    def known_from(self) -> datetime | None:
+        """When it was made; None if that was before the records begin."""
+        return self.created_at or self.promoted_at
 
     @property
     def begun_at(self) -> datetime | None:
@@ -120,7 +118,7 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
                 continue
         if key_id:
             lives[key_id] = life
-    return tuple(lives.values())
+    return tuple(sorted(lives.values(), key=lambda life: life.known_from or _BEFORE))
 
 
 def runs(records: Sequence[Record]) -> tuple[tuple[Run, ...], int]:
@@ -154,15 +152,14 @@ def _run(group: list[Record]) -> Run:
 
 
 def _step(record: Record) -> Step:
-    try:
-        operation = Operation(record.operation)
-    except ValueError:
-        text = record.operation
-    else:
-        text = {
-            Result.SUCCESS.value: _DONE[operation],
-            Result.UNKNOWN.value: f"Nobody knows whether it could {_NOT_DONE[operation]}",
-        }.get(record.result, f"Failed to {_NOT_DONE[operation]}")
+    done, to_do = _SAID.get(record.operation, (record.operation, record.operation))
+    match record.result:
+        case Result.SUCCESS:
+            text = done
+        case Result.UNKNOWN:
+            text = f"Nobody knows whether it could {to_do}"
+        case _:
+            text = f"Failed to {to_do}"
     subject = record.subject
     about = tuple(part for part in (subject.version_id, subject.key_id, subject.label) if part)
     return Step(record.time, record.result, text, about, record.detail)

@@ -1,6 +1,7 @@
 """Templates to bytes: every value is made visible and escaped, and a name that is missing is an error."""
 
 from datetime import datetime
+from functools import cache
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,28 +13,34 @@ from rotator.page.views import Listing, Sight
 from rotator.standing import Board
 
 
+@cache
+def _environment() -> Environment:
+    env = Environment(
+        loader=PackageLoader("rotator.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=words.visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    env.filters.update(
+        counted=words.counted,
+        exact=words.exact,
+        machine=words.machine,
+        relative=words.relative,
+        span=words.span,
+        path=lambda text: quote(text, safe="", errors="replace"),
+    )
+    env.globals.update(State=State, labels=LABELS, refresh_s=REFRESH_S, text_max=TEXT_MAX_CHARS)
+    return env
+
+
 class Renderer:
-    """Renders the three kinds of page."""
+    """Renders the three kinds of page; a template that cannot be read shows at once."""
 
     def __init__(self) -> None:
-        env = Environment(
-            loader=PackageLoader("rotator.page"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=words.visible,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        env.filters.update(
-            counted=words.counted,
-            exact=words.exact,
-            machine=words.machine,
-            relative=words.relative,
-            span=words.span,
-            path=lambda text: quote(text, safe=""),
-        )
-        env.globals.update(State=State, labels=LABELS, refresh_s=REFRESH_S, text_max=TEXT_MAX_CHARS)
+        env = _environment()
         self._listing = env.get_template("listing.html")
         self._secret = env.get_template("secret.html")
         self._error = env.get_template("error.html")

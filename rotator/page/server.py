@@ -9,11 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from waitress import wasyncore
-from waitress.server import create_server
+from waitress.adjustments import Adjustments
+from waitress.server import TcpWSGIServer
 
 from rotator.errors import ConfigError
 from rotator.page.application import Application
@@ -28,6 +29,7 @@ BODY_MAX_BYTES = 1_024
 IDLE_MAX_S = 10
 LOOP_S = 1
 CLOSE_S = 5
+_V6 = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
     """
     bound = _listening(listen, sources.hosts)
     address, port = bound.getsockname()[:2]
+    address = address.partition("%")[0]  # an IPv6 zone is no part of a Host
     entries = sources.hosts
     if not ip_address(address).is_unspecified:
         entries |= {address}
@@ -61,19 +64,24 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
         bound.close()
         raise
     sockets: dict[int, Any] = {}
-    server = create_server(
+    server = TcpWSGIServer(
         application,
-        map=sockets,
-        sockets=[bound],
-        threads=THREADS,
-        connection_limit=CONNECTIONS_MAX,
-        max_request_header_size=HEADERS_MAX_BYTES,
-        max_request_body_size=BODY_MAX_BYTES,
-        channel_timeout=IDLE_MAX_S,
-        cleanup_interval=LOOP_S,
-        ident=None,
-        log_socket_errors=False,
-        clear_untrusted_proxy_headers=True,
+        sockets,
+        _sock=bound,
+        bind_socket=False,
+        sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
+        adj=Adjustments(
+            listen="127.0.0.1:0",  # unused beside a socket of ours, but looked up
+            threads=THREADS,
+            connection_limit=CONNECTIONS_MAX,
+            max_request_header_size=HEADERS_MAX_BYTES,
+            max_request_body_size=BODY_MAX_BYTES,
+            channel_timeout=IDLE_MAX_S,
+            cleanup_interval=LOOP_S,
+            ident=None,
+            log_socket_errors=False,
+            clear_untrusted_proxy_headers=True,
+        ),
     )
     stopping = threading.Event()
 
@@ -96,28 +104,36 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
 
 def _listening(listen: tuple[str, int], hosts: frozenset[str]) -> socket.socket:
     host, port = listen
+    address = _address(host)
+    if not hosts and not address.is_loopback:
+        raise ConfigError(
+            f"refused to serve the page on {address}, which others can reach, while no host names are allowed",
+            next_step="Listen on 127.0.0.1, or list the host names under which the page may be asked for.",
+        )
+    bound = socket.socket(socket.AF_INET6 if address.version == _V6 else socket.AF_INET)
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((str(address), port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        why = error.strerror if isinstance(error, OSError) else "no such port"
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {why}",
+            next_step="Stop what listens there, or choose another port.",
+        ) from None
+    return bound
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    """Return the address that a host stands for; every address of this machine if it is empty."""
+    try:
+        return ip_address(host or "0.0.0.0")  # noqa: S104 - refused unless hosts are allowed
+    except ValueError:
+        pass
+    try:
+        return ip_address(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
     except (OSError, UnicodeError):
         raise ConfigError(
             f"there is no address to listen on: {host[:80]!r}",
             next_step="Name an address of this machine, such as 127.0.0.1:8080.",
         ) from None
-    if not hosts and not ip_address(address[0]).is_loopback:
-        raise ConfigError(
-            f"refused to serve the page on {address[0]}, which others can reach, while no host names are allowed",
-            next_step="Listen on 127.0.0.1, or list the host names under which the page may be asked for.",
-        )
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
-        bound.close()
-        raise ConfigError(
-            f"cannot listen on {host}:{port}: {error.strerror}",
-            next_step="Stop what listens there, or choose another port.",
-        ) from None
-    return bound

@@ -8,7 +8,7 @@ from datetime import datetime
 from rotator.audit import Record
 from rotator.errors import RotatorError
 from rotator.model import Reason
-from rotator.page.drawing import AgeBar, Timeline, age_bar, timeline
+from rotator.page.drawing import AgeBar, Piece, Timeline, age_bar, strip, timeline
 from rotator.page.headline import Headline, Health, headline
 from rotator.page.lives import KeyLife, Run, key_lives, runs
 from rotator.page.query import Query
@@ -17,6 +17,7 @@ from rotator.reasons import WHY
 from rotator.standing import Board, Standing
 
 PER_PAGE = 100
+LIVES_MAX = 50
 _WHY = {reason.value: clause for reason, clause in WHY.items()}
 
 
@@ -46,7 +47,9 @@ class Listing:
     page: int
     pages: int
     next_due_at: datetime | None
+    strip: tuple[Piece, ...]
     old_keys: int
+    overdue_keys: int
     orphans: int
 
 
@@ -57,6 +60,8 @@ class Sight:
     row: Row
     timeline: Timeline | None
     lives: tuple[KeyLife, ...]
+    """The latest first."""
+    lives_left_out: int
     runs: tuple[Run, ...]
     runs_left_out: int
     trail_error: str
@@ -85,6 +90,8 @@ def listing(board: Board, query: Query, health: Health, now: datetime) -> Listin
         next_due_at=min(
             (s.due_at for s in board.standings if s.due_at and s.due_at > now), default=None
         ),
+        strip=strip(everything),
+        overdue_keys=sum(key.dies_at < now for s in board.standings for key in s.old_keys),
         old_keys=sum(len(s.old_keys) for s in board.standings),
         orphans=sum(s.orphans for s in board.standings),
     )
@@ -99,13 +106,14 @@ def sight(standing: Standing, records: Sequence[Record] | RotatorError, now: dat
     """Return one secret with the story its records tell, or with the reason why there are none."""
     row = _row(standing, state_of(standing, now), now)
     if isinstance(records, RotatorError):
-        return Sight(row, None, (), (), 0, records.message, next_step(row))
+        return Sight(row, None, (), 0, (), 0, records.message, next_step(row))
     lives = key_lives(records)
     told, left_out = runs(records)
     return Sight(
         row=row,
         timeline=timeline(lives, told, standing.due_at, now),
-        lives=tuple(reversed(lives)),
+        lives=tuple(reversed(lives))[:LIVES_MAX],
+        lives_left_out=max(len(lives) - LIVES_MAX, 0),
         runs=told,
         runs_left_out=left_out,
         trail_error="",
