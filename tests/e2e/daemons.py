@@ -107,6 +107,7 @@ class Daemon:
         """Wait until something holds."""
         ends_at = time.monotonic() + PATIENCE_S
         while not holds():
+            assert self.process.poll() is None, f"it has ended: {what}\n{self.output}"
             assert time.monotonic() < ends_at, f"{what or 'waited in vain'}\n{self.output}"
             time.sleep(0.02)
 

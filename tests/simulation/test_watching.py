@@ -170,6 +170,38 @@ def test_two_daemons_and_a_person_on_one_secret(tmp_path: Path) -> None:
     assert not any(row.orphans for row in first.watch.board.standings)
 
 
+@pytest.mark.parametrize(
+    "frozen_at",
+    [Operation.CREATE_KEY, Operation.PUT_VALUE, Operation.PROMOTE, Operation.REVOKE_KEY],
+)
+def test_one_of_two_daemons_is_frozen(tmp_path: Path, frozen_at: Operation) -> None:
+    """D-8: one stands still just before an effect, the other does the whole work meanwhile; nobody is harmed."""
+    scene = scene_of(grace=timedelta(0), settle=timedelta(0))
+    folders = tmp_path / "one", tmp_path / "two"
+    for folder in folders:
+        folder.mkdir()
+    frozen, other = (a_daemon(scene, f, 'grace = "0s"\nsettle = "0s"') for f in folders)
+    other.number = 1
+    guard = Guard(scene)
+    awoken = []
+
+    def meanwhile(operation: Operation) -> None:
+        if operation is frozen_at and not awoken:
+            awoken.append(operation)
+            other.tick()
+            scene.passes(timedelta(minutes=3))
+
+    guard.happens = meanwhile
+    frozen.boundary = other.boundary = guard
+    for _ in range(6):
+        frozen.tick()
+        scene.passes(HOUR)
+        other.tick()
+    assert awoken
+    assert scene.is_settled()
+    assert [row.failures for d in (frozen, other) for row in d.watch.board.standings] == [0, 0]
+
+
 def test_failing_secret_is_tried_less_and_less(tmp_path: Path) -> None:
     """Tries come at once, then ever later, at most an hour apart; a restart does not begin anew."""
     scene = Scene.own(a_spec())
