@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
     from rotator.config import Config
@@ -66,6 +67,29 @@ def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":
             next_step=f"Configured are: {', '.join(known)}.",
         )
     return tuple(known[name] for name in dict.fromkeys(names)) if names else config.secrets
+
+
+def period_of(text: str) -> "timedelta":
+    """Read `--every`: a duration of a second or more.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from datetime import timedelta
+
+    from rotator.config import duration, quoted
+    from rotator.errors import ConfigError
+
+    try:
+        span = duration(text)
+    except ValueError:
+        span = timedelta(0)
+    if span < timedelta(seconds=1):
+        raise ConfigError(
+            f"--every is no duration of a second or more: {quoted(text)}",
+            next_step="Write it like `5m` or `1h`.",
+        )
+    return span
 
 
 def print_json(row: Mapping[str, object]) -> None:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotator.cli.context import config_path, json_option, print_json
+from rotator.cli.context import config_path, json_option, period_of, print_json
 from rotator.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     from rotator.model import Outcome
 
 
@@ -40,7 +38,9 @@ def daemon(listen: str | None, every: str | None, *, as_json: bool) -> int:
         with suppress(BrokenPipeError):  # whoever read our lines has gone; the keys must stay young
             _print(outcome, as_json=as_json)
 
-    watching.run(path, os.environ, _address(listen), _duration(every), tell)
+    watching.run(
+        path, os.environ, _address(listen), period_of(every) if every is not None else None, tell
+    )
     return Exit.OK
 
 
@@ -67,26 +67,6 @@ def _address(text: str | None) -> tuple[str, int] | None:
             f"--listen is no address and port: {quoted(text)}",
             next_step="Write it like `127.0.0.1:9118`.",
         ) from None
-
-
-def _duration(text: str | None) -> "timedelta | None":
-    from datetime import timedelta
-
-    from rotator.config import duration, quoted
-    from rotator.errors import ConfigError
-
-    if text is None:
-        return None
-    try:
-        span = duration(text)
-    except ValueError:
-        span = timedelta(0)
-    if span < timedelta(seconds=1):
-        raise ConfigError(
-            f"--every is no duration of a second or more: {quoted(text)}",
-            next_step="Write it like `5m` or `1h`.",
-        )
-    return span
 
 
 COMMANDS = {"daemon": daemon}

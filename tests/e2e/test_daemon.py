@@ -220,11 +220,11 @@ def test_reload_on_request(stage: Stage) -> None:
 def test_second_signal_ends_at_once(stage: Stage) -> None:
     """The first one waits for what is at work, here a Pinata that hangs; the second does not."""
     stage.inject(Slow(Side.BEFORE, 60.0), Operation.LIST, times=None)
-    requests = stage.sandbox.secrets_manager.requests
-    before = len(requests)
+    secrets = stage.sandbox.secrets_manager
+    before = len(secrets.requests)
     with Daemon(stage) as daemon:
         # The managing key, the labels, the current value; then the list of keys.
-        daemon.until(lambda: len(requests) >= before + 3)
+        daemon.until(lambda: len(secrets.requests) >= before + 3)
         time.sleep(0.3)
         daemon.send(signal.SIGTERM)
         daemon.until(lambda: daemon.events("told to stop"))

@@ -81,6 +81,7 @@ def test_completion_completes_names(stage: Stage, shell: str) -> None:
         "sandbox",
         "demo",
         "completion",
+        "daemon",
     ],
 )
 def test_help_starts_without_the_big_libraries(command: str) -> None:

@@ -146,11 +146,11 @@ def test_two_daemons_and_a_person_on_one_secret(tmp_path: Path) -> None:
 
     def meanwhile(_: Operation) -> None:
         guard.happens = lambda _: None  # what happens inside is not interrupted itself
-        match next(turn) % 7:
-            case 2:
-                second.tick()
-            case 5:
-                scene.run(boundary=guard)
+        number = next(turn) % 7
+        if number == 2:
+            second.tick()
+        elif number == 5:
+            scene.run(boundary=guard)
         guard.happens = meanwhile
 
     first.boundary = second.boundary = guard
@@ -183,7 +183,7 @@ def test_one_of_two_daemons_is_frozen(tmp_path: Path, frozen_at: Operation) -> N
     frozen, other = (a_daemon(scene, f, 'grace = "0s"\nsettle = "0s"') for f in folders)
     other.number = 1
     guard = Guard(scene)
-    awoken = []
+    awoken: list[Operation] = []
 
     def meanwhile(operation: Operation) -> None:
         if operation is frozen_at and not awoken:
