@@ -9,6 +9,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,11 +17,12 @@ from typing import Any
 import structlog
 from apscheduler.events import (
     EVENT_JOB_ERROR,
-    EVENT_JOB_EXECUTED,
+    EVENT_JOB_MAX_INSTANCES,
     EVENT_JOB_MISSED,
     EVENT_SCHEDULER_STARTED,
 )
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -83,7 +85,7 @@ class Loop:
         self._now = self.period()
         self._scheduler.add_listener(
             self._heard,
-            EVENT_SCHEDULER_STARTED | EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED,
+            EVENT_SCHEDULER_STARTED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR | EVENT_JOB_MISSED,
         )
         self._scheduler.add_job(
             self._ticked,
@@ -108,42 +110,52 @@ class Loop:
         """Let the next tick be now, or right after the one that is at work."""
         with self._guard:
             self._again = True
-            if not self._busy:
-                self._scheduler.modify_job(_JOB, next_run_time=datetime.now(UTC))
+            idle = not self._busy
+        if idle:
+            self._advance()
 
     def _ticked(self) -> None:
         with self._ticking:
             try:
-                with self._guard:
-                    self._busy, self._again = True, False
-                if not self.stop.is_asked():
-                    self.tick()
+                self._tick_while_wanted()
+                self._follow_period()
             except BaseException as defect:  # noqa: BLE001 - APScheduler would swallow it and go on
                 self._die("tick", defect)
 
+    def _tick_while_wanted(self) -> None:
+        """Tick for the scheduler, then once more for wishes that came meanwhile."""
+        wanted = True
+        while wanted and not self.stop.is_asked():
+            with self._guard:
+                self._busy, self._again = True, False
+            self.tick()
+            with self._guard:
+                self._busy = wanted = self._again
+
+    def _follow_period(self) -> None:
+        """Take over another period, if the configuration has one."""
+        if self.period() != self._now and not self.stop.is_asked():
+            self._now = self.period()
+            with suppress(JobLookupError):
+                self._scheduler.reschedule_job(_JOB, trigger=self.trigger(self._now))
+
+    def _advance(self) -> None:
+        with suppress(JobLookupError):  # the loop has been stopped, and there is no next tick
+            self._scheduler.modify_job(_JOB, next_run_time=datetime.now(UTC))
+
     def _heard(self, event: Any) -> None:  # noqa: ANN401 - APScheduler has no types
         try:
-            match event.code:
-                case code if code == EVENT_SCHEDULER_STARTED:
-                    threading.Thread(target=self._listen, name="signals", daemon=True).start()
-                case code if code == EVENT_JOB_EXECUTED:
-                    self._follow()
-                case _:
-                    self._die("event", getattr(event, "exception", None))
+            self._respond(event.code, getattr(event, "exception", None))
         except BaseException as defect:  # noqa: BLE001 - APScheduler would log it to nobody
             self._die("listener", defect)
 
-    def _follow(self) -> None:
-        """Take over another period; make up for a wish that came while the tick was at work."""
-        with self._guard:
-            self._busy = False
-            if self.stop.is_asked():
-                return
-            if self.period() != self._now:
-                self._now = self.period()
-                self._scheduler.reschedule_job(_JOB, trigger=self.trigger(self._now))
-            if self._again:
-                self._scheduler.modify_job(_JOB, next_run_time=datetime.now(UTC))
+    def _respond(self, code: int, defect: BaseException | None) -> None:
+        if code == EVENT_SCHEDULER_STARTED:
+            threading.Thread(target=self._listen, name="signals", daemon=True).start()
+        elif code != EVENT_JOB_MAX_INSTANCES:
+            self._die("event", defect)
+        elif self._again and not self._busy and not self.stop.is_asked():
+            self._advance()  # a wish met a tick that was just beginning or ending
 
     def _listen(self) -> None:
         """Wait for signals, one after another."""

@@ -146,7 +146,7 @@ def test_loop_that_hangs_is_ended(stage: Stage) -> None:
             id="trigger",
         ),
         pytest.param(
-            "import rotator.daemon.loop as l\nl.Loop._follow = lambda self: 1 / 0",
+            "import rotator.daemon.loop as l\nl.Loop._respond = lambda self, *event: 1 / 0",
             "listener",
             id="listener",
         ),

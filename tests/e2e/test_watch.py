@@ -27,7 +27,9 @@ def test_watching_sees_a_rotation(stage: Stage) -> None:
     writes = stage.writes()
     watching.stdout.readline()
     assert stage.writes() == writes, "looking on changes nothing"
-    watching.send_signal(signal.SIGINT)
+    watching.send_signal(
+        signal.SIGTERM
+    )  # as Ctrl-C, which a shell may keep from its background jobs
     _, err = watching.communicate(timeout=20)
     assert (watching.returncode, err) == (0, "")
 
