@@ -6,6 +6,7 @@
     +-- EventError                    something that invoked us is not what it should be; nothing was done
     +-- AuditUnavailableError         no durable audit record, so nothing may happen
     +-- DeadlineExceededError         the run's time is up; nothing more was started
+    +-- StoppedError                  this process was told to stop; nothing more was started
     +-- UnsafeActionError             a guard refused an action
     +-- StepRefusedError              a rule forbids a step of Secrets Manager's own rotation for now
     +-- ProviderError                 Pinata
@@ -96,6 +97,12 @@ class DeadlineExceededError(RotatorError):
     """The time of this run is up."""
 
     default_step = "The next run goes on. If this repeats, raise `timeout` or look at the latency of the two systems."
+
+
+class StoppedError(RotatorError):
+    """This process was told to stop, and did so where nothing is lost."""
+
+    default_step = "Nothing to do: the next run finishes what remains."
 
 
 class UnsafeActionError(RotatorError):

@@ -20,6 +20,7 @@ from rotator.errors import (
     KeyStillAliveError,
     ProviderUnavailableError,
     RotatorError,
+    StoppedError,
     StoreUnavailableError,
     UnsafeActionError,
 )
@@ -46,7 +47,7 @@ from rotator.model import (
 )
 from rotator.observer import Reader
 from rotator.payload import compose, credential_in
-from rotator.ports import AuditRun, Deadline, KeyProvider, SecretStore
+from rotator.ports import AuditRun, Deadline, KeyProvider, SecretStore, Stopping, never_stopping
 from rotator.prover import Prover
 from rotator.spec import SecretSpec
 
@@ -72,6 +73,7 @@ class Executor:
     """The state as last seen, and as changed since by the actions of this run."""
     done: list[Action] = field(default_factory=list)
     """The actions that succeeded, in order, over all plans of the run."""
+    stopping: Stopping = never_stopping
     _minted: dict[str, Credential] = field(default_factory=dict)
     """What this run minted, by version id, to compare with what is read back."""
 
@@ -85,6 +87,8 @@ class Executor:
         for action in plan.actions:
             if self.deadline.remaining_s() <= 0:
                 raise DeadlineExceededError(f"time is up before {type(action).__name__}")
+            if self.stopping():
+                raise StoppedError(f"told to stop before {type(action).__name__}")
             if isinstance(action, Revoke) and self.observed is not observed:
                 self._expect_unchanged(observed)
             self._act(action)

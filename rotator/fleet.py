@@ -4,12 +4,11 @@ Labels alone tell generation and age, so a tick over a fleet asks `ListSecrets` 
 is due, unfinished, changed lately, or at its own slot of `check_every`.
 """
 
-import hashlib
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Lock
 
 from rotator.credential import Sensitive
@@ -28,11 +27,11 @@ from rotator.payload import mentions
 from rotator.ports import Deadline, SecretStore
 from rotator.reconcile import Run, World, reconcile
 from rotator.spec import SecretSpec
+from rotator.spread import rotate_after, slot_between
 from rotator.windows import is_open
 
 _INDEX_SLACK = timedelta(seconds=1)
 """The time in a version id is in seconds."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORKERS_MAX = 8
 """Threads over a fleet. The provider's budget of calls is the limit long before this is."""
 LIST_FROM = 3
@@ -111,12 +110,12 @@ def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
             return False
     elif (
         made_at > labels.changed_at + _INDEX_SLACK
-        or now >= made_at + spec.max_age
+        or now >= made_at + rotate_after(spec.max_age, labels.arn)
         or generation_of_version(by_label.get(AWSPREVIOUS, "")) > generation_of_version(current)
     ):
         return False
     grace_ends = labels.changed_at + spec.grace
-    return not (since < grace_ends <= now) and not _slot_between(
+    return not (since < grace_ends <= now) and not slot_between(
         labels.arn, spec.check_every, since, now
     )
 
@@ -132,24 +131,13 @@ def is_aged_out(target: Target, *, now: datetime) -> bool:
     return (
         made_at is not None
         and made_at <= labels.changed_at + _INDEX_SLACK
-        and made_at + spec.max_age <= now
+        and made_at + rotate_after(spec.max_age, labels.arn) <= now
         and labels.changed_at + spec.grace <= now
         and labels.hold is None
         and AWSPENDING not in by_label
         and generation_of_version(by_label.get(AWSPREVIOUS, "")) < generation_of_version(current)
         and is_open(spec, now)
     )
-
-
-def _slot_between(arn: str, every: timedelta, since: datetime, now: datetime) -> bool:
-    """Tell whether a secret's own slot lies in (since, now]; the slot is stable, and spreads a fleet evenly."""
-    period_s = max(every.total_seconds(), 1.0)
-    offset_s = int.from_bytes(hashlib.sha256(arn.encode()).digest()[:6]) % int(period_s)
-
-    def slots_until(moment: datetime) -> float:
-        return ((moment - _EPOCH).total_seconds() - offset_s) // period_s
-
-    return slots_until(now) > slots_until(since)
 
 
 def run_all(

@@ -329,3 +329,5 @@ class Outcome:
     revoked: tuple[str, ...]
     actions: tuple[Action, ...]
     error: RotatorError | None
+    observed: Observed | None = field(default=None, repr=False, compare=False)
+    """Both systems at the end, as last seen and as changed by this run; None if it saw nothing."""

@@ -37,6 +37,7 @@ from rotator.model import (
     Version,
 )
 from rotator.spec import Demand, SecretSpec
+from rotator.spread import rotate_after
 from rotator.windows import is_open
 
 EXPIRY_MARGIN_MAX = timedelta(days=7)
@@ -214,7 +215,7 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
         return Reason.INTERRUPTED  # a key was made and never stored: finish what that run had begun
     if foreign:
         return Reason.ADOPTED
-    if now >= _born_at(observed, current, current.content) + spec.max_age:
+    if now >= _aged_out_at(spec, observed, current, current.content):
         return Reason.AGED_OUT
     key = observed.key(key_id)
     if key and key.max_uses and key.uses * 10 >= key.max_uses * NEARLY_USED_UP_TENTHS:
@@ -283,6 +284,14 @@ def _is_crowded(observed: Observed) -> bool:
     return foreign and len(observed.replaced_key_ids()) >= REPLACED_LABELS_MAX
 
 
+def unlabelled_keys(observed: Observed) -> tuple[ProviderKey, ...]:
+    """Return live keys of ours that no labelled version holds or is named for: left by runs that were cut short."""
+    named = {observed.family.key_name(version.version_id) for version in observed.versions}
+    inside = {observed.key_inside(version) for version in observed.versions}
+    known = inside | set(observed.replaced_key_ids())
+    return tuple(k for k in observed.live_keys() if k.key_id not in known and k.name not in named)
+
+
 def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
     """Return live keys of ours that the fence does not cover: made, and never promoted."""
     fence = observed.generation(observed.current)
@@ -325,7 +334,7 @@ def due_at(spec: SecretSpec, observed: Observed) -> datetime | None:
         or observed.generation(current) == 0
     ):
         return None
-    by_age = _born_at(observed, current, current.content) + spec.max_age
+    by_age = _aged_out_at(spec, observed, current, current.content)
     by_expiry = _expiring_at(current.content)
     return min(by_age, by_expiry) if by_expiry else by_age
 
@@ -336,6 +345,13 @@ def born_at(observed: Observed) -> datetime | None:
     if current is None or not isinstance(current.content, Holds):
         return None
     return _born_at(observed, current, current.content)
+
+
+def _aged_out_at(
+    spec: SecretSpec, observed: Observed, current: Version, content: Holds
+) -> datetime:
+    """Return when the current key is due by age: by `max_age` at the latest, at the secret's own time."""
+    return _born_at(observed, current, content) + rotate_after(spec.max_age, observed.labels.arn)
 
 
 def _born_at(observed: Observed, current: Version, content: Holds) -> datetime:

@@ -8,6 +8,7 @@ Each protocol has two implementations, a real one and a simulated one. The rules
 - `DeadlineExceededError` means that the call was not made.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -24,6 +25,15 @@ class Deadline(Protocol):
 
     def remaining_s(self) -> float:
         """Return the seconds left, negative when time is up."""
+
+
+Stopping = Callable[[], bool]
+"""Tell whether this process was told to stop: no further action is begun then, and one that is begun is ended."""
+
+
+def never_stopping() -> bool:
+    """Go on to the end, as a command does that a person waits for."""
+    return False
 
 
 class Authentication(Enum):

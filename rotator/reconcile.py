@@ -25,7 +25,15 @@ from rotator.model import (
 from rotator.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.observer import HeldElsewhere, Reader, observe
 from rotator.planner import NEEDS_PERSON, is_grace_over, plan
-from rotator.ports import AuditLog, AuditRun, Deadline, KeyProvider, SecretStore
+from rotator.ports import (
+    AuditLog,
+    AuditRun,
+    Deadline,
+    KeyProvider,
+    SecretStore,
+    Stopping,
+    never_stopping,
+)
 from rotator.prover import Prover
 from rotator.spec import Demand, SecretSpec
 from rotator.steps import Rotation, Step, is_finished, plan_step
@@ -63,6 +71,7 @@ class Run:
     nonce: str
     demand: Demand
     deadline: Deadline
+    stopping: Stopping = never_stopping
 
 
 def preview(spec: SecretSpec, labels: Labels, world: World, run: Run) -> tuple[Plan, Observed]:
@@ -206,6 +215,7 @@ class _Progress:
             deadline,
             prover,
             observed,
+            stopping=self.run.stopping,
         )
 
     def close(self, error: RotatorError | None) -> Outcome:
@@ -262,6 +272,7 @@ class _Progress:
             revoked=tuple(action.key_id for action in done if isinstance(action, Revoke)),
             actions=done,
             error=error,
+            observed=observed,
         )
 
     def _kind(self) -> OutcomeKind:

@@ -61,3 +61,5 @@ class Board:
     config_error: str
     """Empty if the newest configuration is in force."""
     version: str
+    tick_error: str = ""
+    """Why the last tick could not look the fleet over; empty if it could."""

@@ -70,6 +70,15 @@ class BucketSource:
             found = pool.map(self._last_outcome, secrets)
             return {record.secret: record for record in found if record}
 
+    def endings(self, since: datetime) -> list[Record]:
+        """Return how runs ended since a time, in order.
+
+        Raises:
+            AuditUnavailableError: the bucket cannot be listed, or an object not be read.
+        """
+        found = [r for r in self.records(Criteria(since=since)) if r.kind in ENDS]
+        return sorted(found, key=lambda record: record.time)
+
     def verify(self) -> VerificationReport:
         """Check every object.
 

@@ -31,6 +31,8 @@ OPEN_SUFFIX = ".open.jsonl"
 SUFFIX = ".jsonl"
 _FOREIGN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_PROBE_BYTES = 16_384
+"""More than the events of one run."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _sync_data = getattr(os, "fdatasync", os.fsync)
 
@@ -67,6 +69,26 @@ def require_private(directory: Path) -> None:
             f"others may write into the audit directory {directory}; nothing was done",
             next_step=f"Run `chmod 0700 {quoted}`, then `rotator audit verify`.",
         )
+
+
+def probe(directory: Path) -> None:
+    """Make sure that a record could be made durable now, without making one.
+
+    Raises:
+        AuditUnavailableError: it could not; nothing may be done.
+    """
+    require_private(directory)
+    path = directory / f"probe-{secrets.token_hex(5)}.new"
+    try:
+        fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write_whole(fd, bytes(_PROBE_BYTES))
+            _sync_data(fd)
+        finally:
+            os.close(fd)
+            path.unlink()
+    except OSError as error:
+        raise unavailable(path, error) from None
 
 
 def unavailable(path: Path, error: OSError) -> AuditUnavailableError:

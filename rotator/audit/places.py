@@ -8,6 +8,7 @@ from rotator.audit.bucket import Bucket
 from rotator.audit.bucket_reading import BucketSource
 from rotator.audit.bucket_runs import BucketDestination
 from rotator.audit.chain import Clock
+from rotator.audit.directory import probe
 from rotator.audit.files import DirectoryDestination
 from rotator.audit.ocsf import Writer
 from rotator.audit.sources import DirectorySource, Source
@@ -36,6 +37,31 @@ class AuditPlaces:
         if self.bucket:
             to.append(BucketDestination(self.bucket, writer, clock=self.clock))
         return AuditTrail(to, writer, clock=self.clock, new_id=new_id, on_loss=on_loss)
+
+    def probe(self) -> None:
+        """Make sure that a record could be made durable now, without making one: one place is enough.
+
+        In a bucket it is only seen that it can be listed: whatever is written there stays.
+
+        Raises:
+            AuditUnavailableError: it could not, in any place.
+        """
+        problems: list[AuditUnavailableError] = []
+        for probed in (self._probe_directory, self._probe_bucket):
+            try:
+                probed()
+            except AuditUnavailableError as error:
+                problems.append(error)
+        if len(problems) == (self.directory is not None) + (self.bucket is not None):
+            raise problems[0]
+
+    def _probe_directory(self) -> None:
+        if self.directory:
+            probe(self.directory)
+
+    def _probe_bucket(self) -> None:
+        if self.bucket:
+            next(self.bucket.pages(""), None)
 
     def sources(self) -> tuple[Source, ...]:
         """Return what the trail is read from."""

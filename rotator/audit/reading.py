@@ -78,6 +78,22 @@ def last_outcomes(directory: Path, secrets: Collection[str]) -> dict[str, Record
     return found
 
 
+def endings(directory: Path, since: datetime) -> list[Record]:
+    """Return how runs ended since a time, in order; files that were not written to since are not read.
+
+    Raises:
+        AuditUnavailableError: the directory or a file cannot be read.
+    """
+    found = [
+        record
+        for path, changed_at in _newest_first(directory)
+        if changed_at >= since - _CLOCKS_APART
+        for record in _records(path)
+        if record.kind in {Kind.ENDED, Kind.RECOVERED} and record.time >= since
+    ]
+    return sorted(found, key=lambda record: record.time)
+
+
 def _newest_first(directory: Path) -> list[tuple[Path, datetime]]:
     """Return the files with the time of their last write, the latest first."""
     found = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +22,9 @@ class Source(Protocol):
     def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
         """Return how the last run of each secret ended, by name; without those that never had one."""
 
+    def endings(self, since: datetime) -> list[Record]:
+        """Return how runs ended since a time, in order."""
+
     def verify(self) -> VerificationReport:
         """Check everything there."""
 
@@ -38,6 +42,10 @@ class DirectorySource:
     def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
         """Return how the last run of each secret ended."""
         return reading.last_outcomes(self.directory, secrets)
+
+    def endings(self, since: datetime) -> list[Record]:
+        """Return how runs ended since a time."""
+        return reading.endings(self.directory, since)
 
     def verify(self) -> VerificationReport:
         """Check every file."""
@@ -74,6 +82,16 @@ def last_outcomes_of(sources: Sequence[Source], secrets: Collection[str]) -> dic
             if name not in latest or record.time > latest[name].time:
                 latest[name] = record
     return latest
+
+
+def endings_of(sources: Sequence[Source], since: datetime) -> list[Record]:
+    """Return how runs ended since a time, in order; a run that stands in several sources once.
+
+    Raises:
+        AuditUnavailableError: a source cannot be read.
+    """
+    found = {record.run_id: record for source in sources for record in source.endings(since)}
+    return sorted(found.values(), key=lambda record: record.time)
 
 
 def verify_all(sources: Sequence[Source]) -> list[VerificationReport]:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "status": "status",
     "history": "trail",
     "audit": "trail",
+    "daemon": "daemon",
     "config": "setup",
     "init": "setup",
     "sandbox": "sandbox",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
 
     from rotator.audit import Source
@@ -56,7 +57,7 @@ def audit_sources(config: "Config") -> "tuple[Source, ...]":
     from rotator import logs, wiring
 
     logs.configure(os.environ, default_level="WARNING")
-    return wiring.audit_sources(config, os.environ)
+    return wiring.audit_places(config, os.environ).sources()
 
 
 def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":
@@ -79,6 +80,29 @@ def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":
             next_step=f"Configured are: {', '.join(known)}.",
         )
     return tuple(known[name] for name in dict.fromkeys(names)) if names else config.secrets
+
+
+def period_of(text: str) -> "timedelta":
+    """Read `--every`: a duration of a second or more.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from datetime import timedelta
+
+    from rotator.config import duration, quoted
+    from rotator.errors import ConfigError
+
+    try:
+        span = duration(text)
+    except ValueError:
+        span = timedelta(0)
+    if span < timedelta(seconds=1):
+        raise ConfigError(
+            f"--every is no duration of a second or more: {quoted(text)}",
+            next_step="Write it like `5m` or `1h`.",
+        )
+    return span
 
 
 def print_json(row: Mapping[str, object]) -> None:

@@ -44,11 +44,18 @@ def config() -> None:
 @json_option
 def check(*, as_json: bool) -> int:
     """Report every problem of the configuration; call nobody."""
+    from datetime import UTC, datetime
+
+    from rotator.openings import unmet_policies
+
     loaded = load_config()
+    warnings = unmet_policies(loaded.secrets, datetime.now(UTC))
     if as_json:
         names = [spec.name for spec in loaded.secrets]
-        print_json({"config": str(loaded.path), "secrets": names})
+        print_json({"config": str(loaded.path), "secrets": names, "warnings": list(warnings)})
         return Exit.OK
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     count = len(loaded.secrets)
     click.echo(f"{loaded.path}: {count} secret{'s' if count != 1 else ''}, no problems")
     return Exit.OK

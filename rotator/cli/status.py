@@ -12,6 +12,7 @@ from rotator.cli.context import (
     json_option,
     load_config,
     names_argument,
+    period_of,
     print_json,
 )
 from rotator.cli.exits import Exit, exit_code_of, gravest
@@ -44,8 +45,14 @@ class Row:
 @click.command()
 @names_argument
 @json_option
-def status(names: tuple[str, ...], *, as_json: bool) -> int:
+@click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
+@click.option(
+    "--every", metavar="DURATION", default="5s", show_default=True, help="With --watch: how often."
+)
+def status(names: tuple[str, ...], *, as_json: bool, watch: bool, every: str) -> int:
     """Show every secret: age, next rotation, old keys, last result, and what needs a person."""
+    if watch:
+        return _watch(names, every, as_json=as_json)
     from rotator import wiring
     from rotator.audit import last_outcomes_of
     from rotator.errors import AuditUnavailableError, RotatorError
@@ -82,6 +89,17 @@ def status(names: tuple[str, ...], *, as_json: bool) -> int:
     else:
         _print_table(rows, now)
     return gravest(row.code for row in rows)
+
+
+def _watch(names: tuple[str, ...], every: str, *, as_json: bool) -> int:
+    from rotator.cli import watching
+
+    config = load_config()
+    period = period_of(every)
+    with connected(config) as both, both.audit_trail("cli") as audit:
+        onlooker = watching.Onlooker(chosen(config, names), both, both.world(audit))
+        watching.watch(onlooker, period, as_json=as_json)
+    return Exit.OK
 
 
 def _row(spec: "SecretSpec", planned: "Plan", observed: "Observed", record: "Record | None") -> Row:

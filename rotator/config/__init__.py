@@ -15,13 +15,22 @@ from rotator.config.file import (
     AwsConfig,
     BucketPrefix,
     Config,
+    DaemonConfig,
     PinataConfig,
     find_path,
     load,
     parse,
 )
 from rotator.config.starter import STARTER
-from rotator.config.values import TOKEN, duration, nearest, quoted
+from rotator.config.values import (
+    TOKEN,
+    UnfitError,
+    duration,
+    is_loopback,
+    listen_address,
+    nearest,
+    quoted,
+)
 
 __all__ = [
     "SIZE_MAX_BYTES",
@@ -33,9 +42,13 @@ __all__ = [
     "AwsConfig",
     "BucketPrefix",
     "Config",
+    "DaemonConfig",
     "PinataConfig",
+    "UnfitError",
     "duration",
     "find_path",
+    "is_loopback",
+    "listen_address",
     "load",
     "nearest",
     "parse",

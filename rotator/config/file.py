@@ -10,7 +10,8 @@ import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from rotator.config.entries import (
@@ -23,12 +24,23 @@ from rotator.config.entries import (
     secret_id_text,
 )
 from rotator.config.fields import KeyPath, Place, Problems, Table
-from rotator.config.values import TOKEN, UnfitError, base_url, chosen_from, matching
+from rotator.config.values import (
+    TOKEN,
+    UnfitError,
+    base_url,
+    chosen_from,
+    host_entry,
+    listen_address,
+    matching,
+    ping_url,
+)
 from rotator.errors import ConfigError
 from rotator.spec import SecretSpec
 
 DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024
+DEFAULT_LISTEN = ("127.0.0.1", 9118)
+DEFAULT_EVERY = timedelta(minutes=5)
 _RATE_MOST = 100_000
 _NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
 _S3 = re.compile(
@@ -94,6 +106,18 @@ class AuditConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class DaemonConfig:
+    """`[daemon]`: all of it optional; no other command reads it."""
+
+    listen: tuple[str, int]
+    every: timedelta
+    ping_url: str | None = field(repr=False)
+    """Where each success is told, so that somebody outside notices silence."""
+    hosts: frozenset[str]
+    """Names, addresses and networks under which the page may be asked for, beside loopback."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole file."""
 
@@ -102,6 +126,7 @@ class Config:
     audit: AuditConfig
     secrets: tuple[SecretSpec, ...]
     path: Path
+    daemon: DaemonConfig = DaemonConfig(DEFAULT_LISTEN, DEFAULT_EVERY, None, frozenset())
 
 
 def find_path(option: Path | None, env: Mapping[str, str]) -> Path:
@@ -232,6 +257,7 @@ def _config(root: Table, path: Path) -> Config:
         audit=_audit(root.section("audit"), path),
         secrets=tuple(spec for _, spec in entries),
         path=path,
+        daemon=_daemon(root.section("daemon")),
     )
     root.finish()
     return config
@@ -302,6 +328,19 @@ def _bucket_prefix(text: str) -> BucketPrefix:
     if not match:
         raise UnfitError
     return BucketPrefix(match["bucket"], f"{match['prefix']}/" if match["prefix"] else "")
+
+
+def _daemon(table: Table) -> DaemonConfig:
+    address = 'an address such as "127.0.0.1:9118"'
+    host = 'a host or a network, such as "10.0.0.0/8", without a port'
+    daemon = DaemonConfig(
+        listen=table.text("listen", DEFAULT_LISTEN, listen_address, address),
+        every=table.duration("every", DEFAULT_EVERY, least=timedelta(seconds=1)),
+        ping_url=table.text("ping_url", None, ping_url, "a URL, https://HOST[:PORT]/PATH"),
+        hosts=frozenset(table.texts("hosts", (), host_entry, host)),
+    )
+    table.finish()
+    return daemon
 
 
 def _directory(text: str) -> Path:

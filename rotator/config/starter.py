@@ -24,6 +24,12 @@ admin_secret = "pinata/admin"            # holds the managing key; or: admin_jwt
 directory = "/var/lib/rotator/audit"     # lasting; a relative one begins at this file's folder
 # s3 = "s3://my-audit-trail/rotator"     # example; a bucket as well, or instead: docs/audit.md
 
+[daemon]                                 # read by `rotator daemon` alone
+# listen = "127.0.0.1:9118"              # where probes, metrics and the page are served
+# every = "5m"                           # how often the fleet is looked over
+# hosts = ["rotator.example.com"]        # example; names the page may be asked for under
+# ping_url = "https://hc.example.com/id" # example; told of each success, so silence is noticed
+
 [defaults]                               # any key of [[secrets]] but name and secret_id
 # max_age = "30d"                        # when a key is replaced
 # grace = "24h"                          # the old key lives on: longer than any consumer's cache

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
@@ -34,6 +34,7 @@ _HOST_NAME = re.compile(
 )
 """The last label begins with a letter; in no spelling of an IPv4 address, `0x7f.1`, does it."""
 _HOST_NAME_MAX = 253
+_PORT_MAX = 65_535
 _PROBE = re.compile(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAYS = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?", re.ASCII)
@@ -105,6 +106,42 @@ def base_url(text: str) -> str:
             )
     bracketed = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
+
+
+def ping_url(text: str) -> str:
+    """Read the address that is told of each success: a `base_url` that may have a path and a query.
+
+    Such addresses are secrets in their own way, so it is never quoted.
+    """
+    origin = re.match(r"[a-z]+://[^/?#]*", text)
+    if len(text) > _URL_MAX or not origin or not re.fullmatch(r"[!-~]+", text) or "#" in text:
+        raise UnfitError("expected https://HOST[:PORT]/PATH, printable ASCII without `#`")
+    return base_url(origin[0]) + text[origin.end() :]
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Read `HOST:PORT`, an IP address or `localhost`, and a port; 0 lets the system choose one."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not re.fullmatch(r"\d{1,5}", port, re.ASCII) or int(port) > _PORT_MAX:
+        raise UnfitError
+    if host != "localhost":
+        try:
+            ip_address(host)
+        except ValueError:
+            raise UnfitError from None
+    return host, int(port)
+
+
+def host_entry(text: str) -> str:
+    """Read the name of a host as it stands in the `Host` header, without a port, or an address, or a network."""
+    bare = text.lower().removeprefix("[").removesuffix("]")
+    try:
+        ip_network(bare)
+    except ValueError:
+        if len(bare) > _HOST_NAME_MAX or not re.fullmatch(r"(?!\.)[a-z0-9._-]+", bare):
+            raise UnfitError from None
+    return bare
 
 
 def is_loopback(host: str) -> bool:

@@ -13,6 +13,6 @@ No other part of the program knows Pinata's URLs and JSON, and nothing here deci
 
 from rotator.pinata.client import PinataClient
 from rotator.pinata.limiter import RateLimiter
-from rotator.pinata.transport import http_client, tls_context
+from rotator.pinata.transport import http_client, timeouts, tls_context
 
-__all__ = ["PinataClient", "RateLimiter", "http_client", "tls_context"]
+__all__ = ["PinataClient", "RateLimiter", "http_client", "timeouts", "tls_context"]

@@ -103,7 +103,7 @@ def test_the_next_run_puts_right_what_a_killed_one_left(
             watch.expect_sound()
             assert watch.effects >= 3, "any rotation creates, puts and tidies up"
             watch.expect_settled(stage.calls() - calls)
-            _expect_order(stage, old)
+            expect_order(stage, old)
             for name, value in stage.environment().items():
                 monkeypatch.setenv(name, value)
             assert rotator_in_this_process(["audit", "verify"]) == 0, capsys.readouterr().out
@@ -132,7 +132,7 @@ def _kill(stage: Stage, watch: Watch, killer: Killer) -> bool:
     return code != 0
 
 
-def _expect_order(stage: Stage, old: list[str]) -> None:
+def expect_order(stage: Stage, old: list[str]) -> None:
     """One live key, ours, in AWSCURRENT; every old one is dead; no AWSPENDING."""
     (live,) = stage.live_keys()
     assert live == stage.sandbox.current_key_id()

@@ -81,6 +81,7 @@ def test_completion_completes_names(stage: Stage, shell: str) -> None:
         "sandbox",
         "demo",
         "completion",
+        "daemon",
     ],
 )
 def test_help_starts_without_the_big_libraries(command: str) -> None:
@@ -201,7 +202,7 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     assert held.startswith("held")
     assert "ON_HOLD" in held
     assert uploader.startswith("uploader  1")
-    assert "29d 23h" in uploader
+    assert "29d " in uploader  # up to a fiftieth of 30 days early, by its ARN
     assert "rotated" in uploader
 
 

@@ -11,6 +11,7 @@ from rotator.errors import (
     KeyRejectedError,
     KeyStillAliveError,
     RotatorError,
+    StoppedError,
     UnsafeActionError,
 )
 from rotator.events import Done, Event, Intent, Result, Subject
@@ -207,6 +208,23 @@ def test_no_action_begins_after_the_deadline() -> None:
     with pytest.raises(DeadlineExceededError, match="Discard"):
         desk.perform(Discard(desk.current))
     assert len(desk.process.calls) == 3
+
+
+def test_no_action_begins_once_told_to_stop() -> None:
+    """The action at work is ended, making a key together with storing it; the next one is not begun."""
+    desk = Desk(Scene.own(FAST))
+    told = iter([False, True])
+    desk.executor.stopping = lambda: next(told)
+    new, old = desk.new_id(2), desk.scene.labels()[AWSCURRENT]
+    with pytest.raises(StoppedError, match="before Verify"):
+        desk.perform(Create(new, old, new), Verify(new), Promote(new, old))
+    assert desk.executor.done == [Create(new, old, new)]
+    assert desk.scene.labels()[AWSPENDING] == new
+    assert desk.scene.labels()[AWSCURRENT] == old
+    desk.executor.stopping = lambda: True
+    with pytest.raises(StoppedError, match="before Create"):
+        desk.perform(Create(desk.new_id(3), old, desk.new_id(3)))
+    assert len(desk.scene.live_keys()) == 2
 
 
 def test_restamp_stores_the_same_value() -> None:

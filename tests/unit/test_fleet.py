@@ -19,7 +19,8 @@ from rotator.naming import version_id
 from rotator.reconcile import Run, World
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.spec import Demand, SecretSpec
-from tests.builders import AT_ONCE, NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
+from rotator.spread import rotate_after
+from tests.builders import ARN, AT_ONCE, NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene
 from tests.simulation.store import SimulatedStore
@@ -162,8 +163,8 @@ SETTLED = labelled(current(ago(days=3)))
         ),
         pytest.param(
             labelled(
-                current(ago(days=30) + timedelta(seconds=1)),
-                changed_at=ago(days=30) + timedelta(seconds=1),
+                current(NOW - rotate_after(timedelta(days=30), ARN) + timedelta(seconds=1)),
+                changed_at=NOW - rotate_after(timedelta(days=30), ARN) + timedelta(seconds=1),
             ),
             True,
             id="not old enough",

@@ -35,7 +35,9 @@ from rotator.model import (
 from rotator.naming import version_id
 from rotator.planner import NEEDS_PERSON, born_at, plan, superseded_keys
 from rotator.spec import Blackout, Demand, SecretSpec, Window
+from rotator.spread import rotate_after
 from tests.builders import (
+    ARN,
     AT_ONCE,
     FAMILY,
     NATIVE_ID,
@@ -50,6 +52,7 @@ from tests.builders import (
 )
 
 OTHER_ID = "0" * 32
+DUE_AFTER = rotate_after(timedelta(days=30), ARN)
 REPLACED_FOREIGN = f"{REPLACED_PREFIX}foreign"
 CLOSED = Window(frozenset({5, 6}), time(9), time(17), ZoneInfo("UTC"))
 """Open at weekends."""
@@ -512,8 +515,14 @@ DUE = [
         rotate(5, 4),
     ),
     Case(
-        "a key one second younger than max_age",
-        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=30) + timedelta(seconds=1))),
+        "a key as old as its secret's share of max_age",
+        an_observed(a_version(4, AWSCURRENT, made_at=NOW - DUE_AFTER)),
+        Reason.AGED_OUT,
+        rotate(5, 4),
+    ),
+    Case(
+        "a key one second younger than its secret's share of max_age",
+        an_observed(a_version(4, AWSCURRENT, made_at=NOW - DUE_AFTER + timedelta(seconds=1))),
         Reason.UP_TO_DATE,
     ),
     Case(
@@ -916,7 +925,7 @@ def test_needing_a_person_is_doing_nothing_forward() -> None:
         pytest.param(
             an_observed(a_version(4, AWSCURRENT, content=NoValue())), None, id="no readable value"
         ),
-        pytest.param(SETTLED, ago(days=1) + timedelta(days=30), id="by age"),
+        pytest.param(SETTLED, ago(days=1) + DUE_AFTER, id="by age"),
         pytest.param(
             an_observed(a_version(4, AWSCURRENT, expires_at=NOW + timedelta(days=10))),
             NOW + timedelta(days=10) - timedelta(days=11) / 4,
@@ -924,7 +933,7 @@ def test_needing_a_person_is_doing_nothing_forward() -> None:
         ),
         pytest.param(
             an_observed(a_version(4, AWSCURRENT, expires_at=NOW + timedelta(days=365))),
-            ago(days=1) + timedelta(days=30),
+            ago(days=1) + DUE_AFTER,
             id="by age, before expiry",
         ),
     ],

@@ -16,6 +16,7 @@ from rotator.config import (
     AuditConfig,
     AwsConfig,
     Config,
+    DaemonConfig,
     PinataConfig,
     find_path,
     load,
@@ -705,8 +706,9 @@ def test_starter_shows_the_defaults(tmp_path: Path) -> None:
         tmp_path, "\n".join(line.removeprefix("# ") if line in keys else line for line in lines)
     )
     shape = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "config")
-    assert len(shown) == 14
+    assert len(shown) == 16
     assert with_defaults.pinata == plain.pinata
+    assert with_defaults.daemon == plain.daemon
     assert with_defaults.secrets[0].shape == shape
     assert [getattr(with_defaults.secrets[0], name) for name in SecretSpec.__slots__[4:]] == [
         getattr(plain.secrets[0], name) for name in SecretSpec.__slots__[4:]
@@ -718,8 +720,58 @@ def test_starter_names_every_key(tmp_path: Path) -> None:
     """No key that a section knows is missing from the starter."""
     text = re.sub(r"(?m)^(\[.*)$", r"\1\nqqqqqqqq = 1", STARTER)
     found = problems(tmp_path, text)
-    assert len(found) == 5
+    assert len(found) == 6
     for problem in found:
         known = problem.partition("known here: ")[2].split(", ")
         assert [key for key in known if not re.search(rf"\b{key} = ", STARTER)] == []
-    assert set(tomllib.loads(STARTER)) == {"pinata", "aws", "audit", "defaults", "secrets"}
+    assert set(tomllib.loads(STARTER)) == {
+        "pinata",
+        "aws",
+        "audit",
+        "daemon",
+        "defaults",
+        "secrets",
+    }
+
+
+def test_daemon_table(tmp_path: Path) -> None:
+    """What the daemon is told, and what it is when nothing is said."""
+    assert loaded(tmp_path, GOOD).daemon == DaemonConfig(
+        ("127.0.0.1", 9118), timedelta(minutes=5), None, frozenset()
+    )
+    text = """[daemon]
+listen = "[::1]:0"
+every = "30s"
+ping_url = "https://hc.example.com/0123?rid=4"
+hosts = ["Rotator.example.com", "[fd00::1]", "10.0.0.0/8"]
+"""
+    daemon = loaded(tmp_path, GOOD + text).daemon
+    assert daemon == DaemonConfig(
+        ("::1", 0),
+        timedelta(seconds=30),
+        "https://hc.example.com/0123?rid=4",
+        frozenset({"rotator.example.com", "fd00::1", "10.0.0.0/8"}),
+    )
+    assert "0123" not in repr(daemon)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('listen = "9118"', "expected an address"),
+        ('listen = "example.com:80"', "expected an address"),
+        ('listen = "127.0.0.1:65536"', "expected an address"),
+        ('every = "0s"', "too short"),
+        ('ping_url = "http://example.com/x"', "http is for loopback"),
+        ('ping_url = "https://u:p@example.com/x"', "no user name"),
+        ('ping_url = "https://example.com/x y"', "printable ASCII"),
+        ('ping_url = "https://169.254.169.254/x"', "no IP address"),
+        ('hosts = ["a b"]', "a host or a network"),
+        ('pingurl = "https://example.com"', "did you mean `ping_url`?"),
+    ],
+)
+def test_daemon_table_that_is_refused(tmp_path: Path, line: str, problem: str) -> None:
+    """Each mistake is told at its key, and an address that may be a secret is never quoted."""
+    (found,) = problems(tmp_path, f"{GOOD}[daemon]\n{line}\n")
+    assert problem in found
+    assert "/x" not in found

@@ -1,0 +1,209 @@
+"""Metrics for Prometheus: the board as gauges, and what has been counted since the process began.
+
+Names begin with `rotator_`. Labels are configured names, error classes and system names: a bounded number, and nothing
+that comes out of a secret.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from threading import Lock
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from rotator.errors import StoppedError
+from rotator.events import Done, Event, Operation, Result
+from rotator.model import Outcome
+from rotator.standing import Board, Standing
+from rotator.traffic import System, Traffic
+
+_DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
+_PENDING_MAX = 10_000
+
+
+class Metrics:
+    """What is told to a monitoring system.
+
+    Args:
+        board: the newest board.
+
+        ticked_at: when the last tick ended.
+
+        traffic: the requests that were made.
+
+        now: the time; ages grow with it though no tick may come.
+    """
+
+    def __init__(
+        self,
+        board: Callable[[], Board],
+        ticked_at: Callable[[], datetime | None],
+        traffic: Traffic,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._registry = CollectorRegistry()
+        self._failures = Counter(
+            "rotator_failures",
+            "Runs that failed, by the class of the error.",
+            ("secret", "class"),
+            registry=self._registry,
+        )
+        self._deaths = Histogram(
+            "rotator_time_to_death_seconds",
+            "From an acknowledged revocation until the key was proved dead.",
+            buckets=_DEATH_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._revoked_at_s: dict[str, float] = {}
+        self._lock = Lock()
+        ProcessCollector(namespace="rotator", registry=self._registry)
+        self._registry.register(_Live(board, ticked_at, traffic, now))
+
+    def tell(self, outcome: Outcome) -> None:
+        """Count a failure; a run that was told to stop has not failed."""
+        if outcome.error is not None and not isinstance(outcome.error, StoppedError):
+            self._failures.labels(outcome.secret, type(outcome.error).__name__).inc()
+
+    def listen(self, secret: str, run_id: str, event: Event) -> None:
+        """Measure how long revoked keys live."""
+        del secret, run_id
+        if not isinstance(event, Done) or event.result is not Result.SUCCESS:
+            return
+        key_id = event.subject.key_id
+        with self._lock:
+            if event.operation is Operation.REVOKE_KEY and len(self._revoked_at_s) < _PENDING_MAX:
+                self._revoked_at_s[key_id] = self._monotonic()
+            elif event.operation is Operation.PROVE_DEAD and key_id in self._revoked_at_s:
+                self._deaths.observe(self._monotonic() - self._revoked_at_s.pop(key_id))
+
+    def render(self) -> tuple[str, bytes]:
+        """Return the content type and the text of all metrics."""
+        return CONTENT_TYPE_LATEST, generate_latest(self._registry)
+
+
+class _Live(Collector):
+    """Gauges that are read off the board when somebody asks."""
+
+    def __init__(
+        self,
+        board: Callable[[], Board],
+        ticked_at: Callable[[], datetime | None],
+        traffic: Traffic,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._board = board
+        self._ticked_at = ticked_at
+        self._now = now
+        self._traffic = traffic
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every gauge, and the counters that others keep."""
+        board, now = self._board(), self._now()
+        build = GaugeMetricFamily("rotator_build_info", "The running version.", labels=["version"])
+        build.add_metric([board.version], 1)
+        yield build
+        for name, text, value in _process_gauges(board, self._ticked_at()):
+            yield GaugeMetricFamily(name, text, value=value)
+        for name, text, value_of in _SECRET_GAUGES:
+            family = GaugeMetricFamily(name, text, labels=["secret"])
+            for row in board.standings:
+                reading = value_of(row, now)
+                if reading is not None:
+                    family.add_metric([row.name], reading)
+            yield family
+        calls = CounterMetricFamily(
+            "rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"]
+        )
+        for system in System:
+            calls.add_metric([system], self._traffic.calls(system))
+        yield calls
+        yield CounterMetricFamily(
+            "rotator_rate_limited",
+            "Answers 429 of Pinata: its budget is shared, or set too high here.",
+            value=self._traffic.rate_limits(),
+        )
+
+
+def _process_gauges(board: Board, ticked_at: datetime | None) -> Iterator[tuple[str, str, float]]:
+    yield (
+        "rotator_audit_healthy",
+        "1 if the audit trail can be written; without it nothing is done.",
+        not board.audit_error,
+    )
+    yield (
+        "rotator_config_in_force",
+        "1 if the newest configuration is in force, 0 if it is broken and an older one is.",
+        not board.config_error,
+    )
+    yield "rotator_tick_healthy", "1 if the last tick looked the fleet over.", not board.tick_error
+    yield (
+        "rotator_last_tick_timestamp_seconds",
+        "When the last tick ended, however it ended; 0 before the first.",
+        ticked_at.timestamp() if ticked_at else 0.0,
+    )
+    yield "rotator_secrets", "Secrets in the configuration.", len(board.standings)
+
+
+def _age_s(row: Standing, now: datetime) -> float | None:
+    return (now - row.born_at).total_seconds() if row.born_at else None
+
+
+def _due_in_s(row: Standing, now: datetime) -> float | None:
+    return (row.due_at - now).total_seconds() if row.due_at else None
+
+
+def _success_s(row: Standing, now: datetime) -> float:
+    del now
+    return row.last_success_at.timestamp() if row.last_success_at else 0.0
+
+
+_SECRET_GAUGES: tuple[tuple[str, str, Callable[[Standing, datetime], float | None]], ...] = (
+    ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
+    (
+        "rotator_max_age_seconds",
+        "The configured max_age.",
+        lambda row, _: row.max_age.total_seconds(),
+    ),
+    (
+        "rotator_due_in_seconds",
+        "Until the key is due by age or expiry; negative once it is.",
+        _due_in_s,
+    ),
+    (
+        "rotator_last_success_timestamp_seconds",
+        "When a look at the secret last ended without a failure; 0 if none ever did.",
+        _success_s,
+    ),
+    (
+        "rotator_failures_in_a_row",
+        "Looks that failed since the last success.",
+        lambda r, _: r.failures,
+    ),
+    (
+        "rotator_old_keys_alive",
+        "Superseded keys that still work, in their grace or after it.",
+        lambda row, _: len(row.old_keys),
+    ),
+    (
+        "rotator_old_keys_overdue",
+        "Superseded keys that still work though their grace is over.",
+        lambda row, now: sum(key.dies_at <= now for key in row.old_keys),
+    ),
+    (
+        "rotator_orphan_keys",
+        "Live keys of ours that no label refers to; the next rotation retires them.",
+        lambda row, _: row.orphans,
+    ),
+    ("rotator_needs_person", "1 if a person has to act.", lambda row, _: bool(row.needs_person)),
+)

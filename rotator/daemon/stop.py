@@ -1,0 +1,58 @@
+"""Being told to stop: one flag, and deadlines that become short once it is set.
+
+A run that is told to stop begins no further action; the one it is at, above all making a key and storing it, gets
+some seconds to end. Whatever it leaves is a state that the next run plans from.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rotator.errors import StoppedError
+
+STOP_WITHIN_S = 20.0
+"""What an action that is under way may still take: as long as is kept in reserve to store a key that was made."""
+
+
+@dataclass(slots=True)
+class Stop:
+    """The flag. It is set once, by one thread, and read by many."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    asked_at_s: float | None = field(default=None, init=False)
+
+    def ask(self) -> None:
+        """Set it."""
+        if self.asked_at_s is None:
+            self.asked_at_s = self.monotonic()
+
+    def is_asked(self) -> bool:
+        """Tell whether it is set."""
+        return self.asked_at_s is not None
+
+    def expect_not_asked(self) -> None:
+        """Let nothing new begin once it is set.
+
+        Raises:
+            StoppedError: it is set.
+        """
+        if self.is_asked():
+            raise StoppedError("told to stop before this secret's turn")
+
+    def deadline(self, timeout_s: float) -> "StoppableDeadline":
+        """Return a deadline so many seconds from now."""
+        return StoppableDeadline(self, self.monotonic() + timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class StoppableDeadline:
+    """A `Deadline` that comes nearer when the process is told to stop."""
+
+    stop: Stop
+    at_s: float
+
+    def remaining_s(self) -> float:
+        """Return the seconds left, negative when time is up."""
+        asked_at_s = self.stop.asked_at_s
+        at_s = self.at_s if asked_at_s is None else min(self.at_s, asked_at_s + STOP_WITHIN_S)
+        return at_s - self.stop.monotonic()

@@ -1,0 +1,310 @@
+"""One tick over the fleet: survey, look closer at what is awake, remember what was seen, put up the board.
+
+Level-triggered: what is due follows from the two systems and the policy, never from what was scheduled. A tick that
+was missed, doubled, cut short or begun again costs calls and nothing else.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from rotator import __version__
+from rotator.audit import Record
+from rotator.config import Config
+from rotator.daemon.pulse import Pulse
+from rotator.daemon.reloading import LiveConfig
+from rotator.daemon.stop import Stop
+from rotator.errors import (
+    AuditUnavailableError,
+    RotatorError,
+    StoppedError,
+    UnsafeActionError,
+)
+from rotator.executor import CLOCK_SKEW_MAX_S
+from rotator.fleet import Resolved, Target, failed, resolve, run_all
+from rotator.model import Labels, Outcome
+from rotator.narrator import Listener, NarratedAudit
+from rotator.openings import unmet_policies
+from rotator.ports import AuditLog, Deadline, SecretStore
+from rotator.reconcile import Run, World
+from rotator.seen import (
+    BACK_OFF_MAX,
+    NEVER,
+    Seen,
+    after_failure,
+    after_run,
+    is_awake,
+    recalled,
+    standing,
+    urgency,
+)
+from rotator.spec import SecretSpec
+from rotator.standing import Board
+
+FIRST_LOOKS_MAX = 100
+"""So many secrets that nobody remembers are looked at together; more wait for their slots, or until they are due."""
+RECALLED = 8 * BACK_OFF_MAX
+"""How far the trail is read after a restart: far enough to see that a secret has failed over and over."""
+_PUBLISH_EVERY_S = 10.0
+
+
+class Trail(AuditLog, Protocol):
+    """The audit log of this process."""
+
+    def close(self) -> None:
+        """Close its files."""
+
+
+class Systems(Protocol):
+    """Both systems, connected."""
+
+    @property
+    def store(self) -> SecretStore:
+        """Secrets Manager."""
+
+    @property
+    def identity(self) -> str:
+        """Who we are to AWS."""
+
+    def audit_trail(self, trigger: str) -> Trail:
+        """Return an audit trail, to be closed in the end."""
+
+    def world(self, audit: AuditLog) -> World:
+        """Return what a run needs to know of the outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything a tick is given from beyond it."""
+
+    now: Callable[[], datetime]
+    connect: Callable[[Config], AbstractContextManager[Systems]]
+    probe_audit: Callable[[Config], None]
+    endings: Callable[[Config, datetime], Sequence[Record]]
+    new_run: Callable[[SecretSpec], Run]
+    deadline: Callable[[], Deadline]
+    ping: Callable[[str], str]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The fleet, watched: what is remembered between two ticks, and the newest board."""
+
+    config: LiveConfig
+    outside: Outside
+    stop: Stop
+    pulse: Pulse
+    listener: Listener
+    tell: Callable[[Outcome], None]
+    every: timedelta | None = None
+    """Asked for on the command line; otherwise the configuration decides."""
+    board: Board = field(init=False)
+    ticked_at: datetime | None = field(default=None, init=False)
+    """When the last tick ended, however it ended."""
+    reload_asked: bool = field(default=False, init=False)
+    _specs: dict[str, SecretSpec] = field(default_factory=dict, init=False)
+    _seen: dict[str, Seen] = field(default_factory=dict, init=False)
+    _labels: dict[str, Labels] = field(default_factory=dict, init=False)
+    _trail: tuple[object, Trail] | None = field(default=None, init=False)
+    _surveyed_at: datetime | None = field(default=None, init=False)
+    _audit_error: str = field(default="", init=False)
+    _tick_error: str = field(default="no tick has ended yet", init=False)
+    _recalled: bool = field(default=False, init=False)
+    _published_at_s: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        """Put up a first board, from the configuration alone."""
+        self._warn()
+        self._publish()
+
+    def period(self) -> timedelta:
+        """Return the time between two ticks."""
+        return self.every or self.config.now.daemon.every
+
+    def tick(self) -> None:
+        """Look the fleet over once. What goes wrong out there is told; the next tick tries again."""
+        self.pulse.beat()
+        self._refresh()
+        config, problem = self.config.now, ""
+        self._specs = {spec.name: spec for spec in config.secrets}
+        try:
+            self._probe(config)
+            self._recall(config)
+            with self.outside.connect(config) as both:
+                self._look_over(config, both)
+        except RotatorError as error:
+            problem = error.message
+            structlog.get_logger().error("tick failed", error=problem, next_step=error.next_step)
+        self._tick_error = problem
+        self.ticked_at = self.outside.now()
+        self._publish()
+        self.pulse.beat()
+        self._ping(config)
+
+    def close(self) -> None:
+        """Close the audit trail."""
+        if self._trail is not None:
+            self._trail[1].close()
+            self._trail = None
+
+    def live(self, limit_s: float) -> str:
+        """Say why this process must be started anew; empty if it is well."""
+        age_s = self.pulse.age_s()
+        return f"the loop has not moved for {age_s:.0f} s" if age_s > limit_s else ""
+
+    def ready(self) -> str:
+        """Say what keeps the fleet from being looked after; empty if nothing does."""
+        board = self.board
+        problems = (
+            ("configuration", board.config_error),
+            ("audit", board.audit_error),
+            ("tick", board.tick_error),
+        )
+        return "; ".join(f"{what}: {why}" for what, why in problems if why)
+
+    # What a tick does, in order
+
+    def _refresh(self) -> None:
+        asked, self.reload_asked = self.reload_asked, False
+        if not self.config.refresh(asked=asked):
+            return
+        log = structlog.get_logger()
+        if self.config.error:
+            log.error("configuration not taken", error=self.config.error, in_force="the one before")
+            return
+        log.info("configuration taken", secrets=len(self.config.now.secrets))
+        self._warn()
+        names = {spec.name for spec in self.config.now.secrets}
+        # Whoever changed something wants to see what comes of it: nothing is backed off any more.
+        self._seen = {n: s for n, s in self._seen.items() if n in names and not s.failures}
+        self._labels = {n: labels for n, labels in self._labels.items() if n in names}
+
+    def _warn(self) -> None:
+        for line in unmet_policies(self.config.now.secrets, self.outside.now()):
+            structlog.get_logger().warning("policy cannot be met", detail=line)
+
+    def _probe(self, config: Config) -> None:
+        """Make sure that the trail can be written before anybody is called."""
+        try:
+            self.outside.probe_audit(config)
+        except AuditUnavailableError as error:
+            self._audit_error = error.message
+            raise
+        self._audit_error = ""
+
+    def _recall(self, config: Config) -> None:
+        """Remember, once, what earlier processes did lately."""
+        if self._recalled:
+            return
+        back = max([RECALLED, *(spec.check_every * 2 for spec in config.secrets)])
+        for record in self.outside.endings(config, self.outside.now() - back):
+            if spec := self._specs.get(record.secret):
+                before = self._seen.get(spec.name, NEVER)
+                self._seen[spec.name] = recalled(
+                    before, spec, record.time, record.result, record.detail
+                )
+        self._recalled = True
+
+    def _look_over(self, config: Config, both: Systems) -> None:
+        now = self.outside.now()
+        found = resolve(config.secrets, both.store, self.outside.deadline())
+        self.pulse.beat()
+        self._labels = {target.spec.name: target.labels for target in found.targets}
+        self._note_lost(found, now)
+        _expect_same_time(found)
+        awake = self._awake(found.targets, now)
+        self._surveyed_at = now
+        self._publish()
+        if not awake:
+            return
+        world = both.world(NarratedAudit(self._audit(config, both), self.listener))
+        for outcome in run_all(awake, world, self._run_of):
+            self.pulse.beat()
+            self._note(outcome, now)
+            if self.pulse.at_s - self._published_at_s > _PUBLISH_EVERY_S:
+                self._publish()
+
+    def _awake(self, targets: Sequence[Target], now: datetime) -> list[Target]:
+        """Choose whom to look at closely; those that fail come last."""
+        every = self.period()
+        unknown = sum(target.spec.name not in self._seen for target in targets)
+        since = min(self._surveyed_at or now, now - every)
+        stranger = Seen(looked_at=since) if unknown > FIRST_LOOKS_MAX else NEVER
+        awake = [
+            target
+            for target in targets
+            if is_awake(target, self._seen.get(target.spec.name, stranger), now=now, every=every)
+        ]
+        return sorted(awake, key=lambda t: self._seen.get(t.spec.name, NEVER).failures)
+
+    def _run_of(self, spec: SecretSpec) -> Run:
+        self.stop.expect_not_asked()
+        if self._audit_error:
+            raise StoppedError("the audit trail broke before this secret's turn")
+        return self.outside.new_run(spec)
+
+    def _note(self, outcome: Outcome, began_at: datetime) -> None:
+        if isinstance(outcome.error, AuditUnavailableError):
+            self._audit_error = outcome.error.message
+        spec = self._specs[outcome.secret]
+        before = self._seen.get(outcome.secret, NEVER)
+        self._seen[outcome.secret] = after_run(before, spec, outcome, began_at)
+        self.tell(outcome)
+
+    def _note_lost(self, found: Resolved, now: datetime) -> None:
+        for spec, error in found.lost:
+            self._seen[spec.name] = after_failure(self._seen.get(spec.name, NEVER), error, now)
+            self.tell(failed(spec, error))
+
+    def _audit(self, config: Config, both: Systems) -> Trail:
+        """Return the trail of this process: one file for many ticks, another if the place or we ourselves change."""
+        written_as = (config.audit, both.identity)
+        if self._trail is not None and self._trail[0] != written_as:
+            self.close()
+        if self._trail is None:
+            self._trail = written_as, both.audit_trail("daemon")
+        return self._trail[1]
+
+    def _publish(self) -> None:
+        now = self.outside.now()
+        rows = (
+            standing(spec, self._labels.get(spec.name), self._seen.get(spec.name, NEVER), now)
+            for spec in self.config.now.secrets
+        )
+        self.board = Board(
+            taken_at=now,
+            standings=tuple(sorted(rows, key=urgency)),
+            audit_error=self._audit_error,
+            config_error=self.config.error,
+            version=__version__,
+            tick_error=self._tick_error,
+        )
+        self._published_at_s = self.pulse.monotonic()
+
+    def _ping(self, config: Config) -> None:
+        """Tell the dead-man's switch, if all went well: silence is what it listens for."""
+        failing = any(row.failures for row in self.board.standings)
+        url = config.daemon.ping_url
+        if url is None or failing or self.board.audit_error or self._tick_error:
+            return
+        if problem := self.outside.ping(url):
+            structlog.get_logger().warning("ping failed", problem=problem)
+
+
+def _expect_same_time(found: Resolved) -> None:
+    """Stop before anything is done by a clock that is wrong: ages and graces are measured with it.
+
+    Raises:
+        UnsafeActionError: this machine's clock and AWS's are too far apart.
+    """
+    skews_s = [target.labels.clock_skew_s for target in found.targets]
+    skew_s = max(skews_s, key=abs, default=0.0)
+    if abs(skew_s) > CLOCK_SKEW_MAX_S:
+        raise UnsafeActionError(
+            f"this machine's clock is {skew_s:+.0f} s off AWS's; nothing is done by it",
+            next_step="Set the clock (NTP).",
+        )

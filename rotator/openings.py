@@ -1,0 +1,128 @@
+"""When windows open: the intervals in which a new key may be made, and policies that they cannot meet.
+
+Pure, and exact across changes to and from summer time: between two instants at which a local clock passes an edge of
+the window, midnight, or a change of its zone's offset, `is_open` cannot change, so it is asked once in each stretch.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import pairwise
+
+from rotator.spec import SecretSpec
+from rotator.windows import is_open
+
+HORIZON = timedelta(days=400)
+"""How far a policy is looked at: a year, and a few weeks for what a blackout at its end puts off."""
+_DAY = timedelta(days=1)
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def openings(
+    spec: SecretSpec, since: datetime, until: datetime
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return the intervals within [since, until) in which a new key may be made, in UTC, in order."""
+    edges = [since, *(e for e in sorted(set(_edges(spec, since, until))) if since < e < until)]
+    found: list[tuple[datetime, datetime]] = []
+    for begins, ends in pairwise([*edges, until]):
+        if not is_open(spec, begins):
+            continue
+        if found and found[-1][1] == begins:
+            begins = found.pop()[0]  # noqa: PLW2901 - the interval before goes on
+        found.append((begins, ends))
+    return tuple(found)
+
+
+def unmet(spec: SecretSpec, now: datetime) -> str:
+    """Say why `max_age` cannot be kept inside the windows of the coming year; empty if it can.
+
+    Most windows delay a rotation by some hours or days; that is what they are for. Told is what no patience helps: a
+    stretch without any opening that is longer than `max_age`.
+    """
+    if spec.window is None and not spec.blackouts:
+        return ""
+    found = openings(spec, now, now + HORIZON)
+    if not found:
+        return (
+            f"no new key can be made before {_day(now + HORIZON)}: its window and blackouts leave "
+            "no opening, so its key grows old whatever `max_age` says"
+        )
+    closed = _longest_closed(found, now)
+    if closed[1] - closed[0] <= spec.max_age:
+        return ""
+    return (
+        f"from {_day(closed[0])} to {_day(closed[1])} no new key can be made, which is longer than "
+        f"`max_age` ({spec.max_age}): widen `window`, shorten `blackout`, or raise `max_age`"
+    )
+
+
+def unmet_policies(specs: Sequence[SecretSpec], now: datetime) -> tuple[str, ...]:
+    """Return a line for each policy of a fleet that `unmet` finds, with the secrets that share it."""
+    shared: dict[object, list[SecretSpec]] = {}
+    for spec in specs:
+        shared.setdefault((spec.window, spec.blackouts, spec.max_age), []).append(spec)
+    lines = []
+    for first, *others in shared.values():
+        if problem := unmet(first, now):
+            more = f" and {len(others)} more" if others else ""
+            lines.append(f"{first.name}{more}: {problem}")
+    return tuple(lines)
+
+
+def described(spec: SecretSpec) -> str:
+    """Write a window and its blackouts for people; empty if a new key may be made at any time."""
+    parts = []
+    if window := spec.window:
+        days = [_DAYS[day] for day in sorted(window.days)]
+        when = "daily" if len(days) == len(_DAYS) else ", ".join(days)
+        parts.append(f"{when} {window.start:%H:%M}-{window.end:%H:%M} {window.zone.key}")
+    if spec.blackouts:
+        spans = [
+            f"{b.first}" if b.first == b.last else f"{b.first}..{b.last}" for b in spec.blackouts
+        ]
+        parts.append(f"not {', '.join(spans)}")
+    return "; ".join(parts)
+
+
+def _longest_closed(
+    found: Sequence[tuple[datetime, datetime]], now: datetime
+) -> tuple[datetime, datetime]:
+    """Return the longest stretch between openings; what lies beyond the horizon is unknown and not counted."""
+    ends = [now, *(end for _, end in found)]
+    begins = [begin for begin, _ in found]
+    return max(zip(ends, begins, strict=False), key=lambda gap: gap[1] - gap[0])
+
+
+def _edges(spec: SecretSpec, since: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield the instants at which `is_open` may change."""
+    zone: tzinfo = spec.window.zone if spec.window else UTC
+    times = {time(0), *((spec.window.start, spec.window.end) if spec.window else ())}
+    day, last = since.astimezone(zone).date() - _DAY, until.astimezone(zone).date() + _DAY
+    while day <= last:
+        for clock in times:
+            for fold in (0, 1):
+                yield _instant(day, clock, zone, fold)
+        yield from _offset_change(_instant(day, time(0), zone, 0), zone)
+        day += _DAY
+
+
+def _instant(day: date, clock: time, zone: tzinfo, fold: int) -> datetime:
+    return datetime.combine(day, clock, zone).replace(fold=fold).astimezone(UTC)
+
+
+def _offset_change(begins: datetime, zone: tzinfo) -> Iterator[datetime]:
+    """Yield the second at which a zone's offset changes within the day that begins there, if it does."""
+    ends = begins + _DAY
+    before = begins.astimezone(zone).utcoffset()
+    if ends.astimezone(zone).utcoffset() == before:
+        return
+    while ends - begins > timedelta(seconds=1):
+        middle = begins + timedelta(seconds=(ends - begins).total_seconds() // 2)
+        if middle.astimezone(zone).utcoffset() == before:
+            begins = middle
+        else:
+            ends = middle
+    yield ends
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d}"

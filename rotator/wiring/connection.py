@@ -1,0 +1,253 @@
+"""Both systems and the audit trail, connected: the adapters with their clients, and what outlives a managing key."""
+
+import platform
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import assert_never
+from uuid import uuid4
+
+import boto3
+import httpx
+
+from rotator import __version__
+from rotator.audit import AuditTrail, Writer
+from rotator.audit.bucket import Bucket
+from rotator.audit.places import AuditPlaces
+from rotator.config import AdminEnvironment, AdminSecret, Config
+from rotator.credential import Sensitive
+from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
+from rotator.fleet import Neighbours
+from rotator.logs import log_audit_loss
+from rotator.payload import managing_token
+from rotator.pinata import PinataClient, RateLimiter, http_client, timeouts, tls_context
+from rotator.ports import AuditLog
+from rotator.reconcile import World
+from rotator.secrets_manager import SecretsManagerStore
+from rotator.traffic import System, Traffic
+from rotator.wiring.aws import identity_of, s3_client, secrets_manager_client, session_of
+from rotator.wiring.runs import startup_deadline
+
+PING_S = 10.0
+"""How long a dead-man's switch may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Both systems, reachable; the audit trail, not yet opened."""
+
+    config: Config
+    store: SecretsManagerStore
+    provider: PinataClient
+    identity: str
+    """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
+    audit_places: AuditPlaces
+
+    def audit_trail(self, trigger: str) -> AuditTrail:
+        """Return the audit trail, to be closed in the end; nothing is touched before the first run.
+
+        Args:
+            trigger: what started this process: `cli`, `daemon`, `lambda`.
+        """
+        writer = Writer("rotator", __version__, trigger, self.identity, platform.node())
+        return self.audit_places.trail(writer, lambda: uuid4().hex, log_audit_loss)
+
+    def world(self, audit: AuditLog) -> World:
+        """Return what a run needs to know of the outside."""
+        neighbours = Neighbours(self.config.secrets, self.store)
+        return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
+
+
+def audit_places(config: Config, env: Mapping[str, str]) -> AuditPlaces:
+    """Return where the audit trail is, without connecting to anything else.
+
+    Raises:
+        ConfigError: region or endpoint are unusable.
+    """
+    refuse_key_log(env)
+    if config.audit.s3 is None:
+        return AuditPlaces(config.audit.directory, None, _now)
+    return _places(session_of(config, env), config, env)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What is made once in a process, and outlives a managing key: the store, the limiter, the list of authorities."""
+
+    config: Config
+    env: Mapping[str, str]
+    store: SecretsManagerStore
+    identity: str
+    limiter: RateLimiter
+    tls: ssl.SSLContext
+    traffic: Traffic
+    audit_places: AuditPlaces
+
+    @contextmanager
+    def connected(self) -> Iterator[Connected]:
+        """Read the managing key, and connect to Pinata until the block ends.
+
+        Raises:
+            ConfigError: there is no managing key, or it is unusable.
+            RotatorError: AWS could not be asked.
+        """
+        pinata = self.config.pinata
+        token = _managing_token(self.config, self.store, self.env)
+        with http_client(tls=self.tls) as client:
+            client.event_hooks = _counting(self.traffic)
+            provider = PinataClient(
+                api_url=pinata.api_url,
+                api=pinata.api,
+                token=token,
+                client=client,
+                limiter=self.limiter,
+                monotonic=time.monotonic,
+                sleep=time.sleep,
+            )
+            yield Connected(self.config, self.store, provider, self.identity, self.audit_places)
+
+
+def clients(
+    config: Config,
+    env: Mapping[str, str],
+    limiter: RateLimiter | None = None,
+    traffic: Traffic | None = None,
+) -> Clients:
+    """Build what both adapters need and check who we are.
+
+    Args:
+        config: the configuration.
+
+        env: the environment.
+
+        limiter: what keeps to Pinata's budgets; by default a new one.
+
+        traffic: counts the requests that are made.
+
+    Raises:
+        ConfigError: credentials, region or endpoint are missing or unusable.
+        RotatorError: AWS could not be asked.
+    """
+    refuse_key_log(env)
+    session, traffic = session_of(config, env), traffic or Traffic()
+    aws = secrets_manager_client(session, config, env)
+    aws.meta.events.register(
+        "before-send.secretsmanager", lambda **_: traffic.called(System.SECRETS_MANAGER)
+    )
+    return Clients(
+        config=config,
+        env=env,
+        store=SecretsManagerStore(aws, clock=time.time, sleep=time.sleep),
+        identity=identity_of(session, config, env),
+        limiter=limiter or rate_limiter(config),
+        tls=tls_context(),
+        traffic=traffic,
+        audit_places=_places(session, config, env),
+    )
+
+
+def rate_limiter(config: Config) -> RateLimiter:
+    """Return a limiter within the account's budgets, for a process that connects more than once."""
+    return RateLimiter(
+        per_minute=config.pinata.requests_per_minute,
+        data_per_minute=config.pinata.data_requests_per_minute,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+    )
+
+
+@contextmanager
+def connect(
+    config: Config,
+    env: Mapping[str, str],
+    limiter: RateLimiter | None = None,
+    traffic: Traffic | None = None,
+) -> Iterator[Connected]:
+    """Build both adapters as `clients` does, read the managing key, and close them at the end.
+
+    Raises:
+        ConfigError: credentials, region, endpoint or managing key are missing or unusable.
+        RotatorError: AWS could not be asked.
+    """
+    with clients(config, env, limiter, traffic).connected() as both:
+        yield both
+
+
+def _counting(traffic: Traffic) -> dict[str, list[Callable[..., None]]]:
+    """Return httpx event hooks that count requests, and answers 429."""
+
+    def requested(_: httpx.Request) -> None:
+        traffic.called(System.PINATA)
+
+    def answered(response: httpx.Response) -> None:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            traffic.rate_limited()
+
+    return {"request": [requested], "response": [answered]}
+
+
+def ping(url: str) -> str:
+    """Tell a dead-man's switch of a success; return what went wrong, without the address: it is a secret of sorts."""
+    try:
+        with http_client() as client:
+            answer = client.get(url, extensions={"timeout": timeouts(PING_S)})
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return type(error).__name__
+    return "" if answer.is_success else f"HTTP {answer.status_code}"
+
+
+def refuse_key_log(env: Mapping[str, str]) -> None:
+    """Refuse to run where TLS keys would be written to a file: httpx obeys it even with `trust_env=False`.
+
+    Raises:
+        ConfigError: `SSLKEYLOGFILE` is set.
+    """
+    if env.get("SSLKEYLOGFILE"):
+        raise ConfigError(
+            "SSLKEYLOGFILE is set: every secret on the wire could be read with that file",
+            next_step="Unset SSLKEYLOGFILE.",
+        )
+
+
+def _places(session: boto3.Session, config: Config, env: Mapping[str, str]) -> AuditPlaces:
+    bucket = None
+    if where := config.audit.s3:
+        bucket = Bucket(s3_client(session, config, env), where.bucket, where.prefix)
+    return AuditPlaces(config.audit.directory, bucket, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _managing_token(
+    config: Config, store: SecretsManagerStore, env: Mapping[str, str]
+) -> Sensitive:
+    """Read the managing key's token.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    match config.pinata.admin:
+        case AdminEnvironment(variable=variable):
+            if not env.get(variable):
+                raise ConfigError(
+                    f"no managing key: `[pinata] admin_jwt_env` names {variable}, which is not set",
+                    next_step=f"Put the JWT of a managing key into {variable}.",
+                )
+            return Sensitive(env[variable])
+        case AdminSecret(secret_id=secret_id):
+            try:
+                return managing_token(store.read_current(secret_id, startup_deadline()))
+            except (SecretNotFoundError, SecretValueError) as error:
+                message = f"no managing key in `[pinata] admin_secret` {secret_id}: {error.message}"
+            raise ConfigError(
+                message,
+                next_step="Put the JWT of a managing key into that secret, bare or as field `JWT`.",
+            )
+        case admin:
+            assert_never(admin)

@@ -1,0 +1,64 @@
+"""What one run is given: the time, a nonce, and how long it may take."""
+
+import math
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rotator.naming import NONCE_LENGTH
+from rotator.ports import Deadline, Stopping, never_stopping
+from rotator.reconcile import Run
+from rotator.spec import Demand, SecretSpec
+
+STARTUP_S = 60.0
+"""How long resolving the fleet and reading the managing key may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonotonicDeadline:
+    """A `Deadline` on the monotonic clock."""
+
+    at_s: float
+
+    @classmethod
+    def after(cls, timeout_s: float) -> "MonotonicDeadline":
+        """Return the deadline so many seconds from now."""
+        return cls(time.monotonic() + timeout_s)
+
+    def remaining_s(self) -> float:
+        """Return the seconds left, negative when time is up."""
+        return self.at_s - time.monotonic()
+
+
+def new_run(
+    spec: SecretSpec,
+    demand: Demand,
+    deadline: Deadline | None = None,
+    stopping: Stopping = never_stopping,
+    *,
+    within_s: float = math.inf,
+) -> Run:
+    """Return the time, nonce and deadline of a run that starts now.
+
+    Args:
+        spec: of the secret.
+
+        demand: what is asked for.
+
+        deadline: when it must have ended; by default after `timeout`, or `within_s` if that is sooner.
+
+        stopping: asked before each action whether to begin it at all.
+
+        within_s: the most it may take.
+    """
+    nonce = secrets.token_hex(NONCE_LENGTH // 2)
+    limit_s = min(spec.timeout.total_seconds(), within_s)
+    return Run(
+        datetime.now(UTC), nonce, demand, deadline or MonotonicDeadline.after(limit_s), stopping
+    )
+
+
+def startup_deadline() -> MonotonicDeadline:
+    """Return the deadline of what comes before the first secret's run."""
+    return MonotonicDeadline.after(STARTUP_S)

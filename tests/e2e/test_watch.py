@@ -1,0 +1,57 @@
+"""`status --watch` and the warnings of `config check`: looking on, and looking ahead."""
+
+import json
+import signal
+import time
+
+from tests.e2e.stage import Stage
+
+
+def test_watching_sees_a_rotation(stage: Stage) -> None:
+    """Piped it prints the board's rows each time; what somebody else does shows; Ctrl-C ends it well."""
+    watching = stage.start("status", "--watch", "--every", "1s", "--json")
+    assert watching.stdout is not None
+    first = json.loads(watching.stdout.readline())
+    assert (first["secret"], first["generation"], first["reason"]) == (
+        "uploader",
+        None,
+        "ADOPTED",
+    ) or (first["generation"] == 0)
+    assert stage.rotator("run").returncode == 0
+    row = first
+    ends_at = time.monotonic() + 20
+    while row["last_outcome"] != "rotated" or row["generation"] != 1:
+        assert time.monotonic() < ends_at, row
+        row = json.loads(watching.stdout.readline())
+    assert (row["reason"], row["old_keys"], row["orphans"]) == ("UP_TO_DATE", [], 0)
+    writes = stage.writes()
+    watching.stdout.readline()
+    assert stage.writes() == writes, "looking on changes nothing"
+    watching.send_signal(
+        signal.SIGTERM
+    )  # as Ctrl-C, which a shell may keep from its background jobs
+    _, err = watching.communicate(timeout=20)
+    assert (watching.returncode, err) == (0, "")
+
+
+def test_watching_in_lines(stage: Stage) -> None:
+    """Without --json, a line for each secret: what needs a person comes first."""
+    stage.add_secret("missing", "prod/pinata/missing")
+    watching = stage.start("status", "--watch", "--every", "1s")
+    assert watching.stdout is not None
+    lines = [watching.stdout.readline() for _ in range(2)]
+    watching.send_signal(signal.SIGTERM)
+    watching.communicate(timeout=20)
+    assert watching.returncode == 0
+    assert ["missing" in line for line in lines] == [True, False]
+    assert "uploader" in lines[1]
+
+
+def test_policy_that_cannot_be_met_is_told(stage: Stage) -> None:
+    """It is a warning: the file can be used, and the command says what will not be kept."""
+    stage.edit("[defaults]", '[defaults]\nblackout = ["2026-01-01..2036-01-01"]')
+    done = stage.rotator("config", "check")
+    assert done.returncode == 0
+    assert "warning: uploader: no new key can be made" in done.stderr
+    (row,) = stage.rows("config", "check")
+    assert len(row["warnings"]) == 1

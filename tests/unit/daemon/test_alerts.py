@@ -1,0 +1,79 @@
+"""Alert rules and dashboard speak of metrics that exist. What the rules fire on is tested by promtool, beside them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from rotator.errors import RotatorError
+from rotator.fleet import failed
+from tests.builders import a_spec
+from tests.unit.daemon.test_metrics import BOARD, metrics_of
+
+CONFIG = Path(__file__).parents[3] / "config"
+RULES = CONFIG / "prometheus" / "rules.yml"
+RULES_TEST = CONFIG / "prometheus" / "rules_test.yml"
+DASHBOARD = CONFIG / "grafana" / "dashboard.json"
+
+
+def known() -> set[str]:
+    """Return the names of all samples."""
+    metrics = metrics_of(BOARD)
+    metrics.tell(failed(a_spec(), RotatorError("x")))
+    _, body = metrics.render()
+    return {
+        sample.name
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("path", [RULES, RULES_TEST, DASHBOARD], ids=lambda path: path.name)
+def test_only_metrics_that_exist(path: Path) -> None:
+    """A misspelt name would be silent for ever."""
+    used = set(re.findall(r"\brotator_[a-z_]+", path.read_text())) - {"rotator_yml"}
+    assert used
+    assert used <= known()
+
+
+def rules() -> dict[str, str]:
+    """Return the text of each rule by the name of its alert."""
+    _, *parts = re.split(r"- alert: ", RULES.read_text())
+    return {part.split()[0]: part for part in parts}
+
+
+def test_every_rule_is_tested_and_described() -> None:
+    """Each alert stands in the rule tests and in the operations guide."""
+    names = list(rules())
+    tests = RULES_TEST.read_text()
+    guide = (CONFIG.parent / "docs" / "daemon.md").read_text()
+    assert len(names) >= 12
+    for name in names:
+        assert f"alertname: {name}" in tests, name
+        assert f"`{name}`" in guide, name
+
+
+def test_silence_fires() -> None:
+    """Whatever tells that the process works fires when nothing is scraped at all."""
+    absent = {name for name, text in rules().items() if "absent(" in text}
+    assert absent >= {
+        "RotatorGone",
+        "RotatorTicksStopped",
+        "RotatorTicksFail",
+        "RotatorAuditUnwritable",
+        "RotatorNoSuccess",
+    }
+
+
+def test_dashboard_is_one() -> None:
+    """It parses, and its panels do not overlap."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        at = panel["gridPos"]
+        cells = {(at["x"] + i, at["y"] + j) for i in range(at["w"]) for j in range(at["h"])}
+        assert not cells & taken, panel["title"]
+        assert max(x for x, _ in cells) < 24
+        taken |= cells

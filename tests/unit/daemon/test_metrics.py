@@ -1,0 +1,113 @@
+"""Metrics: every number on the board, and what was counted."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from rotator.daemon.metrics import Metrics
+from rotator.errors import CreateOutcomeUnknownError, RotatorError, StoppedError
+from rotator.events import Done, Operation, Result, Subject
+from rotator.fleet import failed
+from rotator.seen import NEVER, standing
+from rotator.standing import Board, OldKey
+from rotator.traffic import System, Traffic
+from tests.builders import NOW, a_spec, ago
+
+ROW = replace(
+    standing(a_spec(), None, NEVER, NOW),
+    born_at=ago(days=3),
+    due_at=NOW + timedelta(days=27),
+    last_success_at=ago(minutes=4),
+    old_keys=(OldKey("k1", ago(hours=1)), OldKey("k2", NOW + timedelta(hours=1))),
+    orphans=2,
+    failures=3,
+    needs_person="act",
+)
+OTHER = standing(a_spec(name="other", secret_id="other"), None, NEVER, NOW)
+BOARD = Board(ago(minutes=9), (ROW, OTHER), "disk full", "", "1.2.3")
+
+
+def read(metrics: Metrics) -> dict[tuple[str, ...], float]:
+    """Return every sample by its name and the values of its labels."""
+    kind, body = metrics.render()
+    assert kind.startswith("text/plain")
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def metrics_of(board: Board, traffic: Traffic | None = None) -> Metrics:
+    """Return the metrics over a board, at `NOW`."""
+    return Metrics(lambda: board, lambda: ago(minutes=5), traffic or Traffic(), lambda: NOW)
+
+
+def test_board_in_numbers() -> None:
+    """Ages grow with the clock though the board is older; what never happened is 0, not missing."""
+    seen = read(metrics_of(BOARD))
+    assert seen["rotator_credential_age_seconds", "uploader"] == 3 * 86_400
+    assert seen["rotator_due_in_seconds", "uploader"] == 27 * 86_400
+    assert seen["rotator_last_success_timestamp_seconds", "uploader"] == ago(minutes=4).timestamp()
+    assert seen["rotator_last_success_timestamp_seconds", "other"] == 0
+    assert seen["rotator_old_keys_alive", "uploader"] == 2
+    assert seen["rotator_old_keys_overdue", "uploader"] == 1
+    assert seen["rotator_orphan_keys", "uploader"] == 2
+    assert seen["rotator_failures_in_a_row", "uploader"] == 3
+    assert seen["rotator_needs_person", "uploader"] == 1
+    assert seen["rotator_needs_person", "other"] == 0
+    assert seen["rotator_build_info", "1.2.3"] == 1
+    assert seen["rotator_audit_healthy",] == 0
+    assert seen["rotator_config_in_force",] == 1
+    assert seen["rotator_tick_healthy",] == 1
+    assert seen["rotator_secrets",] == 2
+    assert seen["rotator_last_tick_timestamp_seconds",] == ago(minutes=5).timestamp()
+    assert ("rotator_credential_age_seconds", "other") not in seen
+
+
+def test_what_is_counted() -> None:
+    """Failures by class, calls by system, answers 429; being told to stop is no failure."""
+    traffic = Traffic()
+    metrics = metrics_of(BOARD, traffic)
+    for error in (CreateOutcomeUnknownError("?"), CreateOutcomeUnknownError("?"), StoppedError("")):
+        metrics.tell(failed(a_spec(), error))
+    traffic.called(System.PINATA)
+    traffic.rate_limited()
+    seen = read(metrics)
+    assert seen["rotator_failures_total", "CreateOutcomeUnknownError", "uploader"] == 2
+    assert ("rotator_failures_total", "StoppedError", "uploader") not in seen
+    assert seen["rotator_calls_total", "pinata"] == 1
+    assert seen["rotator_calls_total", "secrets_manager"] == 0
+    assert seen["rotator_rate_limited_total",] == 1
+
+
+def test_time_to_death() -> None:
+    """From the revocation until the proof; a revocation that failed starts nothing."""
+    now_s = 0.0
+    metrics = Metrics(lambda: BOARD, lambda: None, Traffic(), lambda: NOW, lambda: now_s)
+
+    def done(operation: Operation, key_id: str, result: Result = Result.SUCCESS) -> None:
+        metrics.listen("uploader", "r", Done(operation, Subject(key_id=key_id), result, ""))
+
+    done(Operation.REVOKE_KEY, "k1")
+    done(Operation.REVOKE_KEY, "k2", Result.UNKNOWN)
+    now_s = 7.0
+    for key_id in ("k1", "k1", "k2", "k3"):
+        done(Operation.PROVE_DEAD, key_id)
+    seen = read(metrics)
+    assert seen["rotator_time_to_death_seconds_count",] == 1
+    assert seen["rotator_time_to_death_seconds_sum",] == 7
+    assert seen["rotator_last_tick_timestamp_seconds",] == 0
+
+
+def test_names_and_labels_are_ours_and_few() -> None:
+    """Every name begins alike, and labels hold configured names, versions, classes and systems alone."""
+    metrics = metrics_of(BOARD)
+    metrics.tell(failed(a_spec(), RotatorError("secret text eyJhbGciOi")))
+    _, body = metrics.render()
+    assert b"eyJ" not in body
+    for family in text_string_to_metric_families(body.decode()):
+        assert family.name.startswith("rotator_")
+        for sample in family.samples:
+            assert set(sample.labels) <= {"secret", "class", "system", "version", "le"}
