@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from rotator.errors import (
     StoreDeniedError,
     StoreUnavailableError,
 )
-from rotator.fleet import Neighbours, Target, is_asleep, resolve, run_all
+from rotator.fleet import Neighbours, Target, is_aged_out, is_asleep, resolve, run_all
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Labels, OutcomeKind, Version
 from rotator.naming import version_id
 from rotator.reconcile import Run, World
@@ -196,6 +197,46 @@ SETTLED = labelled(current(ago(days=3)))
 def test_sleep(labels: Labels, *, sleeps: bool) -> None:
     """A secret sleeps if its labels show nothing that is due, unfinished or about to end."""
     assert asleep(labels) is sleeps
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_version_of_secrets_managers_sleeps(*, enabled: bool) -> None:
+    """Where Secrets Manager keeps a schedule, an id of its making wakes a secret at its slot, not at every tick."""
+    version = Version(NATIVE_ID, frozenset({AWSCURRENT}))
+    labels = replace(labelled(version), rotation_enabled=enabled)
+    assert asleep(labels) is enabled
+    pending = Version("p" * 36, frozenset({AWSPENDING}))
+    assert not asleep(replace(labels, versions=(version, pending)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "due"),
+    [
+        ({}, True),
+        ({"hold": "incident"}, False),
+        ({"changed_at": ago(hours=1)}, False),
+        ({"versions": (Version(NATIVE_ID, frozenset({AWSCURRENT})),)}, False),
+        ({"versions": (current(ago(days=1)),)}, False),
+        (
+            {"versions": (current(ago(days=99)), Version("p" * 36, frozenset({AWSPENDING})))},
+            False,
+        ),
+        (
+            {
+                "versions": (
+                    current(ago(days=99)),
+                    Version(version_id(9, ago(days=9), "b" * 10), frozenset({AWSPREVIOUS})),
+                )
+            },
+            False,
+        ),
+    ],
+    ids=str,
+)
+def test_due_by_labels_alone(changes: dict[str, Any], *, due: bool) -> None:
+    """A version of ours that is too old is due without a closer look, unless its labels show anything else."""
+    labels = replace(labelled(current(ago(days=99))), **changes)
+    assert is_aged_out(Target(a_spec(), labels), now=NOW) is due
 
 
 def test_every_secret_wakes_once_per_period() -> None:

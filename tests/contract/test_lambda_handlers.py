@@ -1,0 +1,364 @@
+"""The three handlers over both simulated systems on loopback, as Lambda, SQS and Secrets Manager call them."""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from rotator.errors import ConfigError, EventError, RotatorError, StepRefusedError
+from rotator.lambda_handlers import native, tick, work
+from rotator.lambda_handlers.invocation import Container
+from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox
+from rotator.sandbox.secrets_manager.store import Scope
+
+SCOPE = Scope("123456789012", "eu-central-1")
+FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:rotator"
+
+
+@dataclass
+class Context:
+    """What Lambda tells about an invocation."""
+
+    left_ms: int = 120_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the time that is left."""
+        return self.left_ms
+
+
+@dataclass
+class Functions:
+    """The rotation function, in this process; it may fail before or after a step."""
+
+    fails_before: list[str] = field(default_factory=list)
+    fails_after: list[str] = field(default_factory=list)
+    errors: list[RotatorError] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    tokens: set[str] = field(default_factory=set)
+
+    def exists(self, arn: str) -> bool:
+        """There is one."""
+        return arn == FUNCTION
+
+    def run(self, arn: str, event: Mapping[str, str]) -> bool:
+        """Invoke it."""
+        del arn
+        step = event["Step"]
+        self.steps.append(step)
+        self.tokens.add(event["RotationToken"])
+        if step in self.fails_before:
+            self.fails_before.remove(step)
+            return False
+        try:
+            native(dict(event), Context())
+        except RotatorError as error:
+            self.errors.append(error)
+            return False
+        if step in self.fails_after:
+            self.fails_after.remove(step)
+            return False
+        return True
+
+
+@dataclass
+class Cloud:
+    """The sandbox, and a function in it."""
+
+    sandbox: Sandbox
+    functions: Functions
+    printed: "pytest.CaptureFixture[str]"
+
+    def ask(self, operation: str, **sent: Any) -> Any:  # noqa: ANN401 - JSON
+        """Do something directly in Secrets Manager."""
+        secrets = self.sandbox.secrets_manager.secrets
+        return secrets.answer(operation, {"SecretId": SECRET, **sent}, SCOPE)
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the secret."""
+        return str(self.ask("DescribeSecret")["ARN"])
+
+    def labels(self) -> dict[str, str]:
+        """Return which version carries each label."""
+        stages = self.ask("DescribeSecret")["VersionIdsToStages"]
+        return {label: version for version, on in stages.items() for label in on}
+
+    def live(self) -> list[str]:
+        """Return the live keys but for the managing one."""
+        return [k.key for k in self.sandbox.rotated_keys() if k.revoked_at is None]
+
+    def rotate(self, **more: Any) -> str:  # noqa: ANN401 - JSON
+        """RotateSecret, and wait until the rotation is over; return its token."""
+        token = str(uuid.uuid4())
+        sent = {"ClientRequestToken": token, "RotationLambdaARN": FUNCTION, **more}
+        self.ask("RotateSecret", **sent)
+        assert self.sandbox.secrets_manager.secrets.wait_for_rotations(20)
+        return token
+
+    def event(self, step: str, token: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        """Return an event of Secrets Manager."""
+        asked = {"Step": step, "SecretId": self.arn, "ClientRequestToken": token}
+        return asked | {"RotationToken": str(uuid.uuid4())} | changes
+
+    def calls(self) -> int:
+        """Return how often either system was asked so far."""
+        return len(self.sandbox.secrets_manager.requests) + len(self.sandbox.pinata.site.log)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the last figures that were printed."""
+        lines = self.printed.readouterr().out.splitlines()
+        return dict(json.loads([line for line in lines if '"_aws"' in line][-1]))
+
+
+@pytest.fixture
+def cloud(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Cloud]:
+    """Return a new sandbox, and a container that has not been invoked."""
+    with Sandbox(tmp_path) as sandbox:
+        functions = Functions()
+        sandbox.secrets_manager.secrets._lambdas = functions
+        for name, value in sandbox.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("rotator.lambda_handlers.invocation.CONTAINER", Container())
+        yield Cloud(sandbox, functions, capsys)
+
+
+def record(message_id: str, body: str, *, receives: int = 1, group: str = "g") -> dict[str, Any]:
+    """Return a record as SQS event sources send it."""
+    attributes = {
+        "ApproximateReceiveCount": str(receives),
+        "SentTimestamp": "1700000000000",
+        "MessageGroupId": group,
+    }
+    return {"messageId": message_id, "body": body, "attributes": attributes}
+
+
+def kept(answer: dict[str, list[dict[str, str]]]) -> list[str]:
+    """Return the messages that the queue keeps."""
+    return [item["itemIdentifier"] for item in answer["batchItemFailures"]]
+
+
+# tick
+
+
+def test_tick_rotates_in_place(cloud: Cloud) -> None:
+    """Without a queue a tick does what is due, and the next one has nothing to do."""
+    old = cloud.live()
+    assert tick({}, Context())["rotated"] == 1
+    figures = cloud.figures()
+    assert (figures["Function"], figures["Heartbeat"], figures["Rotated"]) == ("tick", 1, 1)
+    assert cloud.live() != old
+    assert len(cloud.live()) == 1
+    assert tick({}, Context())["rotated"] == 0
+
+
+def test_tick_stops_in_time(cloud: Cloud) -> None:
+    """With too little time left no key is made: the secret is told as failed, and the next tick goes on."""
+    old = cloud.live()
+    assert tick({}, Context(left_ms=20_000))["failed"] == 1
+    assert cloud.live() == old
+    assert tick({}, Context())["rotated"] == 1
+
+
+def test_managing_key_is_read_anew(cloud: Cloud) -> None:
+    """A warm container uses the managing key that is in its secret now."""
+    tick({}, Context())
+    cloud.sandbox.secrets_manager.secrets.answer(
+        "PutSecretValue",
+        {"SecretId": "pinata/admin", "SecretString": "eyJ.e.e", "ClientRequestToken": "a" * 32},
+        SCOPE,
+    )
+    assert tick({}, Context())["failed"] == 1
+
+
+def test_error_is_ours_and_has_no_heartbeat(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration that cannot be used is told with its message, and counted."""
+    monkeypatch.setenv("ROTATOR_CONFIG", "nowhere.toml")
+    with pytest.raises(ConfigError, match="does not exist"):
+        tick({}, Context())
+    figures = cloud.figures()
+    assert "Heartbeat" not in figures
+    assert figures["FailedRuns"] == 1
+
+
+def test_held_secret_is_counted(cloud: Cloud) -> None:
+    """A secret on hold is told in the figures, and left alone."""
+    old = cloud.live()
+    cloud.ask("TagResource", Tags=[{"Key": "rotator:hold", "Value": "incident"}])
+    assert tick({}, Context())["held"] == 1
+    assert cloud.figures()["Held"] == 1
+    assert cloud.live() == old
+
+
+def test_tick_fills_a_queue_and_work_empties_it(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a queue a tick changes nothing itself; a worker that gets its message does."""
+    sqs = boto3.client("sqs", endpoint_url=cloud.sandbox.secrets_manager.endpoint_url)
+    fifo = {"FifoQueue": "true"}
+    url = sqs.create_queue(QueueName=f"{uuid.uuid4().hex}.fifo", Attributes=fifo)["QueueUrl"]
+    monkeypatch.setenv("ROTATOR_QUEUE_URL", url)
+    old = cloud.live()
+    assert tick({"time": "not a time"}, Context())["queued"] == 1
+    assert cloud.figures()["Queued"] == 1
+    assert cloud.live() == old
+    tick({}, Context())  # the same errand in the same slot is one message
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])
+    messages = [
+        {"messageId": m["MessageId"], "body": m["Body"], "attributes": m["Attributes"]}
+        for m in received["Messages"]
+    ]
+    assert len(messages) in {1, 2}  # the slot may have ended between the two ticks
+    assert kept(work({"Records": messages}, Context())) == []
+    assert cloud.live() != old
+    cloud.printed.readouterr()
+    assert tick({}, Context())["queued"] == 0
+
+
+# work
+
+
+def test_poison_is_kept_and_stops_nobody(cloud: Cloud) -> None:
+    """What is no errand of ours goes back to the queue by itself; the rest of its group is done."""
+    good = json.dumps({"name": SECRET_NAME, "arn": cloud.arn})
+    stranger = json.dumps({"name": "stranger", "arn": cloud.arn})
+    elsewhere = json.dumps({"name": SECRET_NAME, "arn": cloud.arn.replace("uploader", "other")})
+    records = [record("a", "nonsense"), record("b", stranger), record("c", elsewhere)]
+    answer = work({"Records": [*records, record("d", good)]}, Context())
+    assert kept(answer) == ["a", "b", "c"]
+    assert cloud.figures()["Rotated"] == 1
+
+
+def test_failure_keeps_the_rest_of_its_group(cloud: Cloud) -> None:
+    """After a failure that may pass, the group is handed back untouched, and other groups are done."""
+    good = json.dumps({"name": SECRET_NAME, "arn": cloud.arn})
+    records = [record(i, good) for i in "ab"]
+    assert kept(work({"Records": records}, Context(left_ms=20_000))) == ["a", "b"]
+    assert cloud.figures()["FailedRuns"] == 1
+    two = [record("a", good, group="x"), record("b", good, group="y")]
+    assert kept(work({"Records": two}, Context())) == []
+
+
+def test_what_needs_a_person_is_not_repeated(cloud: Cloud) -> None:
+    """A value of another shape is told as failed and taken off the queue: repeating it cures nothing."""
+    cloud.ask("PutSecretValue", SecretString="no JSON", ClientRequestToken="x" * 32)
+    good = json.dumps({"name": SECRET_NAME, "arn": cloud.arn})
+    assert kept(work({"Records": [record("a", good)]}, Context())) == []
+    assert cloud.figures()["FailedRuns"] == 1
+
+
+def test_foreign_event_is_an_error(cloud: Cloud) -> None:
+    """An event that is none of SQS's is refused without a call."""
+    before = cloud.calls()
+    with pytest.raises(EventError):
+        work({"Records": [{"body": "x"}]}, Context())
+    assert cloud.calls() == before
+
+
+# native
+
+
+def test_rotations_in_a_row(cloud: Cloud) -> None:
+    """Secrets Manager rotates again and again; a tick leaves one live key, and no token was printed."""
+    for _ in range(3):
+        token = cloud.rotate()
+        assert cloud.functions.errors == []
+        assert cloud.labels()["AWSCURRENT"] == token
+        assert "AWSPENDING" not in cloud.labels()
+    printed = cloud.printed.readouterr().out
+    assert not [proof for proof in cloud.functions.tokens if proof in printed]
+    assert "eyJ" not in printed
+    assert tick({}, Context())["failed"] == 0
+    assert len(cloud.live()) == 1
+    assert cloud.functions.steps == ["createSecret", "setSecret", "testSecret", "finishSecret"] * 3
+
+
+def test_test_alone_changes_nothing(cloud: Cloud) -> None:
+    """With `RotateImmediately=False` testSecret succeeds, and no key is made."""
+    tick({}, Context())
+    before, live = cloud.labels(), cloud.live()
+    cloud.rotate(RotateImmediately=False)
+    assert cloud.functions.steps == ["testSecret"]
+    assert cloud.functions.errors == []
+    assert (cloud.labels(), cloud.live()) == (before, live)
+
+
+@pytest.mark.parametrize("when", ["fails_before", "fails_after"])
+@pytest.mark.parametrize("step", ["createSecret", "setSecret", "testSecret", "finishSecret"])
+def test_failed_rotation_is_repeated_whole(cloud: Cloud, when: str, step: str) -> None:
+    """A rotation that failed at any step, before or after it had its effect, succeeds when it is repeated."""
+    cloud.sandbox.secrets_manager.secrets._rotation_attempts = 2
+    getattr(cloud.functions, when).append(step)
+    token = cloud.rotate()
+    assert cloud.labels()["AWSCURRENT"] == token
+    assert cloud.functions.errors == []
+    tick({}, Context())
+    assert len(cloud.live()) == 1
+
+
+def test_failing_test_does_not_promote(cloud: Cloud) -> None:
+    """A key that is revoked before testSecret stays out of AWSCURRENT, by finishSecret as well; a tick heals."""
+    settings = cloud.sandbox.config_path
+    settings.write_text(settings.read_text().replace("settle", 'verify_timeout = "1s"\nsettle'))
+    cloud.functions.fails_after.append("createSecret")
+    token = cloud.rotate()
+    current = cloud.labels()["AWSCURRENT"]
+    world = cloud.sandbox.pinata.site.world
+    (new,) = [k for k in world.keys.values() if k.name.endswith(token[:10])]
+    world.keys[new.key] = replace(new, revoked_at=0.0)
+    for step in ("testSecret", "finishSecret"):
+        with pytest.raises(RotatorError):
+            native(cloud.event(step, token), Context())
+    assert cloud.labels()["AWSCURRENT"] == current
+    assert tick({}, Context())["rotated"] == 1
+    assert "AWSPENDING" not in cloud.labels()
+    assert len(cloud.live()) == 1
+
+
+def test_unknown_shape_makes_no_call(cloud: Cloud) -> None:
+    """An event with another key, or about a secret that is not configured, is refused without a call."""
+    token = cloud.rotate()
+    events = [
+        cloud.event("createSecret", token, Extra="1"),
+        cloud.event("deleteSecret", token),
+        cloud.event("createSecret", token, SecretId=cloud.arn.replace("uploader", "other")),
+    ]
+    before = cloud.calls()
+    for event in events:
+        with pytest.raises(EventError):
+            native(event, Context())
+    assert cloud.calls() == before
+
+
+def test_unknown_rotation_makes_one_call(cloud: Cloud) -> None:
+    """A token that is not pending, a secret without rotation, another secret's ARN: one look, and nothing more."""
+    tick({}, Context())
+    arn = cloud.arn
+    stranger = cloud.event("createSecret", str(uuid.uuid4()))
+    another = cloud.event("createSecret", str(uuid.uuid4()), SecretId=arn[:-6] + "zzzzzz")
+    for event in (stranger, another):
+        before = cloud.calls()
+        with pytest.raises(EventError):
+            native(event, Context())
+        assert cloud.calls() == before + 1
+    cloud.rotate(RotateImmediately=False)
+    before = cloud.calls()
+    with pytest.raises(EventError, match="not labelled AWSPENDING"):
+        native(stranger, Context())
+    assert cloud.calls() == before + 1
+
+
+def test_hold_is_a_refusal_and_counted(cloud: Cloud) -> None:
+    """A person's hold fails the rotation, with words that say so."""
+    cloud.ask("TagResource", Tags=[{"Key": "rotator:hold", "Value": "incident"}])
+    cloud.rotate()
+    (error,) = cloud.functions.errors
+    assert isinstance(error, StepRefusedError)
+    assert "ON_HOLD" in error.message
+    assert cloud.figures()["Held"] == 1
