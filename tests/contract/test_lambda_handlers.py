@@ -73,7 +73,7 @@ class Cloud:
     functions: Functions
     printed: "pytest.CaptureFixture[str]"
 
-    def ask(self, operation: str, **sent: Any) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, operation: str, **sent: Any) -> Any:  # noqa: ANN401 - parts of a JSON document
         """Do something directly in Secrets Manager."""
         secrets = self.sandbox.secrets_manager.secrets
         return secrets.answer(operation, {"SecretId": SECRET, **sent}, SCOPE)
@@ -92,7 +92,7 @@ class Cloud:
         """Return the live keys but for the managing one."""
         return [k.key for k in self.sandbox.rotated_keys() if k.revoked_at is None]
 
-    def rotate(self, **more: Any) -> str:  # noqa: ANN401 - JSON
+    def rotate(self, **more: Any) -> str:  # noqa: ANN401 - parts of a JSON document
         """RotateSecret, and wait until the rotation is over; return its token."""
         token = str(uuid.uuid4())
         sent = {"ClientRequestToken": token, "RotationLambdaARN": FUNCTION, **more}
@@ -100,7 +100,7 @@ class Cloud:
         assert self.sandbox.secrets_manager.secrets.wait_for_rotations(20)
         return token
 
-    def event(self, step: str, token: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    def event(self, step: str, token: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a JSON document
         """Return an event of Secrets Manager."""
         asked = {"Step": step, "SecretId": self.arn, "ClientRequestToken": token}
         return asked | {"RotationToken": str(uuid.uuid4())} | changes
