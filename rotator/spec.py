@@ -1,12 +1,9 @@
 """Desired: what the configuration says of one secret, and what a person may ask for beyond it."""
 
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, time, timedelta, tzinfo
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo  # slow to import, and most secrets have no window
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ class Window:
     days: frozenset[int]
     start: time
     end: time
-    zone: "ZoneInfo"
+    zone: tzinfo
 
 
 @dataclass(frozen=True, slots=True)

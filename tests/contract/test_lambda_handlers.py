@@ -73,7 +73,7 @@ class Cloud:
     functions: Functions
     printed: "pytest.CaptureFixture[str]"
 
-    def ask(self, operation: str, **sent: Any) -> Any:  # noqa: ANN401 - JSON
+    def ask(self, operation: str, **sent: Any) -> Any:  # noqa: ANN401 - parts of a JSON document
         """Do something directly in Secrets Manager."""
         secrets = self.sandbox.secrets_manager.secrets
         return secrets.answer(operation, {"SecretId": SECRET, **sent}, SCOPE)
@@ -92,7 +92,7 @@ class Cloud:
         """Return the live keys but for the managing one."""
         return [k.key for k in self.sandbox.rotated_keys() if k.revoked_at is None]
 
-    def rotate(self, **more: Any) -> str:  # noqa: ANN401 - JSON
+    def rotate(self, **more: Any) -> str:  # noqa: ANN401 - parts of a JSON document
         """RotateSecret, and wait until the rotation is over; return its token."""
         token = str(uuid.uuid4())
         sent = {"ClientRequestToken": token, "RotationLambdaARN": FUNCTION, **more}
@@ -100,7 +100,7 @@ class Cloud:
         assert self.sandbox.secrets_manager.secrets.wait_for_rotations(20)
         return token
 
-    def event(self, step: str, token: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+    def event(self, step: str, token: str, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a JSON document
         """Return an event of Secrets Manager."""
         asked = {"Step": step, "SecretId": self.arn, "ClientRequestToken": token}
         return asked | {"RotationToken": str(uuid.uuid4())} | changes
@@ -219,6 +219,71 @@ def test_tick_fills_a_queue_and_work_empties_it(
     assert cloud.live() != old
     cloud.printed.readouterr()
     assert tick({}, Context())["queued"] == 0
+
+
+@pytest.fixture
+def queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the function a queue."""
+    sqs = boto3.client("sqs", endpoint_url=cloud.sandbox.secrets_manager.endpoint_url)
+    name, fifo = f"{uuid.uuid4().hex}.fifo", {"FifoQueue": "true"}
+    url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
+    monkeypatch.setenv("ROTATOR_QUEUE_URL", url)
+
+
+@pytest.mark.usefixtures("queue")
+def test_nothing_is_queued_that_is_for_a_person(cloud: Cloud) -> None:
+    """A hold is counted, a value of another shape is told; neither is sent to the queue."""
+    cloud.ask("TagResource", Tags=[{"Key": "rotator:hold", "Value": "incident"}])
+    answer = tick({}, Context())
+    assert (answer["held"], answer["queued"], answer["failed"]) == (1, 0, 0)
+    cloud.ask("UntagResource", TagKeys=["rotator:hold"])
+    cloud.ask("PutSecretValue", SecretString="no JSON", ClientRequestToken="x" * 32)
+    answer = tick({}, Context())
+    assert (answer["held"], answer["queued"], answer["failed"]) == (0, 0, 1)
+
+
+@pytest.mark.usefixtures("queue")
+def test_secret_that_there_is_no_time_to_judge_is_queued(cloud: Cloud) -> None:
+    """A worker finds out what the tick had no time to ask the planner."""
+    del cloud
+    assert tick({}, Context(left_ms=20_000))["queued"] == 1
+
+
+@pytest.mark.usefixtures("queue")
+def test_aged_key_is_queued_without_asking_pinata(cloud: Cloud) -> None:
+    """Where the labels tell that a key is due, no call to Pinata is spent on it."""
+    old = f"g000001-20200101T000000Z-{'a' * 10}"
+    text = str(cloud.ask("GetSecretValue")["SecretString"])
+    cloud.ask("PutSecretValue", SecretString=text, ClientRequestToken=old)
+    before = len(cloud.sandbox.pinata.site.log)
+    assert tick({}, Context())["queued"] == 1
+    assert len(cloud.sandbox.pinata.site.log) == before
+
+
+def test_queue_that_is_not_there(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the queue did not take is told as failed; the next tick tries again."""
+    url = f"{cloud.sandbox.secrets_manager.endpoint_url}/123456789012/none.fifo"
+    monkeypatch.setenv("ROTATOR_QUEUE_URL", url)
+    answer = tick({"time": "2026-11-24T20:00:00Z"}, Context())
+    assert (answer["queued"], answer["failed"]) == (0, 1)
+
+
+def test_lost_secret_is_told(cloud: Cloud) -> None:
+    """A configured secret that is gone is a failure of its own."""
+    cloud.ask("DeleteSecret", RecoveryWindowInDays=7)
+    assert tick({}, Context())["failed"] == 1
+
+
+@pytest.mark.parametrize("period", ["often", ""])
+def test_period_must_be_a_duration(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, period: str
+) -> None:
+    """A period that is none is told, and nothing is done."""
+    before = cloud.live()
+    monkeypatch.setenv("ROTATOR_TICK_EVERY", period)
+    with pytest.raises(ConfigError, match="ROTATOR_TICK_EVERY"):
+        tick({}, Context())
+    assert cloud.live() == before
 
 
 # work

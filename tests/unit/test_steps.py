@@ -52,7 +52,7 @@ def test_four_steps_rotate(begin: Callable[..., Scene]) -> None:
     assert labels(scene).get(AWSPENDING, TOKEN) == TOKEN  # on a first version it stays
     scene.systems.now_s += scene.spec.grace.total_seconds() + 60
     scene.run()
-    assert scene.is_settled
+    assert scene.is_settled()
 
 
 def test_every_step_may_be_repeated() -> None:
@@ -68,7 +68,7 @@ def test_every_step_may_be_repeated() -> None:
 
 
 def test_finish_without_a_test_proves_the_key() -> None:
-    """finishSecret promotes nothing whose key does not work, tested or not."""
+    """A finishSecret promotes nothing whose key does not work, tested or not."""
     scene = rotating(Scene.own(a_spec(verify_timeout=timedelta(seconds=1))))
     do(scene, Step.CREATE)
     current = labels(scene)[AWSCURRENT]

@@ -162,7 +162,7 @@ def test_no_probe_path(text: str) -> None:
 
 def test_machine_without_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no zone is known, the file is not to blame, and the message says so."""
-    monkeypatch.setattr("rotator.config.values.available_timezones", set)
+    monkeypatch.setattr("zoneinfo.available_timezones", set)
     with pytest.raises(UnfitError, match="no time zone database"):
         time_zone("Europe/Nowhere")
 
