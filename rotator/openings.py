@@ -74,7 +74,7 @@ def described(spec: SecretSpec) -> str:
     if window := spec.window:
         days = [_DAYS[day] for day in sorted(window.days)]
         when = "daily" if len(days) == len(_DAYS) else ", ".join(days)
-        parts.append(f"{when} {window.start:%H:%M}-{window.end:%H:%M} {window.zone.key}")
+        parts.append(f"{when} {window.start:%H:%M}-{window.end:%H:%M} {window.zone}")
     if spec.blackouts:
         spans = [
             f"{b.first}" if b.first == b.last else f"{b.first}..{b.last}" for b in spec.blackouts

@@ -3,7 +3,7 @@
 The planner asks two questions, in order, and the second only when the first has nothing to do:
 
 1. Must the secret move forward? A list of rules, first match wins; each answer is a `Reason`.
-2. May a superseded key be retired? Every key that the fencing rule allows.
+2. May a superseded key be retired? Every key that the fencing rule allows: `retiring`.
 
 No I/O, no clock, no randomness: what a rule needs is an argument. There is no workflow state either; an interrupted
 rotation is a state of the two systems like any other, and the rules name it.
@@ -14,27 +14,28 @@ from typing import assert_never
 
 from rotator.model import (
     OURS,
-    REPLACED_PREFIX,
     Action,
     Create,
     Discard,
     Holds,
     KeyState,
-    Labels,
     NoValue,
     Observed,
     Plan,
     Promote,
-    ProveDead,
-    ProviderKey,
     Reason,
     Restamp,
-    Revoke,
-    Unlabel,
     Unread,
     Unusable,
     Verify,
     Version,
+)
+from rotator.retiring import (
+    is_crowded,
+    is_grace_over,
+    keys_above_current,
+    retire,
+    superseded_keys,
 )
 from rotator.spec import Demand, SecretSpec
 from rotator.spread import rotate_after
@@ -43,15 +44,12 @@ from rotator.windows import is_open
 EXPIRY_MARGIN_MAX = timedelta(days=7)
 """A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
 NEARLY_USED_UP_TENTHS = 8
-REPLACED_LABELS_MAX = 10
-"""Of the 20 labels that Secrets Manager allows all versions of a secret together."""
 
 NEEDS_PERSON = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK, Reason.TOO_MANY_KEYS})
 """Reasons that do not go away by themselves."""
 _RETIRE_NOTHING = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK})
 _NOBODY_FORCES = frozenset({Demand.DUE, Demand.NATIVE, Demand.CONTAINING})
 _AT_ONCE = frozenset({Demand.FORCED, Demand.NATIVE})
-_NO_GRACE = frozenset({Demand.COMPROMISED, Demand.CONTAINING})
 _URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED})
 """Consumers have no good key: nothing is gained by waiting for a window, a grace or room."""
 
@@ -123,11 +121,11 @@ def begin(
         if demand in _NOBODY_FORCES and not is_open(spec, now):
             return Reason.OUTSIDE_WINDOW, ()
         # A rotation inside another one's grace would expose the key before.
-        if superseded_keys(observed) or _is_crowded(observed):
+        if superseded_keys(observed) or is_crowded(observed):
             over = is_grace_over(spec, observed.labels, now, demand)
             return (Reason.RETIRE_FIRST if over else Reason.WAITING_GRACE), ()
         if len(observed.live_keys()) >= spec.live_keys_max:
-            if replacing is not None and _keys_above_current(
+            if replacing is not None and keys_above_current(
                 observed
             ):  # orphans: put the current key above them
                 return Reason.FENCING, (
@@ -211,7 +209,7 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
     foreign = observed.generation(current) == 0 or key_id in observed.replaced_key_ids()
     if demand in _AT_ONCE:
         return Reason.ADOPTED if foreign else Reason.FORCED
-    if any(now - key.created_at >= spec.settle for key in _keys_above_current(observed)):
+    if any(now - key.created_at >= spec.settle for key in keys_above_current(observed)):
         return Reason.INTERRUPTED  # a key was made and never stored: finish what that run had begun
     if foreign:
         return Reason.ADOPTED
@@ -224,105 +222,6 @@ def _why_due(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
     if expiring_at and now >= expiring_at:
         return Reason.EXPIRING
     return None
-
-
-def retire(
-    spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
-) -> tuple[Action, ...]:
-    """Answer the second question: the keys that the fence allows, then labels that have served."""
-    if not is_grace_over(spec, observed.labels, now, demand):
-        return ()
-    superseded = superseded_keys(observed) or (_left(observed) if _is_crowded(observed) else ())
-    dead = _dead_replaced(observed)
-    revocations = (
-        action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id))
-    )
-    # One refusal is no proof of death, and a label that is gone cannot be missed: prove it before it goes.
-    proofs = (ProveDead(key_id) for key_id in dead)
-    # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
-    return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *dead}))
-
-
-def superseded_keys(observed: Observed) -> tuple[str, ...]:
-    """Return the live keys that the fence allows to revoke once their grace is over, oldest first.
-
-    Ours with a generation at or below the current one's, and those that a label names: hand-made ones that we took
-    over from, and ours that outlived their revocation. Never a key inside AWSCURRENT or AWSPENDING, nor a protected
-    one. A stale read shows a smaller generation, and so fewer keys.
-    """
-    fence = observed.generation(observed.current)
-    if fence == 0:
-        return ()
-    ours = sorted(
-        (observed.generation_of_key(key), key.key_id)
-        for key in observed.live_keys()
-        if 0 < observed.generation_of_key(key) <= fence
-    )
-    candidates = dict.fromkeys((*_left(observed), *(key_id for _, key_id in ours)))
-    return tuple(key_id for key_id in candidates if key_id not in _kept(observed))
-
-
-def _left(observed: Observed) -> tuple[str, ...]:
-    """Return the live keys that labels say were replaced, but those in use."""
-    named = dict.fromkeys(sorted(observed.replaced_key_ids()))
-    return tuple(k for k in named if observed.is_live(k) and k not in _kept(observed))
-
-
-def _kept(observed: Observed) -> set[str | None]:
-    """Return the keys that are never superseded."""
-    in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
-    return {*in_use, *observed.protected}
-
-
-def _is_crowded(observed: Observed) -> bool:
-    """Tell whether a take-over would need a label more than there is room for.
-
-    Each of a person's keys that was taken over from holds one of the secret's few labels until it is dead. They are
-    retired under a current key of ours; but a person may put in a key of their own again and again before that.
-    """
-    foreign = observed.generation(observed.current) == 0
-    return foreign and len(observed.replaced_key_ids()) >= REPLACED_LABELS_MAX
-
-
-def unlabelled_keys(observed: Observed) -> tuple[ProviderKey, ...]:
-    """Return live keys of ours that no labelled version holds or is named for: left by runs that were cut short."""
-    named = {observed.family.key_name(version.version_id) for version in observed.versions}
-    inside = {observed.key_inside(version) for version in observed.versions}
-    known = inside | set(observed.replaced_key_ids())
-    return tuple(k for k in observed.live_keys() if k.key_id not in known and k.name not in named)
-
-
-def _keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
-    """Return live keys of ours that the fence does not cover: made, and never promoted."""
-    fence = observed.generation(observed.current)
-    return tuple(key for key in observed.live_keys() if observed.generation_of_key(key) > fence)
-
-
-def _dead_replaced(observed: Observed) -> tuple[str, ...]:
-    """Return the keys that labels still name though they seem dead: a run died before it took the label off."""
-    in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
-    named = dict.fromkeys(sorted(observed.replaced_key_ids()))
-    return tuple(k for k in named if k not in in_use and not observed.is_live(k))
-
-
-def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]:
-    """Return the removal of the labels that name some hand-made keys."""
-    return tuple(
-        Unlabel(version.version_id, REPLACED_PREFIX + key_id)
-        for version in sorted(observed.versions, key=lambda version: version.version_id)
-        for key_id in version.replaced()
-        if key_id in key_ids
-    )
-
-
-def is_grace_over(spec: SecretSpec, labels: Labels, now: datetime, demand: Demand) -> bool:
-    """Tell whether consumers have had their time since the last change of a label.
-
-    A grace of zero does not wait for the clocks of two machines to agree.
-    """
-    if demand in _NO_GRACE or not spec.grace:
-        return True
-    return now - labels.changed_at >= spec.grace
 
 
 def due_at(spec: SecretSpec, observed: Observed) -> datetime | None:

@@ -24,7 +24,7 @@ from rotator.model import (
 )
 from rotator.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.observer import HeldElsewhere, Reader, observe
-from rotator.planner import NEEDS_PERSON, is_grace_over, plan
+from rotator.planner import NEEDS_PERSON, plan
 from rotator.ports import (
     AuditLog,
     AuditRun,
@@ -35,6 +35,7 @@ from rotator.ports import (
     never_stopping,
 )
 from rotator.prover import Prover
+from rotator.retiring import is_grace_over
 from rotator.spec import Demand, SecretSpec
 from rotator.steps import Rotation, Step, is_finished, plan_step
 

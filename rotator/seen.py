@@ -13,8 +13,9 @@ from rotator.fleet import Target, is_asleep
 from rotator.model import AWSCURRENT, Labels, Observed, Outcome, OutcomeKind, Plan, Reason
 from rotator.naming import generation_of_version, time_of_version
 from rotator.openings import described
-from rotator.planner import NEEDS_PERSON, born_at, due_at, superseded_keys, unlabelled_keys
+from rotator.planner import NEEDS_PERSON, born_at, due_at
 from rotator.reasons import WHY
+from rotator.retiring import superseded_keys, unlabelled_keys
 from rotator.spec import SecretSpec
 from rotator.spread import rotate_after, slot_between
 from rotator.standing import OldKey, Standing

@@ -34,7 +34,8 @@ from rotator.model import (
     Verify,
     Version,
 )
-from rotator.planner import begin, due_at, finish, retire, why_stopped
+from rotator.planner import begin, due_at, finish, why_stopped
+from rotator.retiring import retire
 from rotator.spec import Demand, SecretSpec
 
 

@@ -103,8 +103,9 @@ def _watch(names: tuple[str, ...], every: str, *, as_json: bool) -> int:
 
 
 def _row(spec: "SecretSpec", planned: "Plan", observed: "Observed", record: "Record | None") -> Row:
-    from rotator.planner import NEEDS_PERSON, born_at, superseded_keys
+    from rotator.planner import NEEDS_PERSON, born_at
     from rotator.reasons import WHY
+    from rotator.retiring import superseded_keys
 
     needs = f"{planned.reason}: {WHY[planned.reason]}" if planned.reason in NEEDS_PERSON else ""
     needs = needs or _last_needs_person(record)

@@ -155,7 +155,7 @@ MUTANTS = (
         "Only the key before is retired; keys that were made and never stored live for ever.",
         (
             Edit(
-                "planner.py",
+                "retiring.py",
                 "        if 0 < observed.generation_of_key(key) <= fence\n",
                 "        if 0 < observed.generation_of_key(key) == observed.generation(observed.previous)\n",
             ),
@@ -166,7 +166,7 @@ MUTANTS = (
         "Every key of ours that is neither current nor pending is revoked, whatever its generation is.",
         (
             Edit(
-                "planner.py",
+                "retiring.py",
                 "        if 0 < observed.generation_of_key(key) <= fence\n",
                 "        if 0 < observed.generation_of_key(key)\n",
             ),
@@ -195,7 +195,7 @@ MUTANTS = (
         "The old key is revoked as soon as the new one is current.",
         (
             Edit(
-                "planner.py",
+                "retiring.py",
                 "    return now - labels.changed_at >= spec.grace\n",
                 "    return True\n",
             ),

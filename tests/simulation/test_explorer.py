@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rotator import planner
+from rotator import planner, retiring
 from rotator.model import AWSCURRENT, AWSPENDING, Observed
 from rotator.spec import Demand
 from tests.simulation.bounds import Budgets, Configuration
@@ -90,7 +90,7 @@ def test_exploration_is_repeatable() -> None:
 
 def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fence that is left out is found within seconds, and its schedule leads there again."""
-    monkeypatch.setattr(planner, "superseded_keys", unfenced)
+    monkeypatch.setattr(retiring, "superseded_keys", unfenced)
     report = Explorer(PAIR).explore()
     violation = report.violations[0]
     assert violation.message.startswith("I1")
@@ -102,7 +102,7 @@ def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_violation_is_a_shortest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """No schedule with fewer steps breaks anything: every prefix of a counterexample is sound."""
-    monkeypatch.setattr(planner, "superseded_keys", unfenced)
+    monkeypatch.setattr(retiring, "superseded_keys", unfenced)
     choices = Explorer(PAIR).explore().violations[0].choices
     explorer = Explorer(PAIR)
     for length in range(1, len(choices)):
@@ -122,8 +122,8 @@ def test_defect_of_the_program_is_a_violation(monkeypatch: pytest.MonkeyPatch) -
 
 def test_run_that_never_ends_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that calls on and on is cut off and told."""
-    real = planner.superseded_keys
-    monkeypatch.setattr(planner, "superseded_keys", lambda seen: real(seen) or ("ghost",) * 30)
+    real = retiring.superseded_keys
+    monkeypatch.setattr(retiring, "superseded_keys", lambda seen: real(seen) or ("ghost",) * 30)
     assert Explorer(SMALL).explore().violations[0].message[:2] in {"I8", "L1", "L2", "a "}
 
 

@@ -33,7 +33,8 @@ from rotator.model import (
     Verify,
 )
 from rotator.naming import version_id
-from rotator.planner import NEEDS_PERSON, born_at, plan, superseded_keys
+from rotator.planner import NEEDS_PERSON, born_at, plan
+from rotator.retiring import superseded_keys
 from rotator.spec import Blackout, Demand, SecretSpec, Window
 from rotator.spread import rotate_after
 from tests.builders import (

@@ -35,7 +35,8 @@ from rotator.model import (
     Version,
 )
 from rotator.naming import generation_of_version, version_id
-from rotator.planner import plan, superseded_keys
+from rotator.planner import plan
+from rotator.retiring import superseded_keys
 from rotator.spec import Demand, SecretSpec
 from tests.builders import (
     AT_ONCE,
