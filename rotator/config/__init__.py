@@ -1,6 +1,7 @@
 """The configuration: one TOML file, read into frozen values, every problem reported at once.
 
-file       the sections, and the checks that span them
+file       the whole, and the checks that span tables
+tables     [pinata], [aws], [audit], [daemon]
 entries    one [[secrets]] entry, or [defaults]
 fields     tables that note problems instead of raising
 values     one text -> one value
@@ -9,19 +10,21 @@ starter    the file that `rotator init` writes
 
 from rotator.config.file import (
     SIZE_MAX_BYTES,
-    AdminEnvironment,
-    AdminSecret,
-    AuditConfig,
-    AwsConfig,
-    BucketPrefix,
     Config,
-    DaemonConfig,
-    PinataConfig,
     find_path,
     load,
     parse,
 )
 from rotator.config.starter import STARTER
+from rotator.config.tables import (
+    AdminEnvironment,
+    AdminSecret,
+    AuditConfig,
+    AwsConfig,
+    BucketPrefix,
+    DaemonConfig,
+    PinataConfig,
+)
 from rotator.config.values import (
     TOKEN,
     UnfitError,

@@ -90,7 +90,8 @@ def test_exploration_is_repeatable() -> None:
 
 def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fence that is left out is found within seconds, and its schedule leads there again."""
-    monkeypatch.setattr(retiring, "superseded_keys", unfenced)
+    for module in (planner, retiring):
+        monkeypatch.setattr(module, "superseded_keys", unfenced)
     report = Explorer(PAIR).explore()
     violation = report.violations[0]
     assert violation.message.startswith("I1")
@@ -102,7 +103,8 @@ def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_violation_is_a_shortest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """No schedule with fewer steps breaks anything: every prefix of a counterexample is sound."""
-    monkeypatch.setattr(retiring, "superseded_keys", unfenced)
+    for module in (planner, retiring):
+        monkeypatch.setattr(module, "superseded_keys", unfenced)
     choices = Explorer(PAIR).explore().violations[0].choices
     explorer = Explorer(PAIR)
     for length in range(1, len(choices)):
