@@ -37,7 +37,7 @@ demo: $(READY)
 
 # Tests and coverage gates.
 test: $(READY)
-	$(BIN)/pytest --numprocesses=2 --dist=loadgroup --cov --cov-report=
+	$(BIN)/pytest --numprocesses=2 --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
 

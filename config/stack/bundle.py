@@ -30,14 +30,18 @@ OSLS = BUILD / "node_modules/osls/bin/serverless.js"
 NOT_NEEDED = {
     "apscheduler": "the daemon's",
     "click": "the command line's",
+    "jinja2": "the page's",
     "markdown-it-py": "rich's",
+    "markupsafe": "Jinja2's",
     "mdurl": "rich's",
+    "prometheus-client": "the daemon's",
     "pygments": "rich's",
     "rich": "the command line's",
     "tzlocal": "APScheduler's",
+    "waitress": "the page's",
 }
 SERVICES = {"s3", "secretsmanager", "sqs", "ssm", "sts"}
-LEFT_OUT = ("sandbox", "cli", "daemon", "daemon.py", "__main__.py")
+LEFT_OUT = ("sandbox", "cli", "daemon", "page", "__main__.py")
 TIME = (1980, 1, 1, 0, 0, 0)
 BYTES_MAX = 50 * 1024 * 1024
 """What Lambda takes as an upload without S3, and far more than this may grow to."""

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -33,25 +33,24 @@ BASE = "localhost/rotator-test-base"
 IMAGE = "localhost/rotator-test"
 EVENTUALLY_S = 30
 
-needs_daemon = pytest.mark.skipif(
-    find_spec("rotator.daemon") is None, reason="this version has no daemon yet"
-)
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("image")]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
-def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def podman() -> Iterator[Podman]:
     """Yield a podman that has the image, and remove everything in the end."""
     base = os.environ.get("BASE")
     reason = obstacle() or (None if base else local_base.obstacle())
     if reason:
         pytest.skip(f"no image can be built here: {reason}")
-    podman = Podman.at(tmp_path_factory.mktemp("podman") / "store")
-    try:
-        _build(podman, base or _import_local_base(podman))
-        yield podman
-    finally:
-        podman.clear()
+    # podman takes no path of more than 50 characters for what runs, and pytest's are longer.
+    with TemporaryDirectory(prefix="podman-", ignore_cleanup_errors=True) as folder:
+        podman = Podman.at(Path(folder) / "store")
+        try:
+            _build(podman, base or _import_local_base(podman))
+            yield podman
+        finally:
+            podman.clear()
 
 
 def _import_local_base(podman: Podman) -> str:
@@ -304,7 +303,6 @@ def _made(contained: Contained, *args: str, network: str = "host") -> Iterator[D
         contained.podman.call("rm", "--force", "--time=0", name)
 
 
-@needs_daemon
 def test_the_daemon_rotates_and_stops_when_told(contained: Contained, daemon: Daemon) -> None:
     """It takes the hand-made key over by itself, and SIGTERM ends it with exit code 0 in good time."""
     stage = contained.stage
@@ -316,7 +314,6 @@ def test_the_daemon_rotates_and_stops_when_told(contained: Contained, daemon: Da
     assert contained.rotator("audit", "verify").returncode == 0
 
 
-@needs_daemon
 def test_the_daemon_stores_a_key_that_it_made_before_it_stops(
     contained: Contained, daemon: Daemon
 ) -> None:
@@ -340,7 +337,6 @@ def test_the_daemon_stores_a_key_that_it_made_before_it_stops(
     assert stage.live_keys() == [made] == [stage.sandbox.current_key_id()]
 
 
-@needs_daemon
 def test_the_health_check_asks_the_daemon(contained: Contained) -> None:
     """It passes while the daemon lives, though it reaches neither system, and fails where none listens."""
     (found,) = json.loads(contained.podman.call("image", "inspect", IMAGE).stdout)

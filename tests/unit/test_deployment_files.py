@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,6 @@ PORT = 9118
 STOP_S = 20
 """What the daemon may take to store a key that it has just made, once it is told to stop."""
 
-HAS_DAEMON = find_spec("rotator.daemon") is not None
-needs_daemon = pytest.mark.skipif(not HAS_DAEMON, reason="this version has no daemon yet")
-
 
 def pods() -> Iterator[Any]:
     """Yield what each workload says of its pods."""
@@ -60,15 +56,12 @@ def commands() -> Iterator[list[str]]:
 def test_every_command_and_option_exists(line: str) -> None:
     """The command line knows what it is started with."""
     command, *rest = line.split()
-    if command == "daemon" and not HAS_DAEMON:
-        pytest.skip("this version has no daemon yet")
     done = CliRunner().invoke(rotator, [command, "--help"])
     assert done.exit_code == 0, done.output
     for option in (word for word in rest if word.startswith("--")):
         assert option in done.output
 
 
-@needs_daemon
 @pytest.mark.parametrize("text", [MAPPED, FIRST_LOOK], ids=["ConfigMap", "compose"])
 def test_the_configurations_are_ones(tmp_path: Path, text: str) -> None:
     """Each can be read, keeps its trail on the volume, and is served beyond loopback under known names."""
