@@ -10,10 +10,9 @@ No exception of a library leaves it, and no raw answer is a local variable of a 
 tracebacks can be printed with locals. Safe for threads.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +23,10 @@ from rotator.errors import (
     SecretValueError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
+from rotator.model import AWSCURRENT, AWSPENDING, Labels
 from rotator.naming import ids_of
 from rotator.ports import Deadline, StoredValue
+from rotator.secrets_manager.answers import described, listed, stored
 from rotator.secrets_manager.faults import RESTORE, Calls, Effect, Fault
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         DescribeSecretResponseTypeDef,
         ListSecretsResponseTypeDef,
         ResponseMetadataTypeDef,
-        SecretListEntryTypeDef,
     )
 
 PAGE_SIZE = 100  # the most ListSecrets gives at once (API reference)
@@ -192,7 +191,7 @@ class SecretsManagerStore:
             "GetSecretValue",
             secret_id,
             deadline,
-            lambda: _stored(self._client.get_secret_value(SecretId=secret_id, **version)),
+            lambda: stored(self._client.get_secret_value(SecretId=secret_id, **version)),
         )
         if value is None:
             error = SecretValueError(f"{', '.join(version.values())} of {secret_id} holds bytes")
@@ -216,7 +215,7 @@ class SecretsManagerStore:
         if answer.get("DeletedDate"):
             return None
         skew_s = self._skew_s(answer["ResponseMetadata"])
-        return _labels(answer, answer.get("VersionIdsToStages", {}), skew_s)
+        return described(answer, skew_s)
 
     def _page(self, wanted: set[str], token: str, deadline: Deadline) -> "_Page | Fault":
         ask: dict[str, Any] = {"NextToken": token} if token else {}
@@ -236,9 +235,9 @@ class SecretsManagerStore:
             if not ids:
                 continue
             page.listed.update(ids)
-            stages = row.get("SecretVersionsToStages")
-            if stages and "LastChangedDate" in row:
-                page.found.update(dict.fromkeys(ids, _labels(row, stages, skew_s)))
+            labels = listed(row, skew_s)
+            if labels is not None:
+                page.found.update(dict.fromkeys(ids, labels))
         return page
 
     def _move(
@@ -308,36 +307,8 @@ class _Page:
     next_token: str
 
 
-def _labels(
-    row: "DescribeSecretResponseTypeDef | SecretListEntryTypeDef",
-    stages: Mapping[str, list[str]],
-    skew_s: float,
-) -> Labels:
-    tags = {tag["Key"]: tag.get("Value", "") for tag in row.get("Tags", ()) if "Key" in tag}
-    return Labels(
-        arn=row["ARN"],
-        name=row["Name"],
-        changed_at=row["LastChangedDate"].astimezone(UTC),
-        hold=tags.get(HOLD_TAG),
-        versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
-        clock_skew_s=skew_s,
-        rotation_enabled=row.get("RotationEnabled", False),
-    )
-
-
 def _proof(token: Sensitive | None) -> dict[str, Any]:
     return {"RotationToken": token.reveal()} if token else {}
-
-
-def _stored(answer: Mapping[str, Any]) -> StoredValue | None:
-    """Return None for a binary value."""
-    if "SecretBinary" in answer:
-        return None
-    return StoredValue(
-        version_id=answer["VersionId"],
-        text=Sensitive(answer["SecretString"]),
-        created_at=answer["CreatedDate"].astimezone(UTC),
-    )
 
 
 def _pauses(within_s: float, deadline: Deadline) -> Iterator[float]:

@@ -42,6 +42,7 @@ from rotator.observer import Reader, observe
 from rotator.prover import Prover
 from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.spec import Demand
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene, effects_without_intent, events
@@ -71,6 +72,7 @@ class Desk:
             reader,
             self.process,
             Prover(scene.spec, provider, reader, self.process),
+            Demand.DUE,
             self.seen,
         )
 
