@@ -56,9 +56,9 @@ MUTANTS = (
                 "observed.current)] if k), Promote(new_version_id, replacing))\n",
             ),
             Edit(
-                "executor.py",
-                "        if observed.current is None or key_id in in_use | observed.protected:\n",
-                "        if observed.current is None:\n",
+                "guards.py",
+                "    if observed.current is None or key_id in in_use | observed.protected:\n",
+                "    if observed.current is None:\n",
             ),
             Edit(
                 "executor.py",

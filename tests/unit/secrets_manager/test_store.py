@@ -420,6 +420,33 @@ def test_hold_is_the_tag_whatever_its_value(
 
 
 @pytest.mark.parametrize(
+    ("status", "behind", "failed"),
+    [
+        ([], set(), set()),
+        ([{"Region": "a", "Status": "InSync"}], set(), set()),
+        (
+            [{"Region": "a", "Status": "InProgress"}, {"Region": "b", "Status": "InSync"}],
+            {"a"},
+            set(),
+        ),
+        ([{"Region": "a", "Status": "Failed", "StatusMessage": "KMS"}], {"a"}, {"a"}),
+        ([{"Region": "a", "Status": "Paused"}, {"Region": "b"}], {"a", "b"}, set()),
+        ([{"Status": "InProgress"}], {"a region without a name"}, set()),
+    ],
+)
+def test_replica_is_behind_unless_it_is_in_sync(
+    edge: Edge, status: list[dict[str, str]], behind: set[str], failed: set[str]
+) -> None:
+    """A status that nobody has heard of, or none, is no reason to believe that consumers have the new value."""
+    edge.wire.script = [
+        ok(LastChangedDate=1.0, VersionIdsToStages={OLD: [AWSCURRENT]}, ReplicationStatus=status)
+    ]
+    seen = edge.store.describe(ARN, edge.deadline)
+    assert set(seen.replicas_behind) == behind
+    assert set(seen.replicas_failed) == failed
+
+
+@pytest.mark.parametrize(
     ("date", "skew_s"),
     [
         ("Thu, 01 Jan 1970 00:02:00 GMT", 120.0),
