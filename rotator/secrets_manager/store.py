@@ -21,6 +21,7 @@ from rotator.errors import (
     LabelConflictError,
     SecretNotFoundError,
     SecretValueError,
+    StoreDeniedError,
     StoreUnavailableError,
 )
 from rotator.model import AWSCURRENT, AWSPENDING, Labels
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 100  # the most ListSecrets gives at once (API reference)
 PAGES_MAX = 5_000  # half a million secrets: the quota of an account in a region
+LIST_DENIED_FOR_S = 3_600.0
+"""How long an identity that may not list is not asked to again; policies change seldom."""
 VALUE_LAG_MAX_S = 15.0
 """How long a value that was just written may take to show."""
 LABELS_LAG_MAX_S = 5.0
@@ -69,6 +72,7 @@ class SecretsManagerStore:
         self._clock = clock
         self._sleep = sleep
         self._rotation_token: Sensitive | None = None
+        self._list_denied_at_s = -LIST_DENIED_FOR_S
         self._calls = Calls(client.meta.events)
 
     def in_rotation(self, token: Sensitive | None) -> "SecretsManagerStore":
@@ -88,13 +92,20 @@ class SecretsManagerStore:
         """Return what `describe` would, by id as given: name, ARN, or ARN without its suffix.
 
         Left out is a row without labels or a date, and what looks like a full ARN and is none.
+
+        Raises:
+            StoreDeniedError: this identity may not list, by the answer to this call or to one within the last hour.
         """
+        if self._clock() - self._list_denied_at_s < LIST_DENIED_FOR_S:
+            raise StoreDeniedError("AWS denied `secretsmanager:ListSecrets` within the last hour")
         wanted = set(secret_ids)
         found: dict[str, Labels] = {}
         token = ""
         for _ in range(PAGES_MAX if wanted else 0):
             page = self._page(wanted, token, deadline)
             if isinstance(page, Fault):
+                if isinstance(page.error, StoreDeniedError):
+                    self._list_denied_at_s = self._clock()
                 raise page.error
             found |= page.found
             wanted -= page.listed

@@ -45,7 +45,7 @@ from rotator.errors import (
 )
 from rotator.model import AWSCURRENT, AWSPENDING
 from rotator.secrets_manager.client import client_config
-from rotator.secrets_manager.store import SecretsManagerStore
+from rotator.secrets_manager.store import LIST_DENIED_FOR_S, SecretsManagerStore
 
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 OLD = "g000001-20261101T000000Z-aaaaaaaaaa"
@@ -286,6 +286,18 @@ def test_denial_names_the_missing_right(edge: Edge, call: str, operation: str) -
     with pytest.raises(StoreDeniedError, match=f"`secretsmanager:{operation}`") as caught:
         CALLS[call](edge)
     assert caught.value.remedy is Remedy.PERSON
+
+
+def test_denied_list_is_not_asked_for_again_within_an_hour(edge: Edge) -> None:
+    """A fleet whose policy leaves ListSecrets out makes no denied call with every look."""
+    edge.wire.script = [refused("AccessDeniedException")]
+    for _ in range(2):
+        with pytest.raises(StoreDeniedError, match="`secretsmanager:ListSecrets`"):
+            edge.store.survey((ARN,), edge.deadline)
+    assert edge.wire.asked == ["ListSecrets"]
+    edge.store._list_denied_at_s -= LIST_DENIED_FOR_S
+    edge.wire.script = [ok(SecretList=[])]
+    assert edge.store.survey((ARN,), edge.deadline) == {}
 
 
 def test_denial_about_the_key_names_the_key(edge: Edge) -> None:
