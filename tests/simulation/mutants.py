@@ -36,6 +36,7 @@ _GRACE = "with grace, <=2 faults, time passes"
 _EVERY = "every beginning, every fault, <=1 fault"
 _FORCE = "forced and compromised, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
+_REPLICA = "a replica falls behind, <=1 fault"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
 _FENCE = "        if self.observed.generation(new) <= self.observed.generation(replaced):\n"
@@ -317,6 +318,18 @@ MUTANTS = (
             ),
         ),
         (_PERSON,),
+    ),
+    Mutant(
+        "replicas are not looked at",
+        "The old key is revoked while a region still has the value before (nearly every published rotation function).",
+        (
+            Edit(
+                "retiring.py",
+                "    return bool(labels.replicas_behind) and demand not in _NO_GRACE\n",
+                "    return False\n",
+            ),
+        ),
+        (_REPLICA,),
     ),
     Mutant(
         "a hand edit is overwritten",
