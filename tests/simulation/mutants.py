@@ -50,6 +50,7 @@ MUTANTS = (
         "revoke before promote",
         "The old key is revoked before AWSCURRENT has left it (seen in a published Confluent plugin).",
         (
+            Edit("planner.py", "    Restamp,\n", "    Restamp,\n    Revoke,\n"),
             Edit(
                 "planner.py",
                 "        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))\n",
