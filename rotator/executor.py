@@ -25,6 +25,7 @@ from rotator.errors import (
     UnsafeActionError,
 )
 from rotator.events import Done, Intent, Operation, Result, Subject
+from rotator.guards import check_revocable, check_unchanged
 from rotator.model import (
     AWSCURRENT,
     AWSPENDING,
@@ -49,12 +50,11 @@ from rotator.observer import Reader
 from rotator.payload import compose, credential_in
 from rotator.ports import AuditRun, Deadline, KeyProvider, SecretStore, Stopping, never_stopping
 from rotator.prover import Prover
-from rotator.spec import SecretSpec
+from rotator.spec import Demand, SecretSpec
 
 _T = TypeVar("_T")
 CREATE_TO_STORE_S = 20.0
 """No key is made with less time left than this (or half of a shorter `timeout`): it must also be stored."""
-CLOCK_SKEW_MAX_S = 60.0
 
 
 @dataclass(slots=True)
@@ -69,6 +69,8 @@ class Executor:
     reader: Reader
     deadline: Deadline
     prover: Prover
+    demand: Demand
+    """By which the run was begun."""
     observed: Observed
     """The state as last seen, and as changed since by the actions of this run."""
     done: list[Action] = field(default_factory=list)
@@ -249,17 +251,8 @@ class Executor:
     def _revoke(self, action: Revoke) -> None:
         """Revoke a key that consumers have had time to leave, if the current key works right now."""
         observed, key_id = self.observed, action.key_id
-        in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
-        if observed.current is None or key_id in in_use | observed.protected:
-            raise UnsafeActionError(f"refused to revoke {key_id}: it is in use")
-        skew_s = observed.labels.clock_skew_s
-        if self.spec.grace and abs(skew_s) > CLOCK_SKEW_MAX_S:
-            raise UnsafeActionError(
-                f"refused to revoke {key_id}: this machine's clock is {skew_s:+.0f} s off AWS's, "
-                "so its grace cannot be measured",
-                next_step="Set the clock (NTP), then run `rotator run`.",
-            )
-        held = self.reader.credential(observed.current.version_id)
+        check_revocable(self.spec, observed, key_id, self.demand)
+        held = self.reader.credential(observed.current.version_id) if observed.current else None
         if held is None:
             raise UnsafeActionError(f"refused to revoke {key_id}: the current value holds no key")
         self.prover.working(held)
@@ -305,10 +298,7 @@ class Executor:
     def _expect_unchanged(self, planned_from: Observed) -> None:
         """Look again before a further revocation: time has passed while the one before was proved."""
         labels = self.store.describe(planned_from.labels.arn, self.deadline)
-        if labels.hold is not None or labels.changed_at != planned_from.labels.changed_at:
-            raise UnsafeActionError(
-                "refused to revoke more: the secret changed while this run was at work"
-            )
+        check_unchanged(planned_from.labels, labels, self.demand)
 
     # Both ------------------------------------------------------------------------------------
 

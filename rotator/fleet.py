@@ -26,7 +26,8 @@ from rotator.naming import generation_of_version, ids_of, time_of_version
 from rotator.payload import mentions
 from rotator.ports import Deadline, SecretStore
 from rotator.reconcile import Run, World, reconcile
-from rotator.spec import SecretSpec
+from rotator.retiring import is_grace_over
+from rotator.spec import Demand, SecretSpec
 from rotator.spread import rotate_after, slot_between
 from rotator.windows import is_open
 
@@ -132,7 +133,7 @@ def is_aged_out(target: Target, *, now: datetime) -> bool:
         made_at is not None
         and made_at <= labels.changed_at + _INDEX_SLACK
         and made_at + rotate_after(spec.max_age, labels.arn) <= now
-        and labels.changed_at + spec.grace <= now
+        and is_grace_over(spec, labels, now, Demand.DUE)
         and labels.hold is None
         and AWSPENDING not in by_label
         and generation_of_version(by_label.get(AWSPREVIOUS, "")) < generation_of_version(current)

@@ -116,6 +116,10 @@ class Labels:
     """The server's clock minus ours, from the answer's Date header."""
     rotation_enabled: bool = False
     """Secrets Manager rotates the secret by a schedule of its own (RotationEnabled)."""
+    replicas_behind: frozenset[str] = frozenset()
+    """Regions whose replica is not InSync: its consumers may read an older value. ListSecrets tells of none."""
+    replicas_failed: frozenset[str] = frozenset()
+    """Those of them whose replication has failed: it does not go on by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +283,8 @@ class Reason(StrEnum):
     OUTSIDE_WINDOW = "OUTSIDE_WINDOW"
     WAITING_GRACE = "WAITING_GRACE"
     RETIRE_FIRST = "RETIRE_FIRST"
+    REPLICA_BEHIND = "REPLICA_BEHIND"
+    REPLICA_STUCK = "REPLICA_STUCK"
     FENCING = "FENCING"
     TOO_MANY_KEYS = "TOO_MANY_KEYS"
     NO_CURRENT = "NO_CURRENT"

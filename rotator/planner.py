@@ -32,10 +32,10 @@ from rotator.model import (
 )
 from rotator.retiring import (
     is_crowded,
-    is_grace_over,
     keys_above_current,
     retire,
     superseded_keys,
+    why_waiting,
 )
 from rotator.spec import Demand, SecretSpec
 from rotator.spread import rotate_after
@@ -45,9 +45,20 @@ EXPIRY_MARGIN_MAX = timedelta(days=7)
 """A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
 NEARLY_USED_UP_TENTHS = 8
 
-NEEDS_PERSON = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK, Reason.TOO_MANY_KEYS})
+NEEDS_PERSON = frozenset(
+    {
+        Reason.ON_HOLD,
+        Reason.DRIFTED,
+        Reason.ROLLED_BACK,
+        Reason.TOO_MANY_KEYS,
+        Reason.REPLICA_STUCK,
+    }
+)
 """Reasons that do not go away by themselves."""
 _RETIRE_NOTHING = frozenset({Reason.ON_HOLD, Reason.DRIFTED, Reason.ROLLED_BACK})
+WAITS_FOR_REPLICA = frozenset({Reason.REPLICA_BEHIND, Reason.REPLICA_STUCK})
+"""Reasons why a superseded key outlives its grace."""
+_NOT_DUE = frozenset({Reason.UP_TO_DATE, Reason.OUTSIDE_WINDOW})
 _NOBODY_FORCES = frozenset({Demand.DUE, Demand.NATIVE, Demand.CONTAINING})
 _AT_ONCE = frozenset({Demand.FORCED, Demand.NATIVE})
 _URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED})
@@ -78,6 +89,9 @@ def plan(
     reason, actions = _forward(spec, observed, now, new_version_id, demand)
     if not actions and reason not in _RETIRE_NOTHING:
         actions = retire(spec, observed, now, demand)
+        waiting = why_waiting(spec, observed, now, demand)
+        if reason in _NOT_DUE and waiting in WAITS_FOR_REPLICA:
+            reason = waiting  # else nobody would hear of it
     return Plan(reason, actions, due_at(spec, observed))
 
 
@@ -122,8 +136,7 @@ def begin(
             return Reason.OUTSIDE_WINDOW, ()
         # A rotation inside another one's grace would expose the key before.
         if superseded_keys(observed) or is_crowded(observed):
-            over = is_grace_over(spec, observed.labels, now, demand)
-            return (Reason.RETIRE_FIRST if over else Reason.WAITING_GRACE), ()
+            return why_waiting(spec, observed, now, demand) or Reason.RETIRE_FIRST, ()
         if len(observed.live_keys()) >= spec.live_keys_max:
             if replacing is not None and keys_above_current(
                 observed

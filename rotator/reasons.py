@@ -14,6 +14,11 @@ WHY = {
     Reason.OUTSIDE_WINDOW: "due, but new keys are made inside the maintenance window only",
     Reason.WAITING_GRACE: "due, but the key before still has its grace",
     Reason.RETIRE_FIRST: "due, but a superseded key is to be revoked first",
+    Reason.REPLICA_BEHIND: "the key before is not revoked until every replica of the secret is InSync",
+    Reason.REPLICA_STUCK: (
+        "a replica of the secret has failed, or is behind for an hour, so the key before is not revoked; "
+        "see ReplicationStatus in `aws secretsmanager describe-secret`, and repair or remove the replica"
+    ),
     Reason.FENCING: "too many live keys; the current one is put above the orphans",
     Reason.TOO_MANY_KEYS: "too many live keys, and none that may be revoked",
     Reason.NO_CURRENT: "the secret has no value yet",

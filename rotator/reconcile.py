@@ -84,7 +84,12 @@ def preview(spec: SecretSpec, labels: Labels, world: World, run: Run) -> tuple[P
     family = KeyFamily.of(world.owner, labels.arn)
     reader = Reader(spec, labels.arn, world.store, run.deadline)
     observed = observe(labels, family, reader, world.provider, world.held_elsewhere, None)
-    return _plan(spec, observed, run, run.demand), observed
+    planned = _plan(spec, observed, run, run.demand)
+    if _revokes(planned):
+        labels = world.store.describe(labels.arn, run.deadline)
+        observed = observe(labels, family, reader, world.provider, world.held_elsewhere, observed)
+        planned = _plan(spec, observed, run, run.demand)
+    return planned, observed
 
 
 def reconcile(spec: SecretSpec, labels: Labels, world: World, run: Run) -> Outcome:
@@ -175,6 +180,8 @@ class _Progress:
     def settle(self) -> None:
         """Observe, plan and execute until the plan is empty."""
         observed = self._observe(self.labels, None)
+        if _revokes(self._plan(observed)):
+            observed = self._observe(self._described(), observed)
         executor = self.executor = self._executor(observed)
         for _ in range(PASSES_MAX):
             chosen = self._decide(observed)
@@ -185,11 +192,13 @@ class _Progress:
             if not self._plan(executor.observed).actions:
                 self._decide(executor.observed)
                 return
-            labels = self.world.store.describe(self.labels.arn, self.run.deadline)
-            observed = executor.observed = self._observe(labels, executor.observed)
+            observed = executor.observed = self._observe(self._described(), executor.observed)
         raise UnsafeActionError(
             f"the secret did not settle within {PASSES_MAX} plans: something else changes it"
         )
+
+    def _described(self) -> Labels:
+        return self.world.store.describe(self.labels.arn, self.run.deadline)
 
     def _observe(self, labels: Labels, earlier: Observed | None) -> Observed:
         # Neighbours matter when a key can be retired; asking them costs calls for each of them.
@@ -215,6 +224,7 @@ class _Progress:
             self.reader,
             deadline,
             prover,
+            self.run.demand,
             observed,
             stopping=self.run.stopping,
         )
@@ -294,6 +304,14 @@ def _nobody(arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
     new = version_id(_next_generation(observed), run.now, run.nonce)
     return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)
+
+
+def _revokes(planned: Plan) -> bool:
+    """Tell whether a plan is to be made again from labels read just now, before a key dies by it.
+
+    Those given may be a row of ListSecrets, which tells nothing of replicas, and time has passed since.
+    """
+    return any(isinstance(action, Revoke) for action in planned.actions)
 
 
 def _next_generation(observed: Observed) -> int:

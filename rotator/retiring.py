@@ -1,11 +1,11 @@
 """Which keys may die, and how: the second question of the planner.
 
 A key is superseded by the fence: its generation is at or below that of AWSCURRENT, or a label names it as replaced. It
-is never one in use, nor one that somebody else needs. When its grace is over it is revoked and proved dead, and the
-label that names it goes last. Pure, like the planner.
+is never one in use, nor one that somebody else needs. When its grace is over, and every replica of the secret has the
+new value, it is revoked and proved dead, and the label that names it goes last. Pure, like the planner.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rotator.model import (
     REPLACED_PREFIX,
@@ -14,6 +14,7 @@ from rotator.model import (
     Observed,
     ProveDead,
     ProviderKey,
+    Reason,
     Revoke,
     Unlabel,
 )
@@ -21,6 +22,8 @@ from rotator.spec import Demand, SecretSpec
 
 REPLACED_LABELS_MAX = 10
 """Of the 20 labels that Secrets Manager allows all versions of a secret together."""
+REPLICATION_MAX = timedelta(hours=1)
+"""A replica that is behind for longer does not follow by itself; it usually takes seconds."""
 _NO_GRACE = frozenset({Demand.COMPROMISED, Demand.CONTAINING})
 
 
@@ -28,7 +31,8 @@ def retire(
     spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
 ) -> tuple[Action, ...]:
     """Answer the second question: the keys that the fence allows, then labels that have served."""
-    if not is_grace_over(spec, observed.labels, now, demand):
+    labels = observed.labels
+    if not is_grace_over(spec, labels, now, demand) or is_replica_behind(labels, demand):
         return ()
     superseded = superseded_keys(observed) or (_left(observed) if is_crowded(observed) else ())
     dead = _dead_replaced(observed)
@@ -39,6 +43,21 @@ def retire(
     proofs = (ProveDead(key_id) for key_id in dead)
     # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
     return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *dead}))
+
+
+def why_waiting(
+    spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
+) -> Reason | None:
+    """Say what must pass before the superseded keys may be revoked; None if there are none, or nothing must."""
+    if not superseded_keys(observed) and not is_crowded(observed):
+        return None
+    labels = observed.labels
+    if not is_grace_over(spec, labels, now, demand):
+        return Reason.WAITING_GRACE
+    if not is_replica_behind(labels, demand):
+        return None
+    stuck = labels.replicas_failed or now - labels.changed_at > REPLICATION_MAX
+    return Reason.REPLICA_STUCK if stuck else Reason.REPLICA_BEHIND
 
 
 def superseded_keys(observed: Observed) -> tuple[str, ...]:
@@ -121,3 +140,11 @@ def is_grace_over(spec: SecretSpec, labels: Labels, now: datetime, demand: Deman
     if demand in _NO_GRACE or not spec.grace:
         return True
     return now - labels.changed_at >= spec.grace
+
+
+def is_replica_behind(labels: Labels, demand: Demand) -> bool:
+    """Tell whether consumers in some region may still read the key before, and are to be waited for.
+
+    A compromised key is not kept alive for them, as it is not for a grace.
+    """
+    return bool(labels.replicas_behind) and demand not in _NO_GRACE

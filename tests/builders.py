@@ -130,6 +130,8 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
     witnessed: Iterable[tuple[str, KeyState]] = (),
     protected: Iterable[str] = ("managing",),
     skew_s: float = 0.0,
+    behind: Iterable[str] = (),
+    failed: Iterable[str] = (),
 ) -> Observed:
     """Return what was observed.
 
@@ -147,9 +149,20 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         protected: keys that are never revoked.
 
         skew_s: the server's clock minus ours.
+
+        behind: regions whose replica is not in sync.
+
+        failed: regions whose replication has failed.
     """
     labels = Labels(
-        ARN, "prod/pinata/uploader", changed_at or ago(hours=25), hold, versions, skew_s
+        ARN,
+        "prod/pinata/uploader",
+        changed_at or ago(hours=25),
+        hold,
+        versions,
+        skew_s,
+        replicas_behind=frozenset({*behind, *failed}),
+        replicas_failed=frozenset(failed),
     )
     inside = [v.content.key_id for v in versions if isinstance(v.content, Holds)]
     default = (

@@ -24,8 +24,8 @@ from rotator.errors import (
     StoppedError,
     UnsafeActionError,
 )
-from rotator.executor import CLOCK_SKEW_MAX_S
 from rotator.fleet import Resolved, Target, failed, resolve, run_all
+from rotator.guards import CLOCK_SKEW_MAX_S
 from rotator.model import Labels, Outcome
 from rotator.narrator import Listener, NarratedAudit
 from rotator.openings import unmet_policies

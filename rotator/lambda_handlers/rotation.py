@@ -26,6 +26,8 @@ _WHY = {
     Reason.IN_PROGRESS: "the version has no value yet",
     Reason.OUTSIDE_WINDOW: "no key is made outside the configured window",
     Reason.WAITING_GRACE: "the key before is still inside its grace",
+    Reason.REPLICA_BEHIND: "the key before is kept until every replica is InSync",
+    Reason.REPLICA_STUCK: "a replica of the secret has failed or does not follow; repair or remove it",
     Reason.TOO_MANY_KEYS: "there are `live_keys_max` keys already",
 }
 

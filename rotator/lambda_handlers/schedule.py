@@ -28,8 +28,9 @@ from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import Due, group_of, send
 from rotator.model import Revoke
 from rotator.naming import generation_of_version
-from rotator.planner import NEEDS_PERSON
+from rotator.planner import NEEDS_PERSON, WAITS_FOR_REPLICA
 from rotator.reconcile import World, preview
+from rotator.retiring import superseded_keys
 from rotator.spec import Demand
 from rotator.wiring import startup_deadline
 
@@ -134,7 +135,8 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
         invocation.refuse(defect_of(defect))
         return None
-    retired = sum(isinstance(action, Revoke) for action in plan.actions)
+    kept = superseded_keys(observed) if plan.reason in WAITS_FOR_REPLICA else ()
+    old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - labels.changed_at > spec.grace + 2 * every
-    invocation.add(held=plan.reason in NEEDS_PERSON, old_keys_overdue=retired if late else 0)
+    invocation.add(held=plan.reason in NEEDS_PERSON, old_keys_overdue=old if late else 0)
     return Due(errand, observed.highest_generation() + 1) if plan.actions else None

@@ -10,10 +10,9 @@ No exception of a library leaves it, and no raw answer is a local variable of a 
 tracebacks can be printed with locals. Safe for threads.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +21,13 @@ from rotator.errors import (
     LabelConflictError,
     SecretNotFoundError,
     SecretValueError,
+    StoreDeniedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
+from rotator.model import AWSCURRENT, AWSPENDING, Labels
 from rotator.naming import ids_of
 from rotator.ports import Deadline, StoredValue
+from rotator.secrets_manager.answers import described, listed, stored
 from rotator.secrets_manager.faults import RESTORE, Calls, Effect, Fault
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ if TYPE_CHECKING:
         DescribeSecretResponseTypeDef,
         ListSecretsResponseTypeDef,
         ResponseMetadataTypeDef,
-        SecretListEntryTypeDef,
     )
 
 PAGE_SIZE = 100  # the most ListSecrets gives at once (API reference)
 PAGES_MAX = 5_000  # half a million secrets: the quota of an account in a region
+LIST_DENIED_FOR_S = 3_600.0
+"""How long an identity that may not list is not asked to again; policies change seldom."""
 VALUE_LAG_MAX_S = 15.0
 """How long a value that was just written may take to show."""
 LABELS_LAG_MAX_S = 5.0
@@ -70,6 +72,7 @@ class SecretsManagerStore:
         self._clock = clock
         self._sleep = sleep
         self._rotation_token: Sensitive | None = None
+        self._list_denied_at_s = -LIST_DENIED_FOR_S
         self._calls = Calls(client.meta.events)
 
     def in_rotation(self, token: Sensitive | None) -> "SecretsManagerStore":
@@ -89,13 +92,20 @@ class SecretsManagerStore:
         """Return what `describe` would, by id as given: name, ARN, or ARN without its suffix.
 
         Left out is a row without labels or a date, and what looks like a full ARN and is none.
+
+        Raises:
+            StoreDeniedError: this identity may not list, by the answer to this call or to one within the last hour.
         """
+        if self._clock() - self._list_denied_at_s < LIST_DENIED_FOR_S:
+            raise StoreDeniedError("AWS denied `secretsmanager:ListSecrets` within the last hour")
         wanted = set(secret_ids)
         found: dict[str, Labels] = {}
         token = ""
         for _ in range(PAGES_MAX if wanted else 0):
             page = self._page(wanted, token, deadline)
             if isinstance(page, Fault):
+                if isinstance(page.error, StoreDeniedError):
+                    self._list_denied_at_s = self._clock()
                 raise page.error
             found |= page.found
             wanted -= page.listed
@@ -192,7 +202,7 @@ class SecretsManagerStore:
             "GetSecretValue",
             secret_id,
             deadline,
-            lambda: _stored(self._client.get_secret_value(SecretId=secret_id, **version)),
+            lambda: stored(self._client.get_secret_value(SecretId=secret_id, **version)),
         )
         if value is None:
             error = SecretValueError(f"{', '.join(version.values())} of {secret_id} holds bytes")
@@ -216,7 +226,7 @@ class SecretsManagerStore:
         if answer.get("DeletedDate"):
             return None
         skew_s = self._skew_s(answer["ResponseMetadata"])
-        return _labels(answer, answer.get("VersionIdsToStages", {}), skew_s)
+        return described(answer, skew_s)
 
     def _page(self, wanted: set[str], token: str, deadline: Deadline) -> "_Page | Fault":
         ask: dict[str, Any] = {"NextToken": token} if token else {}
@@ -236,9 +246,9 @@ class SecretsManagerStore:
             if not ids:
                 continue
             page.listed.update(ids)
-            stages = row.get("SecretVersionsToStages")
-            if stages and "LastChangedDate" in row:
-                page.found.update(dict.fromkeys(ids, _labels(row, stages, skew_s)))
+            labels = listed(row, skew_s)
+            if labels is not None:
+                page.found.update(dict.fromkeys(ids, labels))
         return page
 
     def _move(
@@ -308,36 +318,8 @@ class _Page:
     next_token: str
 
 
-def _labels(
-    row: "DescribeSecretResponseTypeDef | SecretListEntryTypeDef",
-    stages: Mapping[str, list[str]],
-    skew_s: float,
-) -> Labels:
-    tags = {tag["Key"]: tag.get("Value", "") for tag in row.get("Tags", ()) if "Key" in tag}
-    return Labels(
-        arn=row["ARN"],
-        name=row["Name"],
-        changed_at=row["LastChangedDate"].astimezone(UTC),
-        hold=tags.get(HOLD_TAG),
-        versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
-        clock_skew_s=skew_s,
-        rotation_enabled=row.get("RotationEnabled", False),
-    )
-
-
 def _proof(token: Sensitive | None) -> dict[str, Any]:
     return {"RotationToken": token.reveal()} if token else {}
-
-
-def _stored(answer: Mapping[str, Any]) -> StoredValue | None:
-    """Return None for a binary value."""
-    if "SecretBinary" in answer:
-        return None
-    return StoredValue(
-        version_id=answer["VersionId"],
-        text=Sensitive(answer["SecretString"]),
-        created_at=answer["CreatedDate"].astimezone(UTC),
-    )
 
 
 def _pauses(within_s: float, deadline: Deadline) -> Iterator[float]:

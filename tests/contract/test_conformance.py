@@ -45,9 +45,10 @@ from rotator.sandbox.pinata.switches import (
     Switches,
 )
 from rotator.sandbox.pinata.wire import Answer, Reply, Request
+from rotator.sandbox.secrets_manager import replicas
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.api import SecretsManager
-from rotator.sandbox.secrets_manager.state import ResourceExistsError
+from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceExistsError
 from rotator.sandbox.secrets_manager.store import Scope
 from rotator.sandbox.secrets_manager.under_moto import http_answer
 from rotator.secrets_manager import SecretsManagerStore, client_config
@@ -209,6 +210,21 @@ class StoreAgreement(RuleBasedStateMachine):
             self.by_hand("UntagResource", TagKeys=[HOLD_TAG])
             self.systems.secrets[SECRET] = label_rules.untag(secret, now, [HOLD_TAG])
 
+    @rule(region=st.sampled_from(["eu-west-1", "us-east-1"]), status=st.sampled_from(ReplicaStatus))
+    def a_replica_moves(self, region: str, status: ReplicaStatus) -> None:
+        """Replicate the secret to a region, and let replication come to something there."""
+        secret = replicas.replicate(self.systems.secrets[SECRET], [region])
+        self.systems.secrets[SECRET] = replicas.set_status(secret, region, status)
+        self.by_hand("ReplicateSecretToRegions", AddReplicaRegions=[{"Region": region}])
+        self.service.set_replica(SECRET, region, status)
+
+    @rule(region=st.sampled_from(["eu-west-1", "us-east-1"]))
+    def a_replica_is_removed(self, region: str) -> None:
+        """Remove a replica, there or not."""
+        secret = self.systems.secrets[SECRET]
+        self.systems.secrets[SECRET] = replicas.unreplicate(secret, [region])
+        self.by_hand("RemoveRegionsFromReplication", RemoveReplicaRegions=[region])
+
     @invariant()
     def worlds_are_equal(self) -> None:
         """Versions, values, labels, tags and dates are the same."""
@@ -218,9 +234,9 @@ class StoreAgreement(RuleBasedStateMachine):
 
 
 def comparable(seen: Labels) -> Labels:
-    """Return a description without what differs by design: the ARN, the order, and the clock of the machine."""
+    """Return a description without what differs by design: ARN, order, the machine's clock, and who else rotates."""
     ordered = tuple(sorted(seen.versions, key=lambda version: version.version_id))
-    return replace(seen, arn="", versions=ordered, clock_skew_s=0.0)
+    return replace(seen, arn="", versions=ordered, clock_skew_s=0.0, rotation_enabled=False)
 
 
 # Pinata

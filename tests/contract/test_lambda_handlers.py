@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rotator.errors import ConfigError, EventError, RotatorError, StepRefusedErr
 from rotator.lambda_handlers import native, tick, work
 from rotator.lambda_handlers.invocation import Container
 from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox
+from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from rotator.sandbox.secrets_manager.store import Scope
 
 SCOPE = Scope("123456789012", "eu-central-1")
@@ -243,6 +245,27 @@ def test_nothing_is_queued_that_is_for_a_person(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("queue")
+def test_replica_that_does_not_follow_is_for_a_person(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a replica has failed the key before is told as held and overdue; it is queued once the replica is back."""
+    replicated = [{"Region": "eu-west-1"}]
+    cloud.ask("ReplicateSecretToRegions", AddReplicaRegions=replicated)
+    secrets = cloud.sandbox.secrets_manager.secrets
+    secrets.set_replica(SECRET, "eu-west-1", ReplicaStatus.FAILED)
+    cloud.rotate()
+    monkeypatch.setenv("ROTATOR_TICK_EVERY", "0s")
+    event = {"time": (datetime.now(UTC) - timedelta(minutes=30)).isoformat()}
+    answer = tick(event, Context())
+    figures = cloud.figures()
+    assert (answer["held"], answer["queued"], answer["failed"]) == (1, 0, 0)
+    assert figures["OldKeysOverdue"] == 1
+    assert len(cloud.live()) == 2
+    secrets.set_replica(SECRET, "eu-west-1", ReplicaStatus.IN_SYNC)
+    assert tick(event, Context())["queued"] == 1
+
+
+@pytest.mark.usefixtures("queue")
 def test_secret_that_there_is_no_time_to_judge_is_queued(cloud: Cloud) -> None:
     """A worker finds out what the tick had no time to ask the planner."""
     del cloud
@@ -331,7 +354,7 @@ def test_foreign_event_is_an_error(cloud: Cloud) -> None:
 
 def test_rotations_in_a_row(cloud: Cloud) -> None:
     """Secrets Manager rotates again and again; a tick leaves one live key, and no token was printed."""
-    for _ in range(3):
+    for _ in range(5):
         token = cloud.rotate()
         assert cloud.functions.errors == []
         assert cloud.labels()["AWSCURRENT"] == token
@@ -341,7 +364,7 @@ def test_rotations_in_a_row(cloud: Cloud) -> None:
     assert "eyJ" not in printed
     assert tick({}, Context())["failed"] == 0
     assert len(cloud.live()) == 1
-    assert cloud.functions.steps == ["createSecret", "setSecret", "testSecret", "finishSecret"] * 3
+    assert cloud.functions.steps == ["createSecret", "setSecret", "testSecret", "finishSecret"] * 5
 
 
 def test_test_alone_changes_nothing(cloud: Cloud) -> None:

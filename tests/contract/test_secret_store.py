@@ -4,6 +4,7 @@ Time is simulated: what sleeps moves the clock that the store, the deadline and 
 Each test ends by looking at what the service holds, not at what the store said.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Barrier
 from types import SimpleNamespace
+from urllib.request import Request, urlopen
 
 import boto3
 import pytest
@@ -193,6 +195,25 @@ class TestDescribe:
             world.put(NEW)
         world.do("RestoreSecret")
         assert world.version_ids() == {OLD}
+
+    def test_replicas(self, served: tuple[World, SecretsManagerServer]) -> None:
+        """Over the wire: what replication comes to is described, and a list tells nothing of it."""
+        world, server = served
+        regions = [{"Region": "eu-west-1"}, {"Region": "us-east-1"}]
+        world.do("ReplicateSecretToRegions", AddReplicaRegions=regions)
+        assert world.store.describe(NAME, world.deadline).replicas_behind == set()
+        for region, status in (("eu-west-1", "Failed"), ("us-east-1", "InProgress")):
+            sent = json.dumps({"secret_id": NAME, "region": region, "status": status})
+            url = f"{server.endpoint_url}/_sandbox/replica"
+            asked = Request(url, sent.encode(), method="PUT")  # noqa: S310 - loopback
+            with urlopen(asked) as answer:  # noqa: S310 - loopback
+                assert answer.status == 200
+        seen = world.store.describe(NAME, world.deadline)
+        assert seen.replicas_behind == {"eu-west-1", "us-east-1"}
+        assert seen.replicas_failed == {"eu-west-1"}
+        assert world.store.survey((NAME,), world.deadline)[NAME].replicas_behind == set()
+        world.do("RemoveRegionsFromReplication", RemoveReplicaRegions=["eu-west-1", "us-east-1"])
+        assert world.store.describe(NAME, world.deadline).replicas_behind == set()
 
     def test_clock_skew(self, served: tuple[World, SecretsManagerServer]) -> None:
         """A service whose clock runs ahead of ours is noticed to the second."""

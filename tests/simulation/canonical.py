@@ -254,6 +254,7 @@ class _Renaming:
             versions=dict(sorted(versions.items())),
             labels=dict(sorted(labels.items())),
             tags=secret.tags,
+            replicas=secret.replicas,
         )
 
     def _label(self, label: str) -> str:

@@ -102,6 +102,14 @@ QUICK = (
         fates=PLAIN,
     ),
     Configuration(
+        "a replica falls behind, <=1 fault",
+        AT_ONCE,
+        ("replicated",),
+        Budgets(runs=2, faults=1, preemptions=1, people=2),
+        instances=2,
+        fates=PLAIN - {Fate.REJECTED},
+    ),
+    Configuration(
         "2 runs at once, every interleaving",
         AT_ONCE,
         ("due", "hand-made", "empty"),

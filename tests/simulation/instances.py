@@ -226,7 +226,7 @@ class Instances:
         return node
 
     def _broken(self, process: "_Driven", asked: object) -> tuple[str, ...]:
-        conduct = Conduct(process.trail, process.saw_hold, CALLS_MAX)
+        conduct = Conduct(process.trail, process.saw_hold, CALLS_MAX, process.saw_behind)
         found = [rule(conduct) for rule in OF_A_RUN]
         told = [e for e in process.trail[-_FRESH_MAX:] if not isinstance(e, Operation)]
         texts = [repr(event) for event in told if event not in self._clean]
@@ -261,6 +261,7 @@ class _Driven(Process):
     fresh: int = 0
     """How many audit records there were at the last answer."""
     saw_hold: bool = False
+    saw_behind: bool = False
 
     @property
     def now_s(self) -> float:
@@ -304,6 +305,7 @@ class _Driven(Process):
         )  # else the adapter asks where a label is
         if isinstance(value, Labels) and looked:
             self.saw_hold = value.hold is not None
+            self.saw_behind = bool(value.replicas_behind)
         return value  # type: ignore[return-value]  # what the effect answered
 
     def record(self, event: Event) -> None:

@@ -58,6 +58,8 @@ class Moment:
     """Keys that labels still name as replaced."""
     set_back: bool
     """A person moved AWSCURRENT back to an older key that lives."""
+    behind: bool = False
+    """Consumers in some region may read an older value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Conduct:
     saw_hold: bool
     """The labels it last read had the hold tag."""
     calls_max: int
+    saw_behind: bool = False
+    """The labels it last read told of a replica that is not in sync."""
 
 
 # After every effect ----------------------------------------------------------------------------------------------
@@ -204,10 +208,18 @@ def i10_hold_is_respected(conduct: Conduct) -> str | None:
     return None
 
 
+def i12_replicas_come_first(conduct: Conduct) -> str | None:
+    """A run that has read of a replica that is behind revokes nothing; asked where no key has leaked."""
+    if conduct.saw_behind and conduct.trail[-1:] == [Operation.REVOKE_KEY]:
+        return "I12 a key was revoked though a replica is behind"
+    return None
+
+
 OF_A_RUN: tuple[Callable[[Conduct], str | None], ...] = (
     i6_effects_are_announced,
     i8_run_is_bounded,
     i10_hold_is_respected,
+    i12_replicas_come_first,
 )
 
 WINDOW = 24

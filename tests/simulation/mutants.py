@@ -36,6 +36,7 @@ _GRACE = "with grace, <=2 faults, time passes"
 _EVERY = "every beginning, every fault, <=1 fault"
 _FORCE = "forced and compromised, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
+_REPLICA = "a replica falls behind, <=1 fault"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
 _FENCE = "        if self.observed.generation(new) <= self.observed.generation(replaced):\n"
@@ -49,6 +50,7 @@ MUTANTS = (
         "revoke before promote",
         "The old key is revoked before AWSCURRENT has left it (seen in a published Confluent plugin).",
         (
+            Edit("planner.py", "    Restamp,\n", "    Restamp,\n    Revoke,\n"),
             Edit(
                 "planner.py",
                 "        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))\n",
@@ -56,9 +58,9 @@ MUTANTS = (
                 "observed.current)] if k), Promote(new_version_id, replacing))\n",
             ),
             Edit(
-                "executor.py",
-                "        if observed.current is None or key_id in in_use | observed.protected:\n",
-                "        if observed.current is None:\n",
+                "guards.py",
+                "    if observed.current is None or key_id in in_use | observed.protected:\n",
+                "    if observed.current is None:\n",
             ),
             Edit(
                 "executor.py",
@@ -317,6 +319,18 @@ MUTANTS = (
             ),
         ),
         (_PERSON,),
+    ),
+    Mutant(
+        "replicas are not looked at",
+        "The old key is revoked while a region still has the value before (nearly every published rotation function).",
+        (
+            Edit(
+                "retiring.py",
+                "    return bool(labels.replicas_behind) and demand not in _NO_GRACE\n",
+                "    return False\n",
+            ),
+        ),
+        (_REPLICA,),
     ),
     Mutant(
         "a hand edit is overwritten",

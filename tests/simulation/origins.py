@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from rotator.model import AWSCURRENT, OURS
 from rotator.sandbox.pinata.records import KeyRecord
-from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager import replicas, rules
 from rotator.sandbox.secrets_manager.state import Secret
 from tests.simulation.canonical import AGE_S
 from tests.simulation.universe import Universe, World
 from tests.simulation.values import value_of_key
 from tests.simulation.world import START_S
 
+REPLICA = "eu-west-1"
 _FIRST = f"g000001-20260801T000000Z-{'a' * 10}"
 
 
@@ -50,6 +51,13 @@ def _empty(universe: Universe) -> World:
     return _world(universe, rules.create(START_S - AGE_S, token="0" * 32))
 
 
+def _replicated(universe: Universe) -> World:
+    """As when due, with a replica in another region."""
+    world = _own(universe)
+    secret = replicas.replicate(world.secret, [REPLICA])
+    return world._replace(secret=secret, secret_before=secret)
+
+
 def _world(universe: Universe, secret: Secret, *records: KeyRecord) -> World:
     keys = (universe.systems.admin, *records)
     return World(START_S, secret, keys, secret, keys)
@@ -61,4 +69,5 @@ ORIGINS: dict[str, Callable[[Universe], World]] = {
     "beside others": _beside_others,
     "hand-made": _hand_made,
     "empty": _empty,
+    "replicated": _replicated,
 }

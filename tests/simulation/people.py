@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.simulation.universe import Universe, World
 from tests.simulation.values import held_in, value_of_key
 
@@ -23,6 +24,9 @@ def people(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
     """Yield what an operator could do, and the world after it."""
     world = universe.worlds[number]
     secret = world.secret
+    if secret.replicas:  # replication alone is looked at then
+        yield "replication goes on or fails", toggle_replicas(universe, number)
+        return
     for label in (AWSCURRENT, AWSPENDING):
         held = held_in(secret, label)
         if held and held.key_id in universe.moment(number).live:
@@ -40,6 +44,15 @@ def toggle_hold(universe: Universe, number: int) -> int:
         secret = rules.untag(world.secret, world.now_s, [HOLD_TAG])
     else:
         secret = rules.tag(world.secret, world.now_s, {HOLD_TAG: "incident"})
+    return universe.number(world._replace(secret=secret, secret_before=world.secret))
+
+
+def toggle_replicas(universe: Universe, number: int) -> int:
+    """Return the world after replication has failed everywhere, or has caught up."""
+    world = universe.worlds[number]
+    behind = universe.moment(number).behind
+    status = ReplicaStatus.IN_SYNC if behind else ReplicaStatus.FAILED
+    secret = replace(world.secret, replicas=dict.fromkeys(world.secret.replicas, status))
     return universe.number(world._replace(secret=secret, secret_before=world.secret))
 
 

@@ -13,7 +13,7 @@ from tests.simulation.invariants import (
     l2_idle_run_writes_nothing,
     l3_recovery_is_short,
 )
-from tests.simulation.people import tick, toggle_hold
+from tests.simulation.people import tick, toggle_hold, toggle_replicas
 from tests.simulation.universe import Universe
 from tests.simulation.world import START_S
 
@@ -74,6 +74,10 @@ class Recovery:
             if run.writes:
                 found.append(f"I10 {run.writes} writes in a run over a secret on hold")
             world = self.forms.of(toggle_hold(universe, run.world))
+        if universe.moment(world).behind:
+            run = self._clean_run(world, Demand.DUE)
+            found += run.broken
+            world = self.forms.of(toggle_replicas(universe, run.world))
         problem: str | None = None
         for runs in range(1, RUNS_MAX + 1):
             before = universe.moment(world)

@@ -1,7 +1,7 @@
 """`SecretStore` over the label rules."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar, TypeVarTuple
 
@@ -18,7 +18,12 @@ from rotator.errors import (
 from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
 from rotator.ports import Deadline, StoredValue
 from rotator.sandbox.secrets_manager import rules as label_rules
-from rotator.sandbox.secrets_manager.state import ResourceNotFoundError, RuleError, Secret
+from rotator.sandbox.secrets_manager.state import (
+    ReplicaStatus,
+    ResourceNotFoundError,
+    RuleError,
+    Secret,
+)
 from tests.simulation.world import Fault, Operation, Process, Systems, arn_of
 
 T = TypeVar("T")
@@ -26,6 +31,7 @@ Ts = TypeVarTuple("Ts")
 PAGE_SIZE = 100
 VALUE_LAG_S = 15.0
 PAUSE_S = 1.0
+IN_SYNC, FAILED = ReplicaStatus.IN_SYNC, ReplicaStatus.FAILED
 _FAULTS: dict[Fault, Callable[[], RotatorError]] = {
     Fault.LOST: lambda: StoreUnavailableError("Secrets Manager did not answer"),
     Fault.REJECTED: lambda: StoreRejectedError("Secrets Manager refused the request"),
@@ -141,6 +147,8 @@ def labels_of(systems: Systems, secret_id: str) -> Labels:
         versions=tuple(Version(v, frozenset(on)) for v, on in secret.describe().items()),
         clock_skew_s=systems.skew_s,
         rotation_enabled=bool(secret.rotation_lambda_arn),
+        replicas_behind=frozenset(r for r, s in secret.replicas.items() if s is not IN_SYNC),
+        replicas_failed=frozenset(r for r, s in secret.replicas.items() if s is FAILED),
     )
 
 
@@ -159,7 +167,12 @@ def value_of(systems: Systems, arn: str, version_id: str) -> StoredValue | None:
 
 
 def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, Labels]:
-    return {found: labels_of(systems, found) for found in secret_ids if systems.name_of(found)}
+    rows = {found: labels_of(systems, found) for found in secret_ids if systems.name_of(found)}
+    none = frozenset[str]()
+    return {
+        found: replace(labels, replicas_behind=none, replicas_failed=none)
+        for found, labels in rows.items()
+    }
 
 
 def _put(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
-from rotator.sandbox.secrets_manager.state import Secret
+from rotator.sandbox.secrets_manager.state import ReplicaStatus, Secret
 from rotator.spec import Demand
 from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, Act, Moment
 from tests.simulation.values import (
@@ -83,6 +83,7 @@ def moment_of(view: View) -> Moment:
         excused=past.excused,
         marks=marks(secret),
         set_back=_is_set_back(view),
+        behind=bool(set(secret.replicas.values()) - {ReplicaStatus.IN_SYNC}),
     )
 
 

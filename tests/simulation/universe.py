@@ -124,6 +124,7 @@ class Universe:
             tuple(sorted(secret.labels.items())),
             tuple((i, v.created, v.value) for i, v in sorted(secret.versions.items())),
             secret.tags.get(HOLD_TAG),
+            tuple(sorted(secret.replicas.items())),
         )
         return self._secret_ids.setdefault(content, len(self._secret_ids))
 

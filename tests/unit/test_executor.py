@@ -41,7 +41,10 @@ from rotator.naming import version_id
 from rotator.observer import Reader, observe
 from rotator.prover import Prover
 from rotator.sandbox.pinata.switches import Delay, Switches
+from rotator.sandbox.secrets_manager import replicas
 from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.sandbox.secrets_manager.state import ReplicaStatus
+from rotator.spec import Demand
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene, effects_without_intent, events
@@ -71,6 +74,7 @@ class Desk:
             reader,
             self.process,
             Prover(scene.spec, provider, reader, self.process),
+            Demand.DUE,
             self.seen,
         )
 
@@ -494,6 +498,40 @@ def test_a_minute_of_skew_is_tolerated_and_more_is_not() -> None:
     )
     assert refused.value.next_step == "Set the clock (NTP), then run `rotator run`."
     assert keys[1] in scene.live_keys()
+
+
+@pytest.mark.parametrize("status", [ReplicaStatus.IN_PROGRESS, ReplicaStatus.FAILED])
+def test_nothing_is_revoked_while_a_replica_is_behind(status: ReplicaStatus) -> None:
+    """Whatever was planned; the message names the region. A leaked key is no reason to wait."""
+    scene = Scene.own(FAST)
+    key = scene.seed("x").key
+    secret = replicas.replicate(scene.secret, ["eu-west-1", "us-east-1"])
+    scene.systems.secrets[scene.name] = replicas.set_status(secret, "eu-west-1", status)
+    desk = Desk(scene)
+    with pytest.raises(UnsafeActionError, match="the replica in eu-west-1 is behind"):
+        desk.perform(Revoke(key))
+    assert key in scene.live_keys()
+    desk.executor.demand = Demand.COMPROMISED
+    desk.perform(Revoke(key))
+    assert key not in scene.live_keys()
+
+
+def test_replica_that_falls_behind_stops_a_further_revocation() -> None:
+    """Before each further key dies the secret is described again."""
+    scene = Scene.own(FAST)
+    keys = [scene.seed(name).key for name in "xy"]
+    scene.systems.secrets[scene.name] = replicas.replicate(scene.secret, ["eu-west-1"])
+
+    def boundary(operation: Operation) -> Fault | None:
+        if operation is Operation.REVOKE_KEY:
+            scene.systems.secrets[scene.name] = replicas.set_status(
+                scene.secret, "eu-west-1", ReplicaStatus.IN_PROGRESS
+            )
+        return None
+
+    with pytest.raises(UnsafeActionError, match="the secret changed"):
+        Desk(scene, boundary).perform(*map(Revoke, keys))
+    assert scene.live_keys() & set(keys) == {keys[1]}
 
 
 def test_time_to_death_runs_from_the_revocation() -> None:

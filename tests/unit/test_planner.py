@@ -754,6 +754,70 @@ WHEN = [
 
 RETIRED = [
     Case(
+        "a replica is behind: its consumers may read the key before",
+        an_observed(
+            CURRENT,
+            PREVIOUS,
+            keys=[a_key(4), a_key(3)],
+            changed_at=ago(hours=1),
+            behind=["eu-west-1"],
+        ),
+        Reason.REPLICA_BEHIND,
+        spec=a_spec(grace=AT_ONCE),
+    ),
+    Case(
+        "a replica is behind, and a grace runs anyway",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, failed=["x"]),
+        Reason.UP_TO_DATE,
+    ),
+    Case(
+        "a replica is behind, and there is nothing to revoke",
+        an_observed(CURRENT, PREVIOUS, behind=["eu-west-1"]),
+        Reason.UP_TO_DATE,
+    ),
+    Case(
+        "a replica that is behind for more than an hour does not follow by itself",
+        an_observed(
+            CURRENT,
+            PREVIOUS,
+            keys=[a_key(4), a_key(3)],
+            changed_at=ago(hours=1, seconds=1),
+            behind=["eu-west-1"],
+        ),
+        Reason.REPLICA_STUCK,
+        spec=a_spec(grace=AT_ONCE),
+    ),
+    Case(
+        "a replica has failed",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, failed=["x"]),
+        Reason.REPLICA_STUCK,
+        spec=a_spec(grace=AT_ONCE),
+    ),
+    Case(
+        "the next rotation waits for the replica, too: the key before that is still alive",
+        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], failed=["x"]),
+        Reason.REPLICA_STUCK,
+    ),
+    Case(
+        "a replica is told of outside the window as well",
+        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], failed=["x"]),
+        Reason.REPLICA_STUCK,
+        spec=a_spec(window=CLOSED),
+    ),
+    Case(
+        "a replica that is behind keeps no rotation from its day",
+        an_observed(AGED, PREVIOUS, behind=["eu-west-1"]),
+        Reason.AGED_OUT,
+        rotate(5, 4),
+    ),
+    Case(
+        "what is left of a leak does not wait for a replica",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, failed=["x"]),
+        Reason.UP_TO_DATE,
+        retire("key-3"),
+        demand=Demand.CONTAINING,
+    ),
+    Case(
         "the grace of the key before is over",
         an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=ago(hours=24)),
         Reason.UP_TO_DATE,

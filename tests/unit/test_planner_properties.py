@@ -184,6 +184,34 @@ def test_nothing_is_revoked_inside_its_grace(
         assert not revocations(planned(spec, observed, demand))
 
 
+@given(SPECS, histories(), DEMANDS, st.booleans())
+def test_nothing_is_revoked_while_a_replica_is_behind(
+    spec: SecretSpec,
+    observed: Observed,
+    demand: Demand,
+    failed: bool,
+) -> None:
+    """Only a leak does not wait for a replica; and what waits is told, unless something else is the matter."""
+    behind = frozenset({"eu-west-1"})
+    labels = replace(
+        observed.labels, replicas_behind=behind, replicas_failed=behind if failed else frozenset()
+    )
+    if demand in {Demand.DUE, Demand.FORCED, Demand.NATIVE}:
+        before, after = (
+            planned(spec, seen, demand) for seen in (observed, replace(observed, labels=labels))
+        )
+        assert not any(isinstance(action, Revoke) for action in after.actions)
+        if any(isinstance(action, Revoke) for action in before.actions):
+            assert after.reason in {
+                Reason.REPLICA_BEHIND,
+                Reason.REPLICA_STUCK,
+            } or before.reason not in {
+                Reason.UP_TO_DATE,
+                Reason.OUTSIDE_WINDOW,
+                Reason.RETIRE_FIRST,
+            }
+
+
 @given(SPECS, histories(), DEMANDS)
 def test_hold_means_no_action(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """A held secret is left alone, whatever else is the matter."""

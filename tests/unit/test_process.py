@@ -31,6 +31,21 @@ def test_a_command_leaves_nothing_to_dump_or_attach_to(tmp_path: Path) -> None:
     assert done.stdout.strip() == "2 (0, 0) 0"
 
 
+HANDLERS = """
+import ctypes, resource
+import rotator.lambda_handlers
+print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's own")
+def test_a_function_leaves_nothing_to_dump_or_attach_to() -> None:
+    """Once the handlers are imported, and before any event, core dumps are off and the memory is closed to others."""
+    command = [sys.executable, "-c", HANDLERS]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "(0, 0) 0"
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
 def test_help_does_not_pay_for_it(arguments: list[str]) -> None:
     """What touches no secret starts without ctypes."""

@@ -37,11 +37,13 @@ from rotator.model import (
     Verify,
 )
 from rotator.naming import version_id
-from rotator.reconcile import PASSES_MAX
+from rotator.reconcile import PASSES_MAX, Run, preview, reconcile
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Delay, Switches
+from rotator.sandbox.secrets_manager import replicas
 from rotator.sandbox.secrets_manager import rules as label_rules
+from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from rotator.spec import Demand, SecretSpec
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.scene import HAND_ID, Scene, effects_without_intent, events, succeeded
@@ -50,6 +52,7 @@ from tests.simulation.world import (
     Crash,
     Fault,
     Operation,
+    Process,
     at_call,
     calm,
     just_before,
@@ -775,6 +778,91 @@ def test_clock_skew_stops_retiring() -> None:
     scene.systems.skew_s = -59.0
     assert scene.run().error is None
     assert scene.is_settled()
+
+
+# Replicas
+
+
+def replicated(spec: SecretSpec) -> Scene:
+    """Return a scene with a key of ours whose secret has a replica."""
+    scene = Scene.own(spec)
+    scene.systems.secrets[scene.name] = replicas.replicate(scene.secret, ["eu-west-1"])
+    return scene
+
+
+def falls(scene: Scene, status: ReplicaStatus) -> None:
+    """Let replication come to something."""
+    scene.systems.secrets[scene.name] = replicas.set_status(scene.secret, "eu-west-1", status)
+
+
+def test_old_key_lives_until_every_replica_is_in_sync() -> None:
+    """A replica that is behind keeps the key before alive, a failed one asks for a person, one in sync lets it die."""
+    scene = replicated(FAST)
+    before = scene.current_key()
+    falls(scene, ReplicaStatus.IN_PROGRESS)
+    assert scene.run().kind is OutcomeKind.ROTATED
+    assert before in scene.live_keys()
+    waiting = scene.run()
+    assert (waiting.kind, waiting.reason) == (OutcomeKind.WAITING, Reason.REPLICA_BEHIND)
+    falls(scene, ReplicaStatus.FAILED)
+    stuck = scene.run()
+    assert (stuck.kind, stuck.reason) == (OutcomeKind.HELD, Reason.REPLICA_STUCK)
+    assert before in scene.live_keys()
+    falls(scene, ReplicaStatus.IN_SYNC)
+    assert scene.run().revoked == (before,)
+    assert scene.is_settled()
+
+
+def test_removed_replica_keeps_nothing_alive() -> None:
+    """A person who gives a failed replica up lets the key before die."""
+    scene = replicated(FAST)
+    falls(scene, ReplicaStatus.FAILED)
+    scene.run()
+    scene.systems.secrets[scene.name] = replicas.unreplicate(scene.secret, ["eu-west-1"])
+    assert scene.run().kind is OutcomeKind.UP_TO_DATE
+    assert scene.is_settled()
+
+
+def test_leaked_key_does_not_wait_for_a_replica() -> None:
+    """A key that is in wrong hands dies at once."""
+    scene = replicated(a_spec())
+    falls(scene, ReplicaStatus.FAILED)
+    before = scene.current_key()
+    assert scene.run(Demand.COMPROMISED).revoked == (before,)
+    assert scene.is_settled()
+
+
+def test_row_of_a_list_revokes_nothing() -> None:
+    """A row of ListSecrets tells of no replica: before a key dies the secret is described, by a run and by a plan."""
+    scene = replicated(a_spec())
+    scene.run()
+    scene.passes(DAY)
+    falls(scene, ReplicaStatus.FAILED)
+    process = scene.last = Process(scene.systems)
+    world = scene._world(process)
+    row = world.store.survey((scene.name,), process)[scene.name]
+    assert not row.replicas_behind
+    run = Run(scene.systems.now(), "r" * 10, Demand.DUE, process)
+    planned, _ = preview(scene.spec, row, world, run)
+    assert (planned.reason, planned.actions) == (Reason.REPLICA_STUCK, ())
+    outcome = reconcile(scene.spec, row, world, run)
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.HELD, Reason.REPLICA_STUCK)
+    assert len(scene.live_keys()) == 2
+
+
+def test_labels_are_read_anew_before_a_key_dies() -> None:
+    """What happens between the first look and the revocation counts: here a hold, set while the keys are listed."""
+    scene = Scene.own(a_spec())
+    scene.run()
+    scene.passes(DAY)
+
+    def boundary(operation: Operation) -> Fault | None:
+        if operation is Operation.LIST_KEYS and "rotator:hold" not in scene.secret.tags:
+            scene.hold()
+        return None
+
+    assert scene.run(boundary=boundary).kind is OutcomeKind.HELD
+    assert len(scene.live_keys()) == 2
 
 
 # Values and scopes

@@ -7,11 +7,23 @@ from datetime import timedelta
 import pytest
 
 from rotator.errors import EventError
-from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Outcome, OutcomeKind, Reason
+from rotator.model import (
+    AWSCURRENT,
+    AWSPENDING,
+    AWSPREVIOUS,
+    HOLD_TAG,
+    NoValue,
+    Observed,
+    Outcome,
+    OutcomeKind,
+    Reason,
+    Unusable,
+)
 from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager.state import RotationStart
 from rotator.spec import Demand
-from rotator.steps import Rotation, Step, is_finished
-from tests.builders import a_spec
+from rotator.steps import Rotation, Step, is_finished, plan_step
+from tests.builders import NOW, a_key, a_spec, a_version, an_observed
 from tests.simulation.instances import Start
 from tests.simulation.native import begun, invoke
 from tests.simulation.scene import AT_ONCE, Scene
@@ -161,6 +173,110 @@ def test_key_that_secrets_manager_chose_the_version_of_is_one_of_ours() -> None:
     scene.systems.now_s += scene.spec.grace.total_seconds() + 60
     assert len(scene.run().revoked) == 1
     assert scene.run().actions == ()
+
+
+@pytest.mark.parametrize(
+    ("step", "observed", "reason"),
+    [
+        pytest.param(
+            Step.FINISH,
+            an_observed(a_version(4, AWSCURRENT)),
+            Reason.SUPERSEDED,
+            id="somebody discarded the version between two looks",
+        ),
+        pytest.param(
+            Step.CREATE,
+            an_observed(a_version(4, AWSCURRENT), a_version(5, AWSPENDING)),
+            Reason.SUPERSEDED,
+            id="another rotation is under way by now",
+        ),
+        pytest.param(
+            Step.SET,
+            an_observed(a_version(4, AWSCURRENT), a_version(TOKEN, AWSPENDING, content=NoValue())),
+            Reason.UP_TO_DATE,
+            id="making a key is what sets it",
+        ),
+        pytest.param(
+            Step.TEST,
+            an_observed(a_version(4, AWSCURRENT), a_version(TOKEN, AWSPENDING, content=Unusable())),
+            Reason.SUPERSEDED,
+            id="there is no key to be tested",
+        ),
+        pytest.param(
+            Step.CREATE,
+            an_observed(
+                a_version(4, AWSCURRENT),
+                a_version(3, AWSPREVIOUS),
+                a_version(TOKEN, AWSPENDING, content=NoValue()),
+                keys=[a_key(4), a_key(3)],
+                failed=["eu-west-1"],
+            ),
+            Reason.REPLICA_STUCK,
+            id="a replica keeps the key before alive",
+        ),
+    ],
+)
+def test_step_that_has_nothing_to_do(step: Step, observed: Observed, reason: Reason) -> None:
+    """What a step cannot do, or need not, leaves no action and says why."""
+    planned = plan_step(
+        a_spec(),
+        observed,
+        Rotation(step, TOKEN),
+        now=NOW,
+        minted_as="m",
+        demand=Demand.NATIVE,
+        done=(),
+    )
+    assert (planned.reason, planned.actions) == (reason, ())
+
+
+@pytest.mark.parametrize("on_rotation", RotationStart)
+def test_five_rotations_in_a_row(on_rotation: RotationStart) -> None:
+    """Whether RotateSecret itself begins a grace anew or not, each rotation a month works, and one key is left."""
+    scene = Scene.own(a_spec())
+    secret = scene.systems.secrets[scene.name]
+    scene.systems.secrets[scene.name] = replace(secret, on_rotation=on_rotation)
+    for number in range(5):
+        token = f"{number}{TOKEN[1:]}"
+        begun(scene.systems, scene.name, token)
+        assert do(scene, *Step, token=token).error is None
+        assert labels(scene)[AWSCURRENT] == token
+        scene.passes(scene.spec.grace)
+        assert len(scene.run().revoked) == 1
+        assert scene.live_keys() == {scene.current_key()}
+        scene.passes(timedelta(days=29))
+
+
+@pytest.mark.parametrize(
+    ("on_rotation", "reason"),
+    [
+        (RotationStart.CHANGES, Reason.WAITING_GRACE),
+        (RotationStart.KEEPS, None),
+    ],
+)
+def test_rotations_without_a_tick_between(
+    on_rotation: RotationStart, reason: Reason | None
+) -> None:
+    """Where no tick retired the key before, a RotateSecret that counts as a change begins its grace anew.
+
+    So Secrets Manager is refused until the tick has come; otherwise createSecret itself retires that key first.
+    """
+    scene = Scene.own(a_spec())
+    secret = scene.systems.secrets[scene.name]
+    scene.systems.secrets[scene.name] = replace(secret, on_rotation=on_rotation)
+    begun(scene.systems, scene.name, TOKEN)
+    do(scene, *Step)
+    scene.passes(timedelta(days=30))
+    other = TOKEN.replace("6", "7")
+    begun(scene.systems, scene.name, other)
+    outcome = do(scene, Step.CREATE, token=other)
+    if reason:
+        assert (outcome.kind, outcome.reason) == (OutcomeKind.WAITING, reason)
+        assert len(scene.live_keys()) == 2
+    else:
+        assert len(outcome.revoked) == 1
+        assert do(scene, Step.TEST, Step.FINISH, token=other).error is None
+        assert labels(scene)[AWSCURRENT] == other
 
 
 @pytest.mark.parametrize(

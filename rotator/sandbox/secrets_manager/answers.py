@@ -32,6 +32,8 @@ def description(entry: Entry, secret: Secret, stages_key: str) -> Json:
         "LastChangedDate": secret.last_changed,
         "Tags": [{"Key": key, "Value": value} for key, value in secret.tags.items()],
     }
+    if secret.replicas and stages_key == "VersionIdsToStages":  # ListSecrets tells of none
+        answer |= replication(secret)
     if secret.labels:
         answer[stages_key] = secret.describe()
     optional = {
@@ -46,6 +48,12 @@ def description(entry: Entry, secret: Secret, stages_key: str) -> Json:
         answer["RotationLambdaARN"] = secret.rotation_lambda_arn
         answer["RotationRules"] = dict(entry.rotation_rules)
     return answer
+
+
+def replication(secret: Secret) -> Json:
+    """What DescribeSecret and the replicating operations say of replicas."""
+    status = [{"Region": region, "Status": seen} for region, seen in secret.replicas.items()]
+    return {"ReplicationStatus": status}
 
 
 def secret_value(entry: Entry, found: Found) -> Json:

@@ -6,7 +6,7 @@ writes are linearizable. Reads can be made to lag, because Secrets Manager is ev
 in practice (hashicorp/terraform-provider-aws, issue 18406).
 
 It knows no HTTP and no moto: `under_moto` puts it under boto3 in the same process,
-`server` on a port. It simulates no replicas, resource policies, KMS or schedules.
+`server` on a port. It simulates no resource policies, KMS or schedules, and of replicas the status alone.
 """
 
 import re
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rotator.sandbox.secrets_manager import answers as wire
-from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager import replicas, rules
 from rotator.sandbox.secrets_manager.call import NOT_FOUND, Call
 from rotator.sandbox.secrets_manager.rotation import Lambdas, Rotation, Steps
 from rotator.sandbox.secrets_manager.state import (
@@ -25,8 +25,10 @@ from rotator.sandbox.secrets_manager.state import (
     InvalidParameterError,
     InvalidRequestError,
     PendingOnPromotion,
+    ReplicaStatus,
     ResourceExistsError,
     ResourceNotFoundError,
+    RotationStart,
     RuleError,
     Secret,
 )
@@ -53,6 +55,7 @@ class SecretsManager:
         *,
         clock: Callable[[], float] = time.time,
         on_promotion: PendingOnPromotion = PendingOnPromotion.KEPT,
+        on_rotation: RotationStart = RotationStart.CHANGES,
         lambdas: Lambdas | None = None,
         rotation_attempts: int = 1,
     ) -> None:
@@ -60,6 +63,7 @@ class SecretsManager:
         self.lag = Lag()
         self._clock = clock
         self._on_promotion = on_promotion
+        self._on_rotation = on_rotation
         self._lambdas = lambdas
         self._rotation_attempts = rotation_attempts
         self._rotations: list[threading.Thread] = []
@@ -75,6 +79,8 @@ class SecretsManager:
             "ListSecretVersionIds": self._list_secret_version_ids,
             "ListSecrets": self._list_secrets,
             "PutSecretValue": self._put_secret_value,
+            "RemoveRegionsFromReplication": self._replicate,
+            "ReplicateSecretToRegions": self._replicate,
             "RestoreSecret": self._restore_secret,
             "RotateSecret": self._rotate_secret,
             "TagResource": self._tag_resource,
@@ -96,6 +102,21 @@ class SecretsManager:
         with self._lock:
             store = self._stores.setdefault(scope, Store(scope))
             return perform(Call(operation, sent, store, self._clock()))
+
+    def set_replica(self, secret_id: str, region: str, status: ReplicaStatus) -> None:
+        """Set what DescribeSecret says of the replicas in `region` of every secret with that id.
+
+        Raises:
+            RuleError: There is no such secret, or it has no replica there.
+
+        """
+        with self._lock:
+            now = self._clock()
+            found = [e for e in (s.find(secret_id, now) for s in self._stores.values()) if e]
+            if not found:
+                raise ResourceNotFoundError(NOT_FOUND)
+            for entry in found:
+                entry.write(replicas.set_status(entry.latest, region, status))
 
     def reset(self) -> None:
         """Forget every secret and stop lagging."""
@@ -191,7 +212,8 @@ class SecretsManager:
         secret = rules.create(
             call.now, token=token, value=value, tags=call.tags, details=call.details(Details())
         )
-        entry = call.store.add(name, replace(secret, on_promotion=self._on_promotion))
+        secret = replace(secret, on_promotion=self._on_promotion, on_rotation=self._on_rotation)
+        entry = call.store.add(name, secret)
         return wire.identity(entry) | ({} if value is None else {"VersionId": token})
 
     def _put_secret_value(self, call: Call) -> Json:
@@ -232,6 +254,14 @@ class SecretsManager:
         entry = call.entry()
         entry.write(rules.untag(entry.latest, call.now, call.items("TagKeys")))
         return {}
+
+    def _replicate(self, call: Call) -> Json:
+        entry = call.entry()
+        added, gone = call.new_replicas, call.items("RemoveReplicaRegions")
+        if not added and not gone:
+            raise InvalidParameterError("No region is given.")
+        entry.write(replicas.unreplicate(replicas.replicate(entry.latest, added), gone))
+        return {"ARN": entry.arn, **wire.replication(entry.latest)}
 
     def _delete_secret(self, call: Call) -> Json:
         days, force = (

@@ -82,6 +82,14 @@ class Call:
             raise InvalidParameterError("Tags is not a list of Key and Value.") from None
 
     @cached_property
+    def new_replicas(self) -> list[str]:
+        """The regions of `AddReplicaRegions`."""
+        try:
+            return [str(one["Region"]) for one in self.sent.get("AddReplicaRegions") or ()]
+        except (KeyError, TypeError):
+            raise InvalidParameterError("AddReplicaRegions is not a list of Region.") from None
+
+    @cached_property
     def filters(self) -> list[tuple[str, list[str]]]:
         """The filters that were sent: key and values."""
         try:

@@ -20,6 +20,7 @@ from werkzeug.test import run_wsgi_app
 
 from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.faults import Fault, FaultPlan, Kind, Moment
+from rotator.sandbox.secrets_manager.state import ReplicaStatus, RuleError
 from rotator.sandbox.secrets_manager.store import READS, Json, Lag, Scope
 from rotator.sandbox.secrets_manager.under_moto import LEFT_TO_MOTO, account_of, http_answer
 
@@ -123,7 +124,7 @@ class Gate:
     def _steer(self, control: str, body: bytes) -> Answer:
         try:
             shown = self._steered(control, json.loads(body or b"{}"))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RuleError) as error:
             return _json(HTTPStatus.BAD_REQUEST, {"error": str(error)})
         if shown is None:
             return _json(HTTPStatus.NOT_FOUND, {"error": f"no such control: {control}"})
@@ -138,6 +139,9 @@ class Gate:
             case "PUT stale":
                 operations = frozenset(sent.pop("operations", READS))
                 self._world.lag = Lag(operations=operations, **sent)
+            case "PUT replica":
+                status = ReplicaStatus(sent["status"])
+                self._world.set_replica(sent["secret_id"], sent["region"], status)
             case "GET requests":
                 return [asdict(request) for request in tuple(self.requests)]
             case "DELETE requests":

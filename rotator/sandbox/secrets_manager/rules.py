@@ -30,6 +30,7 @@ from rotator.sandbox.secrets_manager.state import (
     PendingOnPromotion,
     ResourceExistsError,
     ResourceNotFoundError,
+    RotationStart,
     Secret,
     Value,
     Version,
@@ -247,8 +248,11 @@ def begin_rotation(secret: Secret, now: float, *, token: str, lambda_arn: str = 
         raise InvalidRequestError(
             f"ClientRequestToken {token} is already in use for a version of the secret."
         )
-    changed = replace(_touched(secret, now), rotation_lambda_arn=arn)
-    return _attached(changed, [PENDING], token, Version(changed.last_changed, None))
+    touched = _touched(secret, now)
+    began = touched.last_changed
+    changed = touched if secret.on_rotation is RotationStart.CHANGES else secret
+    changed = replace(changed, rotation_lambda_arn=arn)
+    return _attached(changed, [PENDING], token, Version(began, None))
 
 
 def end_rotation_test(secret: Secret, now: float, *, token: str) -> Secret:

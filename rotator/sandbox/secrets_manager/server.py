@@ -11,6 +11,7 @@ steer it under `/_sandbox/` on the same port, with JSON bodies:
                                there, `times` in all (0: no end); only `kind` must be given
     DELETE /_sandbox/faults    no faults any more
     PUT    /_sandbox/stale     {"age_s": 0.0, "writes": 0, "operations": [...]}; reads lag behind
+    PUT    /_sandbox/replica   {"secret_id": ..., "region": ..., "status": "InSync" | "InProgress" | "Failed"}
     GET    /_sandbox/requests  [{"operation": ..., "at": ..., "status": ...}, ...]; 0 is a drop
     DELETE /_sandbox/requests  forget them
     POST   /_sandbox/reset     as new: no secrets, no faults, no lag, no requests

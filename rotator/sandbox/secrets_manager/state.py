@@ -10,7 +10,7 @@ AWS General Reference.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import ClassVar
 
 CURRENT = "AWSCURRENT"
@@ -79,6 +79,25 @@ class PendingOnPromotion(Enum):
     DROPPED = "dropped"
 
 
+class RotationStart(Enum):
+    """What RotateSecret itself does to LastChangedDate, before any function has run.
+
+    The API reference says the date is that of the last modification in any way, and does not say whether a new
+    version without a value is one.
+    """
+
+    CHANGES = "changes"
+    KEEPS = "keeps"
+
+
+class ReplicaStatus(StrEnum):
+    """Status of ReplicationStatusType (API reference)."""
+
+    IN_SYNC = "InSync"
+    IN_PROGRESS = "InProgress"
+    FAILED = "Failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One version of a value; `None` is the empty placeholder RotateSecret makes."""
@@ -113,7 +132,8 @@ class Details:
 class Secret:
     """A secret without its name; `labels` maps a label to a version id, times are epoch seconds.
 
-    `deletion` is when a recovery window ends; `on_promotion` says which AWS this secret lives in.
+    `deletion` is when a recovery window ends; `on_promotion` and `on_rotation` say which AWS this secret lives in.
+    `replicas` maps a region to its status, which changes only when somebody says so.
     """
 
     created: float
@@ -125,6 +145,8 @@ class Secret:
     rotation_lambda_arn: str = ""
     deletion: float | None = None
     on_promotion: PendingOnPromotion = PendingOnPromotion.KEPT
+    on_rotation: RotationStart = RotationStart.CHANGES
+    replicas: Mapping[str, ReplicaStatus] = field(default_factory=dict)
 
     def labels_of(self, version_id: str) -> tuple[str, ...]:
         """The labels on one version."""

@@ -16,6 +16,7 @@ from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.faults import Fault, FaultPlan, Kind, Moment
 from rotator.sandbox.secrets_manager.gate import DROPPED
 from rotator.sandbox.secrets_manager.server import SecretsManagerServer
+from rotator.sandbox.secrets_manager.state import InvalidParameterError
 from rotator.sandbox.secrets_manager.store import Lag, Scope
 
 if TYPE_CHECKING:
@@ -326,3 +327,53 @@ def test_a_stopped_server_hangs_up(clock: Clock) -> None:
         client.list_secrets()
     with closing(client), pytest.raises(Exception, match=r"(?i)connect"):
         client.list_secrets()
+
+
+def test_replication_comes_to_what_is_said(
+    server: SecretsManagerServer, client: "SecretsManagerClient"
+) -> None:
+    """A replica is in sync until a control says otherwise; other regions and other secrets keep their status."""
+    client.replicate_secret_to_regions(
+        SecretId=NAME, AddReplicaRegions=[{"Region": "eu-west-1"}, {"Region": "us-east-1"}]
+    )
+    before = client.describe_secret(SecretId=NAME)
+    steer(server, "PUT", "replica", secret_id=NAME, region="us-east-1", status="Failed")
+    after = client.describe_secret(SecretId=NAME)
+    assert [replica["Status"] for replica in before["ReplicationStatus"]] == ["InSync", "InSync"]
+    assert [replica["Status"] for replica in after["ReplicationStatus"]] == ["InSync", "Failed"]
+    assert after["LastChangedDate"] == before["LastChangedDate"]
+    assert "ReplicationStatus" not in client.list_secrets()["SecretList"][0]
+    left = client.remove_regions_from_replication(
+        SecretId=NAME, RemoveReplicaRegions=["us-east-1"]
+    )["ReplicationStatus"]
+    assert [replica["Region"] for replica in left] == ["eu-west-1"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"secret_id": NAME, "region": "eu-west-1", "status": "InSync"},
+        {"secret_id": "nobody", "region": "eu-west-1", "status": "InSync"},
+        {"secret_id": NAME, "region": "eu-west-1", "status": "Lost"},
+        {"secret_id": NAME, "region": "eu-west-1"},
+    ],
+    ids=["no replica there", "no such secret", "no such status", "no status"],
+)
+def test_unknown_replication_is_refused(
+    server: SecretsManagerServer, client: "SecretsManagerClient", sent: dict[str, str]
+) -> None:
+    """A control that names nothing changes nothing."""
+    with pytest.raises(urllib.error.HTTPError):
+        steer(server, "PUT", "replica", **sent)
+    assert "ReplicationStatus" not in client.describe_secret(SecretId=NAME)
+
+
+@pytest.mark.parametrize("regions", [[], ["eu-west-1"]], ids=["none", "not as AWS writes them"])
+def test_replication_names_its_regions(
+    server: SecretsManagerServer, client: "SecretsManagerClient", regions: list[str]
+) -> None:
+    """Replicating to nowhere is refused."""
+    assert client.meta.region_name == SCOPE.region
+    sent = {"SecretId": NAME, "AddReplicaRegions": regions}
+    with pytest.raises(InvalidParameterError):
+        server.secrets.answer("ReplicateSecretToRegions", sent, SCOPE)

@@ -45,7 +45,7 @@ from rotator.errors import (
 )
 from rotator.model import AWSCURRENT, AWSPENDING
 from rotator.secrets_manager.client import client_config
-from rotator.secrets_manager.store import SecretsManagerStore
+from rotator.secrets_manager.store import LIST_DENIED_FOR_S, SecretsManagerStore
 
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 OLD = "g000001-20261101T000000Z-aaaaaaaaaa"
@@ -288,6 +288,18 @@ def test_denial_names_the_missing_right(edge: Edge, call: str, operation: str) -
     assert caught.value.remedy is Remedy.PERSON
 
 
+def test_denied_list_is_not_asked_for_again_within_an_hour(edge: Edge) -> None:
+    """A fleet whose policy leaves ListSecrets out makes no denied call with every look."""
+    edge.wire.script = [refused("AccessDeniedException")]
+    for _ in range(2):
+        with pytest.raises(StoreDeniedError, match="`secretsmanager:ListSecrets`"):
+            edge.store.survey((ARN,), edge.deadline)
+    assert edge.wire.asked == ["ListSecrets"]
+    edge.store._list_denied_at_s -= LIST_DENIED_FOR_S
+    edge.wire.script = [ok(SecretList=[])]
+    assert edge.store.survey((ARN,), edge.deadline) == {}
+
+
 def test_denial_about_the_key_names_the_key(edge: Edge) -> None:
     """AWS says AccessDenied for the KMS key, too; the secret's own rights are not the trouble."""
     edge.wire.script = [refused("AccessDeniedException", "Access to KMS is not allowed")]
@@ -417,6 +429,33 @@ def test_hold_is_the_tag_whatever_its_value(
     """An empty hold still holds."""
     edge.wire.script = [ok(LastChangedDate=1.0, VersionIdsToStages={OLD: [AWSCURRENT]}, Tags=tags)]
     assert edge.store.describe(ARN, edge.deadline).hold == hold
+
+
+@pytest.mark.parametrize(
+    ("status", "behind", "failed"),
+    [
+        ([], set(), set()),
+        ([{"Region": "a", "Status": "InSync"}], set(), set()),
+        (
+            [{"Region": "a", "Status": "InProgress"}, {"Region": "b", "Status": "InSync"}],
+            {"a"},
+            set(),
+        ),
+        ([{"Region": "a", "Status": "Failed", "StatusMessage": "KMS"}], {"a"}, {"a"}),
+        ([{"Region": "a", "Status": "Paused"}, {"Region": "b"}], {"a", "b"}, set()),
+        ([{"Status": "InProgress"}], {"a region without a name"}, set()),
+    ],
+)
+def test_replica_is_behind_unless_it_is_in_sync(
+    edge: Edge, status: list[dict[str, str]], behind: set[str], failed: set[str]
+) -> None:
+    """A status that nobody has heard of, or none, is no reason to believe that consumers have the new value."""
+    edge.wire.script = [
+        ok(LastChangedDate=1.0, VersionIdsToStages={OLD: [AWSCURRENT]}, ReplicationStatus=status)
+    ]
+    seen = edge.store.describe(ARN, edge.deadline)
+    assert set(seen.replicas_behind) == behind
+    assert set(seen.replicas_failed) == failed
 
 
 @pytest.mark.parametrize(
