@@ -10,6 +10,7 @@ from rotator.spec import Demand
 from tests.builders import a_spec
 from tests.simulation.bounds import Budgets, Configuration
 from tests.simulation.fates import Fate
+from tests.simulation.instances import reconcile_beside_another
 from tests.simulation.native import rotate_or_reconcile
 
 _ONE_LOOK = timedelta(seconds=1)
@@ -30,6 +31,8 @@ PLAIN = frozenset(
 ALL = frozenset(Fate)
 ALL_BUT_WIDER = ALL - {Fate.WIDER}
 """Without a grace a rotation does not read the list again, so wider scopes show up only at the next look."""
+NEAR = ALL - {Fate.LISTED_ONLY}
+"""A key that outlives its revocation is known by its token: where that is in no version any more, nobody can know."""
 _OWN_AND_NATIVE = (Demand.DUE, Demand.NATIVE)
 _EVERY_DEMAND = (Demand.DUE, Demand.FORCED, Demand.COMPROMISED)
 
@@ -39,7 +42,16 @@ QUICK = (
         AT_ONCE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE, Fate.AUDIT_DOWN, Fate.STALE},
+        fates=ALL
+        - {
+            Fate.WIDER,
+            Fate.DENIED,
+            Fate.AUDIT_ONCE,
+            Fate.AUDIT_DOWN,
+            Fate.STALE,
+            Fate.ACKNOWLEDGED,
+            Fate.LISTED_ONLY,
+        },
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -50,7 +62,7 @@ QUICK = (
         ("due",),
         Budgets(runs=3, faults=1, preemptions=2),
         instances=2,
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
     ),
     Configuration(
         "1 run after another, <=3 faults",
@@ -80,6 +92,21 @@ QUICK = (
         fates=ALL_BUT_WIDER,
     ),
     Configuration(
+        "keys that something else needs, <=1 fault",
+        AT_ONCE,
+        ("managing", "shared"),
+        Budgets(runs=2, faults=1),
+        fates=ALL_BUT_WIDER,
+        program=reconcile_beside_another,
+    ),
+    Configuration(
+        "proofs that lie, <=2 faults",
+        AT_ONCE,
+        ("hand-made", "crowded"),
+        Budgets(runs=2, faults=2),
+        fates=frozenset({Fate.ACKNOWLEDGED, Fate.PARTIAL, Fate.SHIFTED, Fate.CRASH_AFTER}),
+    ),
+    Configuration(
         "forced and compromised, <=1 fault",
         WITH_GRACE,
         ("due", "hand-made"),
@@ -91,6 +118,14 @@ QUICK = (
         WITH_GRACE,
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        demands=(Demand.DUE, Demand.FORCED),
+        fates=PLAIN,
+    ),
+    Configuration(
+        "a person meddles while old keys die",
+        WITH_GRACE,
+        ("crowded",),
+        Budgets(runs=1, people=2),
         fates=PLAIN,
     ),
     Configuration(
@@ -128,7 +163,7 @@ DEEP = (
         AT_ONCE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER,
+        fates=NEAR - {Fate.WIDER},
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -138,7 +173,7 @@ DEEP = (
         WITH_GRACE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -169,21 +204,21 @@ DEEP = (
         AT_ONCE,
         ("due", "hand-made", "empty"),
         Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
-        fates=ALL_BUT_WIDER,
+        fates=NEAR - {Fate.WIDER},
     ),
     Configuration(
         "with grace, <=2 faults, every fault",
         WITH_GRACE,
         ("due", "hand-made", "empty"),
         Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
-        fates=ALL_BUT_WIDER,
+        fates=NEAR - {Fate.WIDER},
     ),
     Configuration(
         "1 run after another, <=3 faults, every fault",
         AT_ONCE,
         ("due",),
         Budgets(runs=4, faults=3),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
     ),
     Configuration(
         "with grace, <=3 faults, time passes",

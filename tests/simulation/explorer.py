@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from rotator.spec import Demand
 from tests.simulation.bounds import (
     Configuration,
     Label,
@@ -24,7 +25,12 @@ from tests.simulation.bounds import (
 from tests.simulation.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
 from tests.simulation.fates import ALPHABET, AUDIT, WITHOUT_EFFECT, WRITES, Fate
 from tests.simulation.instances import Instances, Node, Start
-from tests.simulation.invariants import Act, i5_live_keys_are_bounded
+from tests.simulation.invariants import (
+    Act,
+    i5_live_keys_are_bounded,
+    i10_hold_stops_revocations,
+    i12_nothing_dies_unproved,
+)
 from tests.simulation.origins import ORIGINS
 from tests.simulation.people import people, tick
 from tests.simulation.recovery import Recovery
@@ -50,8 +56,12 @@ class Explorer:
         self._audit_fates = tuple(sorted(AUDIT & fates))
         self._full = self.purse.number(configuration.budgets)
         self.forms = Forms(self.universe)
-        self.recovery = Recovery(self.universe, self.instances, self.forms)
+        compromised = Demand.COMPROMISED in configuration.demands
+        self.recovery = Recovery(self.universe, self.instances, self.forms, leaks=compromised)
         self.cut = 0
+        delayed = configuration.zombies_max if Fate.DELAYED in fates else 0
+        self._others = configuration.instances - 1 + delayed
+        """How many effects besides those of one run may be on their way."""
 
     # The search
 
@@ -183,20 +193,29 @@ class Explorer:
         broken = step.broken
         if operation in WRITES and fate not in WITHOUT_EFFECT:
             broken += node.broken
+            broken += self._unsafe(state, node, step)
             if operation is Operation.CREATE_KEY and (crowded := self._crowded(state, node, step)):
                 broken += (crowded,)
         child = self.instances.answer(node, step.reply) if step.reply else None
         return self._arrival(label, step.world, budgets, state, place, child, broken)
 
+    def _unsafe(self, state: State, node: Node, step: Step) -> tuple[str, ...]:
+        """Say what a run should not have done, given what it knew and what is true."""
+        if node.operation is not Operation.REVOKE_KEY:
+            return ()
+        before, after = self.universe.moment(state.world), self.universe.moment(step.world)
+        found = (
+            i12_nothing_dies_unproved(before, after, node.proved),
+            i10_hold_stops_revocations(after, self._others + 1),
+        )
+        return tuple(message for message in found if message)
+
     def _crowded(self, state: State, node: Node, step: Step) -> str | None:
-        configuration = self.configuration
-        delayed = configuration.zombies_max if Fate.DELAYED in configuration.fates else 0
-        others = configuration.instances - 1 + delayed
         return i5_live_keys_are_bounded(
             self.universe.moment(state.world),
             Act(Operation.CREATE_KEY, node.start.demand, 0.0),
             self.universe.moment(step.world),
-            configuration.spec.live_keys_max + others + node.misled,
+            self.configuration.spec.live_keys_max + self._others + node.misled,
         )
 
     def _arrival(  # noqa: PLR0913, PLR0917 - the parts of a state

@@ -55,6 +55,9 @@ MOMENT = Moment(
     excused=frozenset(),
     marks=frozenset(),
     set_back=False,
+    protected=frozenset(),
+    stored=frozenset({"new", "old"}),
+    defied=0,
 )
 ACT = Act(Operation.REVOKE_KEY, Demand.DUE, grace_s=60.0)
 
