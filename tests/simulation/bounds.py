@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from rotator.sandbox.pinata.switches import Switches
 from rotator.spec import Demand, SecretSpec
 from tests.simulation.fates import Fate
 from tests.simulation.instances import Program, reconcile_once
@@ -39,6 +40,8 @@ class Configuration:
     """Budgets are full again at every quiet state, so that any number of runs is covered; time then passes freely."""
     suspends: bool = False
     """Time may pass also while runs are at work: a frozen process, a suspended machine."""
+    switches: Switches = Switches(jwt_lifetime_s=None)  # noqa: RUF009 - it is frozen
+    """The answers to what nobody knows of Pinata."""
     states_max: int = 5_000_000
     program: Program = reconcile_once
 

@@ -6,6 +6,7 @@ One look per proof instead of polling (`verify_timeout`): that a proof is not gi
 
 from datetime import timedelta
 
+from rotator.sandbox.pinata.switches import Listed, Switches
 from rotator.spec import Demand
 from tests.builders import a_spec
 from tests.simulation.bounds import Budgets, Configuration
@@ -120,6 +121,22 @@ QUICK = (
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
         demands=(Demand.DUE, Demand.FORCED),
         fates=PLAIN,
+    ),
+    Configuration(
+        "forced again and again",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=4, ticks=(1, 1, 0)),
+        demands=(Demand.DUE, Demand.FORCED),
+        fates=frozenset(),
+    ),
+    Configuration(
+        "a person meddles, dead keys are not listed",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, ticks=(0, 1, 0), people=1),
+        fates=frozenset(),
+        switches=Switches(jwt_lifetime_s=None, listed_by_default=Listed.ACTIVE_ONLY),
     ),
     Configuration(
         "a person meddles while old keys die",

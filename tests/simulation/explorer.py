@@ -47,7 +47,9 @@ class Explorer:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         lags = Fate.STALE in configuration.fates
-        self.universe = Universe(configuration.spec, reads_lag=lags)
+        self.universe = Universe(
+            configuration.spec, reads_lag=lags, switches=configuration.switches
+        )
         self.instances = Instances(configuration.program, configuration.spec, self.universe.systems)
         self.universe.instances = self.instances
         self.purse = Purse()
@@ -59,7 +61,8 @@ class Explorer:
         compromised = Demand.COMPROMISED in configuration.demands
         self.recovery = Recovery(self.universe, self.instances, self.forms, leaks=compromised)
         self.cut = 0
-        delayed = configuration.zombies_max if Fate.DELAYED in fates else 0
+        sent = min(configuration.zombies_max, configuration.budgets.faults)
+        delayed = sent if Fate.DELAYED in fates else 0
         self._others = configuration.instances - 1 + delayed
         """How many effects besides those of one run may be on their way."""
 

@@ -71,16 +71,24 @@ class Step(NamedTuple):
 class Universe:
     """All worlds met so far, and the steps between them."""
 
-    def __init__(self, spec: SecretSpec, *, reads_lag: bool = True) -> None:
+    def __init__(
+        self,
+        spec: SecretSpec,
+        *,
+        reads_lag: bool = True,
+        switches: Switches = Switches(jwt_lifetime_s=None),  # noqa: B008 - it is frozen
+    ) -> None:
         """Begin with no world.
 
         Args:
             spec: of the one secret.
 
             reads_lag: a read may show the state before the last write, so that state is part of a world.
+
+            switches: the answers to what nobody knows of Pinata.
         """
         self.spec, self._reads_lag = spec, reads_lag
-        self.systems = Systems.empty(Switches(jwt_lifetime_s=None))
+        self.systems = Systems.empty(switches)
         self.systems.latency_s = 0.0
         self.prefix = f"rotator/111122223333/eu-central-1/{spec.secret_id}{ARN_SUFFIX}/"
         self.worlds: list[World] = []
