@@ -70,7 +70,7 @@ QUICK = (
         AT_ONCE,
         ("due",),
         Budgets(runs=4, faults=3),
-        fates=PLAIN,
+        fates=PLAIN | {Fate.STALE, Fate.PARTIAL, Fate.WRONG_JWT},
     ),
     Configuration(
         "with grace, <=2 faults, time passes",
@@ -105,7 +105,7 @@ QUICK = (
         AT_ONCE,
         ("hand-made", "crowded"),
         Budgets(runs=2, faults=2),
-        fates=frozenset({Fate.ACKNOWLEDGED, Fate.PARTIAL, Fate.SHIFTED, Fate.CRASH_AFTER}),
+        fates=PLAIN | {Fate.ACKNOWLEDGED, Fate.PARTIAL, Fate.SHIFTED, Fate.DENIED, Fate.TIME_UP},
     ),
     Configuration(
         "forced and compromised, <=1 fault",

@@ -11,6 +11,7 @@ import gc
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from rotator.spec import Demand
 from tests.simulation.bounds import (
@@ -39,6 +40,7 @@ from tests.simulation.world import Operation
 
 _TICKS = (("settle time passes", SETTLE_S), ("grace elapses", GRACE_S), ("a month passes", AGE_S))
 _NAMES = "AB"
+T = TypeVar("T")
 
 
 class Explorer:
@@ -69,8 +71,8 @@ class Explorer:
     # The search
 
     def explore(self, *, stop_at: int = 1, seconds_max: float = 3600.0) -> Report:
-        """Visit every state; stop at so many violations, or when time is up."""
-        search = Search(self, stop_at, time.perf_counter() + seconds_max)
+        """Visit every state; stop at so many violations, or after so many seconds of CPU time."""
+        search = Search(self, stop_at, time.process_time() + seconds_max)
         # A paused run refers to much and is never part of a cycle that matters: collecting costs more than all else.
         gc.disable()
         try:
@@ -81,12 +83,16 @@ class Explorer:
         return search.report
 
     def replay(self, choices: Sequence[int]) -> tuple[list[str], tuple[str, ...]]:
-        """Follow one schedule; return a line for each step, and what is broken at its end."""
+        """Follow one schedule; return a line for each step, and what is broken at its end.
+
+        Raises:
+            ValueError: there is no such schedule.
+        """
         broken: tuple[str, ...] = ()
-        state = list(self.origins())[choices[0]]
+        state = _chosen(list(self.origins()), choices[0], 0)
         lines = [f"begin: {self.configuration.origins[choices[0]]}"]
-        for choice in choices[1:]:
-            label, state, broken = self.successors(state)[choice]
+        for step, choice in enumerate(choices[1:], start=1):
+            label, state, broken = _chosen(self.successors(state), choice, step)
             lines.append(self._told(label, state))
         if not broken and (broken := self.verdict(state)):
             lines += self.recovery.retold(state.world)
@@ -282,6 +288,7 @@ class Search:
         self._came_from: dict[State, tuple[State | None, int]] = {}
         """How each state was first met: with it, the shortest schedule that leads there."""
         self._queue: deque[State] = deque()
+        self._visited = 0
 
     def run(self) -> None:
         """Walk until everything was visited, or enough is broken, or time is up."""
@@ -290,9 +297,10 @@ class Search:
         for choice, origin in enumerate(explorer.origins()):
             self._meet(origin, None, choice)
             for message in explorer.verdict(origin):
-                self._note(origin, None, message)
+                self._note(origin, None, message, at_rest=True)
         while self._queue and len(report.violations) < self.stop_at:
-            if len(self._came_from) % 64 == 0 and self._is_over():
+            self._visited += 1
+            if self._visited % 64 == 0 and self._is_over():
                 break
             self._visit(self._queue.popleft())
         report.exhausted = not self._queue
@@ -310,7 +318,7 @@ class Search:
         report.seconds = time.process_time() - began_s
 
     def _is_over(self) -> bool:
-        late = time.perf_counter() > self.until_s
+        late = time.process_time() > self.until_s
         return late or len(self._came_from) > self.explorer.configuration.states_max
 
     def _meet(self, state: State, before: State | None, choice: int) -> None:
@@ -325,14 +333,14 @@ class Search:
             known = follows in self._came_from
             problems = broken or (() if known else self.explorer.verdict(follows))
             if problems:
-                self._note(state, choice, problems[0])
+                self._note(state, choice, problems[0], at_rest=not broken)
             elif known:
                 report.executions += 1
             else:
                 self._meet(follows, state, choice)
         report.executions += not moved
 
-    def _note(self, state: State, choice: int | None, message: str) -> None:
+    def _note(self, state: State, choice: int | None, message: str, *, at_rest: bool) -> None:
         """Keep the first violation of each invariant."""
         rule = message.split(maxsplit=1)[0]
         if any(violation.message.startswith(rule) for violation in self.report.violations):
@@ -345,8 +353,21 @@ class Search:
         schedule = tuple(reversed(choices))
         trace = tuple(self.explorer.replay(schedule)[0])
         self.report.violations.append(
-            Violation(self.explorer.configuration.name, message, schedule, trace)
+            Violation(self.explorer.configuration.name, message, schedule, trace, at_rest)
         )
+
+
+def _chosen(offered: Sequence[T], choice: int, step: int) -> T:
+    """Return what a schedule chooses.
+
+    Raises:
+        ValueError: that is not on offer.
+    """
+    if not 0 <= choice < len(offered):
+        last = f"0 to {len(offered) - 1}" if offered else "none: the schedule ends before"
+        where = f"at step {step}" if step else "of a beginning"
+        raise ValueError(f"there is no such schedule: choice {choice} {where}, of {last}")
+    return offered[choice]
 
 
 def _with(nodes: tuple[int, ...], place: int, node: int) -> tuple[int, ...]:

@@ -89,3 +89,5 @@ ALPHABET: dict[Operation, tuple[Fate, ...]] = {
     for operation in sorted(READS | WRITES)
 } | {Operation.ROTATE: ()}
 """The faults of each operation, in the order in which they are tried. A crash after a read is one before the next."""
+APART: dict[tuple[Operation, Fate], str] = {}
+"""Pairs that `make simulate` need not try, each with the reason."""
