@@ -297,7 +297,14 @@ class _Renaming:
         grace_s = self.universe.spec.grace.total_seconds()
         in_grace = [(k, at) for k, at in past.left if self.world.now_s - at < grace_s]
         left = sorted((keys[k].key, self._time(at)) for k, at in in_grace if k in keys)
-        return Past(tuple(left), *map(those, past[1:-1]), defied=0)
+        return Past(
+            left=tuple(left),
+            adopted=those(past.adopted),
+            replaced=those(past.replaced),
+            edited=those(past.edited),
+            excused=those(past.excused),
+            elsewhere=those(past.elsewhere),
+        )
 
     def _zombie(self, zombie: Zombie) -> Zombie:
         request = self.universe.instances.requests[zombie.request]

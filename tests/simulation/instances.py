@@ -354,8 +354,9 @@ class _Driven(Process):
             raise value.error(value.message)
         if isinstance(value, Labels) and looks:
             self.saw_hold = value.hold is not None
-        if value is Authentication.ACCEPTED and isinstance(args[0], Sensitive):
-            self.proved.add(key_id_of(args[0].reveal()))
+        if value is Authentication.ACCEPTED:
+            tokens = (part for part in args if isinstance(part, Sensitive))
+            self.proved.update(key_id_of(token.reveal()) for token in tokens)
         return value  # type: ignore[return-value]  # what the effect answered
 
     def record(self, event: Event) -> None:

@@ -250,9 +250,11 @@ def i6_intents_have_outcomes(conduct: Conduct) -> str | None:
         if isinstance(entry, Operation | Named | Answered):
             continue
         if opened is not None:
-            same = isinstance(entry, Done) and entry.operation is opened.operation
-            if not (same and _is_part(opened.subject, entry.subject)):
-                return f"I6 the intent of {opened.operation} has no outcome"
+            match entry:
+                case Done(opened.operation, subject) if _is_part(opened.subject, subject):
+                    pass
+                case _:
+                    return f"I6 the intent of {opened.operation} has no outcome"
         opened = entry if isinstance(entry, Intent) else None
     return f"I6 the intent of {opened.operation} has no outcome" if opened else None
 

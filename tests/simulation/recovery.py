@@ -134,8 +134,8 @@ class Recovery:
         return _CleanRun(self.forms.of(world), world, calls, writes, node.ended, broken)
 
     def _unproved(self, before: int, after: int, node: Node) -> tuple[str, ...]:
-        moments = (self.universe.moment(number) for number in (before, after))
-        message = i12_nothing_dies_unproved(*moments, node.proved)
+        truth, then = self.universe.moment(before), self.universe.moment(after)
+        message = i12_nothing_dies_unproved(truth, then, node.proved)
         return (message,) if message else ()
 
 
