@@ -196,7 +196,8 @@ def figures(reports: Sequence[Report], hunts: Sequence[Hunt]) -> Iterator[str]:
 
 def _bounds(configuration: Configuration, legend: dict[frozenset[Fate], str]) -> str:
     """Return the cells that say what an exploration is over; each set of faults gets a letter."""
-    fates = frozenset(fate for fate in configuration.fates if fate is not Fate.OK)
+    never = {Fate.OK} if configuration.zombies_max else {Fate.OK, Fate.DELAYED}
+    fates = configuration.fates - never
     told = "none"
     if configuration.budgets.faults and fates:
         mark = legend.setdefault(fates, string.ascii_uppercase[len(legend)])

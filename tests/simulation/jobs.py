@@ -88,6 +88,9 @@ def _hunt(mutant: Mutant) -> Hunt:
             report = _child(Path(folder), "explore", name, "--hunt", "--in-this-folder")
             states, seconds = states + report.states, seconds + report.seconds
             timed_out |= not (report.exhausted or report.violations)
+            if report.violations and "NameError" in report.violations[0].message:
+                message = f"`{mutant.name}` does not run: {report.violations[0].message}"
+                return Hunt(mutant.name, mutant.sentence, None, states, seconds, unfit=message)
             if report.violations:
                 return Hunt(mutant.name, mutant.sentence, report.violations[0], states, seconds)
     return Hunt(mutant.name, mutant.sentence, None, states, seconds, timed_out)

@@ -54,6 +54,11 @@ MUTANTS = (
         (
             Edit(
                 "planner.py",
+                "    Restamp,\n    Unread,\n",
+                "    Restamp,\n    Revoke,\n    Unread,\n",
+            ),
+            Edit(
+                "planner.py",
                 "        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))\n",
                 "        actions = (create, Verify(new_version_id), *(Revoke(k) for k in [observed.key_inside("
                 "observed.current)] if k), Promote(new_version_id, replacing))\n",
