@@ -167,6 +167,16 @@ class Observed:
         """Return the id of the key that a version's value holds, as far as it was read."""
         return version.content.key_id if version and isinstance(version.content, Holds) else None
 
+    def may_hold(self, key_id: str) -> tuple[Version, ...]:
+        """Return the labelled versions that the token of a superseded key may be in: the last one, and its own."""
+        key = self.key(key_id)
+        own = key.name if key else None
+        return tuple(
+            v
+            for v in self.versions
+            if AWSPREVIOUS in v.labels or self.family.key_name(v.version_id) == own
+        )
+
     def generation(self, version: Version | None) -> int:
         """Return the higher of the generations in a version's id and in the name of its key; 0 is not ours."""
         key = self.key(self.key_inside(version) or "")

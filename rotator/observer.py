@@ -181,10 +181,9 @@ def _witness(
     ):
         asked.append((current, seen.current))
     in_use = {current, seen.key_inside(seen.pending)}
-    if (
-        seen.previous
-    ):  # what a label names was current before, and the list may not be believed about it
-        asked += [(k, seen.previous) for k in seen.replaced_key_ids() if k not in in_use]
+    # What a label names was current before, and the list may not be believed about it.
+    replaced = (key_id for key_id in seen.replaced_key_ids() if key_id not in in_use)
+    asked += [(key_id, version) for key_id in replaced for version in seen.may_hold(key_id)]
     states: dict[str, KeyState] = {}
     for key_id, version in asked:
         held = reader.credential(version.version_id)

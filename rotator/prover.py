@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rotator.credential import Credential
 from rotator.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
-from rotator.model import AWSPREVIOUS, KeyState, Observed, ProviderKey
+from rotator.model import KeyState, Observed, ProviderKey
 from rotator.observer import Reader, list_ours
 from rotator.ports import Authentication, Deadline, KeyProvider, ProbeAnswer
 from rotator.scopes import difference
@@ -98,7 +98,7 @@ class Prover:
             raise KeyStillAliveError(
                 f"key {key_id} was revoked, but after {within_s:g} s the list shows it as live"
             )
-        old = self._credential_of(key_id, key, observed)
+        old = self._credential_of(key_id, observed)
         if old is not None:
             answer = self.provider.await_authentication(old.jwt, _DEAD, within_s, self.deadline)
             if answer not in _DEAD:
@@ -115,16 +115,10 @@ class Prover:
     def _probe(self, held: Credential, path: str) -> ProbeAnswer:
         return self.provider.probe(held.jwt, path, self.deadline)
 
-    def _credential_of(
-        self, key_id: str, key: ProviderKey | None, observed: Observed
-    ) -> Credential | None:
+    def _credential_of(self, key_id: str, observed: Observed) -> Credential | None:
         """Find the token of a superseded key in a version that is still labelled."""
-        for version in observed.versions:
-            named_for_it = key is not None and key.name == observed.family.key_name(
-                version.version_id
-            )
-            if named_for_it or AWSPREVIOUS in version.labels:
-                held = self.reader.credential(version.version_id)
-                if held is not None and held.key_id == key_id:
-                    return held
+        for version in observed.may_hold(key_id):
+            held = self.reader.credential(version.version_id)
+            if held is not None and held.key_id == key_id:
+                return held
         return None

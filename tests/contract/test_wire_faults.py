@@ -26,7 +26,7 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS
+from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX
 from rotator.pinata import PinataClient, RateLimiter, http_client
 from rotator.pinata import transport as pinata_transport
 from rotator.pinata.calls import ATTEMPTS_MAX
@@ -343,12 +343,15 @@ STORE_CALLS = {
     "put": "PutSecretValue",
     "promote": "UpdateSecretVersionStage",
     "remove": "UpdateSecretVersionStage",
+    "attach": "UpdateSecretVersionStage",
 }
+MARK = f"{REPLACED_PREFIX}0123456789abcdef0123"
 BEFORE = {AWSCURRENT: OLD, AWSPENDING: NEW}
 EFFECT = {
     "put": {AWSCURRENT: OLD, AWSPENDING: OTHER},
     "promote": {AWSCURRENT: NEW, AWSPREVIOUS: OLD, AWSPENDING: NEW},
     "remove": {AWSCURRENT: OLD},
+    "attach": {AWSCURRENT: OLD, AWSPENDING: NEW, MARK: NEW},
 }
 STORE_VERDICTS: dict[str, Verdict] = {
     "unavailable": StoreUnavailableError,
@@ -464,6 +467,8 @@ class Aws:
                     store.put_pending(arn, OTHER, Sensitive("other"), frozenset(), clock)
                 case "promote":
                     store.promote(arn, NEW, OLD, clock)
+                case "attach":
+                    store.attach(arn, NEW, MARK, clock)
                 case _:
                     store.remove(arn, NEW, AWSPENDING, clock)
         except RotatorError as error:

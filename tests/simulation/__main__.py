@@ -5,6 +5,7 @@ python -m tests.simulation --write                the same, and its figures into
 python -m tests.simulation --deep                 all bounds
 python -m tests.simulation explore NAME           one configuration, its report as JSON
 python -m tests.simulation replay NAME 0 0 3 1    one schedule, step by step
+python -m tests.simulation mutant NAME            one seeded bug: the shortest schedule that shows it
 python -m tests.simulation compare                beside the shape that AWS publishes: what one fault leaves behind
 """
 
@@ -24,10 +25,14 @@ from tests.simulation.jobs import (
     as_json,
     explore_all,
     explored,
+    hunted,
     require_own_package,
 )
-from tests.simulation.mutants import MUTANTS
-from tests.simulation.summary import line_of, table
+from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
+from tests.simulation.mutants import MUTANTS, REPOSITORY
+from tests.simulation.summary import is_complete, line_of, table, untried
+
+COUNTEREXAMPLES = REPOSITORY / "build" / "counterexamples.txt"
 
 
 def main() -> int:
@@ -38,6 +43,10 @@ def main() -> int:
             return _explore(arguments)
         case "replay":
             return _replay(arguments)
+        case "mutant":
+            hunt = hunted(arguments.name)
+            _say(*line_of(hunt, verbose=True))
+            return 0 if hunt.killed else 1
         case "compare":
             return _compare(schedules=arguments.schedules)
         case _:
@@ -51,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--configuration", action="append", choices=BY_NAME, help="only this one; repeatable"
     )
+    parser.add_argument(
+        "--verbose", action="store_true", help=f"tell what else goes to {COUNTEREXAMPLES.name}"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes at once")
     commands = parser.add_subparsers(dest="command")
     explore = commands.add_parser("explore", help="one configuration, its report as JSON")
@@ -62,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="one schedule, step by step")
     replay.add_argument("name", choices=BY_NAME)
     replay.add_argument("choices", type=int, nargs="+")
+    mutant = commands.add_parser("mutant", help="hunt one seeded bug, and tell its counterexample")
+    mutant.add_argument("name", choices=MUTANT_BY_NAME)
     compare = commands.add_parser("compare", help="beside the shape that AWS publishes")
     compare.add_argument("--schedules", action="store_true", help="tell every one that fails")
     return parser
@@ -77,7 +91,11 @@ def _explore(arguments: argparse.Namespace) -> int:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    lines, broken = Explorer(BY_NAME[arguments.name]).replay(arguments.choices)
+    try:
+        lines, broken = Explorer(BY_NAME[arguments.name]).replay(arguments.choices)
+    except ValueError as error:
+        _say(str(error))
+        return 2
     _say(*lines, *broken)
     return 1 if broken else 0
 
@@ -99,15 +117,24 @@ def _all(arguments: argparse.Namespace) -> int:
     reports: list[Report] = []
     hunts: list[Hunt] = []
     for result in explore_all(chosen, mutants, arguments.workers):
-        _say(*line_of(result))
+        _say(*line_of(result, verbose=arguments.verbose))
         (reports if isinstance(result, Report) else hunts).append(result)  # type: ignore[arg-type]  # the list of its kind
     reports.sort(key=lambda report: chosen.index(report.configuration))
     _say(*table(reports, hunts, time.perf_counter() - began))
-    broken = any(report.violations or not report.exhausted for report in reports)
+    broken = any(report.violations or not is_complete(report) for report in reports)
     broken |= not all(hunt.killed for hunt in hunts)
+    if len(hunts) < len(mutants):
+        _say(
+            f"{len(mutants) - len(hunts)} seeded bugs were not hunted: the program itself is broken"
+        )
+        broken = True
+    told = (line for hunt in hunts for line in (*line_of(hunt, verbose=True), ""))
+    COUNTEREXAMPLES.parent.mkdir(exist_ok=True)
+    COUNTEREXAMPLES.write_text("".join(f"{line}\n" for line in told))
     if arguments.configuration:
         return 1 if broken else 0
-    _say("")
+    _say(f"each seeded bug, step by step: {COUNTEREXAMPLES.relative_to(REPOSITORY)}", "")
+    broken |= bool(untried(reports))
     broken |= _compare(schedules=False) != 0
     if not (broken or arguments.deep):
         broken = not _documented(document(reports, hunts), write=arguments.write)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from rotator.sandbox.pinata.switches import Switches
 from rotator.spec import Demand, SecretSpec
 from tests.simulation.fates import Fate
 from tests.simulation.instances import Program, reconcile_once
@@ -39,6 +40,8 @@ class Configuration:
     """Budgets are full again at every quiet state, so that any number of runs is covered; time then passes freely."""
     suspends: bool = False
     """Time may pass also while runs are at work: a frozen process, a suspended machine."""
+    switches: Switches = Switches(jwt_lifetime_s=None)  # noqa: RUF009 - it is frozen
+    """The answers to what nobody knows of Pinata."""
     states_max: int = 5_000_000
     program: Program = reconcile_once
 
@@ -101,7 +104,21 @@ class Violation:
     configuration: str
     message: str
     choices: tuple[int, ...]
+    """The first is the beginning, each other one a step."""
     trace: tuple[str, ...]
+    at_rest: bool
+    """The last step left a state at rest, and what is broken shows in the clean runs that follow."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps lead there from the beginning."""
+        return len(self.choices) - 1
+
+    @property
+    def replay(self) -> str:
+        """The command that shows it once more."""
+        schedule = " ".join(map(str, self.choices))
+        return f"python -m tests.simulation replay '{self.configuration}' {schedule}"
 
 
 @dataclass(slots=True)
@@ -126,7 +143,7 @@ class Report:
     cut: int = 0
     """Worlds beyond the cap on live keys."""
     exhausted: bool = True
-    """Every schedule within the bounds was covered."""
+    """Every schedule was covered, but for those beyond the cap on live keys; else time was up, or it stopped early."""
     violations: list[Violation] = field(default_factory=list)
     covered: set[tuple[str, str]] = field(default_factory=set)
     """Operation and fate."""

@@ -25,6 +25,7 @@ from tests.simulation.values import (
     generation_in_name,
     generation_of,
     held_by,
+    lives,
     spoiled,
     value_of_key,
 )
@@ -67,6 +68,11 @@ def canonical(universe: Universe, world: World) -> World:
     return _Renaming(universe, world).renamed()
 
 
+def _state(record: KeyRecord) -> float | None:
+    """Return when a key was revoked, as far as that matters."""
+    return record.revoked_at if lives(record) else 0.0
+
+
 class _Call(NamedTuple):
     """The names in a delayed request."""
 
@@ -89,6 +95,7 @@ class _Renaming:
     def renamed(self) -> World:
         """Return the world under its new names."""
         world = self.world
+        self.keys[world.keys[0].key] = world.keys[0]  # the managing key has one name
         kept_versions = self._kept_versions()
         kept_keys = self._kept_keys(kept_versions)
         self._name_versions(kept_versions, kept_keys)
@@ -133,8 +140,8 @@ class _Renaming:
             if operation is Operation.PUT_VALUE and isinstance(args[2], Sensitive):
                 held = held_by(args[2].reveal())
                 named |= {held.key_id} if held else set()
-        live = {k.key for k in (*world.keys, *world.keys_before) if k.revoked_at is None}
-        kept_in_mind = world.past.adopted | world.past.replaced
+        live = {k.key for k in (*world.keys, *world.keys_before) if lives(k)}
+        kept_in_mind = world.past.adopted | world.past.replaced | world.past.elsewhere
         return [
             k
             for k in world.keys[1:]
@@ -221,7 +228,7 @@ class _Renaming:
             own = generation_in_name(universe.prefix, record.name) > 0
             inside = sorted(self.ids[v] for v in self.ids if self._holds(v, record))
             name = self.ids[record.name.removeprefix(universe.prefix)] if own else ""
-            return name, inside, record.revoked_at is None, self._made_at(record), record.key
+            return name, inside, str(_state(record)), self._made_at(record), record.key
 
         for serial, record in enumerate(sorted(keys, key=place), start=2):
             own = generation_in_name(universe.prefix, record.name) > 0
@@ -231,13 +238,10 @@ class _Renaming:
                 else record.name
             )
             self.order.append(record.key)
-            self.keys[record.key] = universe.key(
-                serial,
-                name,
-                self._made_at(record),
-                live=record.revoked_at is None,
-                scopes=record.permissions,
+            renamed = universe.key(
+                serial, name, self._made_at(record), live=True, scopes=record.permissions
             )
+            self.keys[record.key] = replace(renamed, revoked_at=_state(record))
 
     # The parts under their new names
 
@@ -270,19 +274,20 @@ class _Renaming:
         if held is None or held.key_id not in self.keys:
             return "read by nobody"
         record, old = self.keys[held.key_id], self._old(held.key_id)
-        return value_of_key(record, None if held.jwt == old.jwt else spoiled(record.jwt))
+        jwt = None if held.jwt == old.jwt else spoiled(record.jwt)
+        return value_of_key(record, jwt, held.extras)
 
     def _old(self, key_id: str) -> KeyRecord:
         return next(k for k in self.world.keys if k.key == key_id)
 
     def _listed(self, keys: Keys) -> Keys:
         by_id = {record.key: record for record in keys}
-        listed = [keys[0]]
-        for old in self.order:
-            if old in by_id:
-                alive = by_id[old].revoked_at is None
-                listed.append(replace(self.keys[old], revoked_at=None if alive else 0.0))
-        return tuple(listed)
+        listed = (
+            replace(self.keys[old], revoked_at=_state(by_id[old]))
+            for old in self.order
+            if old in by_id
+        )
+        return (keys[0], *listed)
 
     def _past(self, past: Past) -> Past:
         keys = self.keys
@@ -293,7 +298,14 @@ class _Renaming:
         grace_s = self.universe.spec.grace.total_seconds()
         in_grace = [(k, at) for k, at in past.left if self.world.now_s - at < grace_s]
         left = sorted((keys[k].key, self._time(at)) for k, at in in_grace if k in keys)
-        return Past(tuple(left), *map(those, past[1:]))
+        return Past(
+            left=tuple(left),
+            adopted=those(past.adopted),
+            replaced=those(past.replaced),
+            edited=those(past.edited),
+            excused=those(past.excused),
+            elsewhere=those(past.elsewhere),
+        )
 
     def _zombie(self, zombie: Zombie) -> Zombie:
         request = self.universe.instances.requests[zombie.request]

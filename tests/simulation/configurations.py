@@ -6,10 +6,12 @@ One look per proof instead of polling (`verify_timeout`): that a proof is not gi
 
 from datetime import timedelta
 
+from rotator.sandbox.pinata.switches import Listed, Switches
 from rotator.spec import Demand
 from tests.builders import a_spec
 from tests.simulation.bounds import Budgets, Configuration
 from tests.simulation.fates import Fate
+from tests.simulation.instances import reconcile_beside_another
 from tests.simulation.native import rotate_or_reconcile
 
 _ONE_LOOK = timedelta(seconds=1)
@@ -30,6 +32,8 @@ PLAIN = frozenset(
 ALL = frozenset(Fate)
 ALL_BUT_WIDER = ALL - {Fate.WIDER}
 """Without a grace a rotation does not read the list again, so wider scopes show up only at the next look."""
+NEAR = ALL - {Fate.LISTED_ONLY}
+"""A key that outlives its revocation is known by its token: where that is in no version any more, nobody can know."""
 _OWN_AND_NATIVE = (Demand.DUE, Demand.NATIVE)
 _EVERY_DEMAND = (Demand.DUE, Demand.FORCED, Demand.COMPROMISED)
 
@@ -39,7 +43,16 @@ QUICK = (
         AT_ONCE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE, Fate.AUDIT_DOWN, Fate.STALE},
+        fates=ALL
+        - {
+            Fate.WIDER,
+            Fate.DENIED,
+            Fate.AUDIT_ONCE,
+            Fate.AUDIT_DOWN,
+            Fate.STALE,
+            Fate.ACKNOWLEDGED,
+            Fate.LISTED_ONLY,
+        },
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -50,14 +63,14 @@ QUICK = (
         ("due",),
         Budgets(runs=3, faults=1, preemptions=2),
         instances=2,
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
     ),
     Configuration(
         "1 run after another, <=3 faults",
         AT_ONCE,
         ("due",),
         Budgets(runs=4, faults=3),
-        fates=PLAIN,
+        fates=PLAIN | {Fate.PARTIAL, Fate.WRONG_JWT},
     ),
     Configuration(
         "with grace, <=2 faults, time passes",
@@ -80,6 +93,21 @@ QUICK = (
         fates=ALL_BUT_WIDER,
     ),
     Configuration(
+        "keys that something else needs, <=1 fault",
+        AT_ONCE,
+        ("managing", "shared"),
+        Budgets(runs=2, faults=1),
+        fates=ALL_BUT_WIDER,
+        program=reconcile_beside_another,
+    ),
+    Configuration(
+        "proofs that lie, <=2 faults",
+        AT_ONCE,
+        ("hand-made", "crowded"),
+        Budgets(runs=2, faults=2),
+        fates=PLAIN | {Fate.ACKNOWLEDGED, Fate.PARTIAL, Fate.SHIFTED, Fate.DENIED, Fate.TIME_UP},
+    ),
+    Configuration(
         "forced and compromised, <=1 fault",
         WITH_GRACE,
         ("due", "hand-made"),
@@ -91,6 +119,30 @@ QUICK = (
         WITH_GRACE,
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        demands=(Demand.DUE, Demand.FORCED),
+        fates=PLAIN,
+    ),
+    Configuration(
+        "forced again and again",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=4, ticks=(1, 1, 0)),
+        demands=(Demand.DUE, Demand.FORCED),
+        fates=frozenset(),
+    ),
+    Configuration(
+        "a person meddles, dead keys are not listed",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, ticks=(0, 1, 0), people=1),
+        fates=frozenset(),
+        switches=Switches(jwt_lifetime_s=None, listed_by_default=Listed.ACTIVE_ONLY),
+    ),
+    Configuration(
+        "a person meddles while old keys die",
+        WITH_GRACE,
+        ("crowded",),
+        Budgets(runs=1, people=2),
         fates=PLAIN,
     ),
     Configuration(
@@ -136,7 +188,7 @@ DEEP = (
         AT_ONCE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER,
+        fates=NEAR - {Fate.WIDER, Fate.ACKNOWLEDGED},
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -146,7 +198,7 @@ DEEP = (
         WITH_GRACE,
         ("due",),
         Budgets(runs=1, faults=1),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE, Fate.ACKNOWLEDGED},
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -177,21 +229,21 @@ DEEP = (
         AT_ONCE,
         ("due", "hand-made", "empty"),
         Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
-        fates=ALL_BUT_WIDER,
+        fates=NEAR - {Fate.WIDER},
     ),
     Configuration(
         "with grace, <=2 faults, every fault",
         WITH_GRACE,
         ("due", "hand-made", "empty"),
         Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
-        fates=ALL_BUT_WIDER,
+        fates=NEAR - {Fate.WIDER},
     ),
     Configuration(
         "1 run after another, <=3 faults, every fault",
         AT_ONCE,
         ("due",),
         Budgets(runs=4, faults=3),
-        fates=ALL_BUT_WIDER - {Fate.DENIED, Fate.AUDIT_ONCE},
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
     ),
     Configuration(
         "with grace, <=3 faults, time passes",

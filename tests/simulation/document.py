@@ -6,6 +6,7 @@ marks of their names, and a check fails when they differ from what the program d
 """
 
 import re
+import string
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,13 @@ from rotator.model import AWSPENDING, Outcome
 from rotator.spec import Demand
 from tests.simulation.bounds import Budgets, Configuration, Report
 from tests.simulation.comparison import CONTENDERS, Flaw, score
-from tests.simulation.configurations import AT_ONCE
+from tests.simulation.configurations import AT_ONCE, BY_NAME
 from tests.simulation.explorer import Explorer
 from tests.simulation.fates import ALPHABET, Fate
 from tests.simulation.instances import Defect, Node, Start
 from tests.simulation.jobs import Hunt
 from tests.simulation.mutants import REPOSITORY
+from tests.simulation.summary import steps_of
 from tests.simulation.values import generation_in_name
 from tests.simulation.world import Operation
 
@@ -165,19 +167,44 @@ def _ended(run: _Run) -> str:
 
 def figures(reports: Sequence[Report], hunts: Sequence[Hunt]) -> Iterator[str]:
     """Yield what an exploration measured, as Markdown."""
-    yield "| configuration | executions | states | events | violations | worst recovery, calls |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    yield (
+        "| configuration | beginnings | faults | grace | live keys | executions | states | events "
+        "| violations | worst recovery, calls |"
+    )
+    yield "|---|---|---|---|---:|---:|---:|---:|---:|---:|"
+    legend: dict[frozenset[Fate], str] = {}
     for report in reports:
-        yield _row(report.configuration, [report])
-    yield _row("all", reports)
+        configuration = BY_NAME[report.configuration]
+        yield _row(f"{configuration.name} | {_bounds(configuration, legend)}", [report])
+    yield _row("all | | | |", reports)
+    yield ""
+    yield "Beginnings and grace are as named in `tests/simulation/origins.py` and `configurations.py`. A world at rest"
+    yield "with more than so many live keys of ours is not followed; `make simulate` fails if there was one. Faults:"
+    yield ""
+    for fates, mark in legend.items():
+        told = [str(fate) for fate in Fate if fate in fates]
+        yield f"- {mark}: {', '.join(told)}"
     yield ""
     yield "| seeded bug | found by | steps |"
-    yield "|---|---|---:|"
+    yield "|---|---|---|"
     for hunt in sorted(hunts, key=lambda hunt: hunt.mutant):
-        found, steps = "nothing", 0
+        found, steps = "nothing", ""
         if hunt.killed:
-            found, steps = hunt.killed.message.split(maxsplit=1)[0], len(hunt.killed.choices)
+            found, steps = hunt.killed.message.split(maxsplit=1)[0], steps_of(hunt.killed)
         yield f"| {hunt.mutant}: {hunt.sentence} | {found} | {steps} |"
+
+
+def _bounds(configuration: Configuration, legend: dict[frozenset[Fate], str]) -> str:
+    """Return the cells that say what an exploration is over; each set of faults gets a letter."""
+    never = {Fate.OK} if configuration.zombies_max else {Fate.OK, Fate.DELAYED}
+    fates = configuration.fates - never
+    told = "none"
+    if configuration.budgets.faults and fates:
+        mark = legend.setdefault(fates, string.ascii_uppercase[len(legend)])
+        told = f"{len(fates)} ({mark})"
+    grace_h = configuration.spec.grace.total_seconds() / 3600
+    origins = ", ".join(configuration.origins)
+    return f"{origins} | {told} | {grace_h:g} h | {configuration.live_keys_cap}"
 
 
 def comparison() -> Iterator[str]:

@@ -11,7 +11,9 @@ import gc
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
+from rotator.spec import Demand
 from tests.simulation.bounds import (
     Configuration,
     Label,
@@ -24,7 +26,12 @@ from tests.simulation.bounds import (
 from tests.simulation.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
 from tests.simulation.fates import ALPHABET, AUDIT, WITHOUT_EFFECT, WRITES, Fate
 from tests.simulation.instances import Instances, Node, Start
-from tests.simulation.invariants import Act, i5_live_keys_are_bounded
+from tests.simulation.invariants import (
+    Act,
+    i5_live_keys_are_bounded,
+    i10_hold_stops_revocations,
+    i12_nothing_dies_unproved,
+)
 from tests.simulation.origins import ORIGINS
 from tests.simulation.people import people, tick
 from tests.simulation.recovery import Recovery
@@ -33,6 +40,7 @@ from tests.simulation.world import Operation
 
 _TICKS = (("settle time passes", SETTLE_S), ("grace elapses", GRACE_S), ("a month passes", AGE_S))
 _NAMES = "AB"
+T = TypeVar("T")
 
 
 class Explorer:
@@ -41,7 +49,9 @@ class Explorer:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         lags = Fate.STALE in configuration.fates
-        self.universe = Universe(configuration.spec, reads_lag=lags)
+        self.universe = Universe(
+            configuration.spec, reads_lag=lags, switches=configuration.switches
+        )
         self.instances = Instances(configuration.program, configuration.spec, self.universe.systems)
         self.universe.instances = self.instances
         self.purse = Purse()
@@ -50,14 +60,19 @@ class Explorer:
         self._audit_fates = tuple(sorted(AUDIT & fates))
         self._full = self.purse.number(configuration.budgets)
         self.forms = Forms(self.universe)
-        self.recovery = Recovery(self.universe, self.instances, self.forms)
+        compromised = Demand.COMPROMISED in configuration.demands
+        self.recovery = Recovery(self.universe, self.instances, self.forms, leaks=compromised)
         self.cut = 0
+        sent = min(configuration.zombies_max, configuration.budgets.faults)
+        delayed = sent if Fate.DELAYED in fates else 0
+        self._others = configuration.instances - 1 + delayed
+        """How many effects besides those of one run may be on their way."""
 
     # The search
 
     def explore(self, *, stop_at: int = 1, seconds_max: float = 3600.0) -> Report:
-        """Visit every state; stop at so many violations, or when time is up."""
-        search = Search(self, stop_at, time.perf_counter() + seconds_max)
+        """Visit every state; stop at so many violations, or after so many seconds of CPU time."""
+        search = Search(self, stop_at, time.process_time() + seconds_max)
         # A paused run refers to much and is never part of a cycle that matters: collecting costs more than all else.
         gc.disable()
         try:
@@ -68,12 +83,16 @@ class Explorer:
         return search.report
 
     def replay(self, choices: Sequence[int]) -> tuple[list[str], tuple[str, ...]]:
-        """Follow one schedule; return a line for each step, and what is broken at its end."""
+        """Follow one schedule; return a line for each step, and what is broken at its end.
+
+        Raises:
+            ValueError: there is no such schedule.
+        """
         broken: tuple[str, ...] = ()
-        state = list(self.origins())[choices[0]]
+        state = _chosen(list(self.origins()), choices[0], 0)
         lines = [f"begin: {self.configuration.origins[choices[0]]}"]
-        for choice in choices[1:]:
-            label, state, broken = self.successors(state)[choice]
+        for step, choice in enumerate(choices[1:], start=1):
+            label, state, broken = _chosen(self.successors(state), choice, step)
             lines.append(self._told(label, state))
         if not broken and (broken := self.verdict(state)):
             lines += self.recovery.retold(state.world)
@@ -183,20 +202,29 @@ class Explorer:
         broken = step.broken
         if operation in WRITES and fate not in WITHOUT_EFFECT:
             broken += node.broken
+            broken += self._unsafe(state, node, step)
             if operation is Operation.CREATE_KEY and (crowded := self._crowded(state, node, step)):
                 broken += (crowded,)
         child = self.instances.answer(node, step.reply) if step.reply else None
         return self._arrival(label, step.world, budgets, state, place, child, broken)
 
+    def _unsafe(self, state: State, node: Node, step: Step) -> tuple[str, ...]:
+        """Say what a run should not have done, given what it knew and what is true."""
+        if node.operation is not Operation.REVOKE_KEY:
+            return ()
+        before, after = self.universe.moment(state.world), self.universe.moment(step.world)
+        found = (
+            i12_nothing_dies_unproved(before, after, node.proved),
+            i10_hold_stops_revocations(after, self._others + 1),
+        )
+        return tuple(message for message in found if message)
+
     def _crowded(self, state: State, node: Node, step: Step) -> str | None:
-        configuration = self.configuration
-        delayed = configuration.zombies_max if Fate.DELAYED in configuration.fates else 0
-        others = configuration.instances - 1 + delayed
         return i5_live_keys_are_bounded(
             self.universe.moment(state.world),
             Act(Operation.CREATE_KEY, node.start.demand, 0.0),
             self.universe.moment(step.world),
-            configuration.spec.live_keys_max + others + node.misled,
+            self.configuration.spec.live_keys_max + self._others + node.misled,
         )
 
     def _arrival(  # noqa: PLR0913, PLR0917 - the parts of a state
@@ -260,6 +288,7 @@ class Search:
         self._came_from: dict[State, tuple[State | None, int]] = {}
         """How each state was first met: with it, the shortest schedule that leads there."""
         self._queue: deque[State] = deque()
+        self._visited = 0
 
     def run(self) -> None:
         """Walk until everything was visited, or enough is broken, or time is up."""
@@ -268,9 +297,10 @@ class Search:
         for choice, origin in enumerate(explorer.origins()):
             self._meet(origin, None, choice)
             for message in explorer.verdict(origin):
-                self._note(origin, None, message)
+                self._note(origin, None, message, at_rest=True)
         while self._queue and len(report.violations) < self.stop_at:
-            if len(self._came_from) % 64 == 0 and self._is_over():
+            self._visited += 1
+            if self._visited % 64 == 0 and self._is_over():
                 break
             self._visit(self._queue.popleft())
         report.exhausted = not self._queue
@@ -288,7 +318,7 @@ class Search:
         report.seconds = time.process_time() - began_s
 
     def _is_over(self) -> bool:
-        late = time.perf_counter() > self.until_s
+        late = time.process_time() > self.until_s
         return late or len(self._came_from) > self.explorer.configuration.states_max
 
     def _meet(self, state: State, before: State | None, choice: int) -> None:
@@ -303,14 +333,14 @@ class Search:
             known = follows in self._came_from
             problems = broken or (() if known else self.explorer.verdict(follows))
             if problems:
-                self._note(state, choice, problems[0])
+                self._note(state, choice, problems[0], at_rest=not broken)
             elif known:
                 report.executions += 1
             else:
                 self._meet(follows, state, choice)
         report.executions += not moved
 
-    def _note(self, state: State, choice: int | None, message: str) -> None:
+    def _note(self, state: State, choice: int | None, message: str, *, at_rest: bool) -> None:
         """Keep the first violation of each invariant."""
         rule = message.split(maxsplit=1)[0]
         if any(violation.message.startswith(rule) for violation in self.report.violations):
@@ -323,8 +353,21 @@ class Search:
         schedule = tuple(reversed(choices))
         trace = tuple(self.explorer.replay(schedule)[0])
         self.report.violations.append(
-            Violation(self.explorer.configuration.name, message, schedule, trace)
+            Violation(self.explorer.configuration.name, message, schedule, trace, at_rest)
         )
+
+
+def _chosen(offered: Sequence[T], choice: int, step: int) -> T:
+    """Return what a schedule chooses.
+
+    Raises:
+        ValueError: that is not on offer.
+    """
+    if not 0 <= choice < len(offered):
+        last = f"0 to {len(offered) - 1}" if offered else "none: the schedule ends before"
+        where = f"at step {step}" if step else "of a beginning"
+        raise ValueError(f"there is no such schedule: choice {choice} {where}, of {last}")
+    return offered[choice]
 
 
 def _with(nodes: tuple[int, ...], place: int, node: int) -> tuple[int, ...]:

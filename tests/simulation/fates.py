@@ -35,6 +35,10 @@ class Fate(StrEnum):
     """The key is made, and its token does not work."""
     WIDER = "wider scopes"
     """The key is made, and may do more than was asked."""
+    ACKNOWLEDGED = "acknowledged"
+    """The answer of a success, and no effect."""
+    LISTED_ONLY = "listed only"
+    """The answer of a success, and the key is listed as revoked; its token is taken until it is revoked once more."""
     AUDIT_ONCE = "audit fails once"
     AUDIT_DOWN = "audit down"
     """This record fails, and all that follow."""
@@ -63,6 +67,7 @@ WITHOUT_EFFECT = frozenset(
     {Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP, Fate.DELAYED}
 )
 UNANSWERED = frozenset({Fate.LOST, Fate.LATE, Fate.DELAYED})
+MADE_WRONG = frozenset({Fate.WRONG_JWT, Fate.WIDER})
 MISLEADING = frozenset({Fate.STALE, Fate.PARTIAL, Fate.SHIFTED})
 AUDIT = frozenset({Fate.AUDIT_ONCE, Fate.AUDIT_DOWN})
 _ANY = (Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP)
@@ -72,6 +77,7 @@ _SPECIAL: dict[Operation, tuple[Fate, ...]] = {
     Operation.CREATE_KEY: (Fate.WRONG_JWT, Fate.WIDER),
     Operation.DESCRIBE: (Fate.STALE,),
     Operation.GET_VALUE: (Fate.STALE,),
+    Operation.REVOKE_KEY: (Fate.ACKNOWLEDGED, Fate.LISTED_ONLY),
     Operation.TEST_AUTHENTICATION: (Fate.STALE,),
 }
 ALPHABET: dict[Operation, tuple[Fate, ...]] = {
@@ -83,3 +89,5 @@ ALPHABET: dict[Operation, tuple[Fate, ...]] = {
     for operation in sorted(READS | WRITES)
 } | {Operation.ROTATE: ()}
 """The faults of each operation, in the order in which they are tried. A crash after a read is one before the next."""
+APART: dict[tuple[Operation, Fate], str] = {}
+"""Pairs that `make simulate` need not try, each with the reason."""

@@ -6,33 +6,43 @@ once; where histories part, it is begun anew and given the recorded answers. Wha
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar, TypeVarTuple
 
 import greenlet  # type: ignore[import-untyped]  # it has neither annotations nor stubs
 
+from rotator.credential import Sensitive
 from rotator.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
-from rotator.events import Ended, Event
+from rotator.events import Ended, Event, Subject
 from rotator.fleet import Neighbours
 from rotator.model import Labels, Outcome, OutcomeKind
+from rotator.ports import Authentication
 from rotator.reconcile import Run, World, reconcile
 from rotator.spec import Demand, SecretSpec
-from tests.simulation.fates import MISLEADING, UNANSWERED, WRITES, Fate
-from tests.simulation.invariants import OF_A_RUN, Conduct, i7_secrets_stay_inside
+from tests.simulation.fates import MADE_WRONG, MISLEADING, UNANSWERED, WRITES, Fate
+from tests.simulation.invariants import (
+    OF_A_RUN,
+    Conduct,
+    i6_intents_have_outcomes,
+    i7_secrets_stay_inside,
+)
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore
-from tests.simulation.world import Fault, Operation, Process, Systems
+from tests.simulation.values import held_by, key_id_of
+from tests.simulation.world import Answered, Fault, Named, Operation, Process, Systems
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-_FRESH_MAX = 8
-"""No more audit events than this come between two calls."""
+_FRESH_MAX = 16
+"""No more entries than this come into a trail between two calls."""
 _FAILED = dict.fromkeys(UNANSWERED, Fault.LOST) | {
     Fate.REJECTED: Fault.REJECTED,
     Fate.DENIED: Fault.DENIED,
 }
 """The error that an adapter would raise, for fates that are one."""
+NEIGHBOUR = "prod/pinata/reader"
+"""Another configured secret, where there is one."""
 CALLS_MAX = 48
 """A run makes at most so many calls, whatever happens (I8)."""
 
@@ -79,8 +89,14 @@ Program = Callable[[Process, SecretSpec, Start], Outcome | None]
 
 def reconcile_once(process: Process, spec: SecretSpec, start: Start) -> Outcome | None:
     """Read the labels and reconcile, as every trigger does."""
+    return _reconcile(process, spec, start, (spec,))
+
+
+def _reconcile(
+    process: Process, spec: SecretSpec, start: Start, configured: tuple[SecretSpec, ...]
+) -> Outcome | None:
     store = SimulatedStore(process)
-    others = Neighbours((spec,), store)
+    others = Neighbours(configured, store)
     world = World("rotator", SimulatedProvider(process), store, process, others.holding)
     run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process)
     try:
@@ -88,6 +104,13 @@ def reconcile_once(process: Process, spec: SecretSpec, start: Start) -> Outcome 
     except RotatorError as error:  # as the fleet does
         return Outcome(spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
     return reconcile(spec, labels, world, run)
+
+
+def reconcile_beside_another(process: Process, spec: SecretSpec, start: Start) -> Outcome | None:
+    """Reconcile where another secret is configured, too."""
+    return _reconcile(
+        process, spec, start, (spec, replace(spec, name="reader", secret_id=NEIGHBOUR))
+    )
 
 
 @dataclass(slots=True)
@@ -105,6 +128,8 @@ class Node:
     ended: Outcome | Defect | None = None
     recorded: tuple[int, int] = (0, 0)
     """The numbers of the audit records since the last answer: from, and up to but not including."""
+    proved: frozenset[str] = frozenset()
+    """The keys that the run saw working."""
     misled: bool = False
     """Some answer was not the truth."""
     broken: tuple[str, ...] = ()
@@ -222,13 +247,14 @@ class Instances:
         else:
             assert isinstance(asked, Outcome | Defect)
             node.ended = asked
+        node.proved = frozenset(process.proved)
         node.broken = self._broken(process, asked)
         return node
 
     def _broken(self, process: "_Driven", asked: object) -> tuple[str, ...]:
         conduct = Conduct(process.trail, process.saw_hold, CALLS_MAX, process.saw_behind)
         found = [rule(conduct) for rule in OF_A_RUN]
-        told = [e for e in process.trail[-_FRESH_MAX:] if not isinstance(e, Operation)]
+        told = [e for e in process.trail[-_FRESH_MAX:] if isinstance(e, Event)]
         texts = [repr(event) for event in told if event not in self._clean]
         self._clean.update(told)
         match asked:
@@ -238,6 +264,8 @@ class Instances:
                 texts += [error.message, error.next_step, repr(error.__cause__)]
             case _:
                 pass
+        if isinstance(asked, Outcome) and process.failing is None:
+            found.append(i6_intents_have_outcomes(conduct))
         found.append(i7_secrets_stay_inside(texts, self.windows))
         return tuple(message for message in found if message)
 
@@ -246,10 +274,26 @@ class Instances:
             outcome = self._program(process, self._spec, start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the explorer reports it
             return Defect(f"{type(error).__name__}: {error}")
-        told = [entry for entry in process.trail if not isinstance(entry, Operation)]
+        told = [entry for entry in process.trail if isinstance(entry, Event)]
         if process.failing is None and told and not isinstance(told[-1], Ended):
             return Defect("the audit trail of a finished run has no end")
         return outcome or Defect("the program came to nothing")
+
+
+def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:
+    """Return what a call that writes is about, by its arguments."""
+    match operation, args:
+        case Operation.CREATE_KEY, (_, str(name), *_):
+            return Subject(key_name=name)
+        case Operation.REVOKE_KEY, (_, str(key_id)):
+            return Subject(key_id=key_id)
+        case Operation.PUT_VALUE, (_, str(version_id), Sensitive() as text, *_):
+            held = held_by(text.reveal())
+            return Subject(version_id, held.key_id if held else "")
+        case _, (_, str(label), to, away_from):
+            return Subject(str(to or away_from or ""), label=label)
+        case _:
+            raise AssertionError(f"not a call that writes: {operation}")
 
 
 @dataclass(slots=True)
@@ -262,6 +306,8 @@ class _Driven(Process):
     """How many audit records there were at the last answer."""
     saw_hold: bool = False
     saw_behind: bool = False
+    proved: set[str] = field(default_factory=set)
+    """Keys that testAuthentication accepted."""
 
     @property
     def now_s(self) -> float:
@@ -287,10 +333,17 @@ class _Driven(Process):
         """Ask the scheduler."""
         if self.time_left_s <= 0:
             raise DeadlineExceededError(f"no time is left for {operation}")
+        # After a write that was refused the adapter asks where a label is: that is no look of the program's.
+        looks = not (self.trail and isinstance(self.trail[-1], Answered))
         self.trail.append(operation)
+        if operation in WRITES:
+            self.trail.append(Named(named_by(operation, args)))
         parent = greenlet.getcurrent().parent
         assert parent is not None
         reply: Reply = parent.switch(Request(operation, effect, args))
+        if operation in WRITES:
+            done = reply.fate in {Fate.OK, *MADE_WRONG} and not isinstance(reply.value, Raised)
+            self.trail.append(Answered(done or reply.fate in UNANSWERED))
         if reply.fate in _FAILED:
             error = faults[_FAILED[reply.fate]]()
             raise error
@@ -300,12 +353,12 @@ class _Driven(Process):
         value = reply.value
         if isinstance(value, Raised):
             raise value.error(value.message)
-        looked = (
-            len(self.trail) < 2 or self.trail[-2] not in WRITES
-        )  # else the adapter asks where a label is
-        if isinstance(value, Labels) and looked:
+        if isinstance(value, Labels) and looks:
             self.saw_hold = value.hold is not None
             self.saw_behind = bool(value.replicas_behind)
+        if value is Authentication.ACCEPTED:
+            tokens = (part for part in args if isinstance(part, Sensitive))
+            self.proved.update(key_id_of(token.reveal()) for token in tokens)
         return value  # type: ignore[return-value]  # what the effect answered
 
     def record(self, event: Event) -> None:

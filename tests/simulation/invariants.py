@@ -7,10 +7,10 @@ ask them about whatever it served. Each returns a sentence that says what is bro
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rotator.events import Event, Intent
+from rotator.events import Done, Event, Intent, Result, Subject
 from rotator.events import Operation as Audited
 from rotator.spec import Demand
-from tests.simulation.world import Operation
+from tests.simulation.world import Answered, Named, Operation
 
 EFFECTS: dict[Operation, Audited] = {
     Operation.CREATE_KEY: Audited.CREATE_KEY,
@@ -38,7 +38,7 @@ class Moment:
     pending: bool
     """AWSPENDING is on some version."""
     well_formed: bool
-    """Every labelled value holds a JWT that names the key beside it."""
+    """Every labelled value holds one key's JWT, id and secret, and the same other fields as the rest."""
     held: bool
     live: frozenset[str]
     """Live keys, but for the managing one."""
@@ -58,6 +58,12 @@ class Moment:
     """Keys that labels still name as replaced."""
     set_back: bool
     """A person moved AWSCURRENT back to an older key that lives."""
+    protected: frozenset[str]
+    """Live keys that nothing here may revoke: the managing one, and those that another configured secret holds."""
+    stored: frozenset[str]
+    """Keys inside some version: a consumer may hold them."""
+    defied: int
+    """Revocations since a hold was set."""
     behind: bool = False
     """Consumers in some region may read an older value."""
 
@@ -75,7 +81,7 @@ class Act:
 class Conduct:
     """What one run did so far: its audit events and its calls, in order; a call stands where it was made."""
 
-    trail: Sequence[Event | Operation]
+    trail: Sequence[Event | Operation | Named | Answered]
     saw_hold: bool
     """The labels it last read had the hold tag."""
     calls_max: int
@@ -89,8 +95,10 @@ class Conduct:
 def i1_current_key_works(before: Moment, act: Act, after: Moment) -> str | None:
     """The key consumers read is live, its stored token is the right one, and its scopes are those configured."""
     del act
-    if after.works or after.current in after.excused or before.current in before.excused:
+    if after.works or after.current in after.excused:
         return None  # what a person broke can stay broken for a while
+    if not before.works and after.current == before.current:
+        return None  # it did not work before this effect either
     if after.current is None:
         return "I1 AWSCURRENT holds no key" if before.current is not None else None
     return f"I1 the key in AWSCURRENT, {after.current}, does not work"
@@ -114,6 +122,8 @@ def i3_no_foreign_key_dies(before: Moment, act: Act, after: Moment) -> str | Non
     for key_id in before.live - after.live:
         if key_id not in before.managed | before.adopted:
             return f"I3 the foreign key {key_id} was killed"
+    for key_id in before.protected - after.protected:
+        return f"I3 key {key_id} was killed, and something else needs it"
     return None
 
 
@@ -126,10 +136,10 @@ def i4_generation_never_falls(before: Moment, act: Act, after: Moment) -> str | 
 
 
 def i9_values_are_credentials(before: Moment, act: Act, after: Moment) -> str | None:
-    """Nothing is stored that is not a JWT in its field, beside the key that it names."""
+    """Nothing is stored but a JWT in its field, beside the key that it names, its secret, and all other fields."""
     del act
     if before.well_formed and not after.well_formed:
-        return "I9 a value was stored that holds no credential"
+        return "I9 a value was stored that holds no whole credential, or lost a field"
     return None
 
 
@@ -168,20 +178,97 @@ def i5_live_keys_are_bounded(before: Moment, act: Act, after: Moment, limit: int
     return None
 
 
+def i10_hold_stops_revocations(after: Moment, limit: int) -> str | None:
+    """Once a hold is set, each run at work makes at most the one revocation that it had decided on.
+
+    Args:
+        after: the truth after an effect.
+
+        limit: how many runs and delayed requests there may be.
+    """
+    if after.defied > limit:
+        return f"I10 {after.defied} revocations since the hold was set"
+    return None
+
+
+def i12_nothing_dies_unproved(before: Moment, after: Moment, proved: frozenset[str]) -> str | None:
+    """While the current key does not work, nothing that consumers may hold is revoked.
+
+    Args:
+        before: the truth before the effect.
+
+        after: the truth after it.
+
+        proved: the keys that its run saw working: one that somebody breaks right after that is not its fault.
+    """
+    died = (before.live - after.live) & before.stored
+    if died and not before.works and not proved - died:
+        return f"I12 {sorted(died)} was revoked, while the current key does not work"
+    return None
+
+
 # Of every run ----------------------------------------------------------------------------------------------------
 
 
 def i6_effects_are_announced(conduct: Conduct) -> str | None:
-    """Every effect has an acknowledged audit intent of its own just before it."""
-    intents: list[Audited] = []
+    """Every effect has an acknowledged audit intent of its own just before it, which says what it is about."""
+    intents: list[Intent] = []
+    spent = Subject()
     for entry in conduct.trail:
-        if isinstance(entry, Intent):
-            intents.append(entry.operation)
-        elif isinstance(entry, Operation) and entry in EFFECTS:
-            if intents[-1:] != [EFFECTS[entry]]:
-                return f"I6 {entry} without a durable intent"
-            intents.clear()
+        match entry:
+            case Intent():
+                intents.append(entry)
+            case Operation() if entry in EFFECTS:
+                if not intents or intents[-1].operation is not EFFECTS[entry]:
+                    return f"I6 {entry} without a durable intent"
+                spent = intents[-1].subject
+                intents.clear()
+            case Named(subject):
+                if not _is_part(subject, spent):
+                    return f"I6 the intent speaks of {spent}, the call of {subject}"
+            case _:
+                pass
     return None
+
+
+def i6_effects_are_not_denied(conduct: Conduct) -> str | None:
+    """A call that had an effect, or may have had one, is never recorded as a failure."""
+    possible = False
+    for entry in conduct.trail:
+        match entry:
+            case Intent():
+                possible = False
+            case Answered(effect_possible):
+                possible |= effect_possible
+            case Done(operation, _, Result.FAILURE) if possible:
+                return f"I6 {operation} is recorded as a failure, and may have had its effect"
+            case _:
+                pass
+    return None
+
+
+def i6_intents_have_outcomes(conduct: Conduct) -> str | None:
+    """In the trail of a run that ended, the outcome of each intent follows it."""
+    opened: Intent | None = None
+    for entry in conduct.trail:
+        if isinstance(entry, Operation | Named | Answered):
+            continue
+        if opened is not None:
+            match entry:
+                case Done(opened.operation, subject) if _is_part(opened.subject, subject):
+                    pass
+                case _:
+                    return f"I6 the intent of {opened.operation} has no outcome"
+        opened = entry if isinstance(entry, Intent) else None
+    return f"I6 the intent of {opened.operation} has no outcome" if opened else None
+
+
+def _is_part(known: Subject, told: Subject) -> bool:
+    """Tell whether one subject says all that another one says."""
+    return all(
+        not getattr(known, part) or getattr(known, part) == getattr(told, part)
+        for part in ("version_id", "key_id", "key_name", "label")
+    )
 
 
 def i7_secrets_stay_inside(texts: Sequence[str], windows: frozenset[str] | set[str]) -> str | None:
@@ -202,24 +289,34 @@ def i8_run_is_bounded(conduct: Conduct) -> str | None:
 
 def i10_hold_is_respected(conduct: Conduct) -> str | None:
     """A run that has read the hold tag makes no effect."""
-    last = conduct.trail[-1] if conduct.trail else None
-    if conduct.saw_hold and isinstance(last, Operation) and last in EFFECTS:
-        return f"I10 {last} though the secret is on hold"
+    asked = _asked(conduct)
+    if conduct.saw_hold and asked in EFFECTS:
+        return f"I10 {asked} though the secret is on hold"
     return None
 
 
-def i12_replicas_come_first(conduct: Conduct) -> str | None:
+def i13_replicas_come_first(conduct: Conduct) -> str | None:
     """A run that has read of a replica that is behind revokes nothing; asked where no key has leaked."""
-    if conduct.saw_behind and conduct.trail[-1:] == [Operation.REVOKE_KEY]:
-        return "I12 a key was revoked though a replica is behind"
+    if conduct.saw_behind and _asked(conduct) is Operation.REVOKE_KEY:
+        return "I13 a key was revoked though a replica is behind"
     return None
+
+
+def _asked(conduct: Conduct) -> Operation | None:
+    """Return the call that a run asks for now: the last of its trail, but for what it is about."""
+    match list(conduct.trail[-2:]):
+        case [Operation() as operation, Named()] | [*_, Operation() as operation]:
+            return operation
+        case _:
+            return None
 
 
 OF_A_RUN: tuple[Callable[[Conduct], str | None], ...] = (
     i6_effects_are_announced,
+    i6_effects_are_not_denied,
     i8_run_is_bounded,
     i10_hold_is_respected,
-    i12_replicas_come_first,
+    i13_replicas_come_first,
 )
 
 WINDOW = 24
@@ -237,9 +334,10 @@ def l1_settled(moment: Moment) -> str | None:
         return "L1 the current key does not work"
     if moment.pending:
         return "L1 AWSPENDING is still on a version"
-    if moment.marks:
-        return f"L1 labels still name {sorted(moment.marks)} as replaced"
-    if alive := (moment.replaced & moment.live) - moment.edited - {moment.current}:
+    if named := moment.marks - moment.protected:
+        return f"L1 labels still name {sorted(named)} as replaced"
+    kept = moment.edited | moment.protected | {moment.current}
+    if alive := (moment.replaced & moment.live) - kept:
         return f"L1 replaced foreign keys live: {sorted(alive)}"
     return None
 
@@ -247,6 +345,13 @@ def l1_settled(moment: Moment) -> str | None:
 def l2_idle_run_writes_nothing(writes: int) -> str | None:
     """The run after the last one that had something to do changes nothing."""
     return f"L2 {writes} writes in a run with nothing to do" if writes else None
+
+
+def l4_compromised_key_dies(before: Moment, after: Moment) -> str | None:
+    """A run without faults over a key that has leaked leaves another one in its place, and the leaked one dead."""
+    if before.current in after.live - after.protected and before.current != after.current:
+        return f"L4 the compromised key {before.current} still lives"
+    return None
 
 
 def l3_recovery_is_short(calls: int, calls_max: int) -> str | None:

@@ -20,7 +20,9 @@ from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
 from tests.simulation.mutants import REPOSITORY, Mutant, plant
 
 HUNT_SECONDS_MAX = 60.0
+"""Of CPU time, for each exploration."""
 EXPLORE_SECONDS_MAX = 6 * 3600.0
+"""Of CPU time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Hunt:
     killed: Violation | None
     states: int
     seconds: float
+    timed_out: bool = False
+    """Some exploration did not come to its end."""
     unfit: str = ""
     """Why the bug could not be planted: the source is not what it was."""
 
@@ -44,14 +48,24 @@ def explored(name: str, *, seconds_max: float) -> Report:
 def explore_all(
     configurations: Sequence[str], mutants: Sequence[str], workers: int
 ) -> Iterator[Report | Hunt]:
-    """Explore configurations and hunt mutants in child processes, and yield each result as it comes."""
+    """Explore configurations and hunt mutants in child processes, and yield each result as it comes.
+
+    Once something is broken without any mutant, no further hunt is begun: it would find the same.
+    """
     with ThreadPoolExecutor(workers) as pool:
         work: list[Callable[[], Report | Hunt]] = [
             partial(_explore, name) for name in configurations
         ]
         work += [partial(_hunt, MUTANT_BY_NAME[name]) for name in mutants]
-        for job in as_completed([pool.submit(task) for task in work]):
-            yield job.result()
+        jobs = [pool.submit(task) for task in work]
+        for job in as_completed(jobs):
+            if job.cancelled():
+                continue
+            result = job.result()
+            if isinstance(result, Report) and result.violations:
+                for hunt in jobs[len(configurations) :]:
+                    hunt.cancel()
+            yield result
 
 
 def as_json(report: Report) -> str:
@@ -64,18 +78,27 @@ def _explore(name: str) -> Report:
 
 
 def _hunt(mutant: Mutant) -> Hunt:
-    states, seconds = 0, 0.0
+    states, seconds, timed_out = 0, 0.0, False
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         try:
             plant(mutant, Path(folder))
         except ValueError as error:
-            return Hunt(mutant.name, mutant.sentence, None, 0, 0.0, str(error))
+            return Hunt(mutant.name, mutant.sentence, None, 0, 0.0, unfit=str(error))
         for name in mutant.hunted_in:
             report = _child(Path(folder), "explore", name, "--hunt", "--in-this-folder")
             states, seconds = states + report.states, seconds + report.seconds
+            timed_out |= not (report.exhausted or report.violations)
+            if report.violations and "NameError" in report.violations[0].message:
+                message = f"`{mutant.name}` does not run: {report.violations[0].message}"
+                return Hunt(mutant.name, mutant.sentence, None, states, seconds, unfit=message)
             if report.violations:
                 return Hunt(mutant.name, mutant.sentence, report.violations[0], states, seconds)
-    return Hunt(mutant.name, mutant.sentence, None, states, seconds)
+    return Hunt(mutant.name, mutant.sentence, None, states, seconds, timed_out)
+
+
+def hunted(name: str) -> Hunt:
+    """Hunt one mutant."""
+    return _hunt(MUTANT_BY_NAME[name])
 
 
 def _child(folder: Path, *arguments: str) -> Report:
@@ -92,7 +115,7 @@ def _child(folder: Path, *arguments: str) -> Report:
     told: dict[str, Any] = json.loads(done.stdout)
     told["covered"] = {(operation, fate) for operation, fate in told["covered"]}
     told["violations"] = [
-        Violation(v["configuration"], v["message"], tuple(v["choices"]), tuple(v["trace"]))
+        Violation(**v | {"choices": tuple(v["choices"]), "trace": tuple(v["trace"])})
         for v in told["violations"]
     ]
     return Report(**told)

@@ -37,6 +37,9 @@ _EVERY = "every beginning, every fault, <=1 fault"
 _FORCE = "forced and compromised, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
 _REPLICA = "a replica falls behind, <=1 fault"
+_DYING = "a person meddles while old keys die"
+_NEEDED = "keys that something else needs, <=1 fault"
+_LIES = "proofs that lie, <=2 faults"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
 _FENCE = "        if self.observed.generation(new) <= self.observed.generation(replaced):\n"
@@ -50,7 +53,11 @@ MUTANTS = (
         "revoke before promote",
         "The old key is revoked before AWSCURRENT has left it (seen in a published Confluent plugin).",
         (
-            Edit("planner.py", "    Restamp,\n", "    Restamp,\n    Revoke,\n"),
+            Edit(
+                "planner.py",
+                "    Restamp,\n    Unread,\n",
+                "    Restamp,\n    Revoke,\n    Unread,\n",
+            ),
             Edit(
                 "planner.py",
                 "        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))\n",
@@ -462,6 +469,209 @@ MUTANTS = (
                 "                self.world.store.describe(self.labels.arn, self.run.deadline)\n",
             ),
         ),
+    ),
+    Mutant(
+        "a token that still works is dead",
+        "The list alone is asked whether a revocation had its effect.",
+        (Edit("prover.py", "            if answer not in _DEAD:\n", "            if False:\n"),),
+        (_LIES,),
+    ),
+    Mutant(
+        "a key that outlives its revocation is not marked",
+        "Only the run that revoked it knows; the list says that it is dead.",
+        (
+            Edit(
+                "executor.py",
+                "                self._mark_alive(action.key_id)\n",
+                "                pass\n",
+            ),
+        ),
+        (_FORCE,),
+    ),
+    Mutant(
+        "revoked without looking at the current key",
+        "Whether consumers have a key that works is not asked before an old one is revoked.",
+        (
+            Edit(
+                "executor.py",
+                "        self.prover.working(held)\n        key = observed.key(key_id)\n",
+                "        key = observed.key(key_id)\n",
+            ),
+        ),
+        (_PERSON,),
+    ),
+    Mutant(
+        "a revocation does not look again",
+        "A hold that is set while a run revokes one key does not save the next one.",
+        (
+            Edit(
+                "executor.py",
+                "            if isinstance(action, Revoke) and self.observed is not observed:\n",
+                "            if False:\n",
+            ),
+        ),
+        (_DYING,),
+    ),
+    Mutant(
+        "the key's secret is not renewed",
+        "The field of the key's secret keeps the old key's.",
+        (
+            Edit(
+                "payload.py",
+                "                (shape.secret, new.secret.reveal() if new.secret else None),\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "other fields are lost",
+        "What else a value holds is not carried over (as in a published rotation function).",
+        (
+            Edit(
+                "payload.py",
+                "            value = dict(_json_object(current)) if current is not None else {}\n"
+                "            known = set(value) if current is not None else None\n",
+                "            value = dict[str, object]()\n"
+                "            known = set(_json_object(current)) if current is not None else None\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "an unanswered call is recorded as a failure",
+        "The audit trail says that nothing happened where something may have.",
+        (
+            Edit(
+                "executor.py",
+                "    return Result.UNKNOWN if possible else Result.FAILURE\n",
+                "    return Result.FAILURE\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a failure has no record",
+        "The audit trail is told of outcomes that are successes.",
+        (
+            Edit(
+                "executor.py",
+                "            self.audit.record(Done(operation, subject, _result_of(error), error.message))\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "an intent names the wrong version",
+        "The audit trail speaks of the version that is replaced, not of the one that is promoted.",
+        (
+            Edit(
+                "executor.py",
+                '            Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),\n',
+                '            Subject(action.replacing or "", "", label=AWSCURRENT),\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "a leaked key keeps its grace",
+        "Once AWSCURRENT has moved, a compromise is a rotation like any other.",
+        (
+            Edit(
+                "reconcile.py",
+                "    Demand.COMPROMISED: Demand.CONTAINING,\n",
+                "    Demand.COMPROMISED: Demand.DUE,\n",
+            ),
+        ),
+        (_FORCE,),
+    ),
+    Mutant(
+        "nothing is protected from the plan",
+        "The managing key, and one that another secret holds, are revoked like any other that was replaced.",
+        (
+            Edit(
+                "retiring.py",
+                "    return {*in_use, *observed.protected}\n",
+                "    return {*in_use}\n",
+            ),
+            Edit(
+                "guards.py",
+                "    if observed.current is None or key_id in in_use | observed.protected:\n",
+                "    if observed.current is None or key_id in in_use:\n",
+            ),
+        ),
+        (_NEEDED,),
+    ),
+    Mutant(
+        "neighbours are not asked",
+        "Nobody looks which key is the managing one, or held by another configured secret.",
+        (
+            Edit(
+                "observer.py",
+                "    return kept if managing is None else kept | {managing}\n",
+                "    return frozenset()\n",
+            ),
+        ),
+        (_NEEDED,),
+    ),
+    Mutant(
+        "names that contain one of ours are ours",
+        "A key is taken for ours if one of our names stands anywhere in its own, as Pinata's filter finds it.",
+        (
+            Edit(
+                "naming.py",
+                "        if not key_name.startswith(self.prefix):\n            return 0\n"
+                "        return generation_of_version(key_name.removeprefix(self.prefix))\n",
+                "        if self.prefix not in key_name:\n            return 0\n"
+                "        return generation_of_version(key_name.partition(self.prefix)[2])\n",
+            ),
+        ),
+        (_EVERY,),
+    ),
+    Mutant(
+        "a promotion forgets a hand-made key",
+        "A pending version that does not name the key a person put in since is promoted over it.",
+        (
+            Edit(
+                "planner.py",
+                "            if _forgets_current(observed):\n",
+                "            if False:\n",
+            ),
+        ),
+        (_PERSON,),
+    ),
+    Mutant(
+        "a generation is one above the current one",
+        "A new key may get the generation of one that was made and never promoted.",
+        (
+            Edit(
+                "reconcile.py",
+                "    generation = observed.highest_generation() + 1\n",
+                "    generation = observed.generation(observed.current) + 1\n",
+            ),
+        ),
+        (_DYING,),
+    ),
+    Mutant(
+        "a current key that the list lacks is not asked about",
+        "A key is taken for live where the list does not show it, whatever testAuthentication says.",
+        (
+            Edit(
+                "observer.py",
+                "        asked.append((current, seen.current))\n",
+                "        pass\n",
+            ),
+        ),
+        ("a person meddles, dead keys are not listed",),
+    ),
+    Mutant(
+        "whoever forces need not wait",
+        "A forced rotation, or a take-over, does not let the grace of the one before end.",
+        (
+            Edit(
+                "planner.py",
+                "_URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED})\n",
+                "_URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED, "
+                "Reason.FORCED, Reason.ADOPTED})\n",
+            ),
+        ),
+        ("forced again and again",),
     ),
 )
 

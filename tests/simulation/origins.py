@@ -6,7 +6,8 @@ from rotator.model import AWSCURRENT, OURS
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager import replicas, rules
 from rotator.sandbox.secrets_manager.state import Secret
-from tests.simulation.canonical import AGE_S
+from tests.simulation.canonical import AGE_S, GRACE_S
+from tests.simulation.truth import Past
 from tests.simulation.universe import Universe, World
 from tests.simulation.values import value_of_key
 from tests.simulation.world import START_S
@@ -30,11 +31,38 @@ def _own(universe: Universe, *, age_s: float = AGE_S) -> World:
 
 
 def _beside_others(universe: Universe) -> World:
-    """As when due, and beside it a key of somebody else's whose name begins with one of ours."""
+    """As when due, and beside it keys of somebody else's whose names begin, or end, with one of ours."""
     world = _own(universe)
-    theirs = universe.key(3, universe.prefix + _FIRST + "-backup", START_S - AGE_S, live=True)
-    keys = (*world.keys, theirs)
+    names = (universe.prefix + _FIRST + "-backup", "x" + universe.prefix + _FIRST[:-1] + "b")
+    theirs = (universe.key(i, n, START_S - AGE_S, live=True) for i, n in enumerate(names, start=3))
+    keys = (*world.keys, *theirs)
     return world._replace(keys=keys, keys_before=keys)
+
+
+def _crowded(universe: Universe) -> World:
+    """A fresh key of ours, and two that its grace is over for: the one before, and one that was never stored."""
+    made_s = START_S - GRACE_S
+    ids = [_FIRST.replace("1", str(generation), 1) for generation in (1, 2, 3)]
+    records = [
+        universe.key(serial, universe.prefix + made, made_s, live=True)
+        for serial, made in enumerate(ids, start=2)
+    ]
+    secret = rules.create(made_s, token=ids[0], value=value_of_key(records[0]))
+    secret = rules.put(secret, made_s, token=ids[2], value=value_of_key(records[2]))
+    secret = rules.move_label(secret, made_s, OURS, move_to=ids[2], remove_from=None)
+    return _world(universe, secret, *records)
+
+
+def _managing(universe: Universe) -> World:
+    """A secret into which a person put the managing key."""
+    value = value_of_key(universe.systems.admin)
+    return _world(universe, rules.create(START_S - AGE_S, token="h" * 32, value=value))
+
+
+def _shared(universe: Universe) -> World:
+    """As when made by hand, and another configured secret holds the same key."""
+    world = _hand_made(universe)
+    return world._replace(past=Past(elsewhere=frozenset({world.keys[1].key})))
 
 
 def _hand_made(universe: Universe) -> World:
@@ -70,4 +98,7 @@ ORIGINS: dict[str, Callable[[Universe], World]] = {
     "hand-made": _hand_made,
     "empty": _empty,
     "replicated": _replicated,
+    "crowded": _crowded,
+    "managing": _managing,
+    "shared": _shared,
 }

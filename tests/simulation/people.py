@@ -44,7 +44,8 @@ def toggle_hold(universe: Universe, number: int) -> int:
         secret = rules.untag(world.secret, world.now_s, [HOLD_TAG])
     else:
         secret = rules.tag(world.secret, world.now_s, {HOLD_TAG: "incident"})
-    return universe.number(world._replace(secret=secret, secret_before=world.secret))
+    past = world.past._replace(defied=0)
+    return universe.number(world._replace(secret=secret, secret_before=world.secret, past=past))
 
 
 def toggle_replicas(universe: Universe, number: int) -> int:

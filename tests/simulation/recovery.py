@@ -7,11 +7,13 @@ from rotator.spec import Demand
 from tests.simulation.canonical import GRACE_S, Forms
 from tests.simulation.fates import WRITES, Fate
 from tests.simulation.instances import CALLS_MAX as CALLS_OF_A_RUN_MAX
-from tests.simulation.instances import Defect, Instances, Start
+from tests.simulation.instances import Defect, Instances, Node, Start
 from tests.simulation.invariants import (
+    i12_nothing_dies_unproved,
     l1_settled,
     l2_idle_run_writes_nothing,
     l3_recovery_is_short,
+    l4_compromised_key_dies,
 )
 from tests.simulation.people import tick, toggle_hold, toggle_replicas
 from tests.simulation.universe import Universe
@@ -30,6 +32,8 @@ class _CleanRun:
 
     world: int
     """The quiet world after it."""
+    after: int
+    """The same under the names that the run gave."""
     calls: int
     writes: int
     ended: Outcome | Defect | None
@@ -44,6 +48,8 @@ class Recovery:
     universe: Universe
     instances: Instances
     forms: Forms
+    leaks: bool = False
+    """Whether a key may be told to have leaked, from any world at rest (L4)."""
     calls: int = 0
     """The worst so far."""
     runs: int = 0
@@ -68,17 +74,10 @@ class Recovery:
         """Run until nothing remains (L1), then once more (L2), and count the calls (L3)."""
         universe, calls, demand, found = self.universe, 0, Demand.DUE, list[str]()
         self.told.clear()
-        if universe.moment(world).held:
-            run = self._clean_run(world, Demand.DUE)
-            found += run.broken
-            if run.writes:
-                found.append(f"I10 {run.writes} writes in a run over a secret on hold")
-            world = self.forms.of(toggle_hold(universe, run.world))
-        if universe.moment(world).behind:
-            run = self._clean_run(world, Demand.DUE)
-            found += run.broken
-            world = self.forms.of(toggle_replicas(universe, run.world))
+        world, broken = self._put_right(world)
+        found += broken
         problem: str | None = None
+        begun = world
         for runs in range(1, RUNS_MAX + 1):
             before = universe.moment(world)
             run = self._clean_run(world, demand)
@@ -93,13 +92,39 @@ class Recovery:
             if run.ended is None:
                 break
             demand = _insisted(run.ended)
-            world = self.forms.of(tick(universe, world, GRACE_S))
+            if demand is Demand.DUE:  # whoever insists does so at once
+                world = self.forms.of(tick(universe, world, GRACE_S))
         if problem:
             return [*found, f"{problem}, after {RUNS_MAX} clean runs"]
+        if self.leaks:
+            found += self._leaked(begun)
         self.calls = max(self.calls, calls)
         idle = self._clean_run(world, Demand.DUE)
         rest = (l2_idle_run_writes_nothing(idle.writes), l3_recovery_is_short(calls, CALLS_MAX))
         return [*found, *idle.broken, *(p for p in rest if p)]
+
+    def _put_right(self, world: int) -> tuple[int, list[str]]:
+        """Return the world once what a person must end has ended: a hold, a region that does not catch up."""
+        universe, found = self.universe, list[str]()
+        if universe.moment(world).held:
+            run = self._clean_run(world, Demand.DUE)
+            found += run.broken
+            if run.writes:
+                found.append(f"I10 {run.writes} writes in a run over a secret on hold")
+            world = self.forms.of(toggle_hold(universe, run.world))
+        if universe.moment(world).behind:
+            run = self._clean_run(world, Demand.DUE)
+            found += run.broken
+            world = self.forms.of(toggle_replicas(universe, run.world))
+        return world, found
+
+    def _leaked(self, world: int) -> list[str]:
+        """Say what a run without faults leaves of a key that has leaked."""
+        run = self._clean_run(world, Demand.COMPROMISED)
+        if not isinstance(run.ended, Outcome) or run.ended.error:
+            return list(run.broken)
+        before, after = (self.universe.moment(number) for number in (world, run.after))
+        return [*run.broken, *filter(None, [l4_compromised_key_dies(before, after)])]
 
     def _clean_run(self, world: int, demand: Demand) -> _CleanRun:
         node = self.instances.begin(Start(demand, START_S, "recovery00"))
@@ -113,10 +138,16 @@ class Recovery:
             if node.operation in WRITES:
                 writes += 1
                 broken += node.broken + step.broken
+                broken += self._unproved(world, step.world, node)
             world, node = step.world, self.instances.answer(node, step.reply)
         if node.ended is None or isinstance(node.ended, Defect):
             broken += node.broken
-        return _CleanRun(self.forms.of(world), calls, writes, node.ended, broken)
+        return _CleanRun(self.forms.of(world), world, calls, writes, node.ended, broken)
+
+    def _unproved(self, before: int, after: int, node: Node) -> tuple[str, ...]:
+        truth, then = self.universe.moment(before), self.universe.moment(after)
+        message = i12_nothing_dies_unproved(truth, then, node.proved)
+        return (message,) if message else ()
 
 
 def _insisted(ended: Outcome | Defect | None) -> Demand:

@@ -146,7 +146,7 @@ def labels_of(systems: Systems, secret_id: str) -> Labels:
         hold=secret.tags.get(HOLD_TAG),
         versions=tuple(Version(v, frozenset(on)) for v, on in secret.describe().items()),
         clock_skew_s=systems.skew_s,
-        rotation_enabled=bool(secret.rotation_lambda_arn),
+        rotation_enabled=True,
         replicas_behind=frozenset(r for r, s in secret.replicas.items() if s is not IN_SYNC),
         replicas_failed=frozenset(r for r, s in secret.replicas.items() if s is FAILED),
     )

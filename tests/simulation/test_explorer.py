@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from rotator import planner, retiring
+from rotator.events import Done, Intent, Result, Subject
+from rotator.events import Operation as Audited
 from rotator.model import AWSCURRENT, AWSPENDING, Observed
 from rotator.spec import Demand
-from tests.simulation.bounds import Budgets, Configuration
+from tests.simulation.bounds import Budgets, Configuration, Report
 from tests.simulation.canonical import GRACE_S, SETTLE_S, canonical
 from tests.simulation.configurations import ALL_BUT_WIDER, AT_ONCE, BY_NAME, PLAIN, WITH_GRACE
 from tests.simulation.document import COMMAND, DOCUMENT, comparison, matrix, replaced
@@ -18,21 +20,31 @@ from tests.simulation.instances import Start
 from tests.simulation.invariants import (
     WINDOW,
     Act,
+    Conduct,
     Moment,
     i1_current_key_works,
     i2_grace_is_kept,
     i3_no_foreign_key_dies,
     i4_generation_never_falls,
+    i6_effects_are_announced,
+    i6_effects_are_not_denied,
+    i6_intents_have_outcomes,
     i7_secrets_stay_inside,
+    i9_values_are_credentials,
+    i10_hold_is_respected,
+    i10_hold_stops_revocations,
+    i12_nothing_dies_unproved,
+    i13_replicas_come_first,
     l1_settled,
+    l4_compromised_key_dies,
 )
-from tests.simulation.jobs import explore_all
+from tests.simulation.jobs import Hunt, explore_all
 from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
 from tests.simulation.mutants import MUTANTS, Mutant, mutated
 from tests.simulation.people import tick
-from tests.simulation.summary import line_of, table
+from tests.simulation.summary import line_of, table, untried
 from tests.simulation.values import forms_of
-from tests.simulation.world import START_S, Operation
+from tests.simulation.world import START_S, Answered, Named, Operation
 
 SMALL = Configuration("small", AT_ONCE, ("due",), Budgets(runs=2, faults=1), fates=ALL_BUT_WIDER)
 PAIR = Configuration(
@@ -55,6 +67,9 @@ MOMENT = Moment(
     excused=frozenset(),
     marks=frozenset(),
     set_back=False,
+    protected=frozenset(),
+    stored=frozenset({"new", "old"}),
+    defied=0,
 )
 ACT = Act(Operation.REVOKE_KEY, Demand.DUE, grace_s=60.0)
 
@@ -63,6 +78,12 @@ def unfenced(observed: Observed) -> tuple[str, ...]:
     """Return every live key of ours that is neither current nor pending: the usual sweep, and a bug."""
     kept = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     return tuple(key.key_id for key in observed.live_keys() if key.key_id not in kept)
+
+
+def take_away_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Break the guard wherever it is asked."""
+    for module in (retiring, planner):
+        monkeypatch.setattr(module, "superseded_keys", unfenced)
 
 
 @pytest.mark.parametrize("configuration", [SMALL, PAIR], ids=lambda c: c.name)
@@ -90,8 +111,7 @@ def test_exploration_is_repeatable() -> None:
 
 def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fence that is left out is found within seconds, and its schedule leads there again."""
-    for module in (planner, retiring):
-        monkeypatch.setattr(module, "superseded_keys", unfenced)
+    take_away_the_fence(monkeypatch)
     report = Explorer(PAIR).explore()
     violation = report.violations[0]
     assert violation.message.startswith("I1")
@@ -103,8 +123,7 @@ def test_broken_guard_is_found_and_replayed(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_violation_is_a_shortest_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """No schedule with fewer steps breaks anything: every prefix of a counterexample is sound."""
-    for module in (planner, retiring):
-        monkeypatch.setattr(module, "superseded_keys", unfenced)
+    take_away_the_fence(monkeypatch)
     choices = Explorer(PAIR).explore().violations[0].choices
     explorer = Explorer(PAIR)
     for length in range(1, len(choices)):
@@ -203,9 +222,42 @@ def test_mutant_is_killed_in_a_process_of_its_own() -> None:
     """A seeded bug is found in a copy of the package, and the report names it."""
     name = "a create is repeated in place"
     (hunt,) = explore_all([], [name], workers=1)
-    assert "I6" in "\n".join(line_of(hunt))
-    assert "mutants killed            1 of 1" in "\n".join(table([], [hunt], 1.0))  # type: ignore[list-item]  # a hunt was asked for
-    assert MUTANT_BY_NAME[name].sentence in "\n".join(line_of(hunt))
+    assert isinstance(hunt, Hunt)
+    assert hunt.killed
+    told = "\n".join(line_of(hunt))
+    assert "I6 after 6 steps" in told
+    assert " ".join(map(str, hunt.killed.choices)) in told
+    assert "mutants killed            1 of 1" in "\n".join(table([], [hunt], 1.0))
+    assert MUTANT_BY_NAME[name].sentence in "\n".join(line_of(hunt, verbose=True))
+
+
+def test_hunt_that_ran_out_of_time_is_no_survival() -> None:
+    """Whether a seeded bug was missed, or time was up, is told apart."""
+    missed = Hunt("a bug", "It bites.", None, 7, 1.0)
+    assert "SURVIVED" in "\n".join(line_of(missed))
+    assert "NOT DECIDED" in "\n".join(line_of(replace(missed, timed_out=True)))
+
+
+def test_time_that_is_up_ends_an_exploration() -> None:
+    """An exploration without time left says that it did not come to its end."""
+    report = Explorer(SMALL).explore(seconds_max=0.0)
+    assert not report.exhausted
+    assert report.violations == []
+
+
+@pytest.mark.parametrize("choices", [(1,), (0, 7), (0, -1)])
+def test_schedule_that_does_not_exist_is_refused(choices: tuple[int, ...]) -> None:
+    """A replay of what was never on offer says so."""
+    with pytest.raises(ValueError, match="there is no such schedule: choice"):
+        Explorer(SMALL).replay(choices)
+
+
+def test_pair_that_was_never_tried_is_told() -> None:
+    """An operation and a fault that no exploration brought together are named."""
+    covered = {(str(o), str(f)) for o, fates in ALPHABET.items() for f in fates}
+    forgotten = (str(Operation.ATTACH), str(Fate.DENIED))
+    assert untried([Report("all", covered=covered)]) == []
+    assert untried([Report("all", covered=covered - {forgotten})]) == [forgotten]
 
 
 # Invariants
@@ -222,7 +274,9 @@ def test_mutant_is_killed_in_a_process_of_its_own() -> None:
             replace(MOMENT, managed=frozenset({"new"})),
             replace(MOMENT, live=frozenset({"new"})),
         ),
+        (i3_no_foreign_key_dies, replace(MOMENT, protected=frozenset({"old"})), MOMENT),
         (i4_generation_never_falls, MOMENT, replace(MOMENT, generation=1)),
+        (i9_values_are_credentials, MOMENT, replace(MOMENT, well_formed=False)),
     ],
 )
 def test_invariant_speaks(rule: Any, before: Moment, after: Moment) -> None:  # noqa: ANN401 - a rule
@@ -247,6 +301,91 @@ def test_unsettled_moments(changes: dict[str, Any]) -> None:
     settled = replace(MOMENT, managed=frozenset({"new"}))
     assert l1_settled(settled) is None
     assert l1_settled(replace(settled, **changes)) is not None
+
+
+def test_promotion_to_a_dead_key_is_not_excused() -> None:
+    """That a person killed the key before does not excuse the next one; that nothing changed does."""
+    killed = replace(MOMENT, current="old", works=False, excused=frozenset({"old"}))
+    assert i1_current_key_works(killed, ACT, killed) is None
+    assert i1_current_key_works(killed, ACT, replace(killed, current="new")) is not None
+
+
+def test_revocation_needs_a_current_key_that_works() -> None:
+    """While it does not, nothing stored dies, unless its run saw it work; what nobody stored may."""
+    broken = replace(MOMENT, works=False)
+    after = replace(broken, live=frozenset({"new"}))
+    assert i12_nothing_dies_unproved(broken, after, frozenset({"old"})) is not None
+    assert i12_nothing_dies_unproved(broken, after, frozenset({"new"})) is None
+    assert i12_nothing_dies_unproved(MOMENT, after, frozenset()) is None
+    unstored = replace(broken, stored=frozenset({"new"}))
+    assert i12_nothing_dies_unproved(unstored, after, frozenset()) is None
+
+
+def test_hold_lets_one_revocation_through() -> None:
+    """The one that a run had decided on."""
+    assert i10_hold_stops_revocations(replace(MOMENT, defied=1), 1) is None
+    assert i10_hold_stops_revocations(replace(MOMENT, defied=2), 1) is not None
+
+
+def test_leaked_key_must_die() -> None:
+    """Unless something else needs it, or the run did not get so far."""
+    leaked = replace(MOMENT, current="old")
+    assert l4_compromised_key_dies(leaked, MOMENT) is not None
+    assert l4_compromised_key_dies(leaked, leaked) is None
+    assert l4_compromised_key_dies(leaked, replace(MOMENT, live=frozenset({"new"}))) is None
+    assert l4_compromised_key_dies(leaked, replace(MOMENT, protected=frozenset({"old"}))) is None
+
+
+MADE = Intent(Audited.REVOKE_KEY, Subject(key_id="old"))
+
+
+def of(*trail: object) -> Conduct:
+    """Return the conduct of a run with a trail."""
+    return Conduct(trail, saw_hold=False, calls_max=9)  # type: ignore[arg-type]  # entries of a trail
+
+
+@pytest.mark.parametrize(
+    ("rule", "good", "bad"),
+    [
+        (
+            i6_effects_are_announced,
+            (MADE, Operation.REVOKE_KEY, Named(Subject(key_id="old"))),
+            (MADE, Operation.REVOKE_KEY, Named(Subject(key_id="new"))),
+        ),
+        (
+            i6_effects_are_announced,
+            (MADE, Operation.REVOKE_KEY),
+            (MADE, Operation.REVOKE_KEY, Operation.REVOKE_KEY),
+        ),
+        (
+            i6_effects_are_not_denied,
+            (
+                MADE,
+                Answered(effect_possible=False),
+                Done(MADE.operation, MADE.subject, Result.FAILURE, ""),
+            ),
+            (
+                MADE,
+                Answered(effect_possible=True),
+                Done(MADE.operation, MADE.subject, Result.FAILURE, ""),
+            ),
+        ),
+        (
+            i6_intents_have_outcomes,
+            (MADE, Operation.REVOKE_KEY, Done(MADE.operation, MADE.subject, Result.UNKNOWN, "")),
+            (MADE, Operation.REVOKE_KEY),
+        ),
+        (
+            i6_intents_have_outcomes,
+            (MADE, Done(MADE.operation, MADE.subject, Result.SUCCESS, "")),
+            (MADE, Done(MADE.operation, Subject(key_id="new"), Result.SUCCESS, "")),
+        ),
+    ],
+)
+def test_record_of_a_run_is_judged(rule: Any, good: Any, bad: Any) -> None:  # noqa: ANN401 - a rule, two trails
+    """A record that is missing, of something else, or untrue is told."""
+    assert rule(of(*good)) is None
+    assert rule(of(*bad)) is not None
 
 
 @pytest.mark.parametrize("cut", [slice(None), slice(10, 60), slice(0, WINDOW)])
@@ -274,3 +413,13 @@ def test_document_without_a_place_is_refused() -> None:
     """Tables are not dropped silently."""
     with pytest.raises(ValueError, match="0 places for matrix"):
         replaced("nothing here", "matrix", [])
+
+
+def test_rules_of_a_run_see_the_call_that_is_asked_for() -> None:
+    """A revocation on hold, or while a replica is behind, is seen at the moment it is asked for."""
+    trail: list[Operation | Named | Answered] = [Operation.REVOKE_KEY, Named(Subject(key_id="old"))]
+    for rule in (i10_hold_is_respected, i13_replicas_come_first):
+        assert rule(Conduct(trail, saw_hold=True, calls_max=9, saw_behind=True)) is not None
+        assert rule(Conduct(trail, saw_hold=False, calls_max=9, saw_behind=False)) is None
+        answered = [*trail, Answered(effect_possible=True)]
+        assert rule(Conduct(answered, saw_hold=True, calls_max=9, saw_behind=True)) is None

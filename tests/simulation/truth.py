@@ -4,6 +4,7 @@ Pure functions of what the sandbox's own records hold, read without any code of 
 asks them about worlds in memory; a test that kills real processes asks them about the systems that it serves.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
@@ -17,6 +18,7 @@ from tests.simulation.values import (
     generation_of,
     held_by,
     held_in,
+    lives,
     marks,
 )
 from tests.simulation.world import Operation
@@ -24,6 +26,7 @@ from tests.simulation.world import Operation
 SCOPES = Permissions(resources=("org:files:write",))
 """What every configured secret here asks for."""
 Keys = tuple[KeyRecord, ...]
+_VALUED = frozenset({AWSCURRENT, AWSPENDING})
 
 
 class Past(NamedTuple):
@@ -34,6 +37,9 @@ class Past(NamedTuple):
     replaced: frozenset[str] = frozenset()
     edited: frozenset[str] = frozenset()
     excused: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    """Keys that another configured secret holds."""
+    defied: int = 0
 
 
 class View(NamedTuple):
@@ -52,25 +58,21 @@ def moment_of(view: View) -> Moment:
     """Return the truth that the invariants judge."""
     secret, past = view.secret, view.past
     records = {record.key: record for record in view.keys}
-    live = frozenset(k.key for k in view.keys[1:] if k.revoked_at is None)
+    alive = frozenset(k.key for k in view.keys if lives(k))
+    live = alive - {view.keys[0].key}
     current = held_in(secret, AWSCURRENT)
     record = records.get(current.key_id) if current else None
-    labelled = {v for label, v in secret.labels.items() if label in {AWSCURRENT, AWSPENDING}}
     return Moment(
         at_s=view.at_s,
         current=current.key_id if current else None,
         works=current is not None
         and record is not None
-        and record.revoked_at is None
+        and lives(record)
         and record.jwt == current.jwt
         and record.permissions == SCOPES,
         generation=_generation(view, secret.labels.get(AWSCURRENT)),
         pending=AWSPENDING in secret.labels,
-        well_formed=all(
-            (held := held_by(str(secret.versions[v].value))) is not None and held.agrees
-            for v in labelled
-            if secret.versions[v].value is not None
-        ),
+        well_formed=_is_well_formed(secret, records),
         held=HOLD_TAG in secret.tags,
         live=live,
         managed=frozenset(
@@ -84,14 +86,36 @@ def moment_of(view: View) -> Moment:
         marks=marks(secret),
         set_back=_is_set_back(view),
         behind=bool(set(secret.replicas.values()) - {ReplicaStatus.IN_SYNC}),
+        protected=(past.elsewhere | {view.keys[0].key}) & alive,
+        stored=frozenset(
+            held.key_id for v in secret.versions.values() if (held := held_by(str(v.value)))
+        ),
+        defied=past.defied,
     )
+
+
+def _is_well_formed(secret: Secret, records: Mapping[str, KeyRecord]) -> bool:
+    """Tell whether each labelled value holds one whole key, and all the same fields beside it."""
+    extras = set[str]()
+    for version_id in {v for label, v in secret.labels.items() if label in _VALUED}:
+        value = secret.versions[version_id].value
+        if value is None:
+            continue
+        held = held_by(str(value))
+        if held is None or not held.agrees:
+            return False
+        record = records.get(held.key_id)
+        if record is not None and held.secret not in {None, record.secret}:
+            return False
+        extras.add(held.extras)
+    return len(extras) <= 1
 
 
 def _is_set_back(view: View) -> bool:
     labels = view.secret.labels
     current, previous = (_generation(view, labels.get(v)) for v in (AWSCURRENT, AWSPREVIOUS))
     held = held_in(view.secret, AWSCURRENT)
-    live = {k.key for k in view.keys if k.revoked_at is None}
+    live = {k.key for k in view.keys if lives(k)}
     return 0 < current < previous and held is not None and held.key_id in live
 
 
@@ -114,13 +138,15 @@ def owned(after: View, truth: Moment, operation: Operation, demand: Demand) -> P
         past = past._replace(replaced=past.replaced | {truth.current} - truth.managed)
         if demand in BY_FORCE:
             past = past._replace(edited=past.edited - {truth.current})
+    if operation is Operation.REVOKE_KEY and truth.held:
+        past = past._replace(defied=past.defied + 1)
     return past
 
 
 def remembered(before: Secret, after: View) -> Past:
     """Return the past once the key that is no longer current is noted, and the dead are forgotten."""
     old, new = held_in(before, AWSCURRENT), held_in(after.secret, AWSCURRENT)
-    live = {k.key for k in after.keys if k.revoked_at is None}
+    live = {k.key for k in after.keys if lives(k)}
     left = dict(after.past.left)
     if old and new and old.key_id != new.key_id:
         left[old.key_id] = after.at_s

@@ -14,10 +14,11 @@ from rotator.ports import Authentication
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
+from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import Secret
 from rotator.spec import Demand, SecretSpec
 from tests.simulation.fates import CHANGES, UNANSWERED, WITHOUT_EFFECT, Fate
-from tests.simulation.instances import Instances, Raised, Reply, Request
+from tests.simulation.instances import NEIGHBOUR, Instances, Raised, Reply, Request
 from tests.simulation.invariants import WINDOW, Act, Moment
 from tests.simulation.provider import KeyPage
 from tests.simulation.truth import (
@@ -30,10 +31,7 @@ from tests.simulation.truth import (
     owned,
     remembered,
 )
-from tests.simulation.values import (
-    forms_of,
-    spoiled,
-)
+from tests.simulation.values import LINGERS, forms_of, held_by, spoiled, value_of_key
 from tests.simulation.world import ARN_SUFFIX, Operation, Systems
 
 WIDER_SCOPES = Permissions(resources=("org:files:write", "org:write"))
@@ -73,16 +71,24 @@ class Step(NamedTuple):
 class Universe:
     """All worlds met so far, and the steps between them."""
 
-    def __init__(self, spec: SecretSpec, *, reads_lag: bool = True) -> None:
+    def __init__(
+        self,
+        spec: SecretSpec,
+        *,
+        reads_lag: bool = True,
+        switches: Switches = Switches(jwt_lifetime_s=None),  # noqa: B008 - it is frozen
+    ) -> None:
         """Begin with no world.
 
         Args:
             spec: of the one secret.
 
             reads_lag: a read may show the state before the last write, so that state is part of a world.
+
+            switches: the answers to what nobody knows of Pinata.
         """
         self.spec, self._reads_lag = spec, reads_lag
-        self.systems = Systems.empty(Switches(jwt_lifetime_s=None))
+        self.systems = Systems.empty(switches)
         self.systems.latency_s = 0.0
         self.prefix = f"rotator/111122223333/eu-central-1/{spec.secret_id}{ARN_SUFFIX}/"
         self.worlds: list[World] = []
@@ -165,6 +171,10 @@ class Universe:
             answer = self._unpropagated(world, request, answer)
         if request.operation not in CHANGES:
             return Step(number, reply_id(Reply(fate, _twisted(answer, fate))), ())
+        if fate is Fate.ACKNOWLEDGED:
+            return Step(number, reply_id(Reply(Fate.OK, answer)), ())
+        if fate is Fate.LISTED_ONLY:
+            return Step(self._listed_only(world, after), reply_id(Reply(Fate.OK, answer)), ())
         if isinstance(answer, Credential) and fate in {Fate.WRONG_JWT, Fate.WIDER}:
             after, answer = self._spoiled(after, answer, fate)
         next_number, broken = self._follow(number, after, request.operation, demand)
@@ -194,7 +204,8 @@ class Universe:
         systems, name = self.systems, self.spec.secret_id
         systems.now_s = world.now_s
         systems.secrets[name] = world.secret
-        systems.pinata.keys = {record.key: record for record in world.keys}
+        systems.pinata.keys = {record.key: _taken(record, request) for record in world.keys}
+        self._seat_neighbour(world)
         systems.pinata.serial = len(world.keys)
         try:
             answer = request.effect(systems, *request.args)
@@ -206,8 +217,28 @@ class Universe:
         for record in keys[len(world.keys) :]:
             self._register(record)
         if request.operation in _OF_KEYS:
+            keys = (
+                tuple(
+                    old if new.revoked_at is None and old.revoked_at == LINGERS else new
+                    for old, new in zip(world.keys, keys, strict=False)
+                )
+                + keys[len(world.keys) :]
+            )
             return world._replace(keys=keys, keys_before=world.keys), answer
         return world._replace(secret=secret, secret_before=world.secret), answer
+
+    def _listed_only(self, before: World, after: World) -> int:
+        """Number the world after a revocation that only the list knows of, of a key whose token somebody can try."""
+        labelled = (before.secret.versions[v] for v in before.secret.labels.values())
+        stored = {held.key_id for v in labelled if (held := held_by(str(v.value)))}
+        live = {record.key for record in before.keys if record.revoked_at is None}
+        keys = tuple(
+            replace(k, revoked_at=LINGERS)
+            if k.key in live & stored and k.revoked_at is not None
+            else k
+            for k in after.keys
+        )
+        return self.number(after._replace(keys=keys))
 
     def _unpropagated(self, world: World, request: Request, answer: object) -> object:
         """Return what testAuthentication says of a key whose making, or revocation, it does not know yet."""
@@ -222,6 +253,14 @@ class Universe:
             return world, replace(made, jwt=Sensitive(spoiled(made.jwt.reveal())))
         wide = replace(world.keys[-1], permissions=WIDER_SCOPES)
         return world._replace(keys=(*world.keys[:-1], wide)), made
+
+    def _seat_neighbour(self, world: World) -> None:
+        """Let another configured secret hold the keys that are held elsewhere; there is at most one."""
+        self.systems.secrets.pop(NEIGHBOUR, None)
+        for record in world.keys:
+            if record.key in world.past.elsewhere:
+                made = rules.create(world.now_s, token="n" * 32, value=value_of_key(record))
+                self.systems.secrets[NEIGHBOUR] = made
 
     def _follow(
         self, before: int, after: World, operation: Operation, demand: Demand
@@ -271,6 +310,13 @@ class Universe:
 def _unanswered(fate: Fate) -> Reply:
     """Return what a run is told that gets no answer: it cannot know whether there was an effect, or will be."""
     return Reply(Fate.LOST if fate in UNANSWERED else fate)
+
+
+def _taken(record: KeyRecord, request: Request) -> KeyRecord:
+    """Return a key as the rules must see it that only the list shows as revoked: its token works, it can be revoked."""
+    if record.revoked_at != LINGERS or request.operation is Operation.LIST_KEYS:
+        return record
+    return replace(record, revoked_at=None)
 
 
 def _twisted(answer: object, fate: Fate) -> object:

@@ -13,6 +13,11 @@ from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.tokens import claims_of
 from rotator.sandbox.secrets_manager.state import Secret
 
+LINGERS = -1.0
+"""`revoked_at` of a key that the list shows as revoked, and whose token is taken until it is revoked once more."""
+_EXTRAS = '{"gateway": "https://gateway.example", "retries": 3}'
+"""Fields of a value that are none of the program's business; they are carried from version to version."""
+_OWN_FIELDS = ("JWT", "pinata_api_key", "pinata_api_secret")
 _VERSION_ID = re.compile(r"g([0-9]{6,9})-[0-9]{8}T[0-9]{6}Z-[0-9A-Za-z-]{10}")
 
 
@@ -36,6 +41,9 @@ class Held(NamedTuple):
     jwt: str
     agrees: bool
     """The token names the key beside it."""
+    secret: str | None
+    extras: str
+    """The other fields, as text."""
 
 
 @cache
@@ -46,7 +54,19 @@ def held_by(value: str) -> Held | None:
         jwt, key_id = fields["JWT"], fields["pinata_api_key"]
     except (ValueError, KeyError, TypeError):
         return None
-    return Held(key_id, jwt, claims_of(jwt).get("scopedKeyKey") == key_id)
+    agrees = claims_of(jwt).get("scopedKeyKey") == key_id
+    others = {name: fields[name] for name in sorted(fields) if name not in _OWN_FIELDS}
+    return Held(key_id, jwt, agrees, fields.get("pinata_api_secret"), json.dumps(others))
+
+
+def key_id_of(jwt: str) -> str:
+    """Return the key that a token names."""
+    return str(claims_of(jwt).get("scopedKeyKey"))
+
+
+def lives(record: KeyRecord) -> bool:
+    """Tell whether a key is taken, whatever the list shows."""
+    return record.revoked_at is None or record.revoked_at == LINGERS
 
 
 def held_in(secret: Secret, label: str) -> Held | None:
@@ -62,11 +82,10 @@ def marks(secret: Secret) -> frozenset[str]:
     return frozenset(label.removeprefix(REPLACED_PREFIX) for label in named if label != OURS)
 
 
-def value_of_key(record: KeyRecord, jwt: str | None = None) -> str:
+def value_of_key(record: KeyRecord, jwt: str | None = None, extras: str = _EXTRAS) -> str:
     """Return the value that holds a key."""
-    return json.dumps(
-        {"JWT": jwt or record.jwt, "pinata_api_key": record.key, "pinata_api_secret": record.secret}
-    )
+    own = (jwt or record.jwt, record.key, record.secret)
+    return json.dumps(json.loads(extras) | dict(zip(_OWN_FIELDS, own, strict=True)))
 
 
 @cache

@@ -15,7 +15,7 @@ from enum import Enum, StrEnum
 from typing import Self, TypeVar, TypeVarTuple
 
 from rotator.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
-from rotator.events import Event
+from rotator.events import Event, Subject
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
@@ -59,6 +59,20 @@ class Fault(Enum):
     LATE = "the effect, and no answer"
     REJECTED = "refused"
     DENIED = "our credential is refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the call before it is about, as far as its request says; a part that it does not say is empty."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The last call that writes was answered, or was not."""
+
+    effect_possible: bool
 
 
 class Crash(BaseException):
@@ -132,7 +146,7 @@ class Process:
     audit_fails: Container[int] = ()
     """Which audit records fail; the first record of a run, its beginning, is 1."""
     calls: list[Operation] = field(default_factory=list)
-    trail: list[Event | Operation] = field(default_factory=list)
+    trail: list[Event | Operation | Named | Answered] = field(default_factory=list)
     """Audit events, and calls after their effect, in order."""
     records: int = 0
     dead: bool = False

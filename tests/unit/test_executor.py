@@ -325,6 +325,23 @@ def test_a_key_that_outlives_its_revocation_is_marked_until_it_is_dead() -> None
     assert (settled.error, settled.actions) == (None, ())
 
 
+def test_a_marked_key_is_revoked_again_wherever_its_token_is() -> None:
+    """A key that outlived its revocation two rotations later is asked about, for its own version is still labelled."""
+    scene = Scene.own(spec=a_spec(settle=AT_ONCE))
+    first = scene.current_key()
+    scene.run()
+    scene.systems.pinata.switches = replace(
+        scene.systems.pinata.switches, revocation=Delay(10 * 86_400.0)
+    )
+    outcome = scene.run(Demand.COMPROMISED)
+    assert isinstance(outcome.error, KeyStillAliveError)
+    scene.passes(timedelta(days=1, minutes=1))
+    assert Revoke(first or "") in scene.preview().actions
+    scene.systems.pinata.switches = replace(scene.systems.pinata.switches, revocation=Delay())
+    assert scene.run().error is None
+    assert scene.is_settled()
+
+
 def about(desk: Desk) -> list[tuple[type[Event], Audited, Subject]]:
     """Return what the trail says was intended and done, and to what."""
     return [
