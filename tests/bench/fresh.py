@@ -3,12 +3,14 @@
 import os
 import statistics
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PROCESS_S = 300.0
+PROCESS_S = 120.0
 _KIB_PER_MB = 1000 * 1000 / 1024
 
 
@@ -39,28 +41,24 @@ def run(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None)
     Raises:
         BenchError: it failed; with what it said.
     """
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        command,
-        env=env,
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        # Little is printed, so a pipe that is read after the end holds it.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as complaints:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output, stderr=complaints
+        )
+        limit = threading.Timer(PROCESS_S, process.kill)
+        limit.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - began
+        limit.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.stdout is not None
-        assert process.stderr is not None
-        output, complaints = process.stdout.read(), process.stderr.read()
+        output.seek(0)
+        complaints.seek(0)
+        said, complained = output.read(), complaints.read()
     if process.returncode:
-        raise BenchError(f"{' '.join(command[:4])}: {output[-2000:]}{complaints[-2000:]}")
+        raise BenchError(f"{' '.join(command[:4])}: {said[-2000:]}{complained[-2000:]}")
     cpu_s = usage.ru_utime + usage.ru_stime
-    return Spent(wall_s, cpu_s, usage.ru_maxrss / _KIB_PER_MB, output)
+    return Spent(wall_s, cpu_s, usage.ru_maxrss / _KIB_PER_MB, said)
 
 
 @dataclass(frozen=True, slots=True)

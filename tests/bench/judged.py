@@ -65,8 +65,8 @@ def exit_code(figures: Sequence[Figure]) -> int:
 
 
 def _number(value: float, unit: str) -> str:
-    text = f"{value:,.0f}" if value == int(value or 0) and abs(value) >= 10 else f"{value:,.2f}"
-    return f"{text} {unit}"
+    text = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return f"{text} {unit}".rstrip()
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,6 +1,5 @@
 """How long it takes to start: a Lambda function, and the command line."""
 
-import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -37,7 +36,7 @@ _TICK = _TIMED.format(
 _BARE = _TIMED.format("import boto3, httpx\nboto3.client('secretsmanager')\nhttpx.Client()")
 
 
-def cold_start(folder: Path) -> Figure:
+def cold_start(folder: Path) -> tuple[Figure, ...]:
     """Measure import and first clients of `tick` from the zip that is deployed, against the bare libraries of it."""
     config, output, unpacked = folder / "rotator.toml", folder / "rotator.zip", folder / "function"
     config.write_text(_CONFIG, encoding="utf-8")
@@ -62,32 +61,19 @@ def cold_start(folder: Path) -> Figure:
         return float(run([sys.executable, "-S", "-c", code], variables, unpacked).output)
 
     pair = in_turn(lambda: seconds(_TICK), lambda: seconds(_BARE), ROUNDS)
-    return Figure(
-        "Lambda cold start",
-        "import boto3, httpx, a client of each",
-        pair.ratio,
-        Bound.AT_MOST,
-        1.15,
-        "x",
-        pair.detail,
+    against = "import boto3, httpx, a client of each"
+    return (
+        Figure("Lambda cold start", against, pair.ratio, Bound.AT_MOST, 1.15, "x", pair.detail),
     )
 
 
-def help_start() -> Figure:
+def help_start(_: Path) -> tuple[Figure, ...]:
     """Measure `rotator --help` against a Python that imports click."""
     env = environment()
-    script = shutil.which(ROTATOR) or ROTATOR
     pair = in_turn(
-        lambda: run([script, "--help"], env).wall_s,
+        lambda: run([ROTATOR, "--help"], env).wall_s,
         lambda: run([sys.executable, "-c", "import click"], env).wall_s,
         ROUNDS,
     )
-    return Figure(
-        "rotator --help",
-        "python -c 'import click'",
-        pair.ratio,
-        Bound.AT_MOST,
-        2.0,
-        "x",
-        pair.detail,
-    )
+    against = "python -c 'import click'"
+    return (Figure("rotator --help", against, pair.ratio, Bound.AT_MOST, 2.0, "x", pair.detail),)
