@@ -15,7 +15,8 @@ from tests.bench.judged import Bound, Figure
 from tests.bench.sandboxed import fleet
 
 IDLE_SECRETS = 10_000
-ROTATED_SECRETS = 90
+ROTATED_SECRETS = 67
+"""Not a whole number of minutes: one call that misses the last of those would cost one more, once in a fleet."""
 SCALE = 12.0
 """A minute of the limits takes 5 s here, on both sides."""
 PERMISSIONS = 'permissions = { resources = ["org:files:write"] }'
@@ -29,6 +30,7 @@ def idle_tick(folder: Path) -> tuple[Figure, ...]:
     """Measure `rotator run --every` as a process over a fleet in which nothing is due and no slot falls."""
     made_at = datetime.now(UTC) - timedelta(hours=1)
     with fleet(folder / "idle", []) as idle:
+        idle.edit('grace = "0s"', 'grace = "24h"')  # else the end of a grace falls into the tick
         idle.edit('settle = "0s"', f'settle = "0s"\ncheck_every = "365d"\n{PERMISSIONS}')
         with idle.sandbox.config_path.open("a", encoding="utf-8") as config:
             for number in range(IDLE_SECRETS):
@@ -65,7 +67,7 @@ def _forced(secret_id: str) -> dict[str, object]:
 def limited(folder: Path) -> tuple[Figure, ...]:
     """Measure how near a fleet comes to what the provider's limits allow, time scaled down.
 
-    The ceiling: `n` rotations take as many minutes as their calls fill, the last of which need not be waited out.
+    The ceiling: a client that takes no time sends each minute's calls at its beginning.
     """
     names = [f"n{number:03}" for number in range(ROTATED_SECRETS)]
     with fleet(folder / "limited", names) as many:
@@ -92,8 +94,10 @@ def limited(folder: Path) -> tuple[Figure, ...]:
             for line in many.sandbox.pinata.site.log[before:]
         )
         calls = len(many.sandbox.pinata.site.log) - before
-    per_minute = min(DATA_PER_MINUTE / DATA_CALLS, OTHER_PER_MINUTE / OTHER_CALLS)
-    least_s = (ROTATED_SECRETS / per_minute - 1) * MINUTE_S
+    least_s = MINUTE_S * max(
+        (ROTATED_SECRETS * DATA_CALLS - 1) // DATA_PER_MINUTE,
+        (ROTATED_SECRETS * OTHER_CALLS - 1) // OTHER_PER_MINUTE,
+    )
     work = f"fleet under {DATA_PER_MINUTE}/min on /data, {OTHER_PER_MINUTE}/min else"
     return (
         Figure(
@@ -103,7 +107,7 @@ def limited(folder: Path) -> tuple[Figure, ...]:
             Bound.AT_LEAST,
             0.9,
             "x",
-            f"{ROTATED_SECRETS} rotations, {calls} calls in {taken_s:.0f} s of {least_s:.0f} s, {SCALE:.0f} x as fast",
+            f"{ROTATED_SECRETS} rotations, {calls} calls: {taken_s:.0f} s / {least_s:.0f} s, at {SCALE:.0f} x speed",
         ),
         Figure(work, "", refused, Bound.AT_MOST, 0, "answers 429", f"{calls} calls"),
     )
