@@ -72,6 +72,10 @@ deploy: package
 stack: $(READY)
 	@$(BIN)/python -m tests.stack
 
+# Every figure of the performance budget, side by side; fails where one is missed. Wants a quiet machine.
+bench: $(READY)
+	@$(BIN)/python -m tests.bench
+
 # Style, types, import contracts, the Dockerfile.
 lint: $(READY)
 	$(BIN)/ruff check

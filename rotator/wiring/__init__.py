@@ -2,6 +2,7 @@
 
     aws          the session: region, role, endpoints, identity
     connection   both systems and the audit trail, connected
+    trail        the audit trail
     runs         what one run is given
 
 Clock, sleep and randomness enter here and are handed on as arguments; nothing below looks at them by itself.

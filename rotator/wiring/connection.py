@@ -1,36 +1,33 @@
 """Both systems and the audit trail, connected: the adapters with their clients, and what outlives a managing key."""
 
-import platform
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
-from typing import assert_never
-from uuid import uuid4
+from typing import TYPE_CHECKING, assert_never
 
 import boto3
 import httpx
 
-from rotator import __version__
-from rotator.audit import AuditTrail, Writer
-from rotator.audit.bucket import Bucket
-from rotator.audit.places import AuditPlaces
 from rotator.config import AdminEnvironment, AdminSecret, Config
 from rotator.credential import Sensitive
 from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.fleet import Neighbours
-from rotator.logs import log_audit_loss
 from rotator.payload import managing_token
 from rotator.pinata import PinataClient, RateLimiter, http_client, timeouts, tls_context
 from rotator.ports import AuditLog
 from rotator.reconcile import World
 from rotator.secrets_manager import SecretsManagerStore
 from rotator.traffic import System, Traffic
-from rotator.wiring.aws import identity_of, s3_client, secrets_manager_client, session_of
+from rotator.wiring.aws import identity_of, secrets_manager_client, session_of
 from rotator.wiring.runs import startup_deadline
+
+if TYPE_CHECKING:
+    from rotator.audit import AuditTrail
+    from rotator.audit.places import AuditPlaces
 
 PING_S = 10.0
 """How long a dead-man's switch may take to answer."""
@@ -45,16 +42,17 @@ class Connected:
     provider: PinataClient
     identity: str
     """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
-    audit_places: AuditPlaces
+    audit_places: "AuditPlaces"
 
-    def audit_trail(self, trigger: str) -> AuditTrail:
+    def audit_trail(self, trigger: str) -> "AuditTrail":
         """Return the audit trail, to be closed in the end; nothing is touched before the first run.
 
         Args:
             trigger: what started this process: `cli`, `daemon`, `lambda`.
         """
-        writer = Writer("rotator", __version__, trigger, self.identity, platform.node())
-        return self.audit_places.trail(writer, lambda: uuid4().hex, log_audit_loss)
+        from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
+
+        return trail_in(self.audit_places, trigger, self.identity)
 
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
@@ -62,16 +60,14 @@ class Connected:
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
 
 
-def audit_places(config: Config, env: Mapping[str, str]) -> AuditPlaces:
+def audit_places(config: Config, env: Mapping[str, str]) -> "AuditPlaces":
     """Return where the audit trail is, without connecting to anything else.
 
     Raises:
         ConfigError: region or endpoint are unusable.
     """
     refuse_key_log(env)
-    if config.audit.s3 is None:
-        return AuditPlaces(config.audit.directory, None, _now)
-    return _places(session_of(config, env), config, env)
+    return _places(config, env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +81,15 @@ class Clients:
     limiter: RateLimiter
     tls: ssl.SSLContext
     traffic: Traffic
-    audit_places: AuditPlaces
+    audit_places: Callable[[], "AuditPlaces"]
+    """Made when first asked for: a client for a bucket takes as long as the one for the secrets."""
 
     @contextmanager
     def connected(self) -> Iterator[Connected]:
         """Read the managing key, and connect to Pinata until the block ends.
 
         Raises:
-            ConfigError: there is no managing key, or it is unusable.
+            ConfigError: there is no managing key, or it is unusable; or so is the endpoint of the audit trail's bucket.
             RotatorError: AWS could not be asked.
         """
         pinata = self.config.pinata
@@ -108,7 +105,8 @@ class Clients:
                 monotonic=time.monotonic,
                 sleep=time.sleep,
             )
-            yield Connected(self.config, self.store, provider, self.identity, self.audit_places)
+            places = self.audit_places()
+            yield Connected(self.config, self.store, provider, self.identity, places)
 
 
 def clients(
@@ -146,7 +144,7 @@ def clients(
         limiter=limiter or rate_limiter(config),
         tls=tls_context(),
         traffic=traffic,
-        audit_places=_places(session, config, env),
+        audit_places=cache(lambda: _places(config, env, session)),
     )
 
 
@@ -213,15 +211,12 @@ def refuse_key_log(env: Mapping[str, str]) -> None:
         )
 
 
-def _places(session: boto3.Session, config: Config, env: Mapping[str, str]) -> AuditPlaces:
-    bucket = None
-    if where := config.audit.s3:
-        bucket = Bucket(s3_client(session, config, env), where.bucket, where.prefix)
-    return AuditPlaces(config.audit.directory, bucket, _now)
+def _places(
+    config: Config, env: Mapping[str, str], session: boto3.Session | None = None
+) -> "AuditPlaces":
+    from rotator.wiring.trail import places_of  # noqa: PLC0415 - slow, and seldom needed
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+    return places_of(config, env, session)
 
 
 def _managing_token(
