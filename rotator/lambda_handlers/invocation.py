@@ -41,6 +41,10 @@ RESERVE_S = 5.0
 class Context(Protocol):
     """What Lambda tells about an invocation."""
 
+    @property
+    def invoked_function_arn(self) -> str:
+        """The function's own ARN."""
+
     def get_remaining_time_in_millis(self) -> int:
         """Return the time until the function is killed."""
 
@@ -141,7 +145,9 @@ class Invocation:
         _logs().log_failure("refused", error)
 
     def count(self, outcome: Outcome) -> None:
-        """Count what a run came to."""
+        """Count what a run came to, and log why it failed, with what to do about it."""
+        if outcome.error is not None:
+            _logs().log_failure("failed", outcome.error, outcome.secret)
         self.add(
             failed_runs=outcome.kind is OutcomeKind.FAILED,
             rotated=outcome.kind is OutcomeKind.ROTATED,

@@ -63,7 +63,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
             if queue_url:
                 due = _judged(awake, world, invocation, every)
                 sqs = invocation.container.sqs
-                lost = send(sqs, queue_url, group_of(config.pinata), due, at)
+                lost = send(sqs, queue_url, group_of(config.pinata), due)
                 invocation.figures.queued += len(due) - len(lost)
                 for secret in lost:
                     invocation.refuse(RotatorError(f"`{secret.errand.name}` was not queued"))
