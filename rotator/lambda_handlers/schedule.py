@@ -14,6 +14,7 @@ from typing import Any
 from rotator.config import duration
 from rotator.errors import ConfigError, DeadlineExceededError, RotatorError
 from rotator.fleet import (
+    LIST_FROM,
     WORKERS_MAX,
     Target,
     defect_of,
@@ -52,7 +53,8 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     config = invocation.container.config
     at = _due_time(event, invocation.now)
     every = _every()
-    found = resolve(config.secrets, invocation.container.clients.store, startup_deadline())
+    store = invocation.container.clients.store
+    found = resolve(config.secrets, store, startup_deadline(), _list_from())
     for spec, error in found.lost:
         invocation.count(failed(spec, error))
     since = min(at, invocation.now) - every
@@ -104,6 +106,24 @@ def _every() -> timedelta:
     except ValueError:
         problem = "ROTATOR_TICK_EVERY is no duration"
     raise ConfigError(problem, next_step="Write it like `5m`, as often as the schedule ticks.")
+
+
+def _list_from() -> int | None:
+    """Return from how many secrets on ListSecrets is asked: where the policy has no right to, it never is.
+
+    Raises:
+        ConfigError: `ROTATOR_LIST_SECRETS` is neither `yes` nor `no`.
+    """
+    match os.environ.get("ROTATOR_LIST_SECRETS", "yes"):
+        case "yes":
+            return LIST_FROM
+        case "no":
+            return None
+        case _:
+            raise ConfigError(
+                "ROTATOR_LIST_SECRETS is neither `yes` nor `no`",
+                next_step="Set it to `no` where the function has no right to `secretsmanager:ListSecrets`.",
+            )
 
 
 def _judged(

@@ -11,7 +11,6 @@ from http import HTTPStatus
 from typing import assert_never
 from uuid import uuid4
 
-import boto3
 import httpx
 
 from rotator import __version__
@@ -71,7 +70,7 @@ def audit_places(config: Config, env: Mapping[str, str]) -> AuditPlaces:
     refuse_key_log(env)
     if config.audit.s3 is None:
         return AuditPlaces(config.audit.directory, None, _now)
-    return _places(session_of(config, env), config, env)
+    return _places(config, env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def clients(
         limiter=limiter or rate_limiter(config),
         tls=tls_context(),
         traffic=traffic,
-        audit_places=_places(session, config, env),
+        audit_places=_places(config, env),
     )
 
 
@@ -213,10 +212,10 @@ def refuse_key_log(env: Mapping[str, str]) -> None:
         )
 
 
-def _places(session: boto3.Session, config: Config, env: Mapping[str, str]) -> AuditPlaces:
+def _places(config: Config, env: Mapping[str, str]) -> AuditPlaces:
     bucket = None
     if where := config.audit.s3:
-        bucket = Bucket(s3_client(session, config, env), where.bucket, where.prefix)
+        bucket = Bucket(s3_client(config, env), where.bucket, where.prefix)
     return AuditPlaces(config.audit.directory, bucket, _now)
 
 

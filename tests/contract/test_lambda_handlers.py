@@ -317,6 +317,33 @@ def test_lost_secret_is_told(cloud: Cloud) -> None:
     assert tick({}, Context())["failed"] == 1
 
 
+@pytest.mark.parametrize(("allowed", "asked"), [("yes", True), ("no", False)])
+def test_list_is_asked_for_where_it_is_allowed(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, allowed: str, *, asked: bool
+) -> None:
+    """A fleet is listed only if the template says that the role may."""
+    with cloud.sandbox.config_path.open("a") as config:
+        for name in ("second", "third"):
+            cloud.sandbox.create_secret(f"prod/pinata/{name}")
+            config.write(
+                f'[[secrets]]\nname = "{name}"\nsecret_id = "prod/pinata/{name}"\n'
+                'permissions = { resources = ["org:files:write"] }\n'
+            )
+    monkeypatch.setenv("ROTATOR_LIST_SECRETS", allowed)
+    assert tick({}, Context())["secrets"] == 3
+    operations = {request.operation for request in cloud.sandbox.secrets_manager.requests}
+    assert ("ListSecrets" in operations) is asked
+
+
+def test_permission_to_list_is_yes_or_no(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other word is told, and nothing is done."""
+    before = cloud.live()
+    monkeypatch.setenv("ROTATOR_LIST_SECRETS", "maybe")
+    with pytest.raises(ConfigError, match="ROTATOR_LIST_SECRETS"):
+        tick({}, Context())
+    assert cloud.live() == before
+
+
 @pytest.mark.parametrize("period", ["often", ""])
 def test_period_must_be_a_duration(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, period: str

@@ -1,0 +1,98 @@
+"""The alarms of the stack, fed with figures as the ticks send them: those that must ring do."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rotator.fleet import Target, is_asleep
+from rotator.model import AWSCURRENT, AWSPREVIOUS, Labels
+from rotator.naming import version_id
+from tests.builders import NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
+
+STACK = Path(__file__).parents[2] / "config/stack"
+TICK = timedelta(minutes=5)
+DEATHS = ("Errors", "Throttles")
+
+
+class _Template(yaml.SafeLoader):
+    """Reads a template, CloudFormation's own tags as their plain values."""
+
+
+_Template.add_multi_constructor(
+    "!",
+    lambda loader, _, node: (
+        loader.construct_scalar(node)
+        if isinstance(node, yaml.ScalarNode)
+        else loader.construct_sequence(node)
+    ),
+)
+
+
+def alarms() -> dict[str, Any]:
+    """Return the properties of each alarm."""
+    text = (STACK / "alarms.cfn.yml").read_text(encoding="utf-8")
+    resources = yaml.load(text, _Template)["Resources"]  # noqa: S506 - a SafeLoader with tags as text
+    return {name: one["Properties"] for name, one in resources.items()}
+
+
+def rings(alarm: dict[str, Any], series: Sequence[tuple[datetime, int]]) -> bool:
+    """Tell whether an alarm on the maximum of a metric goes off at any time; each period has data."""
+    assert alarm["Statistic"] == "Maximum"
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    peaks: dict[int, int] = {}
+    for at, value in series:
+        period = int(at.timestamp()) // alarm["Period"]
+        peaks[period] = max(peaks.get(period, 0), value)
+    points = [peaks[period] >= alarm["Threshold"] for period in sorted(peaks)]
+    window = alarm["EvaluationPeriods"]
+    needed = alarm.get("DatapointsToAlarm", window)
+    return any(sum(points[at : at + window]) >= needed for at in range(len(points)))
+
+
+def looked_at(target: Target) -> list[tuple[datetime, int]]:
+    """Return a day of ticks, each with 1 if it looks at the secret closely."""
+    ticks = [NOW + number * TICK for number in range(288)]
+    return [
+        (now, 0 if is_asleep(target, now=now, since=since) else 1) for since, now in pairwise(ticks)
+    ]
+
+
+YOUNG = an_observed(
+    a_version(version_id(2, ago(days=3), "n" * 10), AWSCURRENT),
+    a_version(version_id(1, ago(days=33), "n" * 10), AWSPREVIOUS),
+    changed_at=ago(days=3),
+).labels
+NATIVE = replace(
+    an_observed(a_version(NATIVE_ID, AWSCURRENT), changed_at=ago(days=3)).labels,
+    rotation_enabled=True,
+)
+
+
+@pytest.mark.parametrize("labels", [YOUNG, NATIVE], ids=["young", "native"])
+@pytest.mark.parametrize("name", ["OldKeyOverdue", "Held"])
+def test_alarm_hears_of_a_secret_that_sleeps_between_its_slots(name: str, labels: Labels) -> None:
+    """A secret that is looked at once an hour rings the alarm, and one with nothing to tell does not."""
+    series = looked_at(Target(a_spec(), labels))
+    assert 20 <= sum(value for _, value in series) <= 26
+    assert rings(alarms()[name], series)
+    assert not rings(alarms()[name], [(at, 0) for at, _ in series])
+
+
+@pytest.mark.parametrize("function", ["Work", "Native"])
+@pytest.mark.parametrize("metric", DEATHS)
+def test_death_and_throttling_of_a_silent_function_have_alarms(function: str, metric: str) -> None:
+    """A function that prints nothing when it dies, or is not started, is watched by Lambda's own counts."""
+    watched = [(one["MetricName"], one["Dimensions"][0]["Value"]) for one in alarms().values()]
+    assert (metric, f"{function}LambdaFunction") in watched
+
+
+def test_missed_tick_is_not_repeated() -> None:
+    """Lambda does not invoke `tick` again for an old event: the next one is due in five minutes."""
+    text = (STACK.parents[1] / "serverless.yml").read_text(encoding="utf-8")
+    assert yaml.load(text, _Template)["functions"]["tick"]["maximumRetryAttempts"] == 0  # noqa: S506 - as above
