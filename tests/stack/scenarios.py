@@ -45,8 +45,9 @@ def schedule(stack: Deployment) -> None:
 
 def rotate_secret(stack: Deployment) -> None:
     """RotateSecret invokes `native` four times; a tick retires the key before."""
-    _rotate(stack, "gateway")
-    _settle(stack, "gateway")
+    for name in ("gateway", "archive"):
+        _rotate(stack, name)
+        _settle(stack, name)
 
 
 def five_in_a_row(stack: Deployment) -> None:
