@@ -26,7 +26,10 @@ _WHY = {
     Reason.ROLLED_BACK: "a person rolled it back; `rotator rotate` moves on",
     Reason.IN_PROGRESS: "the version has no value yet",
     Reason.OUTSIDE_WINDOW: "no key is made outside the configured window",
-    Reason.WAITING_GRACE: "the key before is still inside its grace",
+    Reason.WAITING_GRACE: (
+        "the key before is still inside its grace, which runs from the last change of a label, this attempt included: "
+        "let rotations be further apart than `grace` and a day"
+    ),
     Reason.REPLICA_BEHIND: "the key before is kept until every replica is InSync",
     Reason.REPLICA_STUCK: "a replica of the secret has failed or does not follow; repair or remove it",
     Reason.TOO_MANY_KEYS: "there are `live_keys_max` keys already",

@@ -31,7 +31,7 @@ from rotator.model import Revoke
 from rotator.naming import generation_of_version
 from rotator.planner import NEEDS_PERSON, WAITS_FOR_REPLICA
 from rotator.reconcile import World, preview
-from rotator.retiring import superseded_keys
+from rotator.retiring import is_grace_renewed, superseded_keys
 from rotator.spec import Demand
 from rotator.wiring import startup_deadline
 
@@ -155,6 +155,8 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
         invocation.refuse(defect_of(defect))
         return None
+    if is_grace_renewed(spec, observed, run.now):
+        invocation.overdue(spec, len(superseded_keys(observed)))
     kept = superseded_keys(observed) if plan.reason in WAITS_FOR_REPLICA else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - labels.changed_at > spec.grace + 2 * every

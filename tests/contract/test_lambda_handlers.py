@@ -22,6 +22,7 @@ from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from rotator.sandbox.secrets_manager.store import Scope
 
 SCOPE = Scope("123456789012", "eu-central-1")
+GRACE_S = 3
 TRIES = 3
 """How often a call is sent until its failure is told."""
 FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:rotator"
@@ -562,6 +563,33 @@ def test_unknown_rotation_makes_one_call(cloud: Cloud) -> None:
     with pytest.raises(EventError, match="not labelled AWSPENDING"):
         native(stranger, Context())
     assert cloud.calls() == before + 1
+
+
+@pytest.mark.usefixtures("queue")
+def test_grace_that_is_renewed_for_ever_is_overdue(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels that change within each grace keep the old key alive: refused with the reason, counted and logged."""
+    monkeypatch.setenv("ROTATOR_TICK_EVERY", "0s")
+    settings = cloud.sandbox.config_path
+    settings.write_text(settings.read_text().replace('grace = "0s"', f'grace = "{GRACE_S}s"'))
+    cloud.rotate()
+    made = time.time()
+    cloud.rotate()
+    (error,) = cloud.functions.errors
+    assert "WAITING_GRACE" in error.message
+    assert "further apart than `grace`" in error.message
+    tick({}, Context())
+    assert cloud.figures()["OldKeysOverdue"] == 0
+    time.sleep(max(made + 2 * GRACE_S + 0.1 - time.time(), 0))
+    stalled = cloud.labels()["AWSPENDING"]
+    cloud.ask("UpdateSecretVersionStage", VersionStage="AWSPENDING", RemoveFromVersionId=stalled)
+    cloud.rotate()
+    tick({}, Context())
+    printed = cloud.printed.readouterr().out
+    assert '"OldKeysOverdue": 1' in printed
+    assert "their grace never ends" in printed
+    assert len(cloud.live()) == 2
 
 
 def test_hold_is_a_refusal_and_counted(cloud: Cloud) -> None:
