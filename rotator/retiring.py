@@ -64,8 +64,8 @@ def why_waiting(
 def is_grace_renewed(spec: SecretSpec, observed: Observed, now: datetime) -> bool:
     """Tell whether superseded keys live on only because labels keep changing, for twice the grace and more.
 
-    Grace runs from LastChangedDate, and each RotateSecret changes it, refused or not: one within each grace keeps the
-    key before alive for ever, and no new one is made.
+    Grace runs from LastChangedDate, and a refused RotateSecret may change it, as discarding its version does: one
+    within each grace keeps the key before alive for ever, and no new one is made.
     """
     current = observed.current
     return (
