@@ -1,4 +1,4 @@
-"""The alarms of the stack, fed with figures as the ticks send them: those that must ring do."""
+"""The stack's template: alarms, fed with figures as the ticks send them, and what is off unless asked for."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,10 +34,14 @@ _Template.add_multi_constructor(
 )
 
 
+def read(path: str) -> Any:  # noqa: ANN401 - a YAML document
+    """Return a part of the template."""
+    return yaml.load((STACK / path).read_text(encoding="utf-8"), _Template)  # noqa: S506 - a SafeLoader with tags as text
+
+
 def alarms() -> dict[str, Any]:
     """Return the properties of each alarm."""
-    text = (STACK / "alarms.cfn.yml").read_text(encoding="utf-8")
-    resources = yaml.load(text, _Template)["Resources"]  # noqa: S506 - a SafeLoader with tags as text
+    resources = read("alarms.cfn.yml")["Resources"]
     return {name: one["Properties"] for name, one in resources.items()}
 
 
@@ -94,5 +98,20 @@ def test_death_and_throttling_of_a_silent_function_have_alarms(function: str, me
 
 def test_missed_tick_is_not_repeated() -> None:
     """Lambda does not invoke `tick` again for an old event: the next one is due in five minutes."""
-    text = (STACK.parents[1] / "serverless.yml").read_text(encoding="utf-8")
-    assert yaml.load(text, _Template)["functions"]["tick"]["maximumRetryAttempts"] == 0  # noqa: S506 - as above
+    assert read("../../serverless.yml")["functions"]["tick"]["maximumRetryAttempts"] == 0
+
+
+def test_configuration_elsewhere_can_be_read_by_every_function() -> None:
+    """With `config_arn` all three roles may read that one place; without it, as by default, there is no such right."""
+    policy = read("roles.cfn.yml")["Resources"]["ConfigPolicy"]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert policy["Condition"] == "HasConfigArn"
+    assert set(policy["Properties"]["Roles"]) == {"TickRole", "WorkRole", "NativeRole"}
+    assert set(statement["Action"]) == {"ssm:GetParameter", "s3:GetObject"}
+    assert statement["Resource"] == "ConfigArn"
+    defaults = read("parameters.yml")
+    assert (defaults["config"], defaults["config_arn"]) == ("rotator.toml", "")
+    assert (
+        read("../../serverless.yml")["provider"]["environment"]["ROTATOR_CONFIG"]
+        == "${param:config}"
+    )
