@@ -55,14 +55,28 @@ class Resolved:
     lost: tuple[tuple[SecretSpec, RotatorError], ...]
 
 
-def resolve(specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline) -> Resolved:
+def resolve(
+    specs: Sequence[SecretSpec],
+    store: SecretStore,
+    deadline: Deadline,
+    list_from: int | None = LIST_FROM,
+) -> Resolved:
     """Look every secret up, before anything is done to any. One that cannot be found stops no other.
+
+    Args:
+        specs: the configured secrets.
+
+        store: where they are.
+
+        deadline: bounds all calls together.
+
+        list_from: from this many secrets on ListSecrets is asked; None where that is not allowed.
 
     Raises:
         ConfigError: two entries are one secret, or AWS cannot be asked at all.
     """
     surveyed: dict[str, Labels] = {}
-    if len(specs) >= LIST_FROM:
+    if list_from is not None and len(specs) >= list_from:
         try:
             surveyed = store.survey(tuple(spec.secret_id for spec in specs), deadline)
         except StoreDeniedError:

@@ -108,9 +108,10 @@ def log_audit_loss(error: AuditUnavailableError) -> None:
     structlog.get_logger().warning("audit_degraded", detail=error.message, remedy=error.next_step)
 
 
-def log_failure(what: str, error: RotatorError) -> None:
-    """Log something that came to nothing, and what to do about it."""
-    structlog.get_logger().error(what, error=error.message, next_step=error.next_step)
+def log_failure(what: str, error: RotatorError, secret: str = "") -> None:
+    """Log something that came to nothing, and what to do about it; `secret` is whom it is about, if it is one."""
+    about = {"secret": secret} if secret else {}
+    structlog.get_logger().error(what, **about, error=error.message, next_step=error.next_step)
 
 
 def _about(subject: Subject) -> dict[str, str]:

@@ -69,6 +69,12 @@ def ids_of(arn: str) -> frozenset[str]:
     return frozenset(ids if _FULL_ARN.fullmatch(short) else ids | {short})
 
 
+def place_of(arn: str) -> tuple[str, str] | None:
+    """Return the region and the account of a secret's whole ARN, suffix and all; None for any other text."""
+    match = _SECRET_ARN.fullmatch(arn)
+    return (match["region"], match["account"]) if match and _FULL_ARN.fullmatch(arn) else None
+
+
 @dataclass(frozen=True, slots=True)
 class KeyFamily:
     """The names of all keys made for one secret by one owner."""

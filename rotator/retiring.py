@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from rotator.model import (
     REPLACED_PREFIX,
     Action,
+    Holds,
     Labels,
     Observed,
     ProveDead,
@@ -58,6 +59,21 @@ def why_waiting(
         return None
     stuck = labels.replicas_failed or now - labels.changed_at > REPLICATION_MAX
     return Reason.REPLICA_STUCK if stuck else Reason.REPLICA_BEHIND
+
+
+def is_grace_renewed(spec: SecretSpec, observed: Observed, now: datetime) -> bool:
+    """Tell whether superseded keys live on only because labels keep changing, for twice the grace and more.
+
+    Grace runs from LastChangedDate, and a refused RotateSecret may change it, as discarding its version does: one
+    within each grace keeps the key before alive for ever, and no new one is made.
+    """
+    current = observed.current
+    return (
+        why_waiting(spec, observed, now, Demand.DUE) is Reason.WAITING_GRACE
+        and current is not None
+        and isinstance(current.content, Holds)
+        and now - current.content.created_at > 2 * spec.grace
+    )
 
 
 def superseded_keys(observed: Observed) -> tuple[str, ...]:

@@ -109,6 +109,8 @@ def files(package: Path, config: Path) -> Iterator[tuple[str, Path]]:
         match parts:
             case ["bin", *_]:
                 continue
+            case _ if "tests" in parts[:-1]:
+                continue
             case ["botocore", "data", service, _, *_] if service not in SERVICES:
                 continue
             case _:

@@ -1,30 +1,37 @@
 """`work`: the queue. Reconciles the secrets that a tick found due, one message after the other.
 
-All messages of one group are of one Pinata account, so they are taken one by one. What failed and may succeed later
-is handed back (`batchItemFailures`): a queue that redrives moves it to its dead-letter queue after some receives.
-A message handed back is not the only memory of its secret: the next tick finds due again what is due.
+All messages of one group are of one Pinata account, so they are taken one by one. Secrets are independent of each
+other: whatever becomes of one, the next is taken. What failed and may succeed later is handed back
+(`batchItemFailures`): a queue that redrives moves it to its dead-letter queue after some receives. A message handed
+back is not the only memory of its secret: the next tick finds due again what is due.
 
-- After a failure the rest of its group is handed back untouched: the account may be down.
-- A message that is no errand of ours never succeeds. It is handed back alone and stops nobody.
-- Those handed back untouched must not end in the dead-letter queue beside the one that fails each time: each further
+- A FIFO queue hands out nothing of a group while one of its messages is invisible. So what is handed back becomes
+  visible soon: what failed in a minute, what there was no time to begin at once.
+- Those that were not begun must not end in the dead-letter queue beside the one that takes all the time: each further
   receive begins one message later, and ends with those before.
+- Further copies of an errand in a batch are done with the first: what becomes of that one holds for them.
+- A message that is no errand of ours never succeeds. It is handed back alone and stops nobody.
 - What needs a person is not handed back: no repetition cures it.
 """
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rotator.errors import EventError, Remedy, RotatorError
+from rotator.errors import DeadlineExceededError, EventError, Remedy, RotatorError
 from rotator.fleet import Target, failed, is_asleep, run_all
-from rotator.lambda_handlers.events import Errand, Message, errand, messages
+from rotator.lambda_handlers.events import Batch, Errand, Message, batch, errand
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
+from rotator.lambda_handlers.queue import HandedBack, hand_back
 from rotator.model import Outcome
 from rotator.naming import ids_of, time_of_version
-from rotator.reconcile import World
+from rotator.reconcile import Run, World
 from rotator.spec import Demand, SecretSpec
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+RETRY_S = 60
+"""After so long a failed message is handed out again: Pinata may be well by then, and its group waits no longer."""
 _RETRIED = frozenset({Remedy.NEXT_RUN, Remedy.AUDIT})
 
 
@@ -34,28 +41,32 @@ def work(event: Any, context: Context) -> dict[str, list[dict[str, str]]]:  # no
     Returns:
         The messages that the queue must keep, as SQS event sources read them.
     """
-    return invoked("work", context, lambda invocation: _work(messages(event), invocation))
+    return invoked("work", context, lambda invocation: _work(batch(event), invocation))
 
 
-def _work(received: Sequence[Message], invocation: Invocation) -> dict[str, list[dict[str, str]]]:
-    kept: list[str] = []
+def _work(received: Batch, invocation: Invocation) -> dict[str, list[dict[str, str]]]:
+    for _ in received.unreadable:
+        invocation.refuse(EventError("a record lacks what a queue always tells; it is handed back"))
+    kept: list[tuple[Message, int]] = []
     errands: list[tuple[Message, SecretSpec, Errand]] = []
-    for message in _in_turn(received):
+    for message in _in_turn(received.messages):
         try:
             asked = errand(message.body)
             errands.append((message, _spec(asked, invocation.container.config.secrets), asked))
         except EventError as error:
             invocation.refuse(error)
-            kept.append(message.message_id)
+            kept.append((message, RETRY_S))
     if errands:
         with invocation.world() as world:
             kept += _run(errands, world, invocation)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in kept]}
+    _hasten(kept, invocation)
+    ids = (*received.unreadable, *(message.message_id for message, _ in kept))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids]}
 
 
 def _in_turn(received: Sequence[Message]) -> tuple[Message, ...]:
     """Return the messages, beginning one later for each time that the first of them was received before."""
-    begin = (received[0].receives - 1) % len(received)
+    begin = (received[0].receives - 1) % len(received) if received else 0
     return (*received[begin:], *received[:begin])
 
 
@@ -73,37 +84,51 @@ def _spec(asked: Errand, specs: Sequence[SecretSpec]) -> SecretSpec:
 
 def _run(
     errands: Sequence[tuple[Message, SecretSpec, Errand]], world: World, invocation: Invocation
-) -> list[str]:
-    """Run the errands in turn; return the messages to keep."""
-    kept: list[str] = []
-    stopped: set[str] = set()
+) -> list[tuple[Message, int]]:
+    """Run the errands in turn; return the messages to keep, and after how many seconds to hand each out again."""
+    kept: list[tuple[Message, int]] = []
+    begun: set[Errand] = set()
     for message, spec, asked in errands:
-        if message.group in stopped:
-            kept.append(message.message_id)
+        if asked in begun:
             continue
-        outcome = _outcome(message, spec, asked, world, invocation)
+        try:
+            run = invocation.new_run(spec, Demand.DUE)
+        except DeadlineExceededError as error:
+            if not begun and not kept:  # the function's whole time is too short: that is a failure
+                invocation.count(failed(spec, error))
+            kept.append((message, 0 if begun else RETRY_S))
+            continue
+        begun.add(asked)
+        try:
+            outcome = _outcome(message, spec, asked, world, run)
+        except EventError as error:
+            invocation.refuse(error)
+            kept.append((message, RETRY_S))
+            continue
         if outcome is None:
             continue
         invocation.count(outcome)
         if outcome.error is not None and outcome.error.remedy in _RETRIED:
-            kept.append(message.message_id)
-            if message.group:
-                stopped.add(message.group)
+            kept.append((message, RETRY_S))
     return kept
 
 
 def _outcome(
-    message: Message, spec: SecretSpec, asked: Errand, world: World, invocation: Invocation
+    message: Message, spec: SecretSpec, asked: Errand, world: World, run: Run
 ) -> Outcome | None:
     """Reconcile one secret; None if it was rotated since the message was sent and nothing has come up since.
 
     A queue that drains slower than ticks fill it holds several messages about one secret.
+
+    Raises:
+        EventError: the configured secret has another ARN than that of the errand.
     """
     try:
-        run = invocation.new_run(spec, Demand.DUE)
-        labels = world.store.describe(asked.arn, run.deadline)
+        labels = world.store.describe(spec.secret_id, run.deadline)
     except RotatorError as error:
         return failed(spec, error)
+    if labels.arn != asked.arn:
+        raise EventError(f"a message names another secret than `{spec.name}`, by its ARN")
     target = Target(spec, labels)
     made_at = max(
         (time_of_version(v.version_id) or _LONG_AGO for v in labels.versions), default=_LONG_AGO
@@ -112,3 +137,18 @@ def _outcome(
         return None
     (outcome,) = run_all([target], world, lambda _: run)
     return outcome
+
+
+def _hasten(kept: Sequence[tuple[Message, int]], invocation: Invocation) -> None:
+    """Have the queue hand out what is kept sooner than its visibility timeout, if it is known which queue that is."""
+    queue_url = os.environ.get("ROTATOR_QUEUE_URL")
+    if not kept or not queue_url:
+        return
+    try:
+        hand_back(
+            invocation.container.sqs,
+            queue_url,
+            [HandedBack(message.receipt, again_s) for message, again_s in kept],
+        )
+    except RotatorError as error:
+        invocation.refuse(error)

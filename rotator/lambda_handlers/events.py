@@ -5,9 +5,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from rotator.credential import Sensitive
 from rotator.errors import EventError
+from rotator.naming import place_of
 from rotator.steps import Rotation, Step
 
 BODY_MAX = 4096
@@ -42,12 +44,21 @@ class Message:
     """One message of the queue: a secret that a tick found due."""
 
     message_id: str
-    group: str
-    """The message group; empty for a queue without an order."""
+    receipt: str
+    """By this receive the queue knows it."""
     receives: int
     """How often it was handed out, this time included."""
     sent_at: datetime
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a queue handed out."""
+
+    messages: tuple[Message, ...]
+    unreadable: tuple[str, ...]
+    """Ids of records that lack something a queue always tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,38 +73,48 @@ class Errand:
         return json.dumps({"name": self.name, "arn": self.arn})
 
 
-def messages(event: object) -> tuple[Message, ...]:
-    """Return the messages of an SQS event, bodies unread.
+def batch(event: object) -> Batch:
+    """Return the messages of an SQS event, bodies unread. One record that cannot be read spoils no other.
 
     Raises:
-        EventError: it is not an SQS event.
+        EventError: it is not an SQS event; a record without an id could not even be handed back.
     """
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or not 0 < len(records) <= RECORDS_MAX:
         raise EventError("this is not an event of an SQS queue; nothing was done")
-    return tuple(map(_message, records))
+    read: list[Message] = []
+    unreadable: list[str] = []
+    for record in records:
+        message_id = record.get("messageId") if isinstance(record, Mapping) else None
+        if not isinstance(message_id, str) or not message_id:
+            raise EventError("a record is not one of an SQS queue; nothing was done")
+        message = _message(message_id, record)
+        if message is None:
+            unreadable.append(message_id)
+        else:
+            read.append(message)
+    return Batch(tuple(read), tuple(unreadable))
 
 
-def _message(record: object) -> Message:
+def _message(message_id: str, record: Mapping[str, Any]) -> Message | None:
     try:
-        attributes = record["attributes"]  # type: ignore[index]  # a KeyError or TypeError is what we want
+        attributes = record["attributes"]
         return Message(
-            str(record["messageId"]),  # type: ignore[index]  # as above
-            str(attributes.get("MessageGroupId", "")),
+            message_id,
+            str(record["receiptHandle"]),
             int(attributes["ApproximateReceiveCount"]),
             datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
-            str(record["body"]),  # type: ignore[index]  # as above
+            str(record["body"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        problem = "a record is not one of an SQS queue; nothing was done"
-    raise EventError(problem)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
 
 
 def errand(body: str) -> Errand:
     """Read the body of a message.
 
     Raises:
-        EventError: it is not a JSON object of exactly `name` and `arn`.
+        EventError: it is not a JSON object of exactly `name` and `arn`, the latter a secret's whole ARN.
     """
     value: object = None
     if len(body) <= BODY_MAX:
@@ -106,6 +127,8 @@ def errand(body: str) -> Errand:
     name, arn = value["name"], value["arn"]
     if not isinstance(name, str) or not isinstance(arn, str):
         raise EventError("`name` and `arn` of a message are not both texts")
+    if place_of(arn) is None:
+        raise EventError("`arn` of a message is not the whole ARN of a secret")
     return Errand(name, arn)
 
 

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from rotator import wiring
 from rotator.config import Config
-from rotator.errors import DeadlineExceededError, RotatorError
+from rotator.errors import DeadlineExceededError, RotatorError, UnsafeActionError
 from rotator.events import Decided, Done, Ended, Event, Operation, Result
 from rotator.executor import CREATE_TO_STORE_S
 from rotator.fleet import defect_of
@@ -40,6 +40,10 @@ RESERVE_S = 5.0
 
 class Context(Protocol):
     """What Lambda tells about an invocation."""
+
+    @property
+    def invoked_function_arn(self) -> str:
+        """The function's own ARN."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the time until the function is killed."""
@@ -140,8 +144,21 @@ class Invocation:
         self.add(failed_runs=1)
         _logs().log_failure("refused", error)
 
+    def overdue(self, spec: SecretSpec, keys: int) -> None:
+        """Count and log old keys of a secret whose grace is renewed again and again."""
+        self.add(old_keys_overdue=keys)
+        error = UnsafeActionError(
+            f"{keys} superseded keys are alive, and their grace never ends: it runs from the last change of a label, "
+            "and something changes labels more often than that",
+            next_step="Rotate less often than `grace` and a day (`aws secretsmanager describe-secret` shows the "
+            "rotation rules), or shorten `grace`.",
+        )
+        _logs().log_failure("overdue", error, spec.name)
+
     def count(self, outcome: Outcome) -> None:
-        """Count what a run came to."""
+        """Count what a run came to, and log why it failed, with what to do about it."""
+        if outcome.error is not None:
+            _logs().log_failure("failed", outcome.error, outcome.secret)
         self.add(
             failed_runs=outcome.kind is OutcomeKind.FAILED,
             rotated=outcome.kind is OutcomeKind.ROTATED,

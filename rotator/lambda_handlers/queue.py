@@ -1,26 +1,24 @@
-"""Sending what is due to an SQS FIFO queue.
+"""An SQS FIFO queue: sending what is due, and handing back what was not done.
 
 One message group is one Pinata account: its messages are handed out one batch after the other, so that workers do not
 compete for the account's few requests a minute. The same errand is accepted once in five minutes (SQS deduplicates for
-that long); the slot of time in its id lets the next tick send it again, if it is still due by then.
+that long), then again, if it is still due by then.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotator.config import AdminEnvironment, PinataConfig
+from rotator.errors import RotatorError
 from rotator.lambda_handlers.events import Errand
 
 BATCH_MAX = 10
 """Entries of one SendMessageBatch (API reference)."""
 TRIES = 2
-DEDUPLICATED = timedelta(minutes=5)
-"""The deduplication interval of a FIFO queue (developer guide)."""
 
 
 class SqsClient(Protocol):
@@ -28,6 +26,14 @@ class SqsClient(Protocol):
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> Mapping[str, Any]:  # noqa: N803 - AWS's names
         """Send up to ten messages."""
+
+    def change_message_visibility_batch(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803 - AWS's names
+        Entries: Sequence[Any],  # noqa: N803 - AWS's names
+    ) -> Mapping[str, Any]:
+        """Say of up to ten messages in flight when they are handed out again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,15 @@ class Due:
     """That its next version would get; 0 if nobody looked."""
 
 
+@dataclass(frozen=True, slots=True)
+class HandedBack:
+    """A message in flight that the queue is to hand out again."""
+
+    receipt: str
+    again_s: int
+    """After so many seconds, 0 to 43,200."""
+
+
 def group_of(pinata: PinataConfig) -> str:
     """Return the name of the managing account, in SQS's alphabet: whoever uses the same one, waits in one line."""
     admin = pinata.admin
@@ -46,9 +61,7 @@ def group_of(pinata: PinataConfig) -> str:
     return f"{pinata.owner}-{_digest(managing)[:16]}"
 
 
-def send(
-    client: SqsClient, queue_url: str, group: str, due: Sequence[Due], now: datetime
-) -> tuple[Due, ...]:
+def send(client: SqsClient, queue_url: str, group: str, due: Sequence[Due]) -> tuple[Due, ...]:
     """Send errands; return those that the queue did not take.
 
     Args:
@@ -59,32 +72,27 @@ def send(
         group: the message group.
 
         due: the errands.
-
-        now: the time of the tick.
     """
-    slot = int(now.timestamp() // DEDUPLICATED.total_seconds())
     left = tuple(due)
     for _ in range(TRIES):
         left = tuple(
             lost
             for at in range(0, len(left), BATCH_MAX)
-            for lost in _lost(client, queue_url, group, left[at : at + BATCH_MAX], slot)
+            for lost in _lost(client, queue_url, group, left[at : at + BATCH_MAX])
         )
         if not left:
             break
     return left
 
 
-def _lost(
-    client: SqsClient, queue_url: str, group: str, batch: Sequence[Due], slot: int
-) -> Iterator[Due]:
+def _lost(client: SqsClient, queue_url: str, group: str, batch: Sequence[Due]) -> Iterator[Due]:
     """Send one batch; yield what was not taken. A batch without an answer may have been: it is deduplicated."""
     entries = [
         {
             "Id": str(number),
             "MessageBody": due.errand.body(),
             "MessageGroupId": group,
-            "MessageDeduplicationId": _digest(f"{due.errand.arn} {due.generation} {slot}"),
+            "MessageDeduplicationId": _digest(f"{due.errand.arn} {due.generation}"),
         }
         for number, due in enumerate(batch)
     ]
@@ -95,6 +103,30 @@ def _lost(
         return
     taken = {entry["Id"] for entry in answer.get("Successful", ())}
     yield from (due for number, due in enumerate(batch) if str(number) not in taken)
+
+
+def hand_back(client: SqsClient, queue_url: str, messages: Sequence[HandedBack]) -> None:
+    """Have messages handed out again. One that is no longer in flight is handed out without it.
+
+    Raises:
+        RotatorError: the queue was not told: they come back after its visibility timeout.
+    """
+    problem = ""
+    for at in range(0, len(messages), BATCH_MAX):
+        entries = [
+            {"Id": str(number), "ReceiptHandle": one.receipt, "VisibilityTimeout": one.again_s}
+            for number, one in enumerate(messages[at : at + BATCH_MAX])
+        ]
+        try:
+            client.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            problem = type(error).__name__
+    if problem:
+        raise RotatorError(
+            f"the queue was not told when to hand out messages again: {problem}; it does so after its "
+            "visibility timeout",
+            next_step="See that the function's role has `sqs:ChangeMessageVisibility` on the queue.",
+        )
 
 
 def _digest(text: str) -> str:

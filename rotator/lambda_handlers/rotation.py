@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from rotator.config import AwsConfig
 from rotator.errors import EventError, StepRefusedError
 from rotator.lambda_handlers.events import RotationEvent, rotation_event
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.model import OutcomeKind, Reason
-from rotator.naming import ids_of
+from rotator.naming import ids_of, place_of
 from rotator.reconcile import step
 from rotator.spec import Demand, SecretSpec
 from rotator.steps import Step, is_finished
@@ -25,7 +26,10 @@ _WHY = {
     Reason.ROLLED_BACK: "a person rolled it back; `rotator rotate` moves on",
     Reason.IN_PROGRESS: "the version has no value yet",
     Reason.OUTSIDE_WINDOW: "no key is made outside the configured window",
-    Reason.WAITING_GRACE: "the key before is still inside its grace",
+    Reason.WAITING_GRACE: (
+        "the key before is still inside its grace, which runs from the last change of a label, this attempt included: "
+        "let rotations be further apart than `grace` and a day"
+    ),
     Reason.REPLICA_BEHIND: "the key before is kept until every replica is InSync",
     Reason.REPLICA_STUCK: "a replica of the secret has failed or does not follow; repair or remove it",
     Reason.TOO_MANY_KEYS: "there are `live_keys_max` keys already",
@@ -42,13 +46,16 @@ def native(event: Any, context: Context) -> None:  # noqa: ANN401 - parsed befor
     """
 
     def body(invocation: Invocation) -> None:
-        _native(rotation_event(event), invocation)
+        _native(rotation_event(event), context.invoked_function_arn, invocation)
 
     invoked("native", context, body)
 
 
-def _native(asked: RotationEvent, invocation: Invocation) -> None:
-    spec = _spec(asked.arn, invocation.container.config.secrets)
+def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> None:
+    config = invocation.container.config
+    if place_of(asked.arn) != _place(config.aws, function_arn):
+        raise EventError("SecretId of the event is of another account or region; nothing was done")
+    spec = _spec(asked.arn, config.secrets)
     clients = invocation.container.clients
     run = invocation.new_run(spec, Demand.NATIVE)
     labels = clients.store.describe(spec.secret_id, run.deadline)
@@ -68,6 +75,13 @@ def _native(asked: RotationEvent, invocation: Invocation) -> None:
         why = _WHY.get(outcome.reason, "the version can no longer become current")
         name = asked.rotation.step.value
         raise StepRefusedError(f"{name} of `{spec.name}` is refused: {outcome.reason}, {why}")
+
+
+def _place(aws: AwsConfig, function_arn: str) -> tuple[str, str]:
+    """Return the region and the account of the secrets: the configured ones, else those of the function."""
+    _, _, _, region, account, *_ = function_arn.split(":")
+    assumed = aws.role_arn.split(":")[4] if aws.role_arn else account
+    return aws.region or region, aws.expected_account or assumed
 
 
 def _spec(arn: str, specs: Sequence[SecretSpec]) -> SecretSpec:

@@ -14,6 +14,7 @@ from typing import Any
 from rotator.config import duration
 from rotator.errors import ConfigError, DeadlineExceededError, RotatorError
 from rotator.fleet import (
+    LIST_FROM,
     WORKERS_MAX,
     Target,
     defect_of,
@@ -30,7 +31,7 @@ from rotator.model import Revoke
 from rotator.naming import generation_of_version
 from rotator.planner import NEEDS_PERSON, WAITS_FOR_REPLICA
 from rotator.reconcile import World, preview
-from rotator.retiring import superseded_keys
+from rotator.retiring import is_grace_renewed, superseded_keys
 from rotator.spec import Demand
 from rotator.wiring import startup_deadline
 
@@ -52,7 +53,8 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     config = invocation.container.config
     at = _due_time(event, invocation.now)
     every = _every()
-    found = resolve(config.secrets, invocation.container.clients.store, startup_deadline())
+    store = invocation.container.clients.store
+    found = resolve(config.secrets, store, startup_deadline(), _list_from())
     for spec, error in found.lost:
         invocation.count(failed(spec, error))
     since = min(at, invocation.now) - every
@@ -63,7 +65,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
             if queue_url:
                 due = _judged(awake, world, invocation, every)
                 sqs = invocation.container.sqs
-                lost = send(sqs, queue_url, group_of(config.pinata), due, at)
+                lost = send(sqs, queue_url, group_of(config.pinata), due)
                 invocation.figures.queued += len(due) - len(lost)
                 for secret in lost:
                     invocation.refuse(RotatorError(f"`{secret.errand.name}` was not queued"))
@@ -106,6 +108,24 @@ def _every() -> timedelta:
     raise ConfigError(problem, next_step="Write it like `5m`, as often as the schedule ticks.")
 
 
+def _list_from() -> int | None:
+    """Return from how many secrets on ListSecrets is asked: where the policy has no right to, it never is.
+
+    Raises:
+        ConfigError: `ROTATOR_LIST_SECRETS` is neither `yes` nor `no`.
+    """
+    match os.environ.get("ROTATOR_LIST_SECRETS", "yes"):
+        case "yes":
+            return LIST_FROM
+        case "no":
+            return None
+        case _:
+            raise ConfigError(
+                "ROTATOR_LIST_SECRETS is neither `yes` nor `no`",
+                next_step="Set it to `no` where the function has no right to `secretsmanager:ListSecrets`.",
+            )
+
+
 def _judged(
     awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta
 ) -> tuple[Due, ...]:
@@ -135,6 +155,8 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
         invocation.refuse(defect_of(defect))
         return None
+    if is_grace_renewed(spec, observed, run.now):
+        invocation.overdue(spec, len(superseded_keys(observed)))
     kept = superseded_keys(observed) if plan.reason in WAITS_FOR_REPLICA else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - labels.changed_at > spec.grace + 2 * every

@@ -30,16 +30,26 @@ def secrets_manager_client(
     )
 
 
-def s3_client(session: boto3.Session, config: Config, env: Mapping[str, str]) -> "S3Client":
-    """Return a client for the audit trail's bucket."""
+def s3_client(config: Config, env: Mapping[str, str]) -> "S3Client":
+    """Return a client for the audit trail's bucket, which is ours: `role_arn` is about the secrets alone.
+
+    Raises:
+        ConfigError: region or endpoint are unusable.
+    """
     endpoint = _endpoint(config, env, "S3")
     # An endpoint of one's own seldom has a name for each bucket.
     style = BotoConfig(s3={"addressing_style": "path"}) if endpoint else BotoConfig()
-    return session.client("s3", config=client_config().merge(style), endpoint_url=endpoint)
+    return own_session(config).client(
+        "s3", config=client_config().merge(style), endpoint_url=endpoint
+    )
 
 
-def session_of(config: Config, env: Mapping[str, str]) -> boto3.Session:
-    """Return a session in the configured region, as the configured role."""
+def own_session(config: Config) -> boto3.Session:
+    """Return a session in the configured region with this process's own rights, for what lies beside it.
+
+    Raises:
+        ConfigError: AWS's configuration cannot be used, or no region is set.
+    """
     problem = ""
     try:
         session = boto3.Session(region_name=config.aws.region)
@@ -56,6 +66,16 @@ def session_of(config: Config, env: Mapping[str, str]) -> boto3.Session:
             "no AWS region: `[aws] region` is not set, and neither is AWS_REGION",
             next_step="Set `[aws] region`.",
         )
+    return session
+
+
+def session_of(config: Config, env: Mapping[str, str]) -> boto3.Session:
+    """Return a session for the secrets, in the configured region and as the configured role.
+
+    Raises:
+        ConfigError: as `own_session`; or there are no credentials to assume the role with.
+    """
+    session = own_session(config)
     if config.aws.role_arn is None:
         return session
     return _assumed(session, config.aws.role_arn, _endpoint(config, env, "STS"))

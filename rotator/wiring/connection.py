@@ -9,7 +9,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, assert_never
 
-import boto3
 import httpx
 
 from rotator.config import AdminEnvironment, AdminSecret, Config
@@ -144,7 +143,7 @@ def clients(
         limiter=limiter or rate_limiter(config),
         tls=tls_context(),
         traffic=traffic,
-        audit_places=cache(lambda: _places(config, env, session)),
+        audit_places=cache(lambda: _places(config, env)),
     )
 
 
@@ -211,12 +210,10 @@ def refuse_key_log(env: Mapping[str, str]) -> None:
         )
 
 
-def _places(
-    config: Config, env: Mapping[str, str], session: boto3.Session | None = None
-) -> "AuditPlaces":
+def _places(config: Config, env: Mapping[str, str]) -> "AuditPlaces":
     from rotator.wiring.trail import places_of  # noqa: PLC0415 - slow, and seldom needed
 
-    return places_of(config, env, session)
+    return places_of(config, env)
 
 
 def _managing_token(

@@ -5,20 +5,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import boto3
-
 from rotator import __version__
 from rotator.audit import AuditTrail, Writer
 from rotator.audit.bucket import Bucket
 from rotator.audit.places import AuditPlaces
 from rotator.config import Config
 from rotator.logs import log_audit_loss
-from rotator.wiring.aws import s3_client, session_of
+from rotator.wiring.aws import s3_client
 
 
-def places_of(
-    config: Config, env: Mapping[str, str], session: boto3.Session | None = None
-) -> AuditPlaces:
+def places_of(config: Config, env: Mapping[str, str]) -> AuditPlaces:
     """Return where the audit trail is.
 
     Args:
@@ -26,15 +22,12 @@ def places_of(
 
         env: the environment.
 
-        session: the AWS session; by default one is made if there is a bucket.
-
     Raises:
         ConfigError: region or endpoint are unusable.
     """
     bucket = None
     if where := config.audit.s3:
-        client = s3_client(session or session_of(config, env), config, env)
-        bucket = Bucket(client, where.bucket, where.prefix)
+        bucket = Bucket(s3_client(config, env), where.bucket, where.prefix)
     return AuditPlaces(config.audit.directory, bucket, _now)
 
 

@@ -1,6 +1,7 @@
 """The three handlers over both simulated systems on loopback, as Lambda, SQS and Secrets Manager call them."""
 
 import json
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,15 +11,20 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.sqs.models import sqs_backends
 
 from rotator.errors import ConfigError, EventError, RotatorError, StepRefusedError
 from rotator.lambda_handlers import native, tick, work
 from rotator.lambda_handlers.invocation import Container
-from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox
+from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox, value_of
+from rotator.sandbox.secrets_manager.faults import Fault, Kind
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from rotator.sandbox.secrets_manager.store import Scope
 
 SCOPE = Scope("123456789012", "eu-central-1")
+GRACE_S = 3
+TRIES = 3
+"""How often a call is sent until its failure is told."""
 FUNCTION = "arn:aws:lambda:eu-central-1:123456789012:function:rotator"
 
 
@@ -27,6 +33,7 @@ class Context:
     """What Lambda tells about an invocation."""
 
     left_ms: int = 120_000
+    invoked_function_arn: str = FUNCTION
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the time that is left."""
@@ -116,12 +123,19 @@ class Cloud:
         lines = self.printed.readouterr().out.splitlines()
         return dict(json.loads([line for line in lines if '"_aws"' in line][-1]))
 
+    def failures(self) -> list[dict[str, Any]]:
+        """Return what was logged as failed since somebody last looked."""
+        lines = self.printed.readouterr().out.splitlines()
+        told = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in told if line.get("event") == "failed"]
+
 
 @pytest.fixture
 def cloud(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Cloud]:
     """Return a new sandbox, and a container that has not been invoked."""
+    monkeypatch.setenv("ROTATOR_LOG_FORMAT", "json")
     with Sandbox(tmp_path) as sandbox:
         functions = Functions()
         sandbox.secrets_manager.secrets._lambdas = functions
@@ -131,14 +145,15 @@ def cloud(
         yield Cloud(sandbox, functions, capsys)
 
 
-def record(message_id: str, body: str, *, receives: int = 1, group: str = "g") -> dict[str, Any]:
+def record(message_id: str, body: str, *, receives: int = 1) -> dict[str, Any]:
     """Return a record as SQS event sources send it."""
     attributes = {
         "ApproximateReceiveCount": str(receives),
         "SentTimestamp": "1700000000000",
-        "MessageGroupId": group,
+        "MessageGroupId": "g",
     }
-    return {"messageId": message_id, "body": body, "attributes": attributes}
+    whole = {"messageId": message_id, "receiptHandle": f"r-{message_id}"}
+    return whole | {"body": body, "attributes": attributes}
 
 
 def kept(answer: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -210,13 +225,18 @@ def test_tick_fills_a_queue_and_work_empties_it(
     assert tick({"time": "not a time"}, Context())["queued"] == 1
     assert cloud.figures()["Queued"] == 1
     assert cloud.live() == old
-    tick({}, Context())  # the same errand in the same slot is one message
+    tick({}, Context())  # the same errand is one message
     received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])
     messages = [
-        {"messageId": m["MessageId"], "body": m["Body"], "attributes": m["Attributes"]}
+        {
+            "messageId": m["MessageId"],
+            "receiptHandle": m["ReceiptHandle"],
+            "body": m["Body"],
+            "attributes": m["Attributes"],
+        }
         for m in received["Messages"]
     ]
-    assert len(messages) in {1, 2}  # the slot may have ended between the two ticks
+    assert len(messages) == 1
     assert kept(work({"Records": messages}, Context())) == []
     assert cloud.live() != old
     cloud.printed.readouterr()
@@ -224,12 +244,13 @@ def test_tick_fills_a_queue_and_work_empties_it(
 
 
 @pytest.fixture
-def queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the function a queue."""
+def queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give the function a queue; return its address."""
     sqs = boto3.client("sqs", endpoint_url=cloud.sandbox.secrets_manager.endpoint_url)
     name, fifo = f"{uuid.uuid4().hex}.fifo", {"FifoQueue": "true"}
     url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
     monkeypatch.setenv("ROTATOR_QUEUE_URL", url)
+    return str(url)
 
 
 @pytest.mark.usefixtures("queue")
@@ -297,6 +318,33 @@ def test_lost_secret_is_told(cloud: Cloud) -> None:
     assert tick({}, Context())["failed"] == 1
 
 
+@pytest.mark.parametrize(("allowed", "asked"), [("yes", True), ("no", False)])
+def test_list_is_asked_for_where_it_is_allowed(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, allowed: str, *, asked: bool
+) -> None:
+    """A fleet is listed only if the template says that the role may."""
+    with cloud.sandbox.config_path.open("a") as config:
+        for name in ("second", "third"):
+            cloud.sandbox.create_secret(f"prod/pinata/{name}")
+            config.write(
+                f'[[secrets]]\nname = "{name}"\nsecret_id = "prod/pinata/{name}"\n'
+                'permissions = { resources = ["org:files:write"] }\n'
+            )
+    monkeypatch.setenv("ROTATOR_LIST_SECRETS", allowed)
+    assert tick({}, Context())["secrets"] == 3
+    operations = {request.operation for request in cloud.sandbox.secrets_manager.requests}
+    assert ("ListSecrets" in operations) is asked
+
+
+def test_permission_to_list_is_yes_or_no(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other word is told, and nothing is done."""
+    before = cloud.live()
+    monkeypatch.setenv("ROTATOR_LIST_SECRETS", "maybe")
+    with pytest.raises(ConfigError, match="ROTATOR_LIST_SECRETS"):
+        tick({}, Context())
+    assert cloud.live() == before
+
+
 @pytest.mark.parametrize("period", ["often", ""])
 def test_period_must_be_a_duration(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, period: str
@@ -318,19 +366,92 @@ def test_poison_is_kept_and_stops_nobody(cloud: Cloud) -> None:
     stranger = json.dumps({"name": "stranger", "arn": cloud.arn})
     elsewhere = json.dumps({"name": SECRET_NAME, "arn": cloud.arn.replace("uploader", "other")})
     records = [record("a", "nonsense"), record("b", stranger), record("c", elsewhere)]
-    answer = work({"Records": [*records, record("d", good)]}, Context())
-    assert kept(answer) == ["a", "b", "c"]
+    broken = record("e", good) | {"attributes": {}}
+    answer = work({"Records": [*records, record("d", good), broken]}, Context())
+    assert sorted(kept(answer)) == ["a", "b", "c", "e"]
     assert cloud.figures()["Rotated"] == 1
 
 
-def test_failure_keeps_the_rest_of_its_group(cloud: Cloud) -> None:
-    """After a failure that may pass, the group is handed back untouched, and other groups are done."""
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [("eu-central-1", "us-east-1"), (":123456789012:", ":210987654321:"), (None, "zzzzzz")],
+)
+def test_message_about_another_secret_is_kept(cloud: Cloud, part: str | None, other: str) -> None:
+    """The name is configured, but the ARN is of another region, account or secret: kept, told, and nothing done."""
+    old, arn = cloud.live(), cloud.arn
+    foreign = arn.replace(part, other) if part else arn[:-6] + other
+    body = json.dumps({"name": SECRET_NAME, "arn": foreign})
+    assert kept(work({"Records": [record("a", body)]}, Context())) == ["a"]
+    printed = cloud.printed.readouterr().out
+    assert '"FailedRuns": 1' in printed
+    assert "names another secret" in printed
+    assert cloud.live() == old
+
+
+@pytest.fixture
+def neighbour(cloud: Cloud) -> str:
+    """Configure a second secret, with a key made by hand; return its ARN."""
+    cloud.sandbox.create_secret("prod/pinata/gateway", value_of(cloud.sandbox.seed_key("by hand")))
+    with cloud.sandbox.config_path.open("a") as config:
+        config.write(
+            '[[secrets]]\nname = "gateway"\nsecret_id = "prod/pinata/gateway"\n'
+            'permissions = { resources = ["org:files:write"] }\n'
+        )
+    return str(cloud.ask("DescribeSecret", SecretId="prod/pinata/gateway")["ARN"])
+
+
+def test_failure_stops_no_other_secret(cloud: Cloud, neighbour: str) -> None:
+    """After a failure the next secret of the group is rotated; only what failed is kept, and its copies are not."""
+    mine = json.dumps({"name": SECRET_NAME, "arn": cloud.arn})
+    other = json.dumps({"name": "gateway", "arn": neighbour})
+    cloud.sandbox.secrets_manager.faults.add(Fault(Kind.ERROR, "PutSecretValue", times=20))
+    records = [record("a", mine), record("b", mine)]
+    assert kept(work({"Records": records}, Context())) == ["a"]
+    assert cloud.figures()["FailedRuns"] == 1
+    cloud.sandbox.secrets_manager.faults.clear()
+    strike = Fault(Kind.ERROR, "DescribeSecret", times=TRIES)
+    cloud.sandbox.secrets_manager.faults.add(strike)
+    records = [record("a", mine), record("b", mine), record("c", other)]
+    assert kept(work({"Records": records}, Context())) == ["a"]
+    figures = cloud.figures()
+    assert (figures["FailedRuns"], figures["Rotated"]) == (1, 1)
+
+
+def test_failure_is_logged_with_its_reason(cloud: Cloud) -> None:
+    """The log names the secret, what happened and what to do, for every failure that is counted."""
+    mine = json.dumps({"name": SECRET_NAME, "arn": cloud.arn})
+    cloud.sandbox.secrets_manager.faults.add(Fault(Kind.ERROR, "DescribeSecret", times=TRIES))
+    work({"Records": [record("a", mine)]}, Context())
+    (told,) = cloud.failures()
+    assert told["secret"] == SECRET_NAME
+    assert "InternalServiceError" in told["error"]
+    assert told["next_step"]
+    cloud.ask("DeleteSecret", RecoveryWindowInDays=7)
+    assert tick({}, Context())["failed"] == 1
+    (told,) = cloud.failures()
+    assert told["secret"] == SECRET_NAME
+
+
+def test_no_time_left_keeps_everything(cloud: Cloud) -> None:
+    """With too little time nothing is begun, everything is handed back, and one failure is told."""
     good = json.dumps({"name": SECRET_NAME, "arn": cloud.arn})
     records = [record(i, good) for i in "ab"]
     assert kept(work({"Records": records}, Context(left_ms=20_000))) == ["a", "b"]
     assert cloud.figures()["FailedRuns"] == 1
-    two = [record("a", good, group="x"), record("b", good, group="y")]
-    assert kept(work({"Records": two}, Context())) == []
+
+
+def test_kept_message_comes_back_soon(cloud: Cloud, queue: str) -> None:
+    """What failed is handed out again in a minute, whatever the visibility timeout of the queue."""
+    sqs = boto3.client("sqs", endpoint_url=cloud.sandbox.secrets_manager.endpoint_url)
+    sqs.send_message(
+        QueueUrl=queue, MessageBody="nonsense", MessageGroupId="g", MessageDeduplicationId="1"
+    )
+    (message,) = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=1080)["Messages"]
+    poison = record("a", "nonsense") | {"receiptHandle": message["ReceiptHandle"]}
+    assert kept(work({"Records": [poison]}, Context())) == ["a"]
+    stored = sqs_backends[SCOPE.account][SCOPE.region].get_queue(queue.rpartition("/")[2])
+    (in_flight,) = stored.pending_messages
+    assert 0 < in_flight.visible_at / 1000 - time.time() <= 60
 
 
 def test_what_needs_a_person_is_not_repeated(cloud: Cloud) -> None:
@@ -416,6 +537,8 @@ def test_unknown_shape_makes_no_call(cloud: Cloud) -> None:
         cloud.event("createSecret", token, Extra="1"),
         cloud.event("deleteSecret", token),
         cloud.event("createSecret", token, SecretId=cloud.arn.replace("uploader", "other")),
+        cloud.event("createSecret", token, SecretId=cloud.arn.replace("eu-central-1", "us-east-1")),
+        cloud.event("createSecret", token, SecretId=cloud.arn.replace(":1234", ":4321")),
     ]
     before = cloud.calls()
     for event in events:
@@ -440,6 +563,33 @@ def test_unknown_rotation_makes_one_call(cloud: Cloud) -> None:
     with pytest.raises(EventError, match="not labelled AWSPENDING"):
         native(stranger, Context())
     assert cloud.calls() == before + 1
+
+
+@pytest.mark.usefixtures("queue")
+def test_grace_that_is_renewed_for_ever_is_overdue(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels that change within each grace keep the old key alive: refused with the reason, counted and logged."""
+    monkeypatch.setenv("ROTATOR_TICK_EVERY", "0s")
+    settings = cloud.sandbox.config_path
+    settings.write_text(settings.read_text().replace('grace = "0s"', f'grace = "{GRACE_S}s"'))
+    cloud.rotate()
+    made = time.time()
+    cloud.rotate()
+    (error,) = cloud.functions.errors
+    assert "WAITING_GRACE" in error.message
+    assert "further apart than `grace`" in error.message
+    tick({}, Context())
+    assert cloud.figures()["OldKeysOverdue"] == 0
+    time.sleep(max(made + 2 * GRACE_S + 0.1 - time.time(), 0))
+    stalled = cloud.labels()["AWSPENDING"]
+    cloud.ask("UpdateSecretVersionStage", VersionStage="AWSPENDING", RemoveFromVersionId=stalled)
+    cloud.rotate()
+    tick({}, Context())
+    printed = cloud.printed.readouterr().out
+    assert '"OldKeysOverdue": 1' in printed
+    assert "their grace never ends" in printed
+    assert len(cloud.live()) == 2
 
 
 def test_hold_is_a_refusal_and_counted(cloud: Cloud) -> None:

@@ -38,6 +38,8 @@ OSLS = ROOT / "build/stack/node_modules/osls/bin/serverless.js"
 BUNDLE = (sys.executable, str(ROOT / "config/stack/bundle.py"))
 LINT = (str(Path(sys.executable).with_name("cfn-lint")), "-i", "W3005", "--")
 """W3005, a redundant DependsOn, is osls's own doing."""
+NAMES = ("uploader", "gateway", "archive")
+"""Three: enough for a tick to list them, if it had the right."""
 SCOPE = Scope("123456789012", "eu-central-1")
 STACK = "rotator-prod"
 BUCKET = f"{STACK}-audit-{SCOPE.account}-{SCOPE.region}"
@@ -76,6 +78,11 @@ max_age = "1s"
 [[secrets]]
 name = "gateway"
 secret_id = "prod/pinata/gateway"
+
+# Due once, for its key is made by hand.
+[[secrets]]
+name = "archive"
+secret_id = "prod/pinata/archive"
 """
 
 
@@ -137,7 +144,7 @@ class Deployment:
         """Make the secrets, as people do: with keys made by hand. The stack has none of its own."""
         admin = self.pinata.seed_admin(account="sandbox")
         self.call("CreateSecret", Name=ADMIN, SecretString=json.dumps({"JWT": admin}))
-        for name in ("uploader", "gateway"):
+        for name in NAMES:
             with self.pinata.site.lock:
                 allowed = Permissions(resources=(PERMISSION,))
                 key = self.pinata.site.world.seed(
@@ -171,7 +178,7 @@ class Deployment:
         given = {
             "artifact": self.folder / "rotator.zip",
             "region": SCOPE.region,
-            "secrets": ",".join(self.arn(name) for name in ("uploader", "gateway")),
+            "secrets": ",".join(self.arn(name) for name in NAMES),
             "admin_secret": self.describe(ADMIN)["ARN"],
             "kms_keys": KMS_KEY,
         }

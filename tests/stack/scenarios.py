@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rotator.config import load
+from rotator.lambda_handlers.queue import group_of
 from rotator.sandbox.aws.server import ATTEMPTS
 from rotator.sandbox.aws.under_moto import function
 from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
 from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
-from tests.stack.deployment import SCOPE, Deployment
+from tests.stack.deployment import NAMES, SCOPE, Deployment
 
 WAIT_S = 60.0
 AGE_S = 1.2
 """A little more than the `max_age` of the secret `uploader`."""
 ZOMBIE_S = 4.0
+RECEIVES_MAX = 10
 QUEUE, DEAD = "rotator-prod-due.fifo", "rotator-prod-dead.fifo"
 
 
@@ -30,7 +33,7 @@ class Scenario:
 
 def schedule(stack: Deployment) -> None:
     """A tick finds due secrets, the queue takes them, and `work` rotates them."""
-    by_hand = {name: stack.current_key_id(name) for name in ("uploader", "gateway")}
+    by_hand = {name: stack.current_key_id(name) for name in NAMES}
     answer = _tick(stack)
     assert answer["queued"] == len(by_hand), answer
     assert stack.aws.poller.drain() >= 1
@@ -42,8 +45,9 @@ def schedule(stack: Deployment) -> None:
 
 def rotate_secret(stack: Deployment) -> None:
     """RotateSecret invokes `native` four times; a tick retires the key before."""
-    _rotate(stack, "gateway")
-    _settle(stack, "gateway")
+    for name in ("gateway", "archive"):
+        _rotate(stack, name)
+        _settle(stack, name)
 
 
 def five_in_a_row(stack: Deployment) -> None:
@@ -71,20 +75,22 @@ def failing_test(stack: Deployment) -> None:
 
 
 def poisoned_message(stack: Deployment) -> None:
-    """A message that is none of ours ends in the dead-letter queue, and stops nobody."""
+    """A message that is none of ours stops nobody in its own group, and ends in the dead-letter queue."""
     before = stack.current_key_id("uploader")
     sqs = stack.client("sqs")
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     poison = json.dumps({"name": "uploader", "arn": "arn:of:nobody"})
+    group = group_of(load(stack.config).pinata)
     sqs.send_message(
-        QueueUrl=url, MessageBody=poison, MessageGroupId="poison", MessageDeduplicationId="poison"
+        QueueUrl=url, MessageBody=poison, MessageGroupId=group, MessageDeduplicationId="poison"
     )
     _tick_when_due(stack)
-    stack.aws.poller.drain(redeliveries=3)
+    stack.aws.poller.drain()
+    assert stack.current_key_id("uploader") != before
+    stack.aws.poller.drain(redeliveries=RECEIVES_MAX)
     queues = stack.aws.poller.queues
     assert queues.bodies(QUEUE) == []
     assert queues.bodies(DEAD) == [poison]
-    assert stack.current_key_id("uploader") != before
     stack.assert_settled("uploader")
 
 

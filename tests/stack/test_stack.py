@@ -21,6 +21,7 @@ def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
             names = zipfile.ZipFile(tmp_path / "rotator.zip").namelist()
             assert not {name.partition("/")[0] for name in names} & NEVER_BUNDLED
             assert not [name for name in names if name.endswith(".so")]
+            assert not [name for name in names if "/tests/" in name]
             assert not [
                 name for name in names if name.startswith(("rotator/sandbox", "rotator/cli"))
             ]

@@ -73,6 +73,14 @@ def test_many_secrets_are_listed() -> None:
     assert store.process.calls == [Operation.LIST_SECRETS]
 
 
+def test_list_that_is_not_allowed_is_not_asked_for() -> None:
+    """Without the right to ListSecrets many secrets are looked at one by one, too."""
+    scene, specs = fleet(3)
+    store = store_in(scene)
+    assert len(resolve(specs, store, store.process, None).targets) == 3
+    assert store.process.calls == [Operation.DESCRIBE] * 3
+
+
 def test_secret_that_the_list_does_not_show_is_described() -> None:
     """A list may lag: what it leaves out is looked at by itself."""
 

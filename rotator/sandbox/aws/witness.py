@@ -31,6 +31,7 @@ FREE = frozenset({"sts:GetCallerIdentity"})
 SAME_RIGHT = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
 }
 """Operations whose right has another name (service authorization reference)."""
 KMS_FOR = {

@@ -13,5 +13,5 @@ from rotator.lambda_handlers.events import Message
 )
 def test_each_receive_begins_one_later(receives: int, order: str) -> None:
     """A message that fails each time is not the first each time, so those behind it get their turn."""
-    batch = [Message(i, "g", receives, datetime(2026, 11, 24, tzinfo=UTC), "") for i in "abc"]
+    batch = [Message(i, "r", receives, datetime(2026, 11, 24, tzinfo=UTC), "") for i in "abc"]
     assert "".join(message.message_id for message in _in_turn(batch)) == order

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rotator.errors import EventError
-from rotator.lambda_handlers.events import Errand, errand, messages, rotation_event
+from rotator.lambda_handlers.events import Errand, batch, errand, rotation_event
 from rotator.steps import Step
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/pinata/uploader-AbCdEf"
@@ -87,13 +87,14 @@ def record(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a JSON 
         "SentTimestamp": "1795000000123",
         "MessageGroupId": "rotator-0a",
     }
-    return {"messageId": "m1", "body": "{}", "attributes": attributes, **changes}
+    whole = {"messageId": "m1", "receiptHandle": "r1", "body": "{}", "attributes": attributes}
+    return whole | changes
 
 
 def test_messages_of_a_queue() -> None:
     """What is needed of a record is read, the body left for later."""
-    (message,) = messages({"Records": [record()]})
-    assert (message.message_id, message.group, message.receives) == ("m1", "rotator-0a", 2)
+    (message,) = batch({"Records": [record()]}).messages
+    assert (message.message_id, message.receipt, message.receives) == ("m1", "r1", 2)
     assert message.sent_at.timestamp() == pytest.approx(1_795_000_000.123)
 
 
@@ -105,21 +106,32 @@ def test_messages_of_a_queue() -> None:
         {"Records": []},
         {"Records": "m"},
         {"Records": [None]},
-        {"Records": [record(attributes={})]},
-        {"Records": [record(attributes=None)]},
-        {"Records": [record(attributes={"ApproximateReceiveCount": "x", "SentTimestamp": "1"})]},
-        {
-            "Records": [
-                record(attributes={"ApproximateReceiveCount": "1", "SentTimestamp": "9" * 30})
-            ]
-        },
+        {"Records": [record(messageId="")]},
+        {"Records": [record(), {"body": "{}"}]},
     ],
     ids=str,
 )
 def test_other_queue_events_are_refused(event: Any) -> None:  # noqa: ANN401 - whatever somebody sends
     """An event that is none of a queue is an error of the whole invocation."""
     with pytest.raises(EventError):
-        messages(event)
+        batch(event)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attributes": {}},
+        {"attributes": None},
+        {"attributes": {"ApproximateReceiveCount": "x", "SentTimestamp": "1"}},
+        {"attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "9" * 30}},
+    ],
+    ids=str,
+)
+def test_record_that_cannot_be_read_spoils_no_other(changes: dict[str, Any]) -> None:
+    """A record without what a queue always tells is named, and the others are read."""
+    received = batch({"Records": [record(messageId="bad", **changes), record()]})
+    assert received.unreadable == ("bad",)
+    assert [message.message_id for message in received.messages] == ["m1"]
 
 
 def test_errand_survives_its_body() -> None:
@@ -138,11 +150,13 @@ def test_errand_survives_its_body() -> None:
         json.dumps({"name": "uploader"}),
         json.dumps({"name": "uploader", "arn": ARN, "more": 1}),
         json.dumps({"name": 1, "arn": ARN}),
+        json.dumps({"name": "uploader", "arn": ARN[: -len("-AbCdEf")]}),
+        json.dumps({"name": "uploader", "arn": "prod/pinata/uploader"}),
         json.dumps({"name": "u" * 5000, "arn": ARN}),
     ],
-    ids=lambda body: body[:20],
+    ids=lambda body: f"{len(body)}: {body[:20]}",
 )
 def test_other_bodies_are_refused(body: str) -> None:
-    """A body has exactly two texts."""
+    """A body has exactly two texts, a name and a whole ARN."""
     with pytest.raises(EventError):
         errand(body)

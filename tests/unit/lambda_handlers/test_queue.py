@@ -3,16 +3,16 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rotator.config import AdminEnvironment, AdminSecret, PinataConfig
+from rotator.errors import RotatorError
 from rotator.lambda_handlers.events import Errand
-from rotator.lambda_handlers.queue import Due, group_of, send
+from rotator.lambda_handlers.queue import Due, HandedBack, group_of, hand_back, send
 
-NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/due.fifo"
 
 
@@ -24,6 +24,7 @@ class Queue:
     """Bodies that are refused once each."""
     fails: list[Exception] = field(default_factory=list)
     taken: list[Any] = field(default_factory=list)
+    handed_back: dict[str, int] = field(default_factory=dict)
 
     def send_message_batch(self, *, QueueUrl: str, Entries: Sequence[Any]) -> Mapping[str, Any]:  # noqa: N803 - AWS's names
         """Answer as SQS does."""
@@ -39,6 +40,20 @@ class Queue:
         failed = [{"Id": e["Id"], "SenderFault": False, "Code": "InternalError"} for e in bad]
         return {"Successful": [{"Id": e["Id"]} for e in good], "Failed": failed}
 
+    def change_message_visibility_batch(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803 - AWS's names
+        Entries: Sequence[Any],  # noqa: N803 - AWS's names
+    ) -> Mapping[str, Any]:
+        """Answer as SQS does."""
+        assert QueueUrl == URL
+        assert 1 <= len({entry["Id"] for entry in Entries}) == len(Entries) <= 10
+        if self.fails:
+            raise self.fails.pop()
+        self.handed_back |= {e["ReceiptHandle"]: e["VisibilityTimeout"] for e in Entries}
+        return {}
+
 
 def due(count: int) -> tuple[Due, ...]:
     """Return some secrets."""
@@ -53,7 +68,7 @@ def pinata(admin: AdminSecret | AdminEnvironment, owner: str = "rotator") -> Pin
 def test_batches_of_ten() -> None:
     """Many secrets go in several calls, each once, all in one group."""
     queue = Queue()
-    assert send(queue, URL, "group", due(23), NOW) == ()
+    assert send(queue, URL, "group", due(23)) == ()
     assert len({entry["MessageBody"] for entry in queue.taken}) == len(queue.taken) == 23
     assert {entry["MessageGroupId"] for entry in queue.taken} == {"group"}
 
@@ -62,7 +77,7 @@ def test_partial_failure_is_sent_again() -> None:
     """What a batch lost is sent once more, and nothing else is."""
     wanted = due(3)
     queue = Queue(refuses={wanted[1].errand.body()})
-    assert send(queue, URL, "group", wanted, NOW) == ()
+    assert send(queue, URL, "group", wanted) == ()
     assert sorted(e["MessageBody"] for e in queue.taken) == sorted(d.errand.body() for d in wanted)
 
 
@@ -70,22 +85,33 @@ def test_what_is_not_taken_is_told() -> None:
     """A queue that answers nothing but errors takes nothing, and all of it is told."""
     error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessageBatch")
     queue = Queue(fails=[error, EndpointConnectionError(endpoint_url=URL)])
-    assert send(queue, URL, "group", due(2), NOW) == due(2)
+    assert send(queue, URL, "group", due(2)) == due(2)
 
 
-def test_same_errand_is_deduplicated_until_the_next_slot() -> None:
-    """The same generation within one slot has one id; a new generation, or five minutes later, another."""
+def test_same_errand_is_deduplicated_by_secret_and_generation_alone() -> None:
+    """One generation of one secret has one id, whenever it is sent; a new generation and another secret another."""
 
-    def id_of(generation: int, at: datetime) -> str:
+    def id_of(number: int, generation: int) -> str:
         queue = Queue()
-        send(queue, URL, "group", (Due(due(1)[0].errand, generation),), at)
+        send(queue, URL, "group", (Due(due(2)[number].errand, generation),))
         return str(queue.taken[0]["MessageDeduplicationId"])
 
-    first = id_of(7, NOW)
-    assert first == id_of(7, NOW + timedelta(minutes=4))
-    assert first != id_of(7, NOW + timedelta(minutes=5))
-    assert first != id_of(8, NOW)
+    first = id_of(0, 7)
+    assert first == id_of(0, 7)
+    assert len({first, id_of(0, 8), id_of(1, 7)}) == 3
     assert re.fullmatch(r"[0-9a-f]{64}", first)
+
+
+def test_handing_back_goes_in_batches() -> None:
+    """Every message is told, ten in a call; a batch that the queue refuses stops no other, and is told."""
+    messages = [HandedBack(f"r{n}", n) for n in range(12)]
+    queue = Queue()
+    hand_back(queue, URL, messages)
+    assert queue.handed_back == {f"r{n}": n for n in range(12)}
+    queue = Queue(fails=[EndpointConnectionError(endpoint_url=URL)])
+    with pytest.raises(RotatorError, match="EndpointConnectionError"):
+        hand_back(queue, URL, messages)
+    assert queue.handed_back == {"r10": 10, "r11": 11}
 
 
 def test_group_is_the_managing_account() -> None:
