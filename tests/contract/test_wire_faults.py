@@ -527,6 +527,32 @@ def test_a_passing_fault_of_a_store_call_is_outlived(aws: Aws, fault: str, call:
     assert aws.versions() == {OLD, NEW} | ({OTHER} if call == "put" else set())
 
 
+@dataclass
+class UntilSent:
+    """A deadline that is over once a request has gone over the wire, as when the process is told to stop."""
+
+    wire: Wire
+
+    def remaining_s(self) -> float:
+        """Return the seconds left."""
+        return -1.0 if self.wire.sent else 60.0
+
+
+@pytest.mark.parametrize("operation", ["GetSecretValue", "PutSecretValue"])
+def test_no_attempt_begins_after_the_deadline(aws: Aws, operation: str) -> None:
+    """botocore would repeat a request that was lost; time is up, and one that writes may have had its effect."""
+    aws.wire.fault, aws.wire.at = FAULTS["reset after the effect"], operation
+    deadline = UntilSent(aws.wire)
+    arn, store = aws.arn, aws.patient(PATIENCE_S).store
+    with pytest.raises(StoreUnavailableError):
+        if operation == "GetSecretValue":
+            store.read(arn, NEW, deadline)
+        else:
+            store.put_pending(arn, OTHER, Sensitive("other"), frozenset(), deadline)
+    assert aws.wire.settled(1)
+    assert aws.wire.sent.count(operation) == 1
+
+
 @pytest.mark.parametrize("call", STORE_CALLS)
 @pytest.mark.parametrize("port", [refusing_port, unanswered_port], ids=lambda port: port.__name__)
 def test_a_secrets_manager_that_cannot_be_reached_is_unavailable(
