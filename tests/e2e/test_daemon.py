@@ -204,7 +204,7 @@ def test_silence_when_every_tick_fails(stage: Stage) -> None:
 
 def test_reload_on_request(stage: Stage) -> None:
     """SIGHUP brings a tick at once, with the file as it is now."""
-    with Daemon(stage, every="1h") as daemon:
+    with Daemon(stage, every="30m") as daemon:
         rotated(daemon)
         stage.edit("[defaults]", '[defaults]\nmax_age = "20d"')
         daemon.send(signal.SIGHUP)
@@ -242,6 +242,7 @@ def test_second_signal_ends_at_once(stage: Stage) -> None:
         pytest.param({}, ("--listen", "nowhere"), "--listen", id="no address"),
         pytest.param({}, ("--listen", "0.0.0.0:0"), "others can reach", id="open to all"),
         pytest.param({}, ("--every", "0s"), "--every", id="no time between ticks"),
+        pytest.param({}, ("--every", "31m"), "to 30m", id="too much time between ticks"),
     ],
 )
 def test_refused_at_start(

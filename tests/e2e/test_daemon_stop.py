@@ -49,7 +49,7 @@ def test_stop_at_every_request(
         with Sandbox(folder) as sandbox:
             stage = Stage(sandbox)
             old = stage.live_keys()
-            daemon = Daemon(stage, every="1h")
+            daemon = Daemon(stage, every="30m")
             stopper = Stopper(nth, daemon)
             watch = Watch(stage)
             with watch.standing(stopper.arriving, stopper.answering), daemon:
@@ -110,7 +110,7 @@ def test_stop_while_pinata_is_silent(stage: Stage, operation: Operation) -> None
     old = stage.live_keys()
     silence = stage.site.before_reply = Silence(operation)
     try:
-        with Daemon(stage, every="1h", patched=PATCHED) as daemon:
+        with Daemon(stage, every="30m", patched=PATCHED) as daemon:
             daemon.until(silence.fell.is_set)
             daemon.send(signal.SIGTERM)
             assert SHORT_S / 2 < daemon.stopped() < GRACE_S
@@ -126,7 +126,7 @@ def test_key_whose_making_outlasts_the_signal_is_stored(stage: Stage) -> None:
     """Pinata answers a create some time after SIGTERM: the key is in the secret before the process ends."""
     silence = stage.site.before_reply = Silence(Operation.CREATE)
     try:
-        with Daemon(stage, every="1h", patched=PATCHED) as daemon:
+        with Daemon(stage, every="30m", patched=PATCHED) as daemon:
             daemon.until(silence.fell.is_set)
             daemon.send(signal.SIGTERM)
             daemon.until(lambda: daemon.events("told to stop"))
@@ -162,7 +162,7 @@ def test_stop_while_aws_is_silent(
 
     monkeypatch.setattr(secrets, "answer", silent)
     try:
-        with Daemon(stage, every="1h", patched=PATCHED) as daemon:
+        with Daemon(stage, every="30m", patched=PATCHED) as daemon:
             daemon.until(lambda: asked.acquire(blocking=False))
             daemon.send(signal.SIGTERM)
             assert daemon.stopped() < 10 + GRACE_S
