@@ -17,10 +17,10 @@ from rotator.config.values import (
     UnfitError,
     described,
     duration,
-    duration_text,
     nearest,
     quoted,
 )
+from rotator.spec import duration_text
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
