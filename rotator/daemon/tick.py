@@ -32,8 +32,8 @@ from rotator.openings import unmet_policies
 from rotator.ports import AuditLog, Deadline, SecretStore
 from rotator.reconcile import Run, World
 from rotator.seen import (
-    FIRST_LOOKS_MAX,
     BACK_OFF_MAX,
+    FIRST_LOOKS_MAX,
     NEVER,
     Seen,
     after_failure,

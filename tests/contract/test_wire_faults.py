@@ -6,7 +6,7 @@ One table says what each fault is to each call. Beside it stands a law that no r
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import boto3
@@ -528,29 +528,24 @@ def test_a_passing_fault_of_a_store_call_is_outlived(aws: Aws, fault: str, call:
 
 
 @dataclass
-class UntilSent:
+class UntilSent(Clock):
     """A deadline that is over once a request has gone over the wire, as when the process is told to stop."""
 
-    wire: Wire
+    sent: list[str] = field(default_factory=list)
 
     def remaining_s(self) -> float:
         """Return the seconds left."""
-        return -1.0 if self.wire.sent else 60.0
+        return -1.0 if self.sent else 60.0
 
 
-@pytest.mark.parametrize("operation", ["GetSecretValue", "PutSecretValue"])
-def test_no_attempt_begins_after_the_deadline(aws: Aws, operation: str) -> None:
-    """botocore would repeat a request that was lost; time is up, and one that writes may have had its effect."""
-    aws.wire.fault, aws.wire.at = FAULTS["reset after the effect"], operation
-    deadline = UntilSent(aws.wire)
-    arn, store = aws.arn, aws.patient(PATIENCE_S).store
-    with pytest.raises(StoreUnavailableError):
-        if operation == "GetSecretValue":
-            store.read(arn, NEW, deadline)
-        else:
-            store.put_pending(arn, OTHER, Sensitive("other"), frozenset(), deadline)
+@pytest.mark.parametrize("call", ["read", "put"])
+def test_no_attempt_begins_after_the_deadline(aws: Aws, call: str) -> None:
+    """Botocore would repeat a request that was lost; time is up, and one that writes may have had its effect."""
+    aws.wire.fault, aws.wire.at = FAULTS["reset after the effect"], STORE_CALLS[call]
+    hurried = replace(aws.patient(PATIENCE_S), clock=UntilSent(sent=aws.wire.sent))
+    assert hurried.do(call) is StoreUnavailableError
     assert aws.wire.settled(1)
-    assert aws.wire.sent.count(operation) == 1
+    assert aws.wire.sent.count(STORE_CALLS[call]) == 1
 
 
 @pytest.mark.parametrize("call", STORE_CALLS)

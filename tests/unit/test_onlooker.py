@@ -1,4 +1,4 @@
-"""`status --watch` over a large fleet: at no refresh does it ask after more secrets than a daemon's first tick would."""
+"""`status --watch` over a large fleet: no refresh asks after more secrets than a daemon's first tick would."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
