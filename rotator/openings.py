@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 
-from rotator.spec import SecretSpec
+from rotator.spec import SecretSpec, duration_text
 from rotator.windows import is_open
 
 HORIZON = timedelta(days=400)
@@ -50,8 +50,8 @@ def unmet(spec: SecretSpec, now: datetime) -> str:
     if closed[1] - closed[0] <= spec.max_age:
         return ""
     return (
-        f"from {_day(closed[0])} to {_day(closed[1])} no new key can be made, which is longer than "
-        f"`max_age` ({spec.max_age}): widen `window`, shorten `blackout`, or raise `max_age`"
+        f"{_span(*closed)} no new key can be made, which is longer than "
+        f"`max_age` ({duration_text(spec.max_age)}): widen `window`, shorten `blackout`, or raise `max_age`"
     )
 
 
@@ -126,3 +126,13 @@ def _offset_change(begins: datetime, zone: tzinfo) -> Iterator[datetime]:
 
 def _day(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def _span(begins: datetime, ends: datetime) -> str:
+    """Write a stretch by its days, or to the minute if these would not tell it."""
+    if ends - begins >= 2 * _DAY:
+        return f"from {_day(begins)} to {_day(ends)}"
+    return " ".join(
+        f"{word} {moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+        for word, moment in (("from", begins), ("to", ends))
+    )

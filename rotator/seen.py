@@ -21,6 +21,8 @@ from rotator.spread import rotate_after, slot_between
 from rotator.standing import OldKey, Standing
 from rotator.windows import is_open
 
+FIRST_LOOKS_MAX = 100
+"""So many secrets that nobody remembers are looked at together; more wait for their slots, or until they are due."""
 BACK_OFF_MAX = timedelta(hours=1)
 _DOUBLINGS_MAX = 20
 

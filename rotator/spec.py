@@ -104,3 +104,13 @@ class Demand(Enum):
     """Secrets Manager's own rotation: rotate now; lifts nothing."""
     CONTAINING = "containing"
     """After a compromised key was replaced: revoke without grace, rotate only what is due."""
+
+
+def duration_text(value: timedelta) -> str:
+    """Write whole seconds as the configuration does, without weeks: `1d12h`."""
+    rest = int(value.total_seconds())
+    shown = ""
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, seconds)
+        shown += f"{count}{unit}" if count else ""
+    return shown or "0s"

@@ -82,14 +82,15 @@ def chosen(config: "Config", names: Sequence[str]) -> "tuple[SecretSpec, ...]":
     return tuple(known[name] for name in dict.fromkeys(names)) if names else config.secrets
 
 
-def period_of(text: str) -> "timedelta":
-    """Read `--every`: a duration of a second or more.
+def period_of(text: str, most: "timedelta") -> "timedelta":
+    """Read `--every`: a duration of a second or more, and no more than `most`.
 
     Raises:
         ConfigError: it is none.
     """
     from datetime import timedelta
 
+    from rotator.cli.wording import duration_text
     from rotator.config import duration, quoted
     from rotator.errors import ConfigError
 
@@ -97,10 +98,10 @@ def period_of(text: str) -> "timedelta":
         span = duration(text)
     except ValueError:
         span = timedelta(0)
-    if span < timedelta(seconds=1):
+    if not timedelta(seconds=1) <= span <= most:
         raise ConfigError(
-            f"--every is no duration of a second or more: {quoted(text)}",
-            next_step="Write it like `5m` or `1h`.",
+            f"--every is no duration from a second to {duration_text(most)}: {quoted(text)}",
+            next_step="Write it like `5m` or `30s`.",
         )
     return span
 

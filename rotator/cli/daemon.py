@@ -31,6 +31,7 @@ def daemon(listen: str | None, every: str | None, *, as_json: bool) -> int:
     SIGTERM and SIGINT stop where nothing is lost, a second one at once; SIGHUP reloads the configuration.
     """
     from rotator import daemon as watching
+    from rotator.config import EVERY_MAX
 
     path = config_path(click.get_current_context())
 
@@ -39,7 +40,11 @@ def daemon(listen: str | None, every: str | None, *, as_json: bool) -> int:
             _print(outcome, as_json=as_json)
 
     watching.run(
-        path, os.environ, _address(listen), period_of(every) if every is not None else None, tell
+        path,
+        os.environ,
+        _address(listen),
+        period_of(every, EVERY_MAX) if every is not None else None,
+        tell,
     )
     return Exit.OK
 

@@ -1,7 +1,7 @@
 """`status`: every secret at a glance, what needs a person first."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -95,7 +95,7 @@ def _watch(names: tuple[str, ...], every: str, *, as_json: bool) -> int:
     from rotator.cli import watching
 
     config = load_config()
-    period = period_of(every)
+    period = period_of(every, timedelta(days=1))
     with connected(config) as both, both.audit_trail("cli") as audit:
         onlooker = watching.Onlooker(chosen(config, names), both, both.world(audit))
         watching.watch(onlooker, period, as_json=as_json)

@@ -1,7 +1,7 @@
 """`status --watch`: the board a daemon would show, drawn from the two systems every few seconds, until Ctrl-C.
 
-Labels are read at each refresh. A secret is looked at closely when it is new or has changed; of the others, one at
-each refresh, so that watching leaves the provider's budget to those who rotate.
+Labels are read at each refresh. A secret is looked at closely when it is new or has changed, so many at one refresh at
+most; of the others, one at each refresh, so that watching leaves the provider's budget to those who rotate.
 """
 
 import time
@@ -19,7 +19,16 @@ from rotator.cli.wording import duration_text, time_text
 from rotator.errors import AuditUnavailableError, RotatorError
 from rotator.fleet import Resolved, Target, resolve
 from rotator.reconcile import World, preview
-from rotator.seen import NEVER, Seen, after_failure, after_preview, recalled, standing, urgency
+from rotator.seen import (
+    FIRST_LOOKS_MAX,
+    NEVER,
+    Seen,
+    after_failure,
+    after_preview,
+    recalled,
+    standing,
+    urgency,
+)
 from rotator.spec import Demand, SecretSpec
 from rotator.standing import Board, Standing
 
@@ -79,10 +88,11 @@ class Onlooker:
         return Board(now, rows_in_order, audit_error, "", __version__, problem)
 
     def _chosen(self, targets: Sequence[Target]) -> list[Target]:
-        changed = [t for t in targets if self._has_changed(t)]
-        others = [t for t in targets if t not in changed]
-        oldest = sorted(others, key=lambda t: self._turns.get(t.spec.name, 0))[:1]
-        return changed + oldest
+        changed: list[Target] = []
+        others: list[Target] = []
+        for target in sorted(targets, key=lambda t: self._turns.get(t.spec.name, 0)):
+            (changed if self._has_changed(target) else others).append(target)
+        return changed[:FIRST_LOOKS_MAX] + others[:1]
 
     def _has_changed(self, target: Target) -> bool:
         facts = self._seen.get(target.spec.name, NEVER).facts

@@ -17,6 +17,7 @@ from rotator.config.file import (
 )
 from rotator.config.starter import STARTER
 from rotator.config.tables import (
+    EVERY_MAX,
     AdminEnvironment,
     AdminSecret,
     AuditConfig,
@@ -36,6 +37,7 @@ from rotator.config.values import (
 )
 
 __all__ = [
+    "EVERY_MAX",
     "SIZE_MAX_BYTES",
     "STARTER",
     "TOKEN",

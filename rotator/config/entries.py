@@ -15,7 +15,6 @@ from rotator.config.values import (
     blackout,
     chosen_from,
     clock_time,
-    duration_text,
     matching,
     probe_path,
     quoted,
@@ -31,6 +30,7 @@ from rotator.spec import (
     SecretSpec,
     ValueShape,
     Window,
+    duration_text,
 )
 
 Api = Literal["v3", "v3-pinata", "legacy"]

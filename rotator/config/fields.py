@@ -12,14 +12,15 @@ from datetime import timedelta
 from typing import TypeVar
 
 from rotator.config.values import (
+    DURATION_MAX,
     TOKEN,
     UnfitError,
     described,
     duration,
-    duration_text,
     nearest,
     quoted,
 )
+from rotator.spec import duration_text
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
@@ -193,13 +194,17 @@ class Table:
             self.problem(key, f"expected true or false, found {described(value)}")
         return value is True
 
-    def duration(self, key: str, default: timedelta, *, least: timedelta) -> timedelta:
-        """Return a length of time, at least `least`."""
+    def duration(
+        self, key: str, default: timedelta, *, least: timedelta, most: timedelta = DURATION_MAX
+    ) -> timedelta:
+        """Return a length of time within bounds, both included."""
 
         def read(text: str) -> timedelta:
             value = duration(text)
             if value < least:
                 raise UnfitError(f"{quoted(text)} is too short; at least {duration_text(least)}")
+            if value > most:
+                raise UnfitError(f"{quoted(text)} is too long; at most {duration_text(most)}")
             return value
 
         return self.text(key, default, read, 'a duration such as "30d", "24h", "1h30m" or "45s"')

@@ -19,6 +19,8 @@ from rotator.config.values import (
 
 DEFAULT_LISTEN = ("127.0.0.1", 9118)
 DEFAULT_EVERY = timedelta(minutes=5)
+EVERY_MAX = timedelta(minutes=30)
+"""A daemon that looks more seldom could not be told from one that has stopped."""
 _RATE_MOST = 100_000
 _S3 = re.compile(
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
@@ -172,7 +174,7 @@ def read_daemon(table: Table) -> DaemonConfig:
     address = 'an address such as "127.0.0.1:9118"'
     daemon = DaemonConfig(
         listen=table.text("listen", DEFAULT_LISTEN, listen_address, address),
-        every=table.duration("every", DEFAULT_EVERY, least=timedelta(seconds=1)),
+        every=table.duration("every", DEFAULT_EVERY, least=timedelta(seconds=1), most=EVERY_MAX),
         ping_url=table.text("ping_url", None, ping_url, "a URL, https://HOST[:PORT]/PATH"),
         hosts=frozenset(
             table.texts("hosts", (), host_entry, "a host or a network, without a port")

@@ -63,16 +63,6 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def duration_text(value: timedelta) -> str:
-    """Write whole seconds the way `duration` reads them, without weeks."""
-    rest = int(value.total_seconds())
-    shown = ""
-    for unit, seconds in zip("dhms", _SECONDS[1:], strict=True):
-        count, rest = divmod(rest, seconds)
-        shown += f"{count}{unit}" if count else ""
-    return shown or "0s"
-
-
 def base_url(text: str) -> str:
     """Read the address of a service, `https://HOST[:PORT]`; return it without a trailing slash.
 

@@ -142,7 +142,8 @@ def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
         budgets = (config.pinata.requests_per_minute, config.pinata.data_requests_per_minute)
         if budgets not in limiters:
             limiters[budgets] = wiring.rate_limiter(config)
-        return wiring.connect(config, env, limiters[budgets], traffic)
+        deadline = stop.deadline(wiring.STARTUP_S)
+        return wiring.connect(config, env, limiters[budgets], traffic, deadline)
 
     return Outside(
         now=_now,

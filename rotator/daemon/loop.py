@@ -35,6 +35,9 @@ _JITTER_PART = 20
 _STEERING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
+_EVENTS = {EVENT_JOB_ERROR: "EVENT_JOB_ERROR", EVENT_JOB_MISSED: "EVENT_JOB_MISSED"}
+
+
 def block_signals() -> None:
     """Keep signals for the thread that waits for them; called before any other thread begins.
 
@@ -153,7 +156,7 @@ class Loop:
         if code == EVENT_SCHEDULER_STARTED:
             threading.Thread(target=self._listen, name="signals", daemon=True).start()
         elif code != EVENT_JOB_MAX_INSTANCES:
-            self._die("event", defect)
+            self._die("event", defect, _EVENTS.get(code, f"event {code}"))
         elif self._again and not self._busy and not self.stop.is_asked():
             self._advance()  # a wish met a tick that was just beginning or ending
 
@@ -180,14 +183,14 @@ class Loop:
         self.stop.ask()
         self._scheduler.shutdown(wait=False)
 
-    def _die(self, where: str, defect: BaseException | None) -> None:
-        """Tell type and place, never the message, which may quote a value; then end the process."""
+    def _die(self, where: str, defect: BaseException | None, event: str = "") -> None:
+        """Tell type (or event) and place, never the message, which may quote a value; then end the process."""
         try:
             frames = traceback.extract_tb(defect.__traceback__) if defect else []
             structlog.get_logger().critical(
                 "the daemon ends because of a defect",
                 where=where,
-                kind=type(defect).__name__,
+                kind=type(defect).__name__ if defect else event,
                 at=[f"{f.filename.rpartition('/')[2]}:{f.lineno} in {f.name}" for f in frames],
             )
         finally:

@@ -1,4 +1,4 @@
-"""Being told to stop: one flag, and deadlines that become short once it is set.
+"""Being told to stop: one flag, and deadlines that become short once it is set, also for calls under way.
 
 A run that is told to stop begins no further action; the one it is at, above all making a key and storing it, gets
 some seconds to end. Whatever it leaves is a state that the next run plans from.
@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from rotator.errors import StoppedError
 
-STOP_WITHIN_S = 20.0
-"""What an action that is under way may still take: as long as is kept in reserve to store a key that was made."""
+STOP_WITHIN_S = 35.0
+"""What an action that is under way may still take: the longest wait for a key to be made, and time to store it."""
+GRACE_S = 60
+"""What the process is given to end: as long, one more attempt of a call to AWS, and the end of the page."""
 
 
 @dataclass(slots=True)

@@ -33,6 +33,7 @@ from rotator.ports import AuditLog, Deadline, SecretStore
 from rotator.reconcile import Run, World
 from rotator.seen import (
     BACK_OFF_MAX,
+    FIRST_LOOKS_MAX,
     NEVER,
     Seen,
     after_failure,
@@ -45,8 +46,6 @@ from rotator.seen import (
 from rotator.spec import SecretSpec
 from rotator.standing import Board
 
-FIRST_LOOKS_MAX = 100
-"""So many secrets that nobody remembers are looked at together; more wait for their slots, or until they are due."""
 RECALLED = 8 * BACK_OFF_MAX
 """How far the trail is read after a restart: far enough to see that a secret has failed over and over."""
 _PUBLISH_EVERY_S = 10.0

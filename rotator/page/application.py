@@ -113,6 +113,9 @@ class Application:
             raise _RefusedError(
                 HTTPStatus.METHOD_NOT_ALLOWED, "This page is read-only: GET and HEAD."
             )
+        if not environ.get("REQUEST_URI", "/").startswith("/"):
+            # An absolute target names a host of its own, which would go before the Host header (RFC 9112, 3.2.2).
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, "Ask for a path, not for a whole address.")
         path = _path(environ.get("PATH_INFO", ""))
         if route := self._routes.get(path):
             return route(environ.get("QUERY_STRING", ""))

@@ -33,7 +33,7 @@ from rotator.pinata.exchange import (
     pause_s,
     sendable,
 )
-from rotator.pinata.limiter import RateLimiter
+from rotator.pinata.limiter import LOOK_S, RateLimiter
 from rotator.ports import Deadline
 
 ATTEMPTS_MAX = 8
@@ -79,7 +79,7 @@ class Calls:
             return tried_enough or state.upcoming_sleep >= deadline.remaining_s()
 
         for attempt in Retrying(
-            sleep=self.sleep,
+            sleep=lambda wait_s: self._pause(wait_s, deadline),
             retry=retry_if_result(is_transient),
             wait=wait_s,
             stop=is_over,
@@ -94,6 +94,12 @@ class Calls:
                 break
             attempt.retry_state.set_result(reply)
         return reply
+
+    def _pause(self, wait_s: float, deadline: Deadline) -> None:
+        """Wait so long, or until the time is up."""
+        while wait_s > 0 and deadline.remaining_s() > 0:
+            self.sleep(min(wait_s, LOOK_S))
+            wait_s -= LOOK_S
 
 
 def failure(what: str, reply: Reply) -> ProviderError:

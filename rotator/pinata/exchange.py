@@ -11,7 +11,7 @@ nothing of it leaves this module. Neither paths nor JSON are known here.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -112,12 +112,11 @@ def exchange(
     http: httpx.Client, api_url: str, request: Request, token: Sensitive, deadline: Deadline
 ) -> Reply:
     """Send one request with a bearer token, once, and read the answer before the deadline."""
-    left_s = deadline.remaining_s()
-    if left_s <= 0:
+    if deadline.remaining_s() <= 0:
         return Unsent("no time was left")
     try:
         response = http.send(
-            _wire_request(api_url, request, token, left_s),
+            _wire_request(api_url, request, token, deadline.remaining_s),
             stream=True,
             follow_redirects=False,
         )
@@ -151,7 +150,9 @@ def pause_s(reply: Reply, attempt: int) -> float:
     return max(asked_s or 0.0, min(_BACKOFF_S * 2.0 ** (attempt - 1), _BACKOFF_MAX_S))
 
 
-def _wire_request(api_url: str, request: Request, token: Sensitive, left_s: float) -> httpx.Request:
+def _wire_request(
+    api_url: str, request: Request, token: Sensitive, remaining_s: Callable[[], float]
+) -> httpx.Request:
     """Build a request without the client, which would add cookies.
 
     A cookie set for one token would vouch for the next one, which testAuthentication is to judge.
@@ -166,7 +167,7 @@ def _wire_request(api_url: str, request: Request, token: Sensitive, left_s: floa
         params=request.params,
         headers=headers | {"Authorization": f"Bearer {token.reveal()}"},
         content=body,
-        extensions={"timeout": timeouts(left_s)},
+        extensions={"timeout": timeouts(remaining_s()), "remaining_s": remaining_s},
     )
 
 

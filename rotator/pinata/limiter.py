@@ -16,6 +16,8 @@ from rotator.ports import Deadline
 
 WINDOW_S = 61.0
 """A minute, and a second for requests that take longer on the way than those after them."""
+LOOK_S = 5.0
+"""Between two looks whether the time is up: a deadline may have come nearer."""
 _DATA = "/data/"
 
 
@@ -58,7 +60,7 @@ class RateLimiter:
                     f"Pinata's request budget is used up for {wait_s:.0f} s, "
                     f"and this run has {left_s:.0f} s left; nothing was sent"
                 )
-            self._sleep(wait_s)
+            self._sleep(min(wait_s, LOOK_S))
 
     def _counted(self, window: deque[float]) -> float:
         """Count a request if it fits now; if not, return how long that takes."""

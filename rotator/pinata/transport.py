@@ -2,14 +2,15 @@
 
 A timeout of httpx is one for each packet: a server that sends one byte at a time could hold a
 request for hours. Here a request carries the timeout `total` beside httpx's own four, and every
-step of it, from connecting to the last byte of the answer, gets no more than what is left.
+step of it, from connecting to the last byte of the answer, gets no more than what is left. An
+answer is waited for in slices, so that a deadline that comes nearer ends a request under way.
 """
 
 import math
 import ssl
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import httpcore
 import httpx
@@ -20,6 +21,8 @@ READ_S = 30.0
 """The longest silence of the server."""
 POOL_S = 30.0
 _IDLE_S = 5.0
+_SLICE_S = 0.5
+"""How long one look for an answer lasts."""
 
 
 def tls_context() -> ssl.SSLContext:
@@ -44,13 +47,16 @@ def http_client(*, connections_max: int = 10, tls: ssl.SSLContext | None = None)
 
 
 def timeouts(total_s: float) -> dict[str, float]:
-    """Return the value of the request extension `timeout`, none above `total_s`."""
+    """Return the value of the request extension `timeout`, none above `total_s`.
+
+    The extension `remaining_s` may stand beside it: it is asked again and again how many seconds are left.
+    """
     steps = {"connect": CONNECT_S, "read": READ_S, "write": WRITE_S, "pool": POOL_S}
     return {step: min(limit_s, total_s) for step, limit_s in steps.items()} | {"total": total_s}
 
 
 class BoundedTransport(httpx.HTTPTransport):
-    """HTTP/1.1 with the timeout `total`."""
+    """HTTP/1.1 with the timeout `total` and the question `remaining_s`."""
 
     def __init__(self, connections_max: int, tls: ssl.SSLContext) -> None:
         """Keep at most so many connections, and verify certificates."""
@@ -69,17 +75,23 @@ class BoundedTransport(httpx.HTTPTransport):
         """Start the clock, then send; the body is read later, in the same thread."""
         total_s = request.extensions.get("timeout", {}).get("total", math.inf)
         self._ends.at = time.monotonic() + total_s
+        self._ends.remaining_s = request.extensions.get("remaining_s", _without_end)
         return super().handle_request(request)
 
 
+def _without_end() -> float:
+    return math.inf
+
+
 class _Ends(threading.local):
-    """When the exchange of this thread must be over, on the monotonic clock."""
+    """When the exchange of this thread must be over: at a time on the monotonic clock, or sooner if asked to."""
 
     at = math.inf
+    remaining_s: Callable[[], float] = staticmethod(_without_end)
 
     def limit_s(self, step_s: float | None, expired: type[Exception]) -> float:
         """Return the time one step may take; raise if there is none left."""
-        left_s = self.at - time.monotonic()
+        left_s = min(self.at - time.monotonic(), self.remaining_s())
         if left_s <= 0:
             raise expired
         return left_s if step_s is None else min(left_s, step_s)
@@ -109,7 +121,15 @@ class _BoundedStream(httpcore.NetworkStream):
         self._ends = ends
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._ends.limit_s(timeout, httpcore.ReadTimeout))
+        silent_until = time.monotonic() + (math.inf if timeout is None else timeout)
+        while True:
+            step_s = min(_SLICE_S, max(silent_until - time.monotonic(), 0.001))
+            limit_s = self._ends.limit_s(step_s, httpcore.ReadTimeout)
+            try:
+                return self._inner.read(max_bytes, limit_s)
+            except httpcore.ReadTimeout:
+                if time.monotonic() >= silent_until:
+                    raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, self._ends.limit_s(timeout, httpcore.WriteTimeout))

@@ -191,6 +191,7 @@ class Calls:
 
     def __init__(self, events: BaseEventHooks) -> None:
         self._attempts = _Attempts()
+        events.register("before-send.secrets-manager", self._attempts.begin)
         events.register("response-received.secrets-manager", self._attempts.note)
 
     def make(
@@ -203,14 +204,14 @@ class Calls:
 
             subject: what it is about, for the message: a secret's name or ARN.
 
-            deadline: nothing is called once it is over; a call under way is not cut short.
+            deadline: nothing is sent once it is over; an attempt under way is not cut short.
 
             call: calls, and parses the answer. A parser that fails has met a foreign answer.
         """
         if deadline.remaining_s() <= 0:
             late = f"the time of this run was up before {operation} of {subject}; it was not made"
             return Fault(DeadlineExceededError(late), "", Effect.NONE)
-        self._attempts.effect = Effect.NONE
+        self._attempts.effect, self._attempts.deadline = Effect.NONE, deadline
         try:
             return call()
         except Exception as failure:  # noqa: BLE001 - botocore lets anything out, see below
@@ -219,10 +220,20 @@ class Calls:
             return fault_of(operation, subject, failure, self._attempts.effect)
 
 
+class NoTimeLeft(Exception):  # noqa: N818 - its name is told in brackets, as those of botocore's are
+    """Another attempt would begin after the deadline."""
+
+
 class _Attempts(threading.local):
     """What the attempts of this thread's call came to, before botocore repeats it or gives up."""
 
     effect = Effect.NONE
+    deadline: Deadline | None = None
+
+    def begin(self, **_: object) -> None:
+        """Let no attempt begin late; called by botocore before each."""
+        if self.deadline is not None and self.deadline.remaining_s() <= 0:
+            raise NoTimeLeft
 
     def note(
         self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: object

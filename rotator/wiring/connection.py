@@ -17,7 +17,7 @@ from rotator.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.fleet import Neighbours
 from rotator.payload import managing_token
 from rotator.pinata import PinataClient, RateLimiter, http_client, timeouts, tls_context
-from rotator.ports import AuditLog
+from rotator.ports import AuditLog, Deadline
 from rotator.reconcile import World
 from rotator.secrets_manager import SecretsManagerStore
 from rotator.traffic import System, Traffic
@@ -84,15 +84,15 @@ class Clients:
     """Made when first asked for: a client for a bucket takes as long as the one for the secrets."""
 
     @contextmanager
-    def connected(self) -> Iterator[Connected]:
-        """Read the managing key, and connect to Pinata until the block ends.
+    def connected(self, deadline: Deadline | None = None) -> Iterator[Connected]:
+        """Read the managing key before a deadline, by default within STARTUP_S; connect to Pinata until the block ends.
 
         Raises:
             ConfigError: there is no managing key, or it is unusable; or so is the endpoint of the audit trail's bucket.
             RotatorError: AWS could not be asked.
         """
         pinata = self.config.pinata
-        token = _managing_token(self.config, self.store, self.env)
+        token = _managing_token(self.config, self.store, self.env, deadline or startup_deadline())
         with http_client(tls=self.tls) as client:
             client.event_hooks = _counting(self.traffic)
             provider = PinataClient(
@@ -163,14 +163,15 @@ def connect(
     env: Mapping[str, str],
     limiter: RateLimiter | None = None,
     traffic: Traffic | None = None,
+    deadline: Deadline | None = None,
 ) -> Iterator[Connected]:
-    """Build both adapters as `clients` does, read the managing key, and close them at the end.
+    """Build both adapters as `clients` does, read the managing key as `connected` does, and close them at the end.
 
     Raises:
         ConfigError: credentials, region, endpoint or managing key are missing or unusable.
         RotatorError: AWS could not be asked.
     """
-    with clients(config, env, limiter, traffic).connected() as both:
+    with clients(config, env, limiter, traffic).connected(deadline) as both:
         yield both
 
 
@@ -217,7 +218,7 @@ def _places(config: Config, env: Mapping[str, str]) -> "AuditPlaces":
 
 
 def _managing_token(
-    config: Config, store: SecretsManagerStore, env: Mapping[str, str]
+    config: Config, store: SecretsManagerStore, env: Mapping[str, str], deadline: Deadline
 ) -> Sensitive:
     """Read the managing key's token.
 
@@ -234,7 +235,7 @@ def _managing_token(
             return Sensitive(env[variable])
         case AdminSecret(secret_id=secret_id):
             try:
-                return managing_token(store.read_current(secret_id, startup_deadline()))
+                return managing_token(store.read_current(secret_id, deadline))
             except (SecretNotFoundError, SecretValueError) as error:
                 message = f"no managing key in `[pinata] admin_secret` {secret_id}: {error.message}"
             raise ConfigError(

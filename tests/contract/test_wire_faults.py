@@ -6,7 +6,7 @@ One table says what each fault is to each call. Beside it stands a law that no r
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import boto3
@@ -530,6 +530,27 @@ def test_a_passing_fault_of_a_store_call_is_outlived(aws: Aws, fault: str, call:
     assert aws.patient(TIMEOUT_S * 3 if fault in TIMEOUTS else PATIENCE_S).do(call) is OK
     assert aws.holders() == EFFECT.get(call, BEFORE)
     assert aws.versions() == {OLD, NEW} | ({OTHER} if call == "put" else set())
+
+
+@dataclass
+class UntilSent(Clock):
+    """A deadline that is over once a request has gone over the wire, as when the process is told to stop."""
+
+    sent: list[str] = field(default_factory=list)
+
+    def remaining_s(self) -> float:
+        """Return the seconds left."""
+        return -1.0 if self.sent else 60.0
+
+
+@pytest.mark.parametrize("call", ["read", "put"])
+def test_no_attempt_begins_after_the_deadline(aws: Aws, call: str) -> None:
+    """Botocore would repeat a request that was lost; time is up, and one that writes may have had its effect."""
+    aws.wire.fault, aws.wire.at = FAULTS["reset after the effect"], STORE_CALLS[call]
+    hurried = replace(aws.patient(PATIENCE_S), clock=UntilSent(sent=aws.wire.sent))
+    assert hurried.do(call) is StoreUnavailableError
+    assert aws.wire.settled(1)
+    assert aws.wire.sent.count(STORE_CALLS[call]) == 1
 
 
 @pytest.mark.parametrize("call", STORE_CALLS)

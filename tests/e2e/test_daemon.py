@@ -85,7 +85,7 @@ def test_life_of_a_daemon(stage: Stage) -> None:
 
 
 def test_paused_across_ticks(stage: Stage) -> None:
-    """D-1: stopped while several ticks pass and a key comes due, then one tick is enough."""
+    """Stopped while several ticks pass and a key comes due, then one tick is enough."""
     with Daemon(stage) as daemon:
         rotated(daemon)
         daemon.send(signal.SIGSTOP)
@@ -102,7 +102,7 @@ def test_paused_across_ticks(stage: Stage) -> None:
 
 
 def test_pinata_that_never_answers(stage: Stage) -> None:
-    """D-5, first half: runs end by their own deadline, the loop goes on, and all heals with Pinata."""
+    """Runs end by their own deadline, the loop goes on, and all heals with Pinata."""
     stage.edit("[defaults]", f"[defaults]\n{SHORT}")
     stage.inject(Slow(Side.BEFORE, 60.0), Operation.LIST, times=None)
     with Daemon(stage) as daemon:
@@ -117,7 +117,7 @@ def test_pinata_that_never_answers(stage: Stage) -> None:
 
 
 def test_loop_that_hangs_is_ended(stage: Stage) -> None:
-    """D-5, second half: a tick that never ends is ended by the watchdog, within its patience."""
+    """A tick that never ends is ended by the watchdog, within its patience."""
     stage.edit("[defaults]", '[defaults]\nverify_timeout = "1s"\ntimeout = "1s"\n')
     hang = (
         "import threading, rotator.wiring as w, rotator.daemon.tick as t\n"
@@ -158,7 +158,7 @@ def test_loop_that_hangs_is_ended(stage: Stage) -> None:
     ],
 )
 def test_defect_ends_the_process_and_says_so(stage: Stage, patched: str, where: str) -> None:
-    """D-6: wherever an exception comes from, the process ends with 70 and a line that says where."""
+    """Wherever an exception comes from, the process ends with 70 and a line that says where."""
     with Daemon(stage, patched=patched) as daemon:
         if where == "signals":
             assert daemon.url
@@ -170,7 +170,7 @@ def test_defect_ends_the_process_and_says_so(stage: Stage, patched: str, where: 
 
 
 def test_audit_trail_that_cannot_be_written(stage: Stage) -> None:
-    """D-9: not ready, Pinata is not called; once the directory is back, work begins without a restart."""
+    """Not ready, Pinata is not called; once the directory is back, work begins without a restart."""
     folder = stage.sandbox.audit_directory
     folder.rename(folder.with_name("elsewhere"))
     before = len(stage.site.log)
@@ -188,7 +188,7 @@ def test_audit_trail_that_cannot_be_written(stage: Stage) -> None:
 
 
 def test_silence_when_every_tick_fails(stage: Stage) -> None:
-    """D-10: with AWS out of reach the dead-man's switch hears nothing, and the metrics say that ticks fail."""
+    """With AWS out of reach the dead-man's switch hears nothing, and the metrics say that ticks fail."""
     with listener() as (url, heard):
         stage.edit("[audit]", f'[daemon]\nping_url = "{url}"\n\n[audit]')
         stage.edit(stage.sandbox.secrets_manager.endpoint_url, "http://127.0.0.1:9")
@@ -204,7 +204,7 @@ def test_silence_when_every_tick_fails(stage: Stage) -> None:
 
 def test_reload_on_request(stage: Stage) -> None:
     """SIGHUP brings a tick at once, with the file as it is now."""
-    with Daemon(stage, every="1h") as daemon:
+    with Daemon(stage, every="30m") as daemon:
         rotated(daemon)
         stage.edit("[defaults]", '[defaults]\nmax_age = "20d"')
         daemon.send(signal.SIGHUP)
@@ -242,6 +242,7 @@ def test_second_signal_ends_at_once(stage: Stage) -> None:
         pytest.param({}, ("--listen", "nowhere"), "--listen", id="no address"),
         pytest.param({}, ("--listen", "0.0.0.0:0"), "others can reach", id="open to all"),
         pytest.param({}, ("--every", "0s"), "--every", id="no time between ticks"),
+        pytest.param({}, ("--every", "31m"), "to 30m", id="too much time between ticks"),
     ],
 )
 def test_refused_at_start(

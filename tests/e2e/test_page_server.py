@@ -66,6 +66,14 @@ def test_get_and_head(serving: Serving) -> None:
             b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
             b"421",
         ),
+        (
+            b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+            b"400",
+        ),
+        (
+            b"GET evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+            b"400",
+        ),
         (b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", b"200"),
         (b"GET / HTTP/1.0\r\n\r\n", b"400"),
         (

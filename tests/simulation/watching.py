@@ -36,7 +36,7 @@ admin_secret = "pinata/admin"
 [audit]
 directory = "audit"
 [daemon]
-every = "1h"
+every = "30m"
 {daemon}
 [defaults]
 permissions = {{ resources = ["org:files:write"] }}

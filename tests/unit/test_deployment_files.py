@@ -13,7 +13,9 @@ import yaml
 from click.testing import CliRunner
 
 from rotator.cli import rotator
+from rotator.cli.exits import Exit
 from rotator.config import load
+from rotator.daemon.stop import GRACE_S
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
@@ -29,8 +31,6 @@ FIRST_LOOK = (CONFIG / "first-look.toml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PORT = 9118
 """Where the daemon listens unless told otherwise, and where the image's health check asks."""
-STOP_S = 20
-"""What the daemon may take to store a key that it has just made, once it is told to stop."""
 
 
 def pods() -> Iterator[Any]:
@@ -81,7 +81,7 @@ def test_pods_are_locked_down(pod: Any) -> None:  # noqa: ANN401 - a manifest
     assert f"USER {security['runAsUser']}:{security['runAsGroup']}\n" in DOCKERFILE
     assert security["fsGroupChangePolicy"] == "OnRootMismatch"
     assert security["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert pod["terminationGracePeriodSeconds"] > STOP_S
+    assert pod["terminationGracePeriodSeconds"] == GRACE_S
     for container in (*pod["initContainers"], *pod["containers"]):
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -137,7 +137,30 @@ def test_compose_locks_down_and_shares_one_loopback() -> None:
     assert ports["aws"]["endpoint_url"].endswith(f":{listen[listen.index('--aws-port') + 1]}")
     assert ports["daemon"]["listen"] == f"0.0.0.0:{PORT}"
     assert sandbox["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
-    assert int(daemon["stop_grace_period"].removesuffix("s")) > STOP_S
+    assert daemon["stop_grace_period"] == f"{GRACE_S}s"
+
+
+@pytest.mark.parametrize(
+    ("path", "settings"),
+    [
+        ("containers.md", ["--stop-timeout "]),
+        (
+            "daemon.md",
+            [
+                "TimeoutStopSec=",
+                "terminationGracePeriodSeconds: ",
+                "stop_grace_period: ",
+                "--stop-timeout ",
+            ],
+        ),
+    ],
+)
+def test_documents_name_the_same_grace(path: str, settings: list[str]) -> None:
+    """Whoever writes a manifest by them gives the daemon the time that ours give it."""
+    text = (ROOT / "docs" / path).read_text()
+    for setting in settings:
+        found = re.findall(rf"{setting}(\d+)", text)
+        assert set(found) == {str(GRACE_S)}, setting
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
@@ -160,16 +183,21 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 def test_both_services_are_equally_locked_down() -> None:
     """What hardens the one hardens the other, and both leave time to store a key."""
     hardening = [
-        unit.read_text().partition("# Storing")[2].partition("\n[Install]")[0]
+        unit.read_text().partition("# Making")[2].partition("\n[Install]")[0]
         for unit in UNITS
         if unit.suffix == ".service"
     ]
     assert len(hardening) == 2
     assert hardening[0].strip() == hardening[1].strip()
     assert "NoNewPrivileges=yes" in hardening[0]
-    stop = re.search(r"^TimeoutStopSec=(\d+)s$", hardening[0], re.MULTILINE)
-    assert stop
-    assert int(stop[1]) > STOP_S
+    assert f"TimeoutStopSec={GRACE_S}s" in hardening[0].splitlines()
+
+
+def test_systemd_restarts_what_a_restart_helps() -> None:
+    """Whatever ended the daemon it is started again, but where a person has to correct the configuration."""
+    lines = (CONFIG / "systemd" / "rotator-daemon.service").read_text().splitlines()
+    assert "Restart=always" in lines
+    assert f"RestartPreventExitStatus={Exit.USAGE}" in lines
 
 
 def test_lock_files_agree() -> None:

@@ -1,5 +1,6 @@
 """When windows open, to the second, and policies that they cannot meet."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -123,6 +124,33 @@ def test_policy_that_cannot_be_met(changes: dict[str, object], expected: str) ->
     said = unmet(a_spec(**changes), NOW)
     assert expected in said
     assert bool(said) is bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("max_age", "end", "expected"),
+    [
+        pytest.param(
+            timedelta(minutes=90),
+            time(22),
+            r"from 2026-09-\d\d 22:00Z to 2026-09-\d\d 02:00Z no .* \(1h30m\)",
+            id="some hours",
+        ),
+        pytest.param(
+            timedelta(hours=12),
+            time(3),
+            r"from 2026-09-\d\d 03:00Z to 2026-09-\d\d 02:00Z no .* \(12h\)",
+            id="most of a day",
+        ),
+    ],
+)
+def test_short_stretches_are_told_to_the_minute(
+    max_age: timedelta, end: time, expected: str
+) -> None:
+    """Days alone would say "from one day to the same day"; an age is written as in the configuration."""
+    spec = a_spec(window=Window(DAILY, time(2), end, ZoneInfo("UTC")), max_age=max_age)
+    said = unmet(spec, NOW)
+    assert re.search(expected, said), said
+    assert "0:00" not in said.replace(":00Z", "")
 
 
 def test_window_that_never_opens() -> None:

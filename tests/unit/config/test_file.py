@@ -762,6 +762,7 @@ hosts = ["Rotator.example.com", "[fd00::1]", "10.0.0.0/8"]
         ('listen = "example.com:80"', "expected an address"),
         ('listen = "127.0.0.1:65536"', "expected an address"),
         ('every = "0s"', "too short"),
+        ('every = "30m1s"', "too long; at most 30m"),
         ('ping_url = "http://example.com/x"', "http is for loopback"),
         ('ping_url = "https://u:p@example.com/x"', "no user name"),
         ('ping_url = "https://example.com/x y"', "printable ASCII"),

@@ -13,12 +13,12 @@ from rotator.config.values import (
     base_url,
     described,
     duration,
-    duration_text,
     is_loopback,
     probe_path,
     quoted,
     time_zone,
 )
+from rotator.spec import duration_text
 
 whole_seconds = st.integers(0, int(DURATION_MAX.total_seconds())).map(
     lambda seconds: timedelta(seconds=seconds)

@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.config.tables import EVERY_MAX
 from rotator.errors import RotatorError
 from rotator.fleet import failed
 from tests.builders import a_spec
@@ -45,26 +47,47 @@ def rules() -> dict[str, str]:
 
 
 def test_every_rule_is_tested_and_described() -> None:
-    """Each alert stands in the rule tests and in the operations guide."""
+    """Each alert fires in the rule tests, and stands in the operations guide."""
     names = list(rules())
     tests = RULES_TEST.read_text()
     guide = (CONFIG.parent / "docs" / "daemon.md").read_text()
     assert len(names) >= 12
     for name in names:
-        assert f"alertname: {name}" in tests, name
         assert f"`{name}`" in guide, name
+    cases = [case for test in yaml.safe_load(tests)["tests"] for case in test["alert_rule_test"]]
+    assert {case["alertname"] for case in cases} == set(names)
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(names), (
+        "a test that expects silence alone passes for a rule that never fires"
+    )
 
 
 def test_silence_fires() -> None:
-    """Whatever tells that the process works fires when nothing is scraped at all."""
-    absent = {name for name, text in rules().items() if "absent(" in text}
-    assert absent >= {
-        "RotatorGone",
+    """Nothing scraped fires one alert; whatever tells that a process works fires when one tells nothing."""
+    assert "absent(" in rules()["RotatorGone"]
+    scraped = "group by (job, instance) (rotator_build_info) unless on (job, instance)"
+    assert {name for name, text in rules().items() if scraped in text} >= {
         "RotatorTicksStopped",
         "RotatorTicksFail",
         "RotatorAuditUnwritable",
         "RotatorNoSuccess",
     }
+
+
+def test_nothing_is_added_up_over_installations() -> None:
+    """A rule that forgets `job` takes one installation's number for another's."""
+    for name, text in rules().items():
+        assert not re.search(r"\b(min|max|sum|count|group) ?\(", text), name
+        for labels in re.findall(r"\b(?:by|on) \(([^)]*)\)", text):
+            assert "job" in labels, name
+
+
+def test_a_pause_between_ticks_is_no_stop() -> None:
+    """The longest pause that can be configured, and half as much again for the tick itself, fire nothing."""
+    limit = re.search(
+        r"time\(\) - rotator_last_tick_timestamp_seconds > (\d+)", rules()["RotatorTicksStopped"]
+    )
+    assert limit
+    assert int(limit[1]) >= 1.5 * EVERY_MAX.total_seconds()
 
 
 def test_dashboard_is_one() -> None:

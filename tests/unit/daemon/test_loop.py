@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED
 
 from rotator.daemon.loop import Loop
+from rotator.daemon.pulse import WATCHDOG_EXIT
 from rotator.daemon.stop import Stop
 
 WAIT_S = 10.0
@@ -124,3 +130,30 @@ def test_second_signal_ends_the_process() -> None:
         loop._signalled(signal.SIGTERM)
         assert ticks.ended == [128 + signal.SIGTERM]
         ticks.ended.clear()
+
+
+def test_no_pause_is_too_long_for_the_next_tick() -> None:
+    """A tick that comes late, after SIGSTOP or a machine's sleep, is made once: by default APScheduler drops it."""
+    ticks = Ticks()
+    loop = Deaf(ticks, lambda: ticks.every, Stop(), ticks.reload, ticks.ended.append)
+    jobs = [job for job, _, _ in loop._scheduler._pending_jobs]
+    assert [(j.misfire_grace_time, j.coalesce, j.max_instances) for j in jobs] == [(None, True, 1)]
+
+
+@pytest.mark.parametrize(
+    ("code", "exception", "kind"),
+    [
+        (EVENT_JOB_MISSED, None, "EVENT_JOB_MISSED"),
+        (EVENT_JOB_ERROR, KeyError("x"), "KeyError"),
+    ],
+)
+def test_event_that_must_not_be_ends_the_process(
+    code: int, exception: Exception | None, kind: str
+) -> None:
+    """The log names the defect, or the event if it brings none."""
+    ticks = Ticks()
+    loop = Deaf(ticks, lambda: ticks.every, Stop(), ticks.reload, ticks.ended.append)
+    with structlog.testing.capture_logs() as logged:
+        loop._heard(SimpleNamespace(code=code, exception=exception))
+    assert ticks.ended == [WATCHDOG_EXIT]
+    assert [(line["where"], line["kind"]) for line in logged] == [("event", kind)]

@@ -2,9 +2,12 @@
 
 import pytest
 
-from rotator.daemon.stop import STOP_WITHIN_S, Stop
+from rotator.daemon.stop import GRACE_S, STOP_WITHIN_S, Stop
 from rotator.errors import StoppedError
 from rotator.executor import CREATE_TO_STORE_S
+from rotator.page.server import CLOSE_S
+from rotator.pinata.transport import READ_S
+from rotator.secrets_manager import client_config
 
 
 def test_deadline_comes_nearer() -> None:
@@ -27,3 +30,11 @@ def test_deadline_comes_nearer() -> None:
 def test_key_that_was_made_can_be_stored() -> None:
     """What is kept in reserve to store a key fits into what a stop leaves."""
     assert STOP_WITHIN_S >= CREATE_TO_STORE_S
+    assert STOP_WITHIN_S > READ_S, "a key whose making took its longest must also be stored"
+
+
+def test_grace_covers_what_nothing_cuts_short() -> None:
+    """An attempt of a call to AWS that began at the last moment, and the page's end, fit into the grace."""
+    patience = client_config()
+    attempt_s = patience.connect_timeout + patience.read_timeout  # type: ignore[attr-defined]  # botocore sets them from its arguments
+    assert STOP_WITHIN_S + attempt_s + 2 * CLOSE_S < GRACE_S

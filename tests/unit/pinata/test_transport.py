@@ -113,6 +113,25 @@ def test_silence_ends_with_the_deadline() -> None:
     assert took_s < 2 * LIMIT_S
 
 
+def test_a_deadline_that_comes_nearer_ends_a_request_under_way() -> None:
+    """A request with a minute to go, to a server that says nothing: it ends soon after it has less."""
+    silent = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        deadline.ends_s = time.monotonic() + LIMIT_S
+        silent.wait(20)
+
+    with server(serve) as url, http_client() as client:
+        began = time.monotonic()
+        deadline = Deadline(began + 60)
+        reply = exchange(client, url, Request("GET", "/"), Sensitive("token"), deadline)
+        took_s = time.monotonic() - began
+        silent.set()
+    assert isinstance(reply, Lost)
+    assert took_s < 5
+
+
 def test_a_slow_answer_that_is_in_time_is_read() -> None:
     """The limit is the deadline's, not a guess about what is slow."""
     with server(drip(WHOLE)) as url:
