@@ -26,7 +26,7 @@ directory = "/var/lib/rotator/audit"     # lasting; a relative one begins at thi
 
 [daemon]                                 # read by `rotator daemon` alone
 # listen = "127.0.0.1:9118"              # where probes, metrics and the page are served
-# every = "5m"                           # how often the fleet is looked over
+# every = "5m"                           # how often the fleet is looked over, at most 30m
 # hosts = ["rotator.example.com"]        # example; names the page may be asked for under
 # ping_url = "https://hc.example.com/id" # example; told of each success, so silence is noticed
 
