@@ -19,7 +19,7 @@ settings.register_profile(
 settings.register_profile(
     "ci",
     settings.get_profile("dev"),
-    max_examples=200,
+    max_examples=100,
     derandomize=True,
     print_blob=True,
 )
