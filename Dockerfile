@@ -53,7 +53,7 @@ LABEL org.opencontainers.image.title="rotator" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /opt/rotator /opt/rotator
 # Slim bases come without compiled modules, and a read-only container cannot make them: do it once, by importing.
-RUN python -c "import rotator.cli.rotation, rotator.wiring"
+RUN python -c "import rotator.cli.run, rotator.wiring.connect"
 USER 10001:10001
 # Beside `rotator run`, which listens nowhere: `--no-healthcheck`.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python", "-c", "import http.client, sys; \

@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upg
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 
 # What decides and acts is covered to the last branch; the rest nearly.
-CORE := rotator/planner.py,rotator/retiring.py,rotator/steps.py,rotator/guards.py,rotator/executor.py,rotator/reconcile.py
+CORE := rotator/engine/*
 
 # What builds the image: the first that works; a docker client without a daemon does not.
 BUILDER ?= $(shell for build in "docker build" "podman build --format=docker" "buildah build --format=docker"; do \

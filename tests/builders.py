@@ -11,26 +11,28 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rotator.model import (
+from rotator.model.naming import KeyFamily, version_id
+from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
     Content,
-    Holds,
+    HasKey,
     KeyState,
-    Labels,
     Observed,
     ProviderKey,
+    SecretDescription,
     Unread,
     Version,
 )
-from rotator.naming import KeyFamily, version_id
-from rotator.spec import JsonFields, Resources, SecretSpec
+from rotator.model.reasons import Reason
+from rotator.model.secret import JsonFields, Resources, SecretSpec
 
 NOW = datetime(2026, 9, 21, 12, 0, tzinfo=UTC)
 """A Monday."""
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 FAMILY = KeyFamily.of("rotator", ARN)
 AT_ONCE = timedelta(0)
+NEEDS_PERSON = frozenset(reason for reason in Reason if reason.needs_person)
 NATIVE_ID = "8f3b5c1a-0d2e-4c6f-9a7b-1c2d3e4f5a6b"
 """The kind of version id that AWS and people use."""
 
@@ -90,7 +92,7 @@ def a_version(
     """
     made_at = made_at or ago(days=1)
     ours = isinstance(generation, int)
-    held = Holds(key or (f"key-{generation}" if ours else "foreign"), made_at, expires_at)
+    held = HasKey(key or (f"key-{generation}" if ours else "foreign"), made_at, expires_at)
     read = key is not None or not ours or {AWSCURRENT, AWSPENDING} & set(labels)
     return Version(
         version_id=own_id(generation) if isinstance(generation, int) else generation,
@@ -154,7 +156,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
 
         failed: regions whose replication has failed.
     """
-    labels = Labels(
+    labels = SecretDescription(
         ARN,
         "prod/pinata/uploader",
         changed_at or ago(hours=25),
@@ -164,12 +166,12 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         replicas_behind=frozenset({*behind, *failed}),
         replicas_failed=frozenset(failed),
     )
-    inside = [v.content.key_id for v in versions if isinstance(v.content, Holds)]
+    inside = [v.content.key_id for v in versions if isinstance(v.content, HasKey)]
     default = (
         a_key(int(key_id.removeprefix("key-"))) for key_id in inside if key_id.startswith("key-")
     )
     return Observed(
-        labels=labels,
+        description=labels,
         versions=versions,
         keys=tuple(default if keys is None else keys),
         witnessed=tuple(witnessed),

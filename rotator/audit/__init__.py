@@ -5,7 +5,7 @@
     chain           one run's events, numbered and linked
     trail           the log a run is recorded in, over one destination or two
     sources         looking things up in them
-    places          all of them together
+    locations       all of them together
     findings, judge whether an event still says what was written
 
 A directory                                 A bucket, which needs boto3 and is imported by name

@@ -8,7 +8,7 @@ A library's exception keeps the answer it failed on, so nothing of it passes thr
 class, or the error code, the HTTP status and the request id, if they look like such.
 
 Nothing hangs: the client makes a limited number of attempts, each with time limits of its own (see
-`rotator.secrets_manager.client_config`), and a write that S3 calls a conflict is repeated a few
+`rotator.aws.client.client_config`), and a write that S3 calls a conflict is repeated a few
 times.
 """
 
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from rotator.audit.stored import LINE_MAX_BYTES
-from rotator.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

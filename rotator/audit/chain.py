@@ -7,7 +7,7 @@ from typing import Protocol
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
 from rotator.audit.ocsf import Entry, Place, RunIdentity, Writer, render
 from rotator.audit.stored import parse
-from rotator.events import Done, Intent, Operation
+from rotator.model.events import Done, Intent, Operation
 
 Clock = Callable[[], datetime]
 

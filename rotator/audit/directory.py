@@ -25,7 +25,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
-from rotator.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError
 
 OPEN_SUFFIX = ".open.jsonl"
 SUFFIX = ".jsonl"

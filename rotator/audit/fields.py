@@ -23,6 +23,7 @@ _OPTIONAL = """
 resources.type resources.uid resources.name resources.version
 unmapped.reason unmapped.actions unmapped.generation unmapped.outcome unmapped.revoked
 unmapped.label unmapped.unanswered
+unmapped.error unmapped.remedy unmapped.next_step
 unmapped.torn unmapped.torn.length
 unmapped.torn.fingerprint unmapped.torn.fingerprint.algorithm_id unmapped.torn.fingerprint.value
 unmapped.attestation_list.prev_event unmapped.attestation_list.prev_event.uid

@@ -16,8 +16,8 @@ from typing import TypeAlias, assert_never
 from rotator.audit.attestation import Event as OcsfEvent
 from rotator.audit.attestation import Json, event_uid, fingerprint_object
 from rotator.audit.redaction import redacted
-from rotator.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
-from rotator.model import OutcomeKind
+from rotator.model.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
+from rotator.model.plan import OutcomeKind
 
 SCHEMA_VERSION = "1.8.0"
 LOG_NAME = "rotation-audit"
@@ -281,6 +281,13 @@ def _call(
 
 
 def _ended(entry: Ended) -> _Facts:
+    failure, facts = entry.failure, dict[str, Json]()
+    if failure:
+        facts = {
+            "error": failure.error,
+            "remedy": failure.remedy.value,
+            "next_step": failure.next_step,
+        }
     return _Facts(
         Kind.ENDED,
         "EndRun",
@@ -288,11 +295,12 @@ def _ended(entry: Ended) -> _Facts:
         Activity.OTHER,
         _OUTCOMES[entry.outcome],
         Subject(version_id=entry.version_id, key_id=entry.key_id),
-        entry.detail,
+        failure.message if failure else "",
         {
             "outcome": entry.outcome.value,
             "reason": entry.reason.value if entry.reason else None,
             "revoked": list(entry.revoked),
+            **facts,
         },
     )
 

@@ -8,7 +8,9 @@ from typing import BinaryIO, NoReturn
 
 from rotator.audit.attestation import Event, Head, Json
 from rotator.audit.ocsf import Kind
-from rotator.events import Subject
+from rotator.model.errors import Remedy
+from rotator.model.events import Failure, RunEnd, Subject
+from rotator.model.plan import OutcomeKind
 
 LINE_MAX_BYTES = 1 << 20
 """What is longer is no event."""
@@ -39,6 +41,18 @@ class Record:
     trigger: str
     user: str
     program: str
+    failure: Failure | None = None
+    """Why a run failed; None if it did not, or if a version before 0.2 wrote it: that has a sentence in `detail`."""
+
+    def end(self) -> RunEnd:
+        """Return how a run ended, of the event that ended or recovered it.
+
+        Neither a run that was cut short nor a version before 0.2 says who must act.
+        """
+        if self.result in set(OutcomeKind) - {OutcomeKind.FAILED}:
+            return RunEnd(self.time, OutcomeKind(self.result), None)
+        failure = self.failure or Failure("", Remedy.NEXT_RUN, self.detail, "")
+        return RunEnd(self.time, OutcomeKind.FAILED, failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +150,17 @@ def _record(event: Event) -> Record:
         user=_text(event, "actor", "user", "uid"),
         program=f"{_text(event, 'metadata', 'product', 'name')} "
         f"{_text(event, 'metadata', 'product', 'version')}",
+        failure=_failure(event),
+    )
+
+
+def _failure(event: Event) -> Failure | None:
+    error = _text(event, "unmapped", "error", default="")
+    if not error:
+        return None
+    remedy = Remedy(_text(event, "unmapped", "remedy"))
+    return Failure(
+        error, remedy, _text(event, "status_detail"), _text(event, "unmapped", "next_step")
     )
 
 

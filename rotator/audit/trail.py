@@ -13,10 +13,12 @@ from typing import Protocol, Self
 
 from rotator.audit.chain import Chain, Clock, RunSink
 from rotator.audit.ocsf import RunIdentity, Started, Writer
-from rotator.errors import AuditUnavailableError
-from rotator.events import Ended, Event
-from rotator.ports import AuditRun
+from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Ended, Event
+from rotator.model.ports import AuditRun
 
+Listener = Callable[[str, str, Event], None]
+"""Takes the secret's name, the run's id and an event that is durable."""
 PAUSE = timedelta(minutes=1)
 """How long a destination that failed is left alone, while another one works."""
 
@@ -48,9 +50,11 @@ class AuditTrail:
         new_id: an id that no other run has, such as a random UUID.
 
         on_loss: told when a destination fails while another goes on.
+
+        listener: told each event once it is durable: for log lines, and for the progress a person watches.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, and whom it tells
         self,
         destinations: Sequence[Destination],
         writer: Writer,
@@ -58,12 +62,14 @@ class AuditTrail:
         clock: Clock,
         new_id: Callable[[], str],
         on_loss: Callable[[AuditUnavailableError], None] = lambda _: None,
+        listener: Listener = lambda *_: None,
     ) -> None:
         self._destinations = tuple(destinations)
         self._writer = writer
         self._clock = clock
         self._new_id = new_id
         self._on_loss = on_loss
+        self._listener = listener
         self._paused: dict[Destination, datetime] = {}
 
     def begin(self, secret: str, arn: str) -> AuditRun:
@@ -83,7 +89,7 @@ class AuditTrail:
                 sinks.open(destination, run)
         chain = Chain(run, self._writer, sinks, self._clock)
         chain.add(Started())
-        return _Run(chain, sinks)
+        return _RecordedRun(chain, sinks, self._listener)
 
     def close(self) -> None:
         """Close every destination; a run that has not ended is left to the next process."""
@@ -158,12 +164,13 @@ class _Sinks:
             sink.end()
 
 
-class _Run:
+class _RecordedRun:
     """One run, as `rotator.ports.AuditRun`."""
 
-    def __init__(self, chain: Chain, sinks: _Sinks) -> None:
+    def __init__(self, chain: Chain, sinks: _Sinks, listener: Listener) -> None:
         self._chain = chain
         self._sinks = sinks
+        self._listener = listener
 
     @property
     def run_id(self) -> str:
@@ -173,3 +180,4 @@ class _Run:
         self._chain.add(event)
         if isinstance(event, Ended):
             self._sinks.end()
+        self._listener(self._chain.run.secret, self.run_id, event)

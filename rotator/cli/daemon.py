@@ -2,45 +2,30 @@
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import click
 
-from rotator.cli.context import config_path, json_option, period_of, print_json
+from rotator import daemon
+from rotator.cli.context import config_path, period_of, print_json
 from rotator.cli.exits import Exit
+from rotator.cli.wording import outcome_row, outcome_text
+from rotator.config.tables import EVERY_MAX
+from rotator.config.values import UnfitError, listen_address, quoted
+from rotator.model.errors import ConfigError
+from rotator.model.plan import Outcome, OutcomeKind
 
-if TYPE_CHECKING:
-    from rotator.model import Outcome
 
+def run_daemon(
+    config_option: str | None, listen: str | None, every: str | None, *, as_json: bool
+) -> int:
+    """Watch the fleet until told to stop."""
 
-@click.command()
-@click.option(
-    "--listen",
-    metavar="HOST:PORT",
-    help="Where probes, metrics and the page are served. [default: `[daemon] listen`]",
-)
-@click.option(
-    "--every",
-    metavar="DURATION",
-    help="The time between two looks over the fleet. [default: `[daemon] every`]",
-)
-@json_option
-def daemon(listen: str | None, every: str | None, *, as_json: bool) -> int:
-    """Look the fleet over every few minutes, and rotate what is due, until told to stop.
-
-    SIGTERM and SIGINT stop where nothing is lost, a second one at once; SIGHUP reloads the configuration.
-    """
-    from rotator import daemon as watching
-    from rotator.config import EVERY_MAX
-
-    path = config_path(click.get_current_context())
-
-    def tell(outcome: "Outcome") -> None:
+    def tell(outcome: Outcome) -> None:
         with suppress(BrokenPipeError):  # whoever read our lines has gone; the keys must stay young
             _print(outcome, as_json=as_json)
 
-    watching.run(
-        path,
+    daemon.run(
+        config_path(config_option),
         os.environ,
         _address(listen),
         period_of(every, EVERY_MAX) if every is not None else None,
@@ -49,10 +34,7 @@ def daemon(listen: str | None, every: str | None, *, as_json: bool) -> int:
     return Exit.OK
 
 
-def _print(outcome: "Outcome", *, as_json: bool) -> None:
-    from rotator.cli.wording import outcome_row, outcome_text
-    from rotator.model import OutcomeKind
-
+def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         print_json(outcome_row(outcome))
     elif outcome.actions or outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}:
@@ -60,9 +42,6 @@ def _print(outcome: "Outcome", *, as_json: bool) -> None:
 
 
 def _address(text: str | None) -> tuple[str, int] | None:
-    from rotator.config import UnfitError, listen_address, quoted
-    from rotator.errors import ConfigError
-
     if text is None:
         return None
     try:
@@ -72,6 +51,3 @@ def _address(text: str | None) -> tuple[str, int] | None:
             f"--listen is no address and port: {quoted(text)}",
             next_step="Write it like `127.0.0.1:9118`.",
         ) from None
-
-
-COMMANDS = {"daemon": daemon}

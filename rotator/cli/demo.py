@@ -2,44 +2,35 @@
 
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-import click
+from rich.console import Console
 
+from rotator.audit.ocsf import Kind
+from rotator.audit.reading import query
 from rotator.cli.exits import Exit
-from rotator.cli.sandbox import load_sandbox
-
-if TYPE_CHECKING:
-    import subprocess
-
-    from rich.console import Console
-
-    from rotator.sandbox.consumer import Count
-    from rotator.sandbox.pinata.records import KeyRecord
-    from rotator.sandbox.running import Sandbox
+from rotator.cli.progress import VERBS
+from rotator.model.events import Operation
+from rotator.sandbox.consumer import Consumer, Count
+from rotator.sandbox.pinata.faults import Operation as PinataOperation
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.running import Sandbox
 
 _COMMAND_S = 60.0
 _CALLS_MIN = 20
 
 
-@click.command()
 def demo() -> int:
     """Rotate a key in simulated systems while a consumer uses it, and once die half-way."""
-    import tempfile
-    from pathlib import Path
-
-    from rich.console import Console
-
-    sandbox_type = load_sandbox()
-    from rotator.sandbox.consumer import Consumer
-
     started = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="rotator-demo-") as folder,
-        sandbox_type(Path(folder)) as running,
+        Sandbox(Path(folder)) as running,
         Consumer(
             running.pinata.url, running.secrets_manager.endpoint_url, "prod/pinata/uploader"
         ) as consumer,
@@ -53,8 +44,8 @@ def demo() -> int:
 class _Account:
     """The story, and the checks that make it one."""
 
-    running: "Sandbox"
-    console: "Console"
+    running: Sandbox
+    console: Console
     failures: int = 0
     _told: set[tuple[str, int]] = field(default_factory=set)
 
@@ -84,7 +75,7 @@ class _Account:
             verified.stdout.strip().partition(": every")[0], passed=verified.returncode == Exit.OK
         )
 
-    def conclude(self, count: "Count", elapsed_s: float) -> int:
+    def conclude(self, count: Count, elapsed_s: float) -> int:
         """Print what came of it, and return the exit code."""
         live, dead = (
             self._live(),
@@ -105,13 +96,11 @@ class _Account:
         )
         return Exit.FAILED if self.failures else Exit.OK
 
-    def _live(self) -> "list[KeyRecord]":
+    def _live(self) -> list[KeyRecord]:
         return [key for key in self.running.rotated_keys() if key.revoked_at is None]
 
-    def _rotator(self, *args: str) -> "subprocess.CompletedProcess[str]":
+    def _rotator(self, *args: str) -> subprocess.CompletedProcess[str]:
         """Run the real command line, as cron would."""
-        import subprocess
-
         return subprocess.run(  # noqa: S603 - our own interpreter and arguments
             [sys.executable, "-m", "rotator", *args],
             env=os.environ | self.running.environment,
@@ -123,10 +112,6 @@ class _Account:
 
     def _kill_after_create(self) -> int:
         """Start a rotation and kill it when the key exists, before the answer leaves Pinata."""
-        import subprocess
-
-        from rotator.sandbox.pinata.faults import Operation as PinataOperation
-
         site = self.running.pinata.site
         process = subprocess.Popen(
             [sys.executable, "-m", "rotator", "rotate", "uploader"],
@@ -147,12 +132,8 @@ class _Account:
         finally:
             site.before_reply = unhooked
 
-    def _narrate(self, command: "subprocess.CompletedProcess[str]") -> None:
+    def _narrate(self, command: subprocess.CompletedProcess[str]) -> None:
         """Tell what a command did, from the audit trail; and its failure, if it failed."""
-        from rotator.audit import Kind, query
-        from rotator.cli.progress import VERBS
-        from rotator.events import Operation
-
         for record in query(self.running.audit_directory):
             event = (record.run_id, record.sequence)
             if record.kind is Kind.DONE and event not in self._told:
@@ -173,6 +154,3 @@ class _Account:
 
     def _say(self, text: str) -> None:
         self.console.print(f"  {text}")
-
-
-COMMANDS = {"demo": demo}

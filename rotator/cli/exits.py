@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
-from rotator.errors import Remedy, RotatorError
-
-if TYPE_CHECKING:
-    from rotator.model import Outcome
-    from rotator.spec import Demand
+from rotator.model.errors import Remedy, RotatorError
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.secret import Demand
 
 
 class Exit(IntEnum):
@@ -35,14 +33,11 @@ def exit_code_of(error: RotatorError) -> Exit:
     return _OF_REMEDY[error.remedy]
 
 
-def exit_code(outcome: "Outcome", demand: "Demand") -> Exit:
+def exit_code(outcome: Outcome, demand: Demand) -> Exit:
     """Return the exit code of one secret's outcome.
 
     A rotation that a person asked for and that was put off is theirs to repeat.
     """
-    from rotator.model import OutcomeKind
-    from rotator.spec import Demand
-
     if outcome.error is not None:
         return exit_code_of(outcome.error)
     match outcome.kind:

@@ -6,7 +6,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rotator.events import Done, Event, Operation, Result
+from rotator.model.events import Done, Event, Operation, Result
 
 VERBS = {
     Operation.CREATE_KEY: "key created",

@@ -1,62 +1,31 @@
-"""`sandbox`: both systems, simulated, until interrupted."""
+"""`sandbox` and `demo`: both systems simulated, to play with and to watch."""
 
 import shlex
 import signal
-from typing import TYPE_CHECKING
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
-from rotator.cli.context import json_option, print_json
+from rotator.cli.context import print_json
 from rotator.cli.exits import Exit
-from rotator.errors import ConfigError
-
-if TYPE_CHECKING:
-    from rotator.sandbox.running import Sandbox
+from rotator.model.errors import ConfigError
 
 
-def load_sandbox() -> "type[Sandbox]":
-    """Import the sandbox, which is an extra.
+def serve_sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_json: bool) -> int:
+    """Serve a simulated Pinata and Secrets Manager until interrupted."""
+    with _installed():
+        from rotator.sandbox.running import Sandbox  # noqa: PLC0415 - an extra that may be missing
 
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        from rotator.sandbox.running import Sandbox
-    except ModuleNotFoundError as missing:
-        raise ConfigError(
-            f"the sandbox needs {missing.name}, which is not installed",
-            next_step='Run `pip install "rotator[sandbox]"` or, in a clone, `pip install ".[sandbox]"`.',
-        ) from None
-    return Sandbox
-
-
-@click.command()
-@click.option(
-    "--pinata-port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]"
-)
-@click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, exists=True),
-    help="Where to write the configuration and the audit trail. [default: a temporary folder]",
-)
-@json_option
-def sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_json: bool) -> int:
-    """Serve a simulated Pinata and Secrets Manager until interrupted, for this very command line.
-
-    Paste the printed lines into another terminal; there, `rotator plan`, `rotator run` and the aws command work.
-    """
-    import tempfile
-    import threading
-    from pathlib import Path
-
-    sandbox_type = load_sandbox()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with tempfile.TemporaryDirectory(prefix="rotator-sandbox-") as temporary:
         folder = Path(directory or temporary)
-        with sandbox_type(folder, pinata_port=pinata_port, aws_port=aws_port) as running:
+        with Sandbox(folder, pinata_port=pinata_port, aws_port=aws_port) as running:
             if as_json:
                 print_json(
                     {
@@ -79,4 +48,25 @@ def sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_json: 
     return Exit.OK
 
 
-COMMANDS = {"sandbox": sandbox}
+def demonstrate() -> int:
+    """Rotate a key in simulated systems while a consumer uses it, and once die half-way."""
+    with _installed():
+        from rotator.cli.demo import demo  # noqa: PLC0415 - it needs an extra that may be missing
+
+    return demo()
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """Say what to install where the sandbox, which is an extra, is missing.
+
+    Raises:
+        ConfigError: it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"the sandbox needs {missing.name}, which is not installed",
+            next_step='Run `pip install "rotator[sandbox]"` or, in a clone, `pip install ".[sandbox]"`.',
+        ) from None

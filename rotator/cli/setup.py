@@ -1,21 +1,21 @@
 """`init`, `config check` and `completion`: getting started."""
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import click
+from click.shell_completion import get_completion_class
 
-from rotator.cli.context import config_path, json_option, load_config, print_json
+from rotator.cli.context import config_path, load_config, print_json
 from rotator.cli.exits import Exit
-from rotator.errors import ConfigError
+from rotator.config.starter import STARTER
+from rotator.engine.windows import unmet_policies
+from rotator.model.errors import ConfigError
 
 
-@click.command()
-@click.argument("path", required=False, type=click.Path(dir_okay=False))
-def init(path: str | None) -> int:
-    """Write a commented starter configuration, to config/rotator.toml or PATH."""
-    from pathlib import Path
-
-    from rotator.config import STARTER
-
-    target = Path(path) if path else config_path(click.get_current_context())
+def write_starter(config_option: str | None, path: str | None) -> int:
+    """Write a commented starter configuration to a file that is not there yet."""
+    target = Path(path) if path else config_path(config_option)
     problem = ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -29,26 +29,14 @@ def init(path: str | None) -> int:
     if problem:
         raise ConfigError(f"{target} was not written: {problem}", next_step="Name another file.")
     click.echo(f"Wrote {target}. Fill in the secrets, then:\n")
-    named = path or click.get_current_context().find_root().params.get("config_path")
-    option = f" --config {target}" if named else ""
+    option = f" --config {target}" if path or config_option else ""
     click.echo(f"  rotator config check{option}\n  rotator plan{option}")
     return Exit.OK
 
 
-@click.group()
-def config() -> None:
-    """Work on the configuration file."""
-
-
-@config.command()
-@json_option
-def check(*, as_json: bool) -> int:
+def check_config(config_option: str | None, *, as_json: bool) -> int:
     """Report every problem of the configuration; call nobody."""
-    from datetime import UTC, datetime
-
-    from rotator.openings import unmet_policies
-
-    loaded = load_config()
+    loaded = load_config(config_option)
     warnings = unmet_policies(loaded.secrets, datetime.now(UTC))
     if as_json:
         names = [spec.name for spec in loaded.secrets]
@@ -61,18 +49,10 @@ def check(*, as_json: bool) -> int:
     return Exit.OK
 
 
-@click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion(shell: str) -> int:
-    """Print a shell's completion script, such as `eval "$(rotator completion bash)"`."""
-    from click.shell_completion import get_completion_class
-
-    root = click.get_current_context().find_root()
+def print_completion(command: click.Command, shell: str) -> int:
+    """Print a shell's completion script."""
     completer = get_completion_class(shell)
     if completer is None:
         raise ConfigError(f"there is no completion for {shell}")
-    click.echo(completer(root.command, {}, "rotator", "_ROTATOR_COMPLETE").source())
+    click.echo(completer(command, {}, "rotator", "_ROTATOR_COMPLETE").source())
     return Exit.OK
-
-
-COMMANDS = {"init": init, "config": config, "completion": completion}

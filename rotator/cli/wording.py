@@ -1,10 +1,9 @@
 """The words in which plans, outcomes and times are put to people."""
 
-from datetime import datetime, timedelta
 from typing import assert_never
 
-from rotator.errors import RotatorError
-from rotator.model import (
+from rotator.model.errors import RotatorError
+from rotator.model.plan import (
     Action,
     Create,
     Discard,
@@ -17,7 +16,6 @@ from rotator.model import (
     Unlabel,
     Verify,
 )
-from rotator.reasons import WHY
 
 
 def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
@@ -55,7 +53,7 @@ def outcome_text(outcome: Outcome) -> str:
         parts = [f"rotated to {outcome.version_id} (key {outcome.key_id})"]
     if outcome.revoked:
         parts.append(f"revoked {', '.join(outcome.revoked)}, proved dead")
-    why = WHY[outcome.reason] if outcome.reason else ""
+    why = outcome.reason.clause if outcome.reason else ""
     return f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}"
 
 
@@ -68,7 +66,7 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
         "version_id": outcome.version_id,
         "key_id": outcome.key_id,
         "revoked": list(outcome.revoked),
-        "actions": [type(action).__name__ for action in outcome.actions],
+        "actions": [action.name for action in outcome.actions],
         "error": _sentence(outcome.error) if outcome.error else None,
         "run_id": outcome.run_id,
     }
@@ -76,21 +74,3 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
 
 def _sentence(error: RotatorError) -> str:
     return f"{error.message.rstrip('.')}. {error.next_step}"
-
-
-def duration_text(span: timedelta) -> str:
-    """Write a time span in its two largest units: `29d 4h`, `3m 20s`, `0s`."""
-    seconds = int(abs(span).total_seconds())
-    sign = "-" if span < timedelta(0) and seconds else ""
-    units = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
-    parts: list[str] = []
-    for unit, size in units:
-        count, seconds = divmod(seconds, size)
-        if count or parts:
-            parts.append(f"{count}{unit}" if count else "")
-    return sign + (" ".join(part for part in parts[:2] if part) or "0s")
-
-
-def time_text(moment: datetime) -> str:
-    """Write an instant in UTC, to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -20,7 +20,7 @@ from rotator.config.values import (
     quoted,
     time_zone,
 )
-from rotator.spec import (
+from rotator.model.secret import (
     Admin,
     BareJwt,
     Endpoints,
@@ -30,8 +30,8 @@ from rotator.spec import (
     SecretSpec,
     ValueShape,
     Window,
-    duration_text,
 )
+from rotator.model.times import setting_text
 
 Api = Literal["v3", "v3-pinata", "legacy"]
 
@@ -285,7 +285,7 @@ def _check_together(spec: SecretSpec, table: Table, defaults: Table) -> None:
         set_here = [k for k in (key, other) if table.has(k)]
         if holds or not set_here or any(origin.is_faulty(k) for origin, k in origins):
             continue
-        values = f"{duration_text(value)}) {demand} `{other}` ({duration_text(limit)}"
+        values = f"{setting_text(value)}) {demand} `{other}` ({setting_text(limit)}"
         table.problem(set_here[0], f"`{key}` ({values})")
     if spec.probe is not None and spec.probe == spec.negative_probe:
         table.problem("negative_probe", "is the same path as `probe`: it cannot work and fail")

@@ -20,7 +20,7 @@ from rotator.config.values import (
     nearest,
     quoted,
 )
-from rotator.spec import duration_text
+from rotator.model.times import setting_text
 
 T = TypeVar("T")
 KeyPath = tuple[str | int, ...]
@@ -202,9 +202,9 @@ class Table:
         def read(text: str) -> timedelta:
             value = duration(text)
             if value < least:
-                raise UnfitError(f"{quoted(text)} is too short; at least {duration_text(least)}")
+                raise UnfitError(f"{quoted(text)} is too short; at least {setting_text(least)}")
             if value > most:
-                raise UnfitError(f"{quoted(text)} is too long; at most {duration_text(most)}")
+                raise UnfitError(f"{quoted(text)} is too long; at most {setting_text(most)}")
             return value
 
         return self.text(key, default, read, 'a duration such as "30d", "24h", "1h30m" or "45s"')

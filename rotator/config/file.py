@@ -35,8 +35,8 @@ from rotator.config.tables import (
 from rotator.config.values import (
     TOKEN,
 )
-from rotator.errors import ConfigError
-from rotator.spec import SecretSpec
+from rotator.model.errors import ConfigError
+from rotator.model.secret import SecretSpec
 
 DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024

@@ -14,7 +14,7 @@ from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from rotator.spec import Blackout
+from rotator.model.secret import Blackout
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

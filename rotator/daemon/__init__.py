@@ -19,8 +19,9 @@ from pathlib import Path
 
 import structlog
 
-from rotator import audit, logs, wiring
-from rotator.config import Config, is_loopback
+from rotator import audit
+from rotator.config.file import Config
+from rotator.config.values import is_loopback
 from rotator.daemon import environment
 from rotator.daemon.loop import Loop, block_signals
 from rotator.daemon.metrics import Metrics
@@ -28,11 +29,14 @@ from rotator.daemon.pulse import Pulse, Watchdog, patience_s
 from rotator.daemon.reloading import LiveConfig
 from rotator.daemon.stop import Stop
 from rotator.daemon.tick import Outside, Watch
-from rotator.events import Event
-from rotator.model import Outcome
+from rotator.model.events import Event
+from rotator.model.plan import Outcome
+from rotator.model.secret import Demand
 from rotator.page import Sources, serve
-from rotator.spec import Demand
-from rotator.traffic import Traffic
+from rotator.wiring import logs
+from rotator.wiring.call_counts import Traffic
+from rotator.wiring.connect import Connected, connect, ping, rate_limiter, trail_locations
+from rotator.wiring.runs import STARTUP_S, new_run
 
 __all__ = ["run"]
 
@@ -83,11 +87,11 @@ def run(
         metrics.listen(secret, run_id, event)
 
     watch = Watch(live, _outside(env, stop, traffic), stop, pulse, heard, told, every)
-    metrics = Metrics(lambda: watch.board, lambda: watch.ticked_at, traffic, _now)
+    metrics = Metrics(lambda: watch.status, lambda: watch.ticked_at, traffic, _now)
 
     def limit_s() -> float:
         longest_s = max(spec.timeout.total_seconds() for spec in live.now.secrets)
-        return patience_s(watch.period().total_seconds(), longest_s + wiring.STARTUP_S)
+        return patience_s(watch.period().total_seconds(), longest_s + STARTUP_S)
 
     def reload() -> None:
         watch.reload_asked = True
@@ -101,7 +105,7 @@ def run(
     )
     address = listen or live.now.daemon.listen
     sources = Sources(
-        board=lambda: watch.board,
+        status=lambda: watch.status,
         live=lambda: watch.live(limit_s()),
         ready=watch.ready,
         metrics=metrics.render,
@@ -126,7 +130,7 @@ def run(
 
 def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[audit.Record]:
     """Return the latest records of one secret, in order."""
-    sources = wiring.audit_places(config, env).sources()
+    sources = trail_locations(config, env).sources()
     return tuple(deque(audit.records_of(sources, audit.Criteria(secret=name)), maxlen=TIMELINE_MAX))
 
 
@@ -138,23 +142,23 @@ def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
     """Return the real outside: each tick connects anew, so that it sees new credentials and a new managing key."""
     limiters = {}  # by budget: what was used of it outlasts a tick
 
-    def connect(config: Config) -> AbstractContextManager[wiring.Connected]:
+    def connected(config: Config) -> AbstractContextManager[Connected]:
         budgets = (config.pinata.requests_per_minute, config.pinata.data_requests_per_minute)
         if budgets not in limiters:
-            limiters[budgets] = wiring.rate_limiter(config)
-        deadline = stop.deadline(wiring.STARTUP_S)
-        return wiring.connect(config, env, limiters[budgets], traffic, deadline)
+            limiters[budgets] = rate_limiter(config)
+        deadline = stop.deadline(STARTUP_S)
+        return connect(config, env, limiters[budgets], traffic, deadline)
 
     return Outside(
         now=_now,
-        connect=connect,
-        probe_audit=lambda config: wiring.audit_places(config, env).probe(),
+        connect=connected,
+        probe_audit=lambda config: trail_locations(config, env).probe(),
         endings=lambda config, since: audit.endings_of(
-            wiring.audit_places(config, env).sources(), since
+            trail_locations(config, env).sources(), since
         ),
-        new_run=lambda spec: wiring.new_run(
+        new_run=lambda spec: new_run(
             spec, Demand.DUE, stop.deadline(spec.timeout.total_seconds()), stop.is_asked
         ),
-        deadline=lambda: stop.deadline(wiring.STARTUP_S),
-        ping=wiring.ping,
+        deadline=lambda: stop.deadline(STARTUP_S),
+        ping=ping,
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from rotator.config import Config
-from rotator.errors import ConfigError
-from rotator.secrets_manager import endpoint_from_environment
-from rotator.wiring import refuse_key_log
+from rotator.aws.client import endpoint_from_environment
+from rotator.config.file import Config
+from rotator.model.errors import ConfigError
+from rotator.wiring.connect import refuse_key_log
 
 _DEBUGGERS = ("PYTHONINSPECT", "PYTHONBREAKPOINT")
 _TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")

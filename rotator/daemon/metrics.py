@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: the board as gauges, and what has been counted since the process began.
+"""Metrics for Prometheus: the fleet's status as gauges, and what has been counted since the process began.
 
 Names begin with `rotator_`. Labels are configured names, error classes and system names: a bounded number, and nothing
 that comes out of a secret.
@@ -20,11 +20,11 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from rotator.errors import StoppedError
-from rotator.events import Done, Event, Operation, Result
-from rotator.model import Outcome
-from rotator.standing import Board, Standing
-from rotator.traffic import System, Traffic
+from rotator.model.errors import StoppedError
+from rotator.model.events import Done, Event, Operation, Result
+from rotator.model.plan import Outcome
+from rotator.model.status import FleetStatus, SecretStatus
+from rotator.wiring.call_counts import System, Traffic
 
 _DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _PENDING_MAX = 10_000
@@ -34,7 +34,7 @@ class Metrics:
     """What is told to a monitoring system.
 
     Args:
-        board: the newest board.
+        board: the newest status.
 
         ticked_at: when the last tick ended.
 
@@ -45,7 +45,7 @@ class Metrics:
 
     def __init__(
         self,
-        board: Callable[[], Board],
+        status: Callable[[], FleetStatus],
         ticked_at: Callable[[], datetime | None],
         traffic: Traffic,
         now: Callable[[], datetime],
@@ -68,7 +68,7 @@ class Metrics:
         self._revoked_at_s: dict[str, float] = {}
         self._lock = Lock()
         ProcessCollector(namespace="rotator", registry=self._registry)
-        self._registry.register(_Live(board, ticked_at, traffic, now))
+        self._registry.register(_Live(status, ticked_at, traffic, now))
 
     def tell(self, outcome: Outcome) -> None:
         """Count a failure; a run that was told to stop has not failed."""
@@ -93,31 +93,31 @@ class Metrics:
 
 
 class _Live(Collector):
-    """Gauges that are read off the board when somebody asks."""
+    """Gauges that are read off the status when somebody asks."""
 
     def __init__(
         self,
-        board: Callable[[], Board],
+        status: Callable[[], FleetStatus],
         ticked_at: Callable[[], datetime | None],
         traffic: Traffic,
         now: Callable[[], datetime],
     ) -> None:
-        self._board = board
+        self._status = status
         self._ticked_at = ticked_at
         self._now = now
         self._traffic = traffic
 
     def collect(self) -> Iterator[Metric]:
         """Yield every gauge, and the counters that others keep."""
-        board, now = self._board(), self._now()
+        status, now = self._status(), self._now()
         build = GaugeMetricFamily("rotator_build_info", "The running version.", labels=["version"])
-        build.add_metric([board.version], 1)
+        build.add_metric([status.version], 1)
         yield build
-        for name, text, value in _process_gauges(board, self._ticked_at()):
+        for name, text, value in _process_gauges(status, self._ticked_at()):
             yield GaugeMetricFamily(name, text, value=value)
         for name, text, value_of in _SECRET_GAUGES:
             family = GaugeMetricFamily(name, text, labels=["secret"])
-            for row in board.standings:
+            for row in status.secrets:
                 reading = value_of(row, now)
                 if reading is not None:
                     family.add_metric([row.name], reading)
@@ -135,40 +135,42 @@ class _Live(Collector):
         )
 
 
-def _process_gauges(board: Board, ticked_at: datetime | None) -> Iterator[tuple[str, str, float]]:
+def _process_gauges(
+    status: FleetStatus, ticked_at: datetime | None
+) -> Iterator[tuple[str, str, float]]:
     yield (
         "rotator_audit_healthy",
         "1 if the audit trail can be written; without it nothing is done.",
-        not board.audit_error,
+        not status.audit_error,
     )
     yield (
         "rotator_config_in_force",
         "1 if the newest configuration is in force, 0 if it is broken and an older one is.",
-        not board.config_error,
+        not status.config_error,
     )
-    yield "rotator_tick_healthy", "1 if the last tick looked the fleet over.", not board.tick_error
+    yield "rotator_tick_healthy", "1 if the last tick looked the fleet over.", not status.tick_error
     yield (
         "rotator_last_tick_timestamp_seconds",
         "When the last tick ended, however it ended; 0 before the first.",
         ticked_at.timestamp() if ticked_at else 0.0,
     )
-    yield "rotator_secrets", "Secrets in the configuration.", len(board.standings)
+    yield "rotator_secrets", "Secrets in the configuration.", len(status.secrets)
 
 
-def _age_s(row: Standing, now: datetime) -> float | None:
+def _age_s(row: SecretStatus, now: datetime) -> float | None:
     return (now - row.born_at).total_seconds() if row.born_at else None
 
 
-def _due_in_s(row: Standing, now: datetime) -> float | None:
+def _due_in_s(row: SecretStatus, now: datetime) -> float | None:
     return (row.due_at - now).total_seconds() if row.due_at else None
 
 
-def _success_s(row: Standing, now: datetime) -> float:
+def _success_s(row: SecretStatus, now: datetime) -> float:
     del now
     return row.last_success_at.timestamp() if row.last_success_at else 0.0
 
 
-_SECRET_GAUGES: tuple[tuple[str, str, Callable[[Standing, datetime], float | None]], ...] = (
+_SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (
     ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
     (
         "rotator_max_age_seconds",
@@ -193,17 +195,17 @@ _SECRET_GAUGES: tuple[tuple[str, str, Callable[[Standing, datetime], float | Non
     (
         "rotator_old_keys_alive",
         "Superseded keys that still work, in their grace or after it.",
-        lambda row, _: len(row.old_keys),
+        lambda row, _: None if row.old_keys is None else len(row.old_keys),
     ),
     (
         "rotator_old_keys_overdue",
         "Superseded keys that still work though their grace is over.",
-        lambda row, now: sum(key.dies_at <= now for key in row.old_keys),
+        lambda row, now: None if row.old_keys is None else row.overdue_keys(now),
     ),
     (
         "rotator_orphan_keys",
         "Live keys of ours that no label refers to; the next rotation retires them.",
         lambda row, _: row.orphans,
     ),
-    ("rotator_needs_person", "1 if a person has to act.", lambda row, _: bool(row.needs_person)),
+    ("rotator_needs_person", "1 if a person has to act.", lambda row, _: row.needs_person),
 )

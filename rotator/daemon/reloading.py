@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rotator.config import Config, load
-from rotator.errors import ConfigError
+from rotator.config.file import Config, load
+from rotator.model.errors import ConfigError
 
 _Signature = tuple[int, int, int, int] | None
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rotator.errors import StoppedError
+from rotator.model.errors import StoppedError
 
 STOP_WITHIN_S = 35.0
 """What an action that is under way may still take: the longest wait for a key to be made, and time to store it."""

@@ -14,37 +14,38 @@ import structlog
 
 from rotator import __version__
 from rotator.audit import Record
-from rotator.config import Config
+from rotator.audit.trail import Listener
+from rotator.config.file import Config
 from rotator.daemon.pulse import Pulse
 from rotator.daemon.reloading import LiveConfig
 from rotator.daemon.stop import Stop
-from rotator.errors import (
+from rotator.engine.guards import CLOCK_SKEW_MAX_S
+from rotator.engine.run import Run, World
+from rotator.engine.windows import unmet_policies
+from rotator.fleet.lookup import Resolved, Target, resolve
+from rotator.fleet.memory import (
+    BACK_OFF_MAX,
+    FIRST_LOOKS_MAX,
+    NEVER,
+    LastLook,
+    after_failure,
+    after_run,
+    is_awake,
+    recalled,
+    status_of,
+)
+from rotator.fleet.run import run_all
+from rotator.model.errors import (
     AuditUnavailableError,
     RotatorError,
     StoppedError,
     UnsafeActionError,
 )
-from rotator.fleet import Resolved, Target, failed, resolve, run_all
-from rotator.guards import CLOCK_SKEW_MAX_S
-from rotator.model import Labels, Outcome
-from rotator.narrator import Listener, NarratedAudit
-from rotator.openings import unmet_policies
-from rotator.ports import AuditLog, Deadline, SecretStore
-from rotator.reconcile import Run, World
-from rotator.seen import (
-    BACK_OFF_MAX,
-    FIRST_LOOKS_MAX,
-    NEVER,
-    Seen,
-    after_failure,
-    after_run,
-    is_awake,
-    recalled,
-    standing,
-    urgency,
-)
-from rotator.spec import SecretSpec
-from rotator.standing import Board
+from rotator.model.observed import SecretDescription
+from rotator.model.plan import Outcome
+from rotator.model.ports import AuditLog, Deadline, SecretStore
+from rotator.model.secret import SecretSpec
+from rotator.model.status import FleetStatus, urgency
 
 RECALLED = 8 * BACK_OFF_MAX
 """How far the trail is read after a restart: far enough to see that a secret has failed over and over."""
@@ -69,7 +70,7 @@ class Systems(Protocol):
     def identity(self) -> str:
         """Who we are to AWS."""
 
-    def audit_trail(self, trigger: str) -> Trail:
+    def audit_trail(self, trigger: str, listener: Listener) -> Trail:
         """Return an audit trail, to be closed in the end."""
 
     def world(self, audit: AuditLog) -> World:
@@ -101,13 +102,13 @@ class Watch:
     tell: Callable[[Outcome], None]
     every: timedelta | None = None
     """Asked for on the command line; otherwise the configuration decides."""
-    board: Board = field(init=False)
+    status: FleetStatus = field(init=False)
     ticked_at: datetime | None = field(default=None, init=False)
     """When the last tick ended, however it ended."""
     reload_asked: bool = field(default=False, init=False)
     _specs: dict[str, SecretSpec] = field(default_factory=dict, init=False)
-    _seen: dict[str, Seen] = field(default_factory=dict, init=False)
-    _labels: dict[str, Labels] = field(default_factory=dict, init=False)
+    _looks: dict[str, LastLook] = field(default_factory=dict, init=False)
+    _descriptions: dict[str, SecretDescription] = field(default_factory=dict, init=False)
     _trail: tuple[object, Trail] | None = field(default=None, init=False)
     _surveyed_at: datetime | None = field(default=None, init=False)
     _audit_error: str = field(default="", init=False)
@@ -157,11 +158,11 @@ class Watch:
 
     def ready(self) -> str:
         """Say what keeps the fleet from being looked after; empty if nothing does."""
-        board = self.board
+        status = self.status
         problems = (
-            ("configuration", board.config_error),
-            ("audit", board.audit_error),
-            ("tick", board.tick_error),
+            ("configuration", status.config_error),
+            ("audit", status.audit_error),
+            ("tick", status.tick_error),
         )
         return "; ".join(f"{what}: {why}" for what, why in problems if why)
 
@@ -179,8 +180,10 @@ class Watch:
         self._warn()
         names = {spec.name for spec in self.config.now.secrets}
         # Whoever changed something wants to see what comes of it: nothing is backed off any more.
-        self._seen = {n: s for n, s in self._seen.items() if n in names and not s.failures}
-        self._labels = {n: labels for n, labels in self._labels.items() if n in names}
+        self._looks = {
+            n: look for n, look in self._looks.items() if n in names and not look.failures
+        }
+        self._descriptions = {n: known for n, known in self._descriptions.items() if n in names}
 
     def _warn(self) -> None:
         for line in unmet_policies(self.config.now.secrets, self.outside.now()):
@@ -202,17 +205,15 @@ class Watch:
         back = max([RECALLED, *(spec.check_every * 2 for spec in config.secrets)])
         for record in self.outside.endings(config, self.outside.now() - back):
             if spec := self._specs.get(record.secret):
-                before = self._seen.get(spec.name, NEVER)
-                self._seen[spec.name] = recalled(
-                    before, spec, record.time, record.result, record.detail
-                )
+                before = self._looks.get(spec.name, NEVER)
+                self._looks[spec.name] = recalled(before, spec, record.end())
         self._recalled = True
 
     def _look_over(self, config: Config, both: Systems) -> None:
         now = self.outside.now()
         found = resolve(config.secrets, both.store, self.outside.deadline())
         self.pulse.beat()
-        self._labels = {target.spec.name: target.labels for target in found.targets}
+        self._descriptions = {target.spec.name: target.description for target in found.targets}
         self._note_lost(found, now)
         _expect_same_time(found)
         awake = self._awake(found.targets, now)
@@ -220,7 +221,7 @@ class Watch:
         self._publish()
         if not awake:
             return
-        world = both.world(NarratedAudit(self._audit(config, both), self.listener))
+        world = both.world(self._audit(config, both))
         for outcome in run_all(awake, world, self._run_of):
             self.pulse.beat()
             self._note(outcome, now)
@@ -230,15 +231,15 @@ class Watch:
     def _awake(self, targets: Sequence[Target], now: datetime) -> list[Target]:
         """Choose whom to look at closely; those that fail come last."""
         every = self.period()
-        unknown = sum(target.spec.name not in self._seen for target in targets)
+        unknown = sum(target.spec.name not in self._looks for target in targets)
         since = min(self._surveyed_at or now, now - every)
-        stranger = Seen(looked_at=since) if unknown > FIRST_LOOKS_MAX else NEVER
+        stranger = LastLook(looked_at=since) if unknown > FIRST_LOOKS_MAX else NEVER
         awake = [
             target
             for target in targets
-            if is_awake(target, self._seen.get(target.spec.name, stranger), now=now, every=every)
+            if is_awake(target, self._looks.get(target.spec.name, stranger), now=now, every=every)
         ]
-        return sorted(awake, key=lambda t: self._seen.get(t.spec.name, NEVER).failures)
+        return sorted(awake, key=lambda t: self._looks.get(t.spec.name, NEVER).failures)
 
     def _run_of(self, spec: SecretSpec) -> Run:
         self.stop.expect_not_asked()
@@ -250,14 +251,14 @@ class Watch:
         if isinstance(outcome.error, AuditUnavailableError):
             self._audit_error = outcome.error.message
         spec = self._specs[outcome.secret]
-        before = self._seen.get(outcome.secret, NEVER)
-        self._seen[outcome.secret] = after_run(before, spec, outcome, began_at)
+        before = self._looks.get(outcome.secret, NEVER)
+        self._looks[outcome.secret] = after_run(before, spec, outcome, began_at)
         self.tell(outcome)
 
     def _note_lost(self, found: Resolved, now: datetime) -> None:
         for spec, error in found.lost:
-            self._seen[spec.name] = after_failure(self._seen.get(spec.name, NEVER), error, now)
-            self.tell(failed(spec, error))
+            self._looks[spec.name] = after_failure(self._looks.get(spec.name, NEVER), error, now)
+            self.tell(Outcome.failed(spec.name, error))
 
     def _audit(self, config: Config, both: Systems) -> Trail:
         """Return the trail of this process: one file for many ticks, another if the place or we ourselves change."""
@@ -265,18 +266,20 @@ class Watch:
         if self._trail is not None and self._trail[0] != written_as:
             self.close()
         if self._trail is None:
-            self._trail = written_as, both.audit_trail("daemon")
+            self._trail = written_as, both.audit_trail("daemon", self.listener)
         return self._trail[1]
 
     def _publish(self) -> None:
         now = self.outside.now()
         rows = (
-            standing(spec, self._labels.get(spec.name), self._seen.get(spec.name, NEVER), now)
+            status_of(
+                spec, self._descriptions.get(spec.name), self._looks.get(spec.name, NEVER), now
+            )
             for spec in self.config.now.secrets
         )
-        self.board = Board(
+        self.status = FleetStatus(
             taken_at=now,
-            standings=tuple(sorted(rows, key=urgency)),
+            secrets=tuple(sorted(rows, key=urgency)),
             audit_error=self._audit_error,
             config_error=self.config.error,
             version=__version__,
@@ -286,9 +289,9 @@ class Watch:
 
     def _ping(self, config: Config) -> None:
         """Tell the dead-man's switch, if all went well: silence is what it listens for."""
-        failing = any(row.failures for row in self.board.standings)
+        failing = any(row.failures for row in self.status.secrets)
         url = config.daemon.ping_url
-        if url is None or failing or self.board.audit_error or self._tick_error:
+        if url is None or failing or self.status.audit_error or self._tick_error:
             return
         if problem := self.outside.ping(url):
             structlog.get_logger().warning("ping failed", problem=problem)
@@ -300,7 +303,7 @@ def _expect_same_time(found: Resolved) -> None:
     Raises:
         UnsafeActionError: this machine's clock and AWS's are too far apart.
     """
-    skews_s = [target.labels.clock_skew_s for target in found.targets]
+    skews_s = [target.description.clock_skew_s for target in found.targets]
     skew_s = max(skews_s, key=abs, default=0.0)
     if abs(skew_s) > CLOCK_SKEW_MAX_S:
         raise UnsafeActionError(

@@ -8,7 +8,6 @@
     invocation      one call of a handler: its time, its figures, what it may raise; what a warm container keeps
     configuration   where the configuration lies
     queue           sending what is due
-    own_clients     clients with the function's own rights
     emf             the figures, as CloudWatch reads them from standard output
 
 No decision is made here. Nothing is raised but our own errors, and nothing returned but counts.
@@ -22,7 +21,7 @@ gc.disable()
 from rotator.lambda_handlers.consumer import work  # noqa: E402 - collection is off from here
 from rotator.lambda_handlers.rotation import native  # noqa: E402 - as above
 from rotator.lambda_handlers.schedule import tick  # noqa: E402 - as above
-from rotator.process import forbid_dumps  # noqa: E402 - as above
+from rotator.wiring.process import forbid_dumps  # noqa: E402 - as above
 
 forbid_dumps()
 gc.freeze()

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotator.config import SIZE_MAX_BYTES, Config, find_path, load, parse
-from rotator.errors import ConfigError
-from rotator.lambda_handlers.own_clients import own_client
+from rotator.aws.session import own_client
+from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load, parse
+from rotator.model.errors import ConfigError
 
 _SSM = re.compile(r"ssm:(?P<name>/[A-Za-z0-9_./-]{1,1010})", re.ASCII)
 _S3 = re.compile(

@@ -19,15 +19,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rotator.errors import DeadlineExceededError, EventError, Remedy, RotatorError
-from rotator.fleet import Target, failed, is_asleep, run_all
+from rotator.engine.run import Run, World
+from rotator.fleet.lookup import Target
+from rotator.fleet.run import run_all
+from rotator.fleet.wake import is_asleep
 from rotator.lambda_handlers.events import Batch, Errand, Message, batch, errand
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import HandedBack, hand_back
-from rotator.model import Outcome
-from rotator.naming import ids_of, time_of_version
-from rotator.reconcile import Run, World
-from rotator.spec import Demand, SecretSpec
+from rotator.model.errors import DeadlineExceededError, EventError, Remedy, RotatorError
+from rotator.model.naming import ids_of, time_of_version
+from rotator.model.plan import Outcome
+from rotator.model.secret import Demand, SecretSpec
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 RETRY_S = 60
@@ -95,7 +97,7 @@ def _run(
             run = invocation.new_run(spec, Demand.DUE)
         except DeadlineExceededError as error:
             if not begun and not kept:  # the function's whole time is too short: that is a failure
-                invocation.count(failed(spec, error))
+                invocation.count(Outcome.failed(spec.name, error))
             kept.append((message, 0 if begun else RETRY_S))
             continue
         begun.add(asked)
@@ -124,14 +126,15 @@ def _outcome(
         EventError: the configured secret has another ARN than that of the errand.
     """
     try:
-        labels = world.store.describe(spec.secret_id, run.deadline)
+        description = world.store.describe(spec.secret_id, run.deadline)
     except RotatorError as error:
-        return failed(spec, error)
-    if labels.arn != asked.arn:
+        return Outcome.failed(spec.name, error)
+    if description.arn != asked.arn:
         raise EventError(f"a message names another secret than `{spec.name}`, by its ARN")
-    target = Target(spec, labels)
+    target = Target(spec, description)
     made_at = max(
-        (time_of_version(v.version_id) or _LONG_AGO for v in labels.versions), default=_LONG_AGO
+        (time_of_version(v.version_id) or _LONG_AGO for v in description.versions),
+        default=_LONG_AGO,
     )
     if made_at > message.sent_at and is_asleep(target, now=run.now, since=message.sent_at):
         return None

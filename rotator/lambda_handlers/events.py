@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rotator.credential import Sensitive
-from rotator.errors import EventError
-from rotator.naming import place_of
-from rotator.steps import Rotation, Step
+from rotator.engine.native import Rotation, Step
+from rotator.model.credential import Sensitive
+from rotator.model.errors import EventError
+from rotator.model.naming import place_of
 
 BODY_MAX = 4096
 RECORDS_MAX = 10_000

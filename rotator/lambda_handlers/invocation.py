@@ -18,20 +18,20 @@ from threading import Lock
 from types import ModuleType
 from typing import Protocol, TypeVar
 
-from rotator import wiring
-from rotator.config import Config
-from rotator.errors import DeadlineExceededError, RotatorError, UnsafeActionError
-from rotator.events import Decided, Done, Ended, Event, Operation, Result
-from rotator.executor import CREATE_TO_STORE_S
-from rotator.fleet import defect_of
+from rotator.aws.session import own_client
+from rotator.config.file import Config
+from rotator.engine.executor import CREATE_TO_STORE_S
+from rotator.engine.run import Run, World
+from rotator.fleet.run import defect_of
 from rotator.lambda_handlers.configuration import read_config
 from rotator.lambda_handlers.emf import Figures, document
-from rotator.lambda_handlers.own_clients import own_client
 from rotator.lambda_handlers.queue import SqsClient
-from rotator.model import Outcome, OutcomeKind
-from rotator.narrator import NarratedAudit
-from rotator.reconcile import Run, World
-from rotator.spec import Demand, SecretSpec
+from rotator.model.errors import DeadlineExceededError, RotatorError, UnsafeActionError
+from rotator.model.events import Decided, Done, Ended, Event, Operation, Result
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.secret import Demand, SecretSpec
+from rotator.wiring.connect import Clients, clients
+from rotator.wiring.runs import MonotonicDeadline, new_run
 
 T = TypeVar("T")
 RESERVE_S = 5.0
@@ -62,7 +62,7 @@ class Container:
         return read_config(os.environ)
 
     @cached_property
-    def clients(self) -> wiring.Clients:
+    def clients(self) -> Clients:
         """The clients of both systems.
 
         Raises:
@@ -70,7 +70,7 @@ class Container:
         """
         gc.disable()  # many objects and no garbage, as when importing
         try:
-            return wiring.clients(self.config, os.environ)
+            return clients(self.config, os.environ)
         finally:
             gc.enable()
 
@@ -94,7 +94,7 @@ class Invocation:
 
     container: Container
     now: datetime
-    deadline: wiring.MonotonicDeadline
+    deadline: MonotonicDeadline
     figures: Figures = field(default_factory=Figures)
     _lock: Lock = field(default_factory=Lock)
     _to_retire: dict[str, int] = field(default_factory=dict)
@@ -109,8 +109,11 @@ class Invocation:
             log_event(secret, run_id, event)
             self._watch(run_id, event)
 
-        with self.container.clients.connected() as both, both.audit_trail("lambda") as audit:
-            yield both.world(NarratedAudit(audit, listen))
+        with (
+            self.container.clients.connected() as both,
+            both.audit_trail("lambda", listen) as audit,
+        ):
+            yield both.world(audit)
 
     def _watch(self, run_id: str, event: Event) -> None:
         """See which old keys outlive the run that was to retire them."""
@@ -137,7 +140,7 @@ class Invocation:
                 f"{CREATE_TO_STORE_S:.0f} s to be stored",
                 next_step="Nothing to do: the next tick goes on. If this repeats, give the function more time.",
             )
-        return wiring.new_run(spec, demand, within_s=left_s)
+        return new_run(spec, demand, within_s=left_s)
 
     def refuse(self, error: RotatorError) -> None:
         """Count and log something that was not begun."""
@@ -182,7 +185,7 @@ def invoked(function: str, context: Context, body: Callable[[Invocation], T]) ->
     began_s = time.monotonic()
     left_s = context.get_remaining_time_in_millis() / 1000
     invocation = Invocation(
-        CONTAINER, datetime.now(UTC), wiring.MonotonicDeadline.after(left_s - RESERVE_S)
+        CONTAINER, datetime.now(UTC), MonotonicDeadline.after(left_s - RESERVE_S)
     )
     failure: RotatorError | None = None
     try:
@@ -211,7 +214,7 @@ def _logs() -> ModuleType:
     It is imported when there is something to say: with structlog it takes a tenth of a cold start, and a tick over a
     fleet that is asleep says nothing.
     """
-    from rotator import logs  # noqa: PLC0415 - see above
+    from rotator.wiring import logs  # noqa: PLC0415 - see above
 
     logs.configure(os.environ, default_level="INFO", stream=sys.stdout)
     return logs

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotator.config import AdminEnvironment, PinataConfig
-from rotator.errors import RotatorError
+from rotator.config.tables import AdminEnvironment, PinataConfig
 from rotator.lambda_handlers.events import Errand
+from rotator.model.errors import RotatorError
 
 BATCH_MAX = 10
 """Entries of one SendMessageBatch (API reference)."""

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rotator.config import AwsConfig
-from rotator.errors import EventError, StepRefusedError
+from rotator.config.tables import AwsConfig
+from rotator.engine.native import Step, is_finished
+from rotator.engine.reconcile import step
 from rotator.lambda_handlers.events import RotationEvent, rotation_event
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
-from rotator.model import OutcomeKind, Reason
-from rotator.naming import ids_of, place_of
-from rotator.reconcile import step
-from rotator.spec import Demand, SecretSpec
-from rotator.steps import Step, is_finished
+from rotator.model.errors import EventError, StepRefusedError
+from rotator.model.naming import ids_of, place_of
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand, SecretSpec
 
 _DONE = frozenset({OutcomeKind.ROTATED, OutcomeKind.UP_TO_DATE})
 _WHY = {
@@ -58,16 +59,16 @@ def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> 
     spec = _spec(asked.arn, config.secrets)
     clients = invocation.container.clients
     run = invocation.new_run(spec, Demand.NATIVE)
-    labels = clients.store.describe(spec.secret_id, run.deadline)
-    if labels.arn != asked.arn:
+    description = clients.store.describe(spec.secret_id, run.deadline)
+    if description.arn != asked.arn:
         raise EventError(
             f"`{spec.name}` is another secret than that of the event; nothing was done"
         )
-    if is_finished(labels, asked.rotation) or asked.rotation.step is Step.SET:
+    if is_finished(description, asked.rotation) or asked.rotation.step is Step.SET:
         return  # without reading the managing key for nothing
     with invocation.world() as both:
         world = replace(both, store=clients.store.in_rotation(asked.proof))
-        outcome = step(spec, labels, world, run, asked.rotation)
+        outcome = step(spec, description, world, run, asked.rotation)
     if outcome.error is not None:
         raise outcome.error  # counted where it is caught
     invocation.count(outcome)

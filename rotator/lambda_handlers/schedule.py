@@ -11,29 +11,21 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rotator.config import duration
-from rotator.errors import ConfigError, DeadlineExceededError, RotatorError
-from rotator.fleet import (
-    LIST_FROM,
-    WORKERS_MAX,
-    Target,
-    defect_of,
-    failed,
-    is_aged_out,
-    is_asleep,
-    resolve,
-    run_all,
-)
+from rotator.config.values import duration
+from rotator.engine.reconcile import preview
+from rotator.engine.retirement import is_grace_renewed, superseded_keys
+from rotator.engine.run import World
+from rotator.fleet.lookup import LIST_FROM, Target, resolve
+from rotator.fleet.run import WORKERS_MAX, defect_of, run_all
+from rotator.fleet.wake import is_aged_out, is_asleep
 from rotator.lambda_handlers.events import Errand
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import Due, group_of, send
-from rotator.model import Revoke
-from rotator.naming import generation_of_version
-from rotator.planner import NEEDS_PERSON, WAITS_FOR_REPLICA
-from rotator.reconcile import World, preview
-from rotator.retiring import is_grace_renewed, superseded_keys
-from rotator.spec import Demand
-from rotator.wiring import startup_deadline
+from rotator.model.errors import ConfigError, DeadlineExceededError, RotatorError
+from rotator.model.naming import generation_of_version
+from rotator.model.plan import Outcome, Revoke
+from rotator.model.secret import Demand
+from rotator.wiring.runs import startup_deadline
 
 _EVERY = "5m"
 LATE_MAX = timedelta(hours=1)
@@ -56,7 +48,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     store = invocation.container.clients.store
     found = resolve(config.secrets, store, startup_deadline(), _list_from())
     for spec, error in found.lost:
-        invocation.count(failed(spec, error))
+        invocation.count(Outcome.failed(spec.name, error))
     since = min(at, invocation.now) - every
     awake = [t for t in found.targets if not is_asleep(t, now=invocation.now, since=since)]
     queue_url = os.environ.get("ROTATOR_QUEUE_URL")
@@ -137,16 +129,18 @@ def _judged(
 
 def _look(target: Target, world: World, invocation: Invocation, every: timedelta) -> Due | None:
     """Ask the planner about one secret, where its labels do not tell; if there is no time to, a worker will."""
-    spec, labels = target.spec, target.labels
-    errand = Errand(spec.name, labels.arn)
-    if labels.hold is not None:
+    spec, description = target.spec, target.description
+    errand = Errand(spec.name, description.arn)
+    if description.hold is not None:
         invocation.add(held=1)
         return None
     if is_aged_out(target, now=invocation.now):
-        return Due(errand, 1 + max(generation_of_version(v.version_id) for v in labels.versions))
+        return Due(
+            errand, 1 + max(generation_of_version(v.version_id) for v in description.versions)
+        )
     try:
         run = invocation.new_run(spec, Demand.DUE)
-        plan, observed = preview(spec, labels, world, run)
+        plan, observed = preview(spec, description, world, run)
     except DeadlineExceededError:
         return Due(errand, 0)
     except RotatorError as error:
@@ -157,8 +151,8 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
         return None
     if is_grace_renewed(spec, observed, run.now):
         invocation.overdue(spec, len(superseded_keys(observed)))
-    kept = superseded_keys(observed) if plan.reason in WAITS_FOR_REPLICA else ()
+    kept = superseded_keys(observed) if plan.reason.waits_for_replica else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
-    late = invocation.now - labels.changed_at > spec.grace + 2 * every
-    invocation.add(held=plan.reason in NEEDS_PERSON, old_keys_overdue=old if late else 0)
+    late = invocation.now - description.changed_at > spec.grace + 2 * every
+    invocation.add(held=plan.reason.needs_person, old_keys_overdue=old if late else 0)
     return Due(errand, observed.highest_generation() + 1) if plan.actions else None

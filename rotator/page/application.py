@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from rotator.errors import RotatorError
+from rotator.model.errors import RotatorError
 from rotator.page import views
 from rotator.page.headline import Health
 from rotator.page.hosts import AllowedHosts, MalformedHostError
@@ -139,21 +139,21 @@ class Application:
             query = parse(query_string)
         except BadQueryError as error:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, f"Not understood: {error}.") from None
-        now, board = self._sources.now(), self._sources.board()
+        now, fleet = self._sources.now(), self._sources.status()
         health = Health(self._sources.live(), self._sources.ready())
-        found = views.listing(board, query, health, now)
-        return _found(HTML, self._render.listing(found, query.on_page(found.page), board, now))
+        found = views.listing(fleet, query, health, now)
+        return _found(HTML, self._render.listing(found, query.on_page(found.page), fleet, now))
 
     def _secret(self, name: str) -> Response:
-        now, board = self._sources.now(), self._sources.board()
-        standing = views.find(board, name)
-        if standing is None:
+        now, fleet = self._sources.now(), self._sources.status()
+        status = views.find(fleet, name)
+        if status is None:
             raise _RefusedError(HTTPStatus.NOT_FOUND, "There is no secret of that name.")
         try:
-            story = views.sight(standing, self._sources.timeline(name), now)
+            story = views.secret_page(status, self._sources.timeline(name), now)
         except RotatorError as error:
-            story = views.sight(standing, error, now)
-        return _found(HTML, self._render.secret(story, board, now))
+            story = views.secret_page(status, error, now)
+        return _found(HTML, self._render.secret(story, fleet, now))
 
     def _metrics(self) -> Response:
         return _found(*self._sources.metrics())

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from rotator.model.status import SecretStatus
 from rotator.page.headline import Level
-from rotator.page.lives import KeyLife, Run
+from rotator.page.lives import KeyLife, RunStory
 from rotator.page.states import State
-from rotator.standing import Standing
 
 LANES_MAX = 8
 """Keys on a timeline, the latest ones."""
@@ -92,12 +92,12 @@ LANE_HEIGHT = 44
 _AXIS_HEIGHT = 44
 
 
-def age_bar(standing: Standing, now: datetime) -> AgeBar | None:
+def age_bar(status: SecretStatus, now: datetime) -> AgeBar | None:
     """Return the bar of a secret's current key; None if its age is not known."""
-    if standing.born_at is None or standing.max_age <= timedelta(0):
+    if status.born_at is None or status.max_age <= timedelta(0):
         return None
-    share = max((now - standing.born_at) / standing.max_age, 0.0)
-    is_due = standing.due_at is not None and standing.due_at <= now
+    share = max((now - status.born_at) / status.max_age, 0.0)
+    is_due = status.due_at is not None and status.due_at <= now
     level = Level.ACT if share > 1 else Level.WATCH if is_due else Level.FINE
     shown = min(share, _PAST_MAX_AGE) / _PAST_MAX_AGE
     return AgeBar(_percent(shown), _percent(1 / _PAST_MAX_AGE), level)
@@ -115,7 +115,7 @@ def strip(counts: Mapping[State, int]) -> tuple[Piece, ...]:
 
 
 def timeline(
-    lives: Sequence[KeyLife], runs: Sequence[Run], due_at: datetime | None, now: datetime
+    lives: Sequence[KeyLife], runs: Sequence[RunStory], due_at: datetime | None, now: datetime
 ) -> Timeline | None:
     """Lay the lives of keys out over time; None if there is none."""
     shown = [life for life in lives if life.begun_at][-LANES_MAX:]

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rotator.model.status import FleetStatus
 from rotator.page.states import State
 from rotator.page.words import counted, span
-from rotator.standing import Board
 
 STALE_AFTER = timedelta(minutes=15)
-"""How old a board may be before a reader is told."""
+"""How old a fleet may be before a reader is told."""
 
 
 class Level(StrEnum):
@@ -48,27 +48,29 @@ class Health:
     ready: str
 
 
-def headline(board: Board, counts: dict[State, int], health: Health, now: datetime) -> Headline:
+def headline(
+    fleet: FleetStatus, counts: dict[State, int], health: Health, now: datetime
+) -> Headline:
     """Return the sentence over the whole list, at the time of a request."""
-    found = (*_of_the_daemon(board, health, now), *_of_secrets(counts))
+    found = (*_of_the_daemon(fleet, health, now), *_of_secrets(counts))
     problems = tuple(sorted(found, key=lambda problem: problem.level is not Level.ACT))
     if not problems:
         return Headline(Level.FINE, _all_fine(sum(counts.values())), ())
     return Headline(problems[0].level, problems[0].text, problems)
 
 
-def _of_the_daemon(board: Board, health: Health, now: datetime) -> Iterator[Problem]:
+def _of_the_daemon(fleet: FleetStatus, health: Health, now: datetime) -> Iterator[Problem]:
     if health.live:
         yield Problem(Level.ACT, "The daemon does not work", health.live)
-    if board.audit_error:
+    if fleet.audit_error:
         yield Problem(
-            Level.ACT, "The audit trail cannot be written: nothing is rotated", board.audit_error
+            Level.ACT, "The audit trail cannot be written: nothing is rotated", fleet.audit_error
         )
-    if health.ready and health.ready not in {health.live, board.audit_error}:
+    if health.ready and health.ready not in {health.live, fleet.audit_error}:
         yield Problem(Level.ACT, "The daemon is not ready", health.ready)
-    if board.config_error:
-        yield Problem(Level.ACT, "The newest configuration is not in force", board.config_error)
-    age = now - board.taken_at
+    if fleet.config_error:
+        yield Problem(Level.ACT, "The newest configuration is not in force", fleet.config_error)
+    age = now - fleet.taken_at
     if age > STALE_AFTER:
         yield Problem(Level.WATCH, "This is not up to date", f"It was found {span(age)} ago.")
 

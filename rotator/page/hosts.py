@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from rotator.errors import ConfigError
+from rotator.model.errors import ConfigError
 
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1/128")
 _NAME = re.compile(r"(?!\.)[a-z0-9._-]{1,253}")

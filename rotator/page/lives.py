@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rotator.audit import Kind, Record
-from rotator.events import Operation, Result
-from rotator.model import OutcomeKind
-from rotator.naming import generation_of_version
+from rotator.model.events import Operation, Result
+from rotator.model.naming import generation_of_version
+from rotator.model.plan import OutcomeKind
 
 RUNS_MAX = 50
 """Runs told in full on one page; `rotator history` tells all."""
@@ -61,7 +61,7 @@ class KeyLife:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RunStep:
     """One thing a run did or failed to do."""
 
     time: datetime
@@ -74,7 +74,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunStory:
     """One run that did something, or came to something other than "nothing to do"."""
 
     run_id: str
@@ -84,7 +84,7 @@ class Run:
     reason: str
     trigger: str
     detail: str
-    steps: tuple[Step, ...]
+    steps: tuple[RunStep, ...]
 
 
 def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
@@ -121,7 +121,7 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
     return tuple(sorted(lives.values(), key=lambda life: life.known_from or _BEFORE))
 
 
-def runs(records: Sequence[Record]) -> tuple[tuple[Run, ...], int]:
+def runs(records: Sequence[Record]) -> tuple[tuple[RunStory, ...], int]:
     """Return the latest runs worth telling, the newest first, and how many others there were."""
     grouped: dict[str, list[Record]] = {}
     for record in records:
@@ -132,15 +132,15 @@ def runs(records: Sequence[Record]) -> tuple[tuple[Run, ...], int]:
     return shown, len(grouped) - len(shown)
 
 
-def _is_idle(run: Run) -> bool:
+def _is_idle(run: RunStory) -> bool:
     return not run.steps and run.outcome in _IDLE
 
 
-def _run(group: list[Record]) -> Run:
+def _run(group: list[Record]) -> RunStory:
     first, last = group[0], group[-1]
     decided = next((record for record in group if record.kind is Kind.DECIDED), first)
     outcome = {Kind.ENDED: last.result, Kind.RECOVERED: "cut short"}.get(last.kind, "running")
-    return Run(
+    return RunStory(
         run_id=first.run_id,
         time=last.time,
         outcome=outcome,
@@ -151,7 +151,7 @@ def _run(group: list[Record]) -> Run:
     )
 
 
-def _step(record: Record) -> Step:
+def _step(record: Record) -> RunStep:
     done, to_do = _SAID.get(record.operation, (record.operation, record.operation))
     match record.result:
         case Result.SUCCESS:
@@ -162,4 +162,4 @@ def _step(record: Record) -> Step:
             text = f"Failed to {to_do}"
     subject = record.subject
     about = tuple(part for part in (subject.version_id, subject.key_id, subject.label) if part)
-    return Step(record.time, record.result, text, about, record.detail)
+    return RunStep(record.time, record.result, text, about, record.detail)

@@ -6,11 +6,12 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from rotator.model.status import FleetStatus
+from rotator.model.times import time_text
 from rotator.page import words
 from rotator.page.query import REFRESH_S, TEXT_MAX_CHARS, Query
 from rotator.page.states import LABELS, State
-from rotator.page.views import Listing, Sight
-from rotator.standing import Board
+from rotator.page.views import Listing, SecretPage
 
 
 @cache
@@ -27,7 +28,7 @@ def _environment() -> Environment:
     env.filters.update(
         counted=words.counted,
         exact=words.exact,
-        machine=words.machine,
+        machine=time_text,
         relative=words.relative,
         span=words.span,
         path=lambda text: quote(text, safe="", errors="replace"),
@@ -45,13 +46,13 @@ class Renderer:
         self._secret = env.get_template("secret.html")
         self._error = env.get_template("error.html")
 
-    def listing(self, found: Listing, query: Query, board: Board, now: datetime) -> bytes:
+    def listing(self, found: Listing, query: Query, fleet: FleetStatus, now: datetime) -> bytes:
         """Render one page of the list."""
-        return self._listing.render(found=found, query=query, board=board, now=now).encode()
+        return self._listing.render(found=found, query=query, fleet=fleet, now=now).encode()
 
-    def secret(self, sight: Sight, board: Board, now: datetime) -> bytes:
+    def secret(self, secret_page: SecretPage, fleet: FleetStatus, now: datetime) -> bytes:
         """Render one secret."""
-        return self._secret.render(sight=sight, board=board, now=now).encode()
+        return self._secret.render(secret_page=secret_page, fleet=fleet, now=now).encode()
 
     def error(self, title: str, text: str) -> bytes:
         """Render what is said instead of a page."""

@@ -16,7 +16,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 
-from rotator.errors import ConfigError
+from rotator.model.errors import ConfigError
 from rotator.page.application import Application
 from rotator.page.hosts import AllowedHosts
 from rotator.page.sources import Sources

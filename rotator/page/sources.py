@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rotator.audit import Record
-from rotator.standing import Board
+from rotator.model.status import FleetStatus
 
 
 def _now() -> datetime:
@@ -16,7 +16,7 @@ def _now() -> datetime:
 class Sources:
     """Where the page gets what it shows; each must answer at once, from memory or a local file."""
 
-    board: Callable[[], Board]
+    status: Callable[[], FleetStatus]
     live: Callable[[], str]
     """Why the process should be restarted; empty if it need not."""
     ready: Callable[[], str]

@@ -1,16 +1,12 @@
-"""The one word for where a secret stands.
-
-Nothing is decided here: the planner has decided, and the daemon has told. This only says which of the facts a reader
-should see first.
-"""
+"""The one word for a secret's status on the page: which of the facts a reader should see first. It decides nothing."""
 
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rotator.model import OutcomeKind
-from rotator.standing import Standing
+from rotator.model.plan import OutcomeKind
+from rotator.model.status import Attention, SecretStatus
 
 LATE_AFTER = timedelta(hours=1)
 """How long something may be due before a reader is told: several ticks of the daemon."""
@@ -39,21 +35,21 @@ LABELS = {
 }
 
 
-def state_of(standing: Standing, now: datetime) -> State:
+def state_of(status: SecretStatus, now: datetime) -> State:
     """Return the gravest state that the facts about a secret amount to."""
-    if standing.needs_person:
+    if status.needs_person:
         return State.PERSON
-    if standing.error or standing.failures or standing.last_outcome == OutcomeKind.FAILED:
+    if status.attention is Attention.FAILING:
         return State.FAILING
-    if standing.last_looked_at is None:
+    if status.looked_at is None:
         return State.UNSEEN
     late_since = now - LATE_AFTER
-    if any(key.dies_at < late_since for key in standing.old_keys):
+    if any(key.until < late_since for key in status.old_keys or ()):
         return State.LATE
-    if standing.due_at is not None and standing.due_at <= now:
-        waits = not standing.window_open or standing.last_outcome == OutcomeKind.WAITING
-        return State.DUE if waits or standing.due_at >= late_since else State.LATE
-    return State.GRACE if standing.old_keys else State.FRESH
+    if status.due_at is not None and status.due_at <= now:
+        waits = not status.window_open or status.last_outcome == OutcomeKind.WAITING
+        return State.DUE if waits or status.due_at >= late_since else State.LATE
+    return State.GRACE if status.old_keys else State.FRESH
 
 
 def count(states: Iterable[State]) -> dict[State, int]:

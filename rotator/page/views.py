@@ -6,30 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rotator.audit import Record
-from rotator.errors import RotatorError
-from rotator.model import Reason
+from rotator.model.errors import RotatorError
+from rotator.model.reasons import Reason
+from rotator.model.status import FleetStatus, SecretStatus
 from rotator.page.drawing import AgeBar, Piece, Timeline, age_bar, strip, timeline
 from rotator.page.headline import Headline, Health, headline
-from rotator.page.lives import KeyLife, Run, key_lives, runs
+from rotator.page.lives import KeyLife, RunStory, key_lives, runs
 from rotator.page.query import Query
 from rotator.page.states import State, count, state_of
-from rotator.reasons import WHY
-from rotator.standing import Board, Standing
 
 PER_PAGE = 100
 LIVES_MAX = 50
-_WHY = {reason.value: clause for reason, clause in WHY.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One secret as a line of the list."""
 
-    standing: Standing
+    status: SecretStatus
     state: State
     bar: AgeBar | None
-    why: str
-    """The clause for its last reason; empty if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class SecretPage:
     """One secret in full."""
 
     row: Row
@@ -62,17 +58,17 @@ class Sight:
     lives: tuple[KeyLife, ...]
     """The latest first."""
     lives_left_out: int
-    runs: tuple[Run, ...]
+    runs: tuple[RunStory, ...]
     runs_left_out: int
     trail_error: str
     """Why the audit trail could not be read; empty if it could."""
     next_step: str
-    """The command that gets on."""
+    """The command to run next."""
 
 
-def listing(board: Board, query: Query, health: Health, now: datetime) -> Listing:
+def listing(fleet: FleetStatus, query: Query, health: Health, now: datetime) -> Listing:
     """Return the page of the list that a query asks for; the last one, if it has fewer pages."""
-    seen = [(standing, state_of(standing, now)) for standing in board.standings]
+    seen = [(status, state_of(status, now)) for status in fleet.secrets]
     found = [pair for pair in seen if _has(pair[0], query.text.casefold())]
     matching = [pair for pair in found if query.state in {None, pair[1]}]
     pages = max(-(-len(matching) // PER_PAGE), 1)
@@ -80,38 +76,40 @@ def listing(board: Board, query: Query, health: Health, now: datetime) -> Listin
     shown = matching[(page - 1) * PER_PAGE : page * PER_PAGE]
     everything = count(state for _, state in seen)
     return Listing(
-        headline=headline(board, everything, health, now),
+        headline=headline(fleet, everything, health, now),
         counts=count(state for _, state in found),
         total=len(seen),
         matching=len(matching),
-        rows=tuple(_row(standing, state, now) for standing, state in shown),
+        rows=tuple(_row(status, state, now) for status, state in shown),
         page=page,
         pages=pages,
         next_due_at=min(
-            (s.due_at for s in board.standings if s.due_at and s.due_at > now), default=None
+            (s.due_at for s in fleet.secrets if s.due_at and s.due_at > now), default=None
         ),
         strip=strip(everything),
-        overdue_keys=sum(key.dies_at < now for s in board.standings for key in s.old_keys),
-        old_keys=sum(len(s.old_keys) for s in board.standings),
-        orphans=sum(s.orphans for s in board.standings),
+        overdue_keys=sum(s.overdue_keys(now) for s in fleet.secrets),
+        old_keys=sum(len(s.old_keys or ()) for s in fleet.secrets),
+        orphans=sum(s.orphans or 0 for s in fleet.secrets),
     )
 
 
-def find(board: Board, name: str) -> Standing | None:
+def find(fleet: FleetStatus, name: str) -> SecretStatus | None:
     """Return the secret with this configured name."""
-    return next((standing for standing in board.standings if standing.name == name), None)
+    return next((status for status in fleet.secrets if status.name == name), None)
 
 
-def sight(standing: Standing, records: Sequence[Record] | RotatorError, now: datetime) -> Sight:
+def secret_page(
+    status: SecretStatus, records: Sequence[Record] | RotatorError, now: datetime
+) -> SecretPage:
     """Return one secret with the story its records tell, or with the reason why there are none."""
-    row = _row(standing, state_of(standing, now), now)
+    row = _row(status, state_of(status, now), now)
     if isinstance(records, RotatorError):
-        return Sight(row, None, (), 0, (), 0, records.message, next_step(row))
+        return SecretPage(row, None, (), 0, (), 0, records.message, next_step(row))
     lives = key_lives(records)
     told, left_out = runs(records)
-    return Sight(
+    return SecretPage(
         row=row,
-        timeline=timeline(lives, told, standing.due_at, now),
+        timeline=timeline(lives, told, status.due_at, now),
         lives=tuple(reversed(lives))[:LIVES_MAX],
         lives_left_out=max(len(lives) - LIVES_MAX, 0),
         runs=told,
@@ -122,11 +120,11 @@ def sight(standing: Standing, records: Sequence[Record] | RotatorError, now: dat
 
 
 def next_step(row: Row) -> str:
-    """Return the command that gets on from where a secret stands; empty if there is nothing to do."""
-    name = shlex.quote(row.standing.name)
-    match row.state, row.standing.last_reason:
+    """Return the command to run next; empty if there is nothing to do."""
+    name = shlex.quote(row.status.name)
+    match row.state, row.status.reason:
         case State.PERSON, Reason.ON_HOLD:
-            secret_id = shlex.quote(row.standing.secret_id)
+            secret_id = shlex.quote(row.status.secret_id)
             return (
                 f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
             )
@@ -140,20 +138,19 @@ def next_step(row: Row) -> str:
             return ""
 
 
-def _has(standing: Standing, text: str) -> bool:
+def _has(status: SecretStatus, text: str) -> bool:
     return not text or any(
         text in part.casefold()
         for part in (
-            standing.name,
-            standing.secret_id,
-            standing.arn,
-            standing.last_reason,
-            standing.needs_person,
-            standing.error,
+            status.name,
+            status.secret_id,
+            status.arn,
+            status.reason or "",
+            status.next_step,
+            status.error,
         )
     )
 
 
-def _row(standing: Standing, state: State, now: datetime) -> Row:
-    why = _WHY.get(standing.last_reason, "")
-    return Row(standing, state, age_bar(standing, now), why)
+def _row(status: SecretStatus, state: State, now: datetime) -> Row:
+    return Row(status, state, age_bar(status, now))

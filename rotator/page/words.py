@@ -4,21 +4,16 @@ Key names, error texts and requests are written by others. Whatever a template p
 and is escaped after that.
 """
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from markupsafe import Markup
 
 from rotator.audit.redaction import redacted
+from rotator.model.times import relative_text, span_text
 
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
-_UNITS = (
-    (timedelta(days=2), timedelta(days=1), "d"),
-    (timedelta(hours=1), timedelta(hours=1), "h"),
-    (timedelta(minutes=1), timedelta(minutes=1), "min"),
-    (timedelta(0), timedelta(seconds=1), "s"),
-)
-"""From which span on a unit is used, how long it is, and its sign."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Categories without a glyph of their own: control, format (such as bidi overrides), surrogates, line separators."""
 
@@ -40,29 +35,18 @@ def visible(value: object) -> object:
 
 
 def span(length: timedelta) -> str:
-    """Write a length of time in its largest unit, rounded down: `42 s`, `12 min`, `47 h`, `30 d`."""
-    for least, unit, sign in _UNITS:
-        if length >= least:
-            return f"{length // unit:,}{_NARROW}{sign}"
-    return span(-length)
+    """Write a length of time as `span_text` does, and keep number and unit on one line."""
+    return span_text(length).replace(" ", _NARROW)
 
 
 def relative(moment: datetime, now: datetime) -> str:
-    """Write an instant as seen from now: `in 3 d`, `12 min ago`, `now`."""
-    away = moment - now
-    if abs(away) < timedelta(seconds=1):
-        return "now"
-    return f"in {span(away)}" if away > timedelta(0) else f"{span(away)} ago"
+    """Write an instant as seen from now, as `relative_text` does, and keep number and unit on one line."""
+    return re.sub(r"(\d) ", rf"\1{_NARROW}", relative_text(moment, now))
 
 
 def exact(moment: datetime) -> str:
     """Write an instant in UTC, to the second, for people."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def machine(moment: datetime) -> str:
-    """Write an instant for the `datetime` attribute."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def counted(number: int, one: str, many: str) -> str:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import assert_never
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import SecretValueError
-from rotator.model import KeyState, ProviderKey
-from rotator.payload import KEY_ID, credential
-from rotator.spec import Admin, Endpoints, Permissions, Resources
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import SecretValueError
+from rotator.model.observed import KeyState, ProviderKey
+from rotator.model.payload import KEY_ID, credential
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 
 PAGE_SIZE = 10
 """Keys on a page, by the documentation of 2023; newer ones give no number."""

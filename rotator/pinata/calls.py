@@ -9,8 +9,8 @@ from typing import assert_never
 
 import httpx
 
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     CreateOutcomeUnknownError,
     DeadlineExceededError,
     ProviderContractError,
@@ -20,6 +20,7 @@ from rotator.errors import (
     ProviderUnavailableError,
     UnsafeActionError,
 )
+from rotator.model.ports import Deadline
 from rotator.pinata.bodies import why
 from rotator.pinata.exchange import (
     Answer,
@@ -34,7 +35,6 @@ from rotator.pinata.exchange import (
     sendable,
 )
 from rotator.pinata.limiter import LOOK_S, RateLimiter
-from rotator.ports import Deadline
 
 ATTEMPTS_MAX = 8
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 import httpx
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import (
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
     DeadlineExceededError,
@@ -22,16 +22,16 @@ from rotator.errors import (
     RotatorError,
     SecretValueError,
 )
-from rotator.model import KeyState, ProviderKey
-from rotator.naming import KeyFamily
-from rotator.payload import credential
+from rotator.model.naming import KeyFamily
+from rotator.model.observed import KeyState, ProviderKey
+from rotator.model.payload import credential
+from rotator.model.ports import Authentication, Deadline, ProbeAnswer
+from rotator.model.secret import Permissions
 from rotator.pinata.bodies import Misfit, Page, Row, is_object, key_page, minted, reason
 from rotator.pinata.calls import Calls, create_failure, failure
 from rotator.pinata.exchange import Answer, Request, sendable
 from rotator.pinata.limiter import RateLimiter
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
-from rotator.ports import Authentication, Deadline, ProbeAnswer
-from rotator.spec import Permissions
 
 PAGES_MAX = 1000
 LIST_READS_MAX = 3

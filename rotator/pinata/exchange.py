@@ -19,9 +19,9 @@ from http import HTTPStatus
 
 import httpx
 
-from rotator.credential import Sensitive
+from rotator.model.credential import Sensitive
+from rotator.model.ports import Deadline
 from rotator.pinata.transport import timeouts
-from rotator.ports import Deadline
 
 BODY_MAX_BYTES = 1024 * 1024
 RETRY_AFTER_MAX_S = 86_400.0

@@ -11,8 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from rotator.errors import DeadlineExceededError
-from rotator.ports import Deadline
+from rotator.model.errors import DeadlineExceededError
+from rotator.model.ports import Deadline
 
 WINDOW_S = 61.0
 """A minute, and a second for requests that take longer on the way than those after them."""

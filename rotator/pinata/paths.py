@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from rotator.errors import ConfigError, UnsafeActionError
+from rotator.model.errors import ConfigError, UnsafeActionError
+from rotator.model.secret import Permissions, Resources
 from rotator.pinata.bodies import create_body
 from rotator.pinata.exchange import Request
-from rotator.spec import Permissions, Resources
 
 TEST_AUTHENTICATION = Request("GET", "/data/testAuthentication")
 

@@ -1,36 +1,9 @@
-"""Putting the real adapters together: the only place where clients are constructed.
+"""Putting the real adapters together. Clock, sleep and randomness enter here and are handed on as arguments.
 
-    aws          the session: region, role, endpoints, identity
-    connection   both systems and the audit trail, connected
-    trail        the audit trail
-    runs         what one run is given
-
-Clock, sleep and randomness enter here and are handed on as arguments; nothing below looks at them by itself.
+connect        both systems and the audit trail, connected
+runs           what one run is given: time, nonce, deadline
+trail          the audit trail and where it lies
+logs           structured lines that cannot hold a secret
+process        what this process lets others see of its memory
+call_counts    how many requests went to each system
 """
-
-from rotator.wiring.connection import (
-    Clients,
-    Connected,
-    audit_places,
-    clients,
-    connect,
-    ping,
-    rate_limiter,
-    refuse_key_log,
-)
-from rotator.wiring.runs import STARTUP_S, MonotonicDeadline, new_run, startup_deadline
-
-__all__ = [
-    "STARTUP_S",
-    "Clients",
-    "Connected",
-    "MonotonicDeadline",
-    "audit_places",
-    "clients",
-    "connect",
-    "new_run",
-    "ping",
-    "rate_limiter",
-    "refuse_key_log",
-    "startup_deadline",
-]

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rotator.naming import NONCE_LENGTH
-from rotator.ports import Deadline, Stopping, never_stopping
-from rotator.reconcile import Run
-from rotator.spec import Demand, SecretSpec
+from rotator.engine.run import Run
+from rotator.model.naming import NONCE_LENGTH
+from rotator.model.ports import Deadline, Stopping, never_stopping
+from rotator.model.secret import Demand, SecretSpec
 
 STARTUP_S = 60.0
 """How long resolving the fleet and reading the managing key may take."""

@@ -8,13 +8,15 @@ from uuid import uuid4
 from rotator import __version__
 from rotator.audit import AuditTrail, Writer
 from rotator.audit.bucket import Bucket
-from rotator.audit.places import AuditPlaces
-from rotator.config import Config
-from rotator.logs import log_audit_loss
-from rotator.wiring.aws import s3_client
+from rotator.audit.locations import TrailLocations
+from rotator.audit.trail import Listener
+from rotator.aws.client import endpoint_of
+from rotator.aws.session import own_session, s3_client
+from rotator.config.file import Config
+from rotator.wiring.logs import log_audit_loss
 
 
-def places_of(config: Config, env: Mapping[str, str]) -> AuditPlaces:
+def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
     """Return where the audit trail is.
 
     Args:
@@ -27,14 +29,22 @@ def places_of(config: Config, env: Mapping[str, str]) -> AuditPlaces:
     """
     bucket = None
     if where := config.audit.s3:
-        bucket = Bucket(s3_client(config, env), where.bucket, where.prefix)
-    return AuditPlaces(config.audit.directory, bucket, _now)
+        bucket = Bucket(
+            s3_client(
+                own_session(config.aws.region), endpoint_of(config.aws.endpoint_url, env, "S3")
+            ),
+            where.bucket,
+            where.prefix,
+        )
+    return TrailLocations(config.audit.directory, bucket, _now)
 
 
-def trail_in(places: AuditPlaces, trigger: str, identity: str) -> AuditTrail:
+def trail_in(
+    locations: TrailLocations, trigger: str, identity: str, listener: Listener
+) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
-    return places.trail(writer, lambda: uuid4().hex, log_audit_loss)
+    return locations.trail(writer, lambda: uuid4().hex, log_audit_loss, listener)
 
 
 def _now() -> datetime:

@@ -16,15 +16,17 @@ from dataclasses import dataclass
 import boto3
 import httpx
 
-from rotator import wiring
-from rotator.config import Config, find_path, load
-from rotator.fleet import resolve, run_all
-from rotator.model import Outcome, OutcomeKind
+from rotator.config.file import Config, find_path, load
+from rotator.engine.run import Run
+from rotator.fleet.lookup import resolve
+from rotator.fleet.run import run_all
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.ports import Deadline
+from rotator.model.secret import Demand, SecretSpec
 from rotator.pinata import RateLimiter, limiter
-from rotator.ports import Deadline
-from rotator.reconcile import Run
-from rotator.spec import Demand, SecretSpec
-from rotator.traffic import System, Traffic
+from rotator.wiring.call_counts import System, Traffic
+from rotator.wiring.connect import connect, rate_limiter
+from rotator.wiring.runs import new_run, startup_deadline
 
 PASSES = 5
 LATENCY_ROUNDS = 7
@@ -36,20 +38,20 @@ class Ours:
     def __init__(
         self,
         stack: ExitStack,
-        rate: Callable[[Config], RateLimiter] = wiring.rate_limiter,
+        rate: Callable[[Config], RateLimiter] = rate_limiter,
         deadline: Callable[[SecretSpec], Deadline | None] = lambda _: None,
     ) -> None:
         """Connect until the stack is closed."""
         self.config = load(find_path(None, os.environ))
         self.traffic = Traffic()
-        connected = wiring.connect(self.config, os.environ, rate(self.config), self.traffic)
+        connected = connect(self.config, os.environ, rate(self.config), self.traffic)
         self._both = stack.enter_context(connected)
         self._audit = stack.enter_context(self._both.audit_trail("bench"))
         self._deadline = deadline
 
     def rotate(self, specs: Sequence[SecretSpec], demand: Demand = Demand.FORCED) -> list[Outcome]:
         """Rotate, and make sure that each rotation ended well."""
-        targets = resolve(specs, self._both.store, wiring.startup_deadline()).targets
+        targets = resolve(specs, self._both.store, startup_deadline()).targets
         outcomes = list(run_all(targets, self._both.world(self._audit), self._run_with(demand)))
         for outcome in outcomes:
             if outcome.kind is not OutcomeKind.ROTATED or not outcome.revoked:
@@ -57,7 +59,7 @@ class Ours:
         return outcomes
 
     def _run_with(self, demand: Demand) -> Callable[[SecretSpec], Run]:
-        return lambda spec: wiring.new_run(spec, demand, self._deadline(spec))
+        return lambda spec: new_run(spec, demand, self._deadline(spec))
 
     def calls(self) -> int:
         """Return the calls to both systems so far."""

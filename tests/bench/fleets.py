@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 
-from rotator.naming import version_id
+from rotator.model.naming import version_id
 from rotator.sandbox.pinata import limits
 from rotator.sandbox.pinata.switches import RateLimits
 from tests.bench.fresh import environment, run

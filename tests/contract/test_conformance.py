@@ -24,11 +24,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import RotatorError
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, Labels, ProviderKey
+from rotator.aws.client import client_config
+from rotator.aws.store import SecretsManagerStore
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import RotatorError
+from rotator.model.observed import (
+    AWSCURRENT,
+    AWSPENDING,
+    AWSPREVIOUS,
+    HOLD_TAG,
+    ProviderKey,
+    SecretDescription,
+)
+from rotator.model.ports import Authentication, KeyProvider, SecretStore
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 from rotator.pinata import PinataClient, RateLimiter
-from rotator.ports import Authentication, KeyProvider, SecretStore
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.scopes import Permissions as Scopes
 from rotator.sandbox.pinata.site import PinataSite
@@ -51,8 +61,6 @@ from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceExistsError
 from rotator.sandbox.secrets_manager.store import Scope
 from rotator.sandbox.secrets_manager.under_moto import http_answer
-from rotator.secrets_manager import SecretsManagerStore, client_config
-from rotator.spec import Admin, Endpoints, Permissions, Resources
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore
 from tests.simulation.world import Process, Systems, arn_of
@@ -173,7 +181,9 @@ class StoreAgreement(RuleBasedStateMachine):
     def survey(self, ids: set[str]) -> None:
         """Look a fleet over, by name, by ARN, and for what is not there."""
 
-        def call(store: SecretStore, arn: str, left: Process | Patience) -> dict[str, Labels]:
+        def call(
+            store: SecretStore, arn: str, left: Process | Patience
+        ) -> dict[str, SecretDescription]:
             wanted = {"name": SECRET, "arn": arn, "none": "prod/none"}
             found = store.survey(tuple(wanted[one] for one in sorted(ids)), left)
             return {"arn" if one == arn else one: comparable(row) for one, row in found.items()}
@@ -233,7 +243,7 @@ class StoreAgreement(RuleBasedStateMachine):
         assert entry.latest == self.systems.secrets[SECRET]
 
 
-def comparable(seen: Labels) -> Labels:
+def comparable(seen: SecretDescription) -> SecretDescription:
     """Return a description without what differs by design: ARN, order, the machine's clock, and who else rotates."""
     ordered = tuple(sorted(seen.versions, key=lambda version: version.version_id))
     return replace(seen, arn="", versions=ordered, clock_skew_s=0.0, rotation_enabled=False)

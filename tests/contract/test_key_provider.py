@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
     ProviderDeniedError,
@@ -19,9 +19,10 @@ from rotator.errors import (
     ProviderRejectedError,
     ProviderUnavailableError,
 )
-from rotator.model import KeyState
+from rotator.model.observed import KeyState
+from rotator.model.ports import Authentication, KeyProvider, ProbeAnswer
+from rotator.model.secret import Endpoints, Permissions, Resources
 from rotator.pinata import PinataClient, RateLimiter, http_client
-from rotator.ports import Authentication, KeyProvider, ProbeAnswer
 from rotator.sandbox.pinata import scopes as pinata_scopes
 from rotator.sandbox.pinata.faults import (
     Damage,
@@ -50,7 +51,6 @@ from rotator.sandbox.pinata.switches import (
 )
 from rotator.sandbox.pinata.wire import HangUp
 from rotator.sandbox.pinata.world import PinataWorld, seeded
-from rotator.spec import Endpoints, Permissions, Resources
 
 APIS = ("v3", "v3-pinata", "legacy")
 PREFIX = "rotator/111122223333/eu-central-1/prod/up_loader-AbCdEf/"

@@ -13,9 +13,9 @@ import boto3
 import pytest
 from moto.sqs.models import sqs_backends
 
-from rotator.errors import ConfigError, EventError, RotatorError, StepRefusedError
 from rotator.lambda_handlers import native, tick, work
 from rotator.lambda_handlers.invocation import Container
+from rotator.model.errors import ConfigError, EventError, RotatorError, StepRefusedError
 from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox, value_of
 from rotator.sandbox.secrets_manager.faults import Fault, Kind
 from rotator.sandbox.secrets_manager.state import ReplicaStatus

@@ -19,8 +19,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.aws.client import client_config
+from rotator.aws.store import SecretsManagerStore
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     LabelConflictError,
     RotatorError,
     SecretNotFoundError,
@@ -28,14 +30,12 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
 from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
 from rotator.sandbox.secrets_manager.server import SecretsManagerServer
 from rotator.sandbox.secrets_manager.store import Lag, Scope
 from rotator.sandbox.secrets_manager.under_moto import strict
-from rotator.secrets_manager.client import client_config
-from rotator.secrets_manager.store import SecretsManagerStore
 
 NAME = "prod/pinata/uploader"
 SCOPE = Scope("123456789012", "eu-central-1")

@@ -14,8 +14,10 @@ import httpx
 import pytest
 from botocore.config import Config
 
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.aws.client import client_config
+from rotator.aws.store import SecretsManagerStore
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
     ProviderDeniedError,
@@ -26,11 +28,12 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX
+from rotator.model.ports import Authentication, ProbeAnswer
+from rotator.model.secret import Endpoints, Resources
 from rotator.pinata import PinataClient, RateLimiter, http_client
 from rotator.pinata import transport as pinata_transport
 from rotator.pinata.calls import ATTEMPTS_MAX
-from rotator.ports import Authentication, ProbeAnswer
 from rotator.sandbox.pinata.scopes import Permissions as Scopes
 from rotator.sandbox.pinata.server import PinataServer
 from rotator.sandbox.pinata.switches import UNLIMITED, Switches
@@ -38,8 +41,6 @@ from rotator.sandbox.pinata.world import PinataWorld, seeded
 from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.server import SecretsManagerServer
 from rotator.sandbox.secrets_manager.store import Scope
-from rotator.secrets_manager import SecretsManagerStore, client_config
-from rotator.spec import Endpoints, Resources
 from tests.contract.faulty_wire import (
     FAULTS,
     Reach,

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rotator.naming import KeyFamily, version_id
+from rotator.model.naming import KeyFamily, version_id
 from rotator.sandbox.pinata.faults import Fault, Injection, Operation
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions

@@ -72,7 +72,7 @@ def test_a_revoked_current_key_shows_in_status(stage: Stage) -> None:
         stage.site.world.revoke(Bearer(stage.sandbox.admin_jwt), Generation.V3, live)
     (row,) = stage.rows("status")
     assert row["reason"] == "KEY_REVOKED"
-    assert row["actions"][0] == "Create"
+    assert row["next_actions"][0] == "Create"
     assert " now " in stage.rotator("status").stdout
 
 

@@ -72,7 +72,7 @@ def test_a_rotation_inside_grace_is_refused(stage: Stage) -> None:
     assert stage.row("run")["outcome"] == "up_to_date"
     assert (stage.writes(), stage.world()) == (writes, world)
     table = stage.rotator("status").stdout
-    assert "in 59m" in table
+    assert "in 59 min" in table
 
 
 def test_a_held_secret_is_left_alone_until_released(stage: Stage) -> None:

@@ -120,8 +120,9 @@ def test_loop_that_hangs_is_ended(stage: Stage) -> None:
     """A tick that never ends is ended by the watchdog, within its patience."""
     stage.edit("[defaults]", '[defaults]\nverify_timeout = "1s"\ntimeout = "1s"\n')
     hang = (
-        "import threading, rotator.wiring as w, rotator.daemon.tick as t\n"
+        "import rotator.wiring.runs as w\n"
         "w.STARTUP_S = 0.2\n"
+        "import threading, rotator.daemon.tick as t\n"
         "t.Watch.tick = lambda self: threading.Event().wait()"
     )
     with Daemon(stage, patched=hang) as daemon:

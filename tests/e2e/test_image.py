@@ -177,7 +177,7 @@ def test_it_is_what_it_says(podman: Podman) -> None:
     assert podman.run(IMAGE, "--version").stdout.split()[-1] == __version__
     (found,) = json.loads(podman.call("image", "inspect", IMAGE).stdout)
     config = found["Config"]
-    assert config["Labels"]["org.opencontainers.image.version"] == __version__
+    assert config["SecretDescription"]["org.opencontainers.image.version"] == __version__
     assert config["User"] == f"{UID}:{UID}"
     assert config["Entrypoint"] == ["rotator"]
     assert "Volumes" not in config
@@ -197,7 +197,7 @@ def test_nothing_is_compiled_at_start(podman: Podman) -> None:
     """Every module is there compiled: a container that cannot write would compile it each time."""
     code = """
 import pathlib, sys
-import rotator.cli.rotation, rotator.wiring
+import rotator.cli.run, rotator.wiring.connect
 for module in list(sys.modules.values()):
     compiled = getattr(module, "__cached__", None)
     if compiled and module.__file__.endswith(".py") and not pathlib.Path(compiled).exists():

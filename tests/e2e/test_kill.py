@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rotator.cli import run as rotator_in_this_process
-from rotator.naming import KeyFamily
+from rotator.model.naming import KeyFamily
 from rotator.sandbox.running import Sandbox
 from tests.e2e.stage import COMMAND_S, Stage
 from tests.e2e.watch import Watch

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rotator.config import load
+from rotator.config.file import load
 from rotator.sandbox.running import SECRET
 from tests.consumers.installed import COMMANDS, OutsideConsumer, prepare
 from tests.e2e.stage import Stage

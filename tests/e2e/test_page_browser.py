@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 from rotator.page import serve
-from tests.page_boards import THREE, a_board, a_story, hostile_board, many, sources
+from tests.page_fleets import THREE, a_fleet, a_story, hostile_fleet, many, sources
 
 ARGUMENTS = (
     "--headless",
@@ -38,8 +38,8 @@ BOARDS = {
     "three": THREE,
     "fleet": many(10_000),
     "some": many(30),
-    "empty": a_board(),
-    "hostile": hostile_board(),
+    "empty": a_fleet(),
+    "hostile": hostile_fleet(),
 }
 PATHS = {
     "three": ("/", "/secret/uploader", "/?q=nothing", "/nowhere"),
@@ -48,7 +48,7 @@ PATHS = {
     "empty": ("/",),
     "hostile": ("/", "/secret/evil-3", "/secret/evil-9"),
 }
-VIEWS = [(board, path) for board, paths in PATHS.items() for path in paths]
+VIEWS = [(fleet, path) for fleet, paths in PATHS.items() for path in paths]
 
 
 LONG = [("fleet", "/"), ("fleet", "/?page=100")]
@@ -71,13 +71,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def urls() -> Iterator[dict[str, str]]:
-    """Serve every board."""
+    """Serve every fleet."""
     with ExitStack() as stack:
         yield {
             name: stack.enter_context(
-                serve(("127.0.0.1", 0), sources(board, records=a_story()))
+                serve(("127.0.0.1", 0), sources(fleet, records=a_story()))
             ).url
-            for name, board in BOARDS.items()
+            for name, fleet in BOARDS.items()
         }
 
 
@@ -106,10 +106,10 @@ def page(browser: Browser) -> Iterator[Page]:
     assert [text for text in complaints if "404 (Not Found)" not in text] == []
 
 
-@pytest.mark.parametrize(("board", "path"), VIEWS)
-def test_nothing_sticks_out(page: Page, urls: dict[str, str], board: str, path: str) -> None:
+@pytest.mark.parametrize(("fleet", "path"), VIEWS)
+def test_nothing_sticks_out(page: Page, urls: dict[str, str], fleet: str, path: str) -> None:
     """On a phone and on a desk the page is as wide as its window, and everything stays inside it."""
-    page.goto(urls[board] + path)
+    page.goto(urls[fleet] + path)
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -123,11 +123,11 @@ def test_nothing_sticks_out(page: Page, urls: dict[str, str], board: str, path: 
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 375), ("light", 1280)])
-@pytest.mark.parametrize(("board", "path"), [view for view in VIEWS if view not in LONG])
+@pytest.mark.parametrize(("fleet", "path"), [view for view in VIEWS if view not in LONG])
 def test_accessibility(  # noqa: PLR0913, PLR0917 - every parameter is a circumstance of one reader
     page: Page,
     urls: dict[str, str],
-    board: str,
+    fleet: str,
     path: str,
     width: int,
     scheme: Literal["light", "dark"],
@@ -135,7 +135,7 @@ def test_accessibility(  # noqa: PLR0913, PLR0917 - every parameter is a circums
     """Automatic checks (axe: WCAG 2.2 AA and best practice, contrast included) find nothing, light and dark."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
-    page.goto(urls[board] + path)
+    page.goto(urls[fleet] + path)
     results = Axe().run(page, options=CHECKS)
     assert results.violations_count == 0, results.generate_report()
 

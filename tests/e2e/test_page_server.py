@@ -14,11 +14,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rotator.errors import ConfigError
+from rotator.model.errors import ConfigError
+from rotator.model.status import FleetStatus
 from rotator.page import Serving, serve
 from rotator.page.server import BODY_MAX_BYTES, HEADERS_MAX_BYTES
-from rotator.standing import Board
-from tests.page_boards import THREE, many, sources
+from tests.page_fleets import THREE, many, sources
 
 ROOT = Path(__file__).parents[2]
 ANY_PORT = ("127.0.0.1", 0)
@@ -232,13 +232,13 @@ def test_the_wheel_holds_the_templates(tmp_path: Path) -> None:
 
 
 def test_the_whole_board_is_taken_once_per_request() -> None:
-    """One page is made from one board, so that it does not contradict itself."""
+    """One page is made from one fleet, so that it does not contradict itself."""
     taken = []
 
-    def board() -> Board:
+    def fleet() -> FleetStatus:
         taken.append(1)
         return THREE
 
-    with serve(ANY_PORT, sources(board)) as serving:
+    with serve(ANY_PORT, sources(fleet)) as serving:
         httpx.get(serving.url)
     assert len(taken) == 1

@@ -79,7 +79,7 @@ def test_a_whole_life_is_in_the_bucket(trail: Trail) -> None:
     assert ": intact" in verified
     assert '"CreateApiKey"' in trail.said("audit", "show", "--json")
     assert "RevokeApiKey" in trail.said("history", "uploader")
-    assert "up_to_date" in trail.said("status")
+    assert "up to date" in trail.said("status")
 
 
 def test_a_bucket_that_takes_nothing_stops_everything(trail: Trail) -> None:

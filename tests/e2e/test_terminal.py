@@ -202,7 +202,7 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     assert held.startswith("held")
     assert "ON_HOLD" in held
     assert uploader.startswith("uploader  1")
-    assert "29d " in uploader  # up to a fiftieth of 30 days early, by its ARN
+    assert "29 d " in uploader  # up to a fiftieth of 30 days early, by its ARN
     assert "rotated" in uploader
 
 

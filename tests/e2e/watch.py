@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from rotator.naming import KeyFamily
+from rotator.model.naming import KeyFamily
+from rotator.model.secret import Demand
 from rotator.sandbox.running import ACCOUNT, REGION, SECRET
 from rotator.sandbox.secrets_manager.store import Scope
-from rotator.spec import Demand
 from tests.e2e.stage import Stage
 from tests.simulation.invariants import (
     EFFECTS,

@@ -29,7 +29,8 @@ from tests.simulation.jobs import (
     require_own_package,
 )
 from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
-from tests.simulation.mutants import MUTANTS, REPOSITORY
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.planting import REPOSITORY
 from tests.simulation.summary import is_complete, line_of, table, untried
 
 COUNTEREXAMPLES = REPOSITORY / "build" / "counterexamples.txt"

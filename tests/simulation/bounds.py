@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.pinata.switches import Switches
-from rotator.spec import Demand, SecretSpec
 from tests.simulation.fates import Fate
 from tests.simulation.instances import Program, reconcile_once
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from rotator.credential import Sensitive
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, REPLACED_PREFIX
-from rotator.naming import NONCE_LENGTH, nonce_of
+from rotator.model.credential import Sensitive
+from rotator.model.naming import NONCE_LENGTH, nonce_of
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, REPLACED_PREFIX
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager.state import Secret, Version
 from tests.simulation.truth import Keys, Past

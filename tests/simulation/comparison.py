@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rotator.model import AWSPENDING, Outcome, OutcomeKind
-from rotator.spec import Demand
+from rotator.model.observed import AWSPENDING
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.secret import Demand
 from tests.simulation.canonical import AGE_S
 from tests.simulation.configurations import AT_ONCE, PLAIN
 from tests.simulation.fates import ALPHABET, WRITES, Fate

@@ -6,8 +6,8 @@ One look per proof instead of polling (`verify_timeout`): that a proof is not gi
 
 from datetime import timedelta
 
+from rotator.model.secret import Demand
 from rotator.sandbox.pinata.switches import Listed, Switches
-from rotator.spec import Demand
 from tests.builders import a_spec
 from tests.simulation.bounds import Budgets, Configuration
 from tests.simulation.fates import Fate

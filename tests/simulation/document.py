@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rotator.model import AWSPENDING, Outcome
-from rotator.spec import Demand
+from rotator.model.observed import AWSPENDING
+from rotator.model.plan import Outcome
+from rotator.model.secret import Demand
 from tests.simulation.bounds import Budgets, Configuration, Report
 from tests.simulation.comparison import CONTENDERS, Flaw, score
 from tests.simulation.configurations import AT_ONCE, BY_NAME
@@ -20,7 +21,7 @@ from tests.simulation.explorer import Explorer
 from tests.simulation.fates import ALPHABET, Fate
 from tests.simulation.instances import Defect, Node, Start
 from tests.simulation.jobs import Hunt
-from tests.simulation.mutants import REPOSITORY
+from tests.simulation.planting import REPOSITORY
 from tests.simulation.summary import steps_of
 from tests.simulation.values import generation_in_name
 from tests.simulation.world import Operation
@@ -160,7 +161,7 @@ def _ended(run: _Run) -> str:
     ended = run.node.ended
     assert ended is not None
     assert not isinstance(ended, Defect), ended
-    names = ", ".join(type(action).__name__ for action in ended.actions)
+    names = ", ".join(action.name for action in ended.actions)
     told = f"{ended.reason}: {names}" if names else f"{ended.reason}"
     return f"{told}; failed, {type(ended.error).__name__}" if ended.error else told
 

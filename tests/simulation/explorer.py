@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from rotator.spec import Demand
+from rotator.model.secret import Demand
 from tests.simulation.bounds import (
     Configuration,
     Label,
@@ -163,7 +163,7 @@ class Explorer:
         for demand in self.configuration.demands:
             node = self.instances.begin(Start(demand, now_s, nonce))
             nodes = _with(turn.nodes, place, node.number)
-            label = (_NAMES[place], "begins:", demand.value)
+            label = (_NAMES[place], "begins:", demand.name.lower())
             found.append(Successor(label, State(state.world, budgets, place, nodes), ()))
 
     def _moves(self, found: list[Successor], state: State, place: int, node: Node) -> None:

@@ -12,14 +12,16 @@ from typing import NamedTuple, TypeVar, TypeVarTuple
 
 import greenlet  # type: ignore[import-untyped]  # it has neither annotations nor stubs
 
-from rotator.credential import Sensitive
-from rotator.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
-from rotator.events import Ended, Event, Subject
-from rotator.fleet import Neighbours
-from rotator.model import Labels, Outcome, OutcomeKind
-from rotator.ports import Authentication
-from rotator.reconcile import Run, World, reconcile
-from rotator.spec import Demand, SecretSpec
+from rotator.engine.reconcile import reconcile
+from rotator.engine.run import Run, World
+from rotator.fleet.neighbours import Neighbours
+from rotator.model.credential import Sensitive
+from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
+from rotator.model.events import Ended, Event, Subject
+from rotator.model.observed import SecretDescription
+from rotator.model.plan import Outcome
+from rotator.model.ports import Authentication
+from rotator.model.secret import Demand, SecretSpec
 from tests.simulation.fates import MADE_WRONG, MISLEADING, UNANSWERED, WRITES, Fate
 from tests.simulation.invariants import (
     OF_A_RUN,
@@ -102,7 +104,7 @@ def _reconcile(
     try:
         labels = store.describe(spec.secret_id, process)
     except RotatorError as error:  # as the fleet does
-        return Outcome(spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
+        return Outcome.failed(spec.name, error)
     return reconcile(spec, labels, world, run)
 
 
@@ -353,7 +355,7 @@ class _Driven(Process):
         value = reply.value
         if isinstance(value, Raised):
             raise value.error(value.message)
-        if isinstance(value, Labels) and looks:
+        if isinstance(value, SecretDescription) and looks:
             self.saw_hold = value.hold is not None
             self.saw_behind = bool(value.replicas_behind)
         if value is Authentication.ACCEPTED:

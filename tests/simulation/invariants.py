@@ -7,9 +7,9 @@ ask them about whatever it served. Each returns a sentence that says what is bro
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rotator.events import Done, Event, Intent, Result, Subject
-from rotator.events import Operation as Audited
-from rotator.spec import Demand
+from rotator.model.events import Done, Event, Intent, Result, Subject
+from rotator.model.events import Operation as Audited
+from rotator.model.secret import Demand
 from tests.simulation.world import Answered, Named, Operation
 
 EFFECTS: dict[Operation, Audited] = {

@@ -17,7 +17,7 @@ from tests.simulation.bounds import Report, Violation
 from tests.simulation.configurations import BY_NAME
 from tests.simulation.explorer import Explorer
 from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
-from tests.simulation.mutants import REPOSITORY, Mutant, plant
+from tests.simulation.planting import REPOSITORY, Mutant, plant
 
 HUNT_SECONDS_MAX = 60.0
 """Of CPU time, for each exploration."""

@@ -1,34 +1,10 @@
 """Seeded bugs: small changes to the real program, each of which some exploration must find.
 
-A checker that finds nothing proves nothing until it has found what is known to be wrong. Each mutant is a substitution
-in the source of the package, applied to a copy of it in a temporary folder; the text it replaces must occur there
-exactly once, so a mutant cannot silently miss. Several are published bugs of other rotators.
+A checker that finds nothing proves nothing until it has found what is known to be wrong. Several of these are
+published bugs of other rotators.
 """
 
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One substitution in one module of the package."""
-
-    module: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A seeded bug."""
-
-    name: str
-    sentence: str
-    edits: tuple[Edit, ...]
-    hunted_in: tuple[str, ...] = ("1 run after another, <=3 faults",)
-    """Names of the configurations that are tried, in order, until one finds it."""
-
+from tests.simulation.planting import Edit, Mutant
 
 _RACE = "2 runs at once, <=1 fault, <=2 preemptions"
 _ANY = "any number of runs, <=1 fault each"
@@ -42,11 +18,37 @@ _NEEDED = "keys that something else needs, <=1 fault"
 _LIES = "proofs that lie, <=2 faults"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
-_FENCE = "        if self.observed.generation(new) <= self.observed.generation(replaced):\n"
-_PROMOTE_CALL = (
-    "            lambda: self.store.promote("
-    "arn, action.version_id, action.replacing, self.deadline),\n"
+_TAKING_OVER = "taking over at once, <=1 fault"
+
+_FENCE = "self.observed.generation(new) <= self.observed.generation(replaced)"
+_PROMOTE_CALL = "self.store.promote(arn, action.version_id, action.replacing, self.deadline)"
+_PROMOTE = f"""
+self._audited(
+    Operation.PROMOTE,
+    Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
+    lambda: {_PROMOTE_CALL},
 )
+"""
+_IN_USE = "observed.current is None or key_id in in_use | observed.protected"
+_AGAIN = "isinstance(action, Revoke) and self.observed is not observed"
+_OURS_BELOW = "0 < observed.generation_of_key(key) <= fence"
+_CREATE = "self.provider.create_key(name, self.spec.permissions, self.spec.max_uses, self.deadline)"
+_CREATE_TWICE = f"""
+def twice():
+    try:
+        return {_CREATE}
+    except RotatorError:
+        return {_CREATE}
+"""
+_CREATED = """
+new = self._audited(
+    Operation.CREATE_KEY,
+    subject,
+    {call},
+    lambda made: (replace(subject, key_id=made.key_id), ""),
+)
+"""
+_INTENT = "self.audit.record(Intent(operation, subject))"
 
 MUTANTS = (
     Mutant(
@@ -54,26 +56,15 @@ MUTANTS = (
         "The old key is revoked before AWSCURRENT has left it (seen in a published Confluent plugin).",
         (
             Edit(
-                "planner.py",
-                "    Restamp,\n    Unread,\n",
-                "    Restamp,\n    Revoke,\n    Unread,\n",
+                "engine.planner:plan",
+                "actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))",
+                "from rotator.model.plan import Revoke\n"
+                "old = observed.key_inside(observed.current)\n"
+                "actions = (create, Verify(new_version_id), *(Revoke(k) for k in [old] if k), "
+                "Promote(new_version_id, replacing))",
             ),
-            Edit(
-                "planner.py",
-                "        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))\n",
-                "        actions = (create, Verify(new_version_id), *(Revoke(k) for k in [observed.key_inside("
-                "observed.current)] if k), Promote(new_version_id, replacing))\n",
-            ),
-            Edit(
-                "guards.py",
-                "    if observed.current is None or key_id in in_use | observed.protected:\n",
-                "    if observed.current is None:\n",
-            ),
-            Edit(
-                "executor.py",
-                "            if isinstance(action, Revoke) and self.observed is not observed:\n",
-                "            if False:\n",
-            ),
+            Edit("engine.guards:check_revocable", _IN_USE, "observed.current is None"),
+            Edit("engine.executor:Executor.perform", _AGAIN, "False"),
         ),
     ),
     Mutant(
@@ -81,11 +72,11 @@ MUTANTS = (
         "AWSCURRENT is taken from whichever version has it by now, not from the one this plan saw.",
         (
             Edit(
-                "executor.py",
+                "engine.executor:Executor._promote",
                 _PROMOTE_CALL,
-                "            lambda: self.store.promote(arn, action.version_id, next((v.version_id for v in "
+                "self.store.promote(arn, action.version_id, next((v.version_id for v in "
                 "self.store.describe(arn, self.deadline).versions if AWSCURRENT in v.labels), None), "
-                "self.deadline),\n",
+                "self.deadline)",
             ),
         ),
         (_RACE,),
@@ -95,11 +86,11 @@ MUTANTS = (
         "A pending version is promoted whatever its generation is.",
         (
             Edit(
-                "planner.py",
-                "            if observed.generation(pending) <= observed.generation(current):\n",
-                "            if current and pending.version_id == current.version_id:\n",
+                "engine.conditions:pending_overtaken",
+                "pending is None or observed.generation(pending) > observed.generation(observed.current)",
+                "pending is None or pending is not observed.current",
             ),
-            Edit("executor.py", _FENCE, "        if new is replaced:\n"),
+            Edit("engine.executor:Executor._promote", _FENCE, "new is replaced"),
         ),
         (_RACE,),
     ),
@@ -108,24 +99,16 @@ MUTANTS = (
         "Revocation belongs to the run that rotated; a secret that is up to date is not looked at (AWS templates).",
         (
             Edit(
-                "planner.py",
-                "    if not actions and reason not in _RETIRE_NOTHING:\n",
-                "    if not actions and reason not in _RETIRE_NOTHING | {Reason.UP_TO_DATE}:\n",
+                "engine.planner:plan",
+                "not actions and not reason.keeps_keys",
+                "not actions and not reason.keeps_keys and reason != 'UP_TO_DATE'",
             ),
         ),
     ),
     Mutant(
         "new keys are not proved",
         "A new key is promoted without asking testAuthentication.",
-        (
-            Edit(
-                "prover.py",
-                "        if answer not in wanted:\n            raise KeyRejectedError(\n"
-                '                f"testAuthentication does not accept',
-                "        if False:\n            raise KeyRejectedError(\n"
-                '                f"testAuthentication does not accept',
-            ),
-        ),
+        (Edit("engine.proofs:Proofs.working", "answer not in wanted", "False"),),
         (_EVERY,),
     ),
     Mutant(
@@ -133,17 +116,13 @@ MUTANTS = (
         "When the answer to the promotion is lost, the new key is revoked.",
         (
             Edit(
-                "executor.py",
-                "        self._audited(\n            Operation.PROMOTE,\n"
-                '            Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),\n'
-                + _PROMOTE_CALL
-                + "        )\n",
-                "        try:\n            self._audited(\n                Operation.PROMOTE,\n"
-                '                Subject(action.version_id, self.observed.key_inside(new) or "", '
-                "label=AWSCURRENT),\n    " + _PROMOTE_CALL + "            )\n"
-                "        except StoreUnavailableError:\n"
-                '            self._revoke_unstored(self.observed.key_inside(new) or "", "")\n'
-                "            raise\n",
+                "engine.executor:Executor._promote",
+                _PROMOTE,
+                "try:\n"
+                + "".join(f"    {line}\n" for line in _PROMOTE.splitlines())
+                + "except StoreUnavailableError:\n"
+                "    self._revoke_unstored(self.observed.key_inside(new) or '', '')\n"
+                "    raise",
             ),
         ),
     ),
@@ -152,21 +131,21 @@ MUTANTS = (
         "When the answer to the put is lost, the minted key is revoked, though it may be stored.",
         (
             Edit(
-                "executor.py",
-                "        except (StoreUnavailableError, AuditUnavailableError):\n",
-                "        except AuditUnavailableError:\n",
+                "engine.executor:Executor._create",
+                "(StoreUnavailableError, AuditUnavailableError)",
+                "AuditUnavailableError",
             ),
         ),
-        ("taking over at once, <=1 fault", _EVERY),
+        (_TAKING_OVER, _EVERY),
     ),
     Mutant(
         "orphans are not swept",
         "Only the key before is retired; keys that were made and never stored live for ever.",
         (
             Edit(
-                "retiring.py",
-                "        if 0 < observed.generation_of_key(key) <= fence\n",
-                "        if 0 < observed.generation_of_key(key) == observed.generation(observed.previous)\n",
+                "engine.retirement:superseded_keys",
+                _OURS_BELOW,
+                "0 < observed.generation_of_key(key) == observed.generation(observed.previous)",
             ),
         ),
     ),
@@ -175,9 +154,9 @@ MUTANTS = (
         "Every key of ours that is neither current nor pending is revoked, whatever its generation is.",
         (
             Edit(
-                "retiring.py",
-                "        if 0 < observed.generation_of_key(key) <= fence\n",
-                "        if 0 < observed.generation_of_key(key)\n",
+                "engine.retirement:superseded_keys",
+                _OURS_BELOW,
+                "0 < observed.generation_of_key(key)",
             ),
         ),
         (_RACE, _ANY),
@@ -187,26 +166,26 @@ MUTANTS = (
         "A key that the list does not show is taken for revoked.",
         (
             Edit(
-                "model.py",
-                "        listed = key.state if key else KeyState.LIVE\n",
-                "        listed = key.state if key else KeyState.REVOKED\n",
+                "model.observed:Observed.is_live",
+                "key.state if key else KeyState.LIVE",
+                "key.state if key else KeyState.REVOKED",
             ),
             Edit(
-                "model.py",
-                "        return dict(self.witnessed).get(key_id, listed) is KeyState.LIVE\n",
-                "        return listed is KeyState.LIVE\n",
+                "model.observed:Observed.is_live",
+                "dict(self.witnessed).get(key_id, listed)",
+                "listed",
             ),
         ),
-        ("taking over at once, <=1 fault", _EVERY),
+        (_TAKING_OVER, _EVERY),
     ),
     Mutant(
         "no grace",
         "The old key is revoked as soon as the new one is current.",
         (
             Edit(
-                "retiring.py",
-                "    return now - labels.changed_at >= spec.grace\n",
-                "    return True\n",
+                "engine.retirement:is_grace_over",
+                "now - description.changed_at >= spec.grace",
+                "True",
             ),
         ),
         (_GRACE,),
@@ -216,11 +195,9 @@ MUTANTS = (
         "A key is taken for ours if its name only begins like one of ours.",
         (
             Edit(
-                "naming.py",
-                'def generation_of_version(version_id: str) -> int:\n    """Return the generation in a version '
-                'id; 0 if the id is not of our making."""\n    match = _VERSION_ID.fullmatch(version_id)\n',
-                'def generation_of_version(version_id: str) -> int:\n    """Return the generation in a version '
-                'id; 0 if the id is not of our making."""\n    match = _VERSION_ID.match(version_id)\n',
+                "model.naming:generation_of_version",
+                "_VERSION_ID.fullmatch(version_id)",
+                "_VERSION_ID.match(version_id)",
             ),
         ),
         (_EVERY,),
@@ -230,15 +207,14 @@ MUTANTS = (
         "The pending label stays on the promoted version, and nobody takes it off.",
         (
             Edit(
-                "executor.py",
-                "            self.observed, action.version_id, action.replacing, self.now\n        )\n"
-                "        self._remove_label(action.version_id, AWSPENDING)\n",
-                "            self.observed, action.version_id, action.replacing, self.now\n        )\n",
+                "engine.executor:Executor._promote",
+                "self._remove_label(action.version_id, AWSPENDING)",
+                "None",
             ),
             Edit(
-                "planner.py",
-                "    if observed.pending is not None:  # somebody, perhaps an earlier run, has begun\n",
-                "    if observed.pending is not None and observed.pending != observed.current:\n",
+                "engine.rules:decide",
+                "first(PENDING, s)",
+                "s.observed.pending != s.observed.current and first(PENDING, s)",
             ),
         ),
     ),
@@ -247,10 +223,9 @@ MUTANTS = (
         "A pending version whose key does not work stays pending for ever.",
         (
             Edit(
-                "planner.py",
-                "            if now - created_at > spec.pending_timeout or "
-                "(key and key.state is KeyState.REVOKED):\n",
-                "            if key and created_at > now:\n",
+                "engine.conditions:pending_stalled",
+                "too_old or (key and key.state is KeyState.REVOKED)",
+                "False",
             ),
         ),
         (_GRACE,),
@@ -260,9 +235,14 @@ MUTANTS = (
         "`live_keys_max` is not looked at.",
         (
             Edit(
-                "planner.py",
-                "        if len(observed.live_keys()) >= spec.live_keys_max:\n",
-                "        if len(observed.live_keys()) > 99:\n",
+                "engine.conditions:no_room",
+                "len(s.observed.live_keys()) < s.spec.live_keys_max",
+                "True",
+            ),
+            Edit(
+                "engine.conditions:orphans_fill_up",
+                "len(s.observed.live_keys()) < s.spec.live_keys_max",
+                "True",
             ),
         ),
         (_ANY, "1 run after another, <=3 faults"),
@@ -272,20 +252,9 @@ MUTANTS = (
         "When the answer to a create is lost, it is sent again.",
         (
             Edit(
-                "executor.py",
-                "            lambda: self.provider.create_key(\n"
-                "                name, self.spec.permissions, self.spec.max_uses, self.deadline\n"
-                "            ),\n",
-                "            lambda: _twice(lambda: self.provider.create_key(\n"
-                "                name, self.spec.permissions, self.spec.max_uses, self.deadline\n"
-                "            )),\n",
-            ),
-            Edit(
-                "executor.py",
-                "def _result_of(error: RotatorError) -> Result:\n",
-                "def _twice(call):\n    try:\n        return call()\n"
-                "    except CreateOutcomeUnknownError:\n        return call()\n\n\n"
-                "def _result_of(error: RotatorError) -> Result:\n",
+                "engine.executor:Executor._create",
+                _CREATED.format(call=f"lambda: {_CREATE}"),
+                _CREATE_TWICE + _CREATED.format(call="twice"),
             ),
         ),
     ),
@@ -293,12 +262,11 @@ MUTANTS = (
         "effects before their intents",
         "The audit trail hears of a call when it is over.",
         (
+            Edit("engine.executor:Executor._audited", _INTENT, "None"),
             Edit(
-                "executor.py",
-                "        self.audit.record(Intent(operation, subject))\n        try:\n"
-                "            returned = call()\n",
-                "        try:\n            returned = call()\n"
-                "            self.audit.record(Intent(operation, subject))\n",
+                "engine.executor:Executor._audited",
+                "returned = call()",
+                f"returned = call()\n{_INTENT}",
             ),
         ),
     ),
@@ -307,10 +275,9 @@ MUTANTS = (
         "An intent that cannot be recorded does not stop the effect (seen in a published rotation engine).",
         (
             Edit(
-                "executor.py",
-                "        self.audit.record(Intent(operation, subject))\n",
-                "        try:\n            self.audit.record(Intent(operation, subject))\n"
-                "        except AuditUnavailableError:\n            pass\n",
+                "engine.executor:Executor._audited",
+                _INTENT,
+                f"try:\n    {_INTENT}\nexcept AuditUnavailableError:\n    pass",
             ),
         ),
         (_EVERY,),
@@ -318,13 +285,7 @@ MUTANTS = (
     Mutant(
         "a hold is not respected",
         "The hold tag does not stop a rotation (as when Azure's automation overlooked a key's retain mark).",
-        (
-            Edit(
-                "planner.py",
-                "    if observed.labels.hold is not None:  # a person said stop; nobody overrules that\n",
-                "    if observed.labels.hold == 'never':\n",
-            ),
-        ),
+        (Edit("engine.conditions:on_hold", "s.observed.description.hold is None", "True"),),
         (_PERSON,),
     ),
     Mutant(
@@ -332,9 +293,9 @@ MUTANTS = (
         "The old key is revoked while a region still has the value before (nearly every published rotation function).",
         (
             Edit(
-                "retiring.py",
-                "    return bool(labels.replicas_behind) and demand not in _NO_GRACE\n",
-                "    return False\n",
+                "engine.retirement:is_replica_behind",
+                "bool(description.replicas_behind) and not demand.overrides(Override.GRACE)",
+                "False",
             ),
         ),
         (_REPLICA,),
@@ -344,9 +305,9 @@ MUTANTS = (
         "A key that a person put over ours is replaced unasked.",
         (
             Edit(
-                "planner.py",
-                "        if _is_drifted(observed):  # a person put another key in; ask before replacing it\n",
-                "        if False:\n",
+                "engine.conditions:drifted",
+                "observed.generation(observed.previous) > 0 or was_ours",
+                "False",
             ),
         ),
         (_PERSON,),
@@ -356,9 +317,9 @@ MUTANTS = (
         "A label that a person moved back is moved on again unasked.",
         (
             Edit(
-                "planner.py",
-                "        if _is_rolled_back(observed):  # a person moved the label back; ask before moving it on\n",
-                "        if False:\n",
+                "engine.conditions:rolled_back",
+                "0 < generation < observed.generation(observed.previous)",
+                "False",
             ),
         ),
         (_PERSON,),
@@ -368,9 +329,9 @@ MUTANTS = (
         "No label names the hand-made key, so nobody ever retires it.",
         (
             Edit(
-                "executor.py",
-                "        return frozenset({OURS, REPLACED_PREFIX + foreign})\n",
-                "        return frozenset({OURS})\n",
+                "engine.executor:Executor._marks",
+                "frozenset({OURS, REPLACED_PREFIX + foreign})",
+                "frozenset({OURS})",
             ),
         ),
         (_EVERY,),
@@ -380,9 +341,9 @@ MUTANTS = (
         "A key that may do more than was asked is promoted.",
         (
             Edit(
-                "prover.py",
-                "        if problem := difference(spec.permissions, echoed):\n",
-                "        if (problem := difference(spec.permissions, echoed)) and False:\n",
+                "engine.proofs:Proofs.scopes",
+                "(problem := difference(spec.permissions, echoed))",
+                "(problem := difference(spec.permissions, echoed)) and False",
             ),
         ),
         (_EVERY,),
@@ -392,9 +353,9 @@ MUTANTS = (
         "The message about a refused key holds the beginning of its token.",
         (
             Edit(
-                "prover.py",
-                'after {within_s:g} s: {answer.value}"\n',
-                'after {within_s:g} s: {answer.value} {held.jwt.reveal()[:40]}"\n',
+                "engine.proofs:Proofs.working",
+                'f"testAuthentication does not accept the key after {within_s:g} s: {answer.value}"',
+                'f"testAuthentication does not accept the key: {held.jwt.reveal()[:40]}"',
             ),
         ),
         (_EVERY,),
@@ -404,9 +365,9 @@ MUTANTS = (
         "What is put is a redacted token (as in Cloudflare's incident of 2023-01-24).",
         (
             Edit(
-                "payload.py",
-                "                (shape.jwt, new.jwt.reveal()),\n",
-                "                (shape.jwt, repr(new.jwt)),\n",
+                "model.payload:compose",
+                "(shape.jwt, new.jwt.reveal())",
+                "(shape.jwt, repr(new.jwt))",
             ),
         ),
     ),
@@ -415,9 +376,9 @@ MUTANTS = (
         "Secrets Manager's version is promoted by a finishSecret that nobody's testSecret came before.",
         (
             Edit(
-                "steps.py",
-                "            return reason, actions if reason is Reason.INTERRUPTED else ()\n",
-                "            return reason, actions[1:] if reason is Reason.INTERRUPTED else ()\n",
+                "engine.native:_remaining",
+                "actions if reason is Reason.INTERRUPTED else ()",
+                "actions[1:] if reason is Reason.INTERRUPTED else ()",
             ),
         ),
         (_NATIVE,),
@@ -427,9 +388,9 @@ MUTANTS = (
         "AWSPENDING stays on the version without a value that a failed rotation left, and blocks all others.",
         (
             Edit(
-                "planner.py",
-                "            return (Reason.STALLED, discard) if stalled else (Reason.IN_PROGRESS, ())\n",
-                "            return (Reason.STALLED, ()) if stalled else (Reason.IN_PROGRESS, ())\n",
+                "engine.conditions:pending_empty",
+                "s.now - s.observed.description.changed_at > s.spec.pending_timeout",
+                "False",
             ),
         ),
         (_NATIVE,),
@@ -439,9 +400,14 @@ MUTANTS = (
         "A rotation that a schedule began replaces a key that a person put in.",
         (
             Edit(
-                "planner.py",
-                "_NOBODY_FORCES = frozenset({Demand.DUE, Demand.NATIVE, Demand.CONTAINING})\n",
-                "_NOBODY_FORCES = frozenset({Demand.DUE, Demand.CONTAINING})\n",
+                "engine.conditions:drifted",
+                "s.demand.overrides(Override.DECISIONS)",
+                "s.demand.overrides(Override.AGE)",
+            ),
+            Edit(
+                "engine.conditions:rolled_back",
+                "s.demand.overrides(Override.DECISIONS)",
+                "s.demand.overrides(Override.AGE)",
             ),
         ),
         (_NATIVE_PERSON,),
@@ -451,9 +417,9 @@ MUTANTS = (
         "Which key is inside AWSPREVIOUS is not read where Secrets Manager chose the version id.",
         (
             Edit(
-                "observer.py",
-                "    if not any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys):\n",
-                "    if True:\n",
+                "engine.observer:_with_previous",
+                "any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys)",
+                "False",
             ),
         ),
         (_NATIVE_PERSON,),
@@ -463,17 +429,16 @@ MUTANTS = (
         "A run that has nothing left to do asks again and again.",
         (
             Edit(
-                "reconcile.py",
-                "            if not chosen.actions:\n                return\n",
-                "            while not chosen.actions:\n"
-                "                self.world.store.describe(self.labels.arn, self.run.deadline)\n",
+                "engine.reconcile:_Progress.settle",
+                "if not chosen.actions:\n    return",
+                "while not chosen.actions:\n    self._described()",
             ),
         ),
     ),
     Mutant(
         "a token that still works is dead",
         "The list alone is asked whether a revocation had its effect.",
-        (Edit("prover.py", "            if answer not in _DEAD:\n", "            if False:\n"),),
+        (Edit("engine.proofs:Proofs.dead", "answer not in _DEAD", "False"),),
         (_LIES,),
     ),
     Mutant(
@@ -481,9 +446,9 @@ MUTANTS = (
         "Only the run that revoked it knows; the list says that it is dead.",
         (
             Edit(
-                "executor.py",
-                "                self._mark_alive(action.key_id)\n",
-                "                pass\n",
+                "engine.executor:Executor._prove_dead",
+                "self._mark_alive(action.key_id)",
+                "None",
             ),
         ),
         (_FORCE,),
@@ -491,25 +456,13 @@ MUTANTS = (
     Mutant(
         "revoked without looking at the current key",
         "Whether consumers have a key that works is not asked before an old one is revoked.",
-        (
-            Edit(
-                "executor.py",
-                "        self.prover.working(held)\n        key = observed.key(key_id)\n",
-                "        key = observed.key(key_id)\n",
-            ),
-        ),
+        (Edit("engine.executor:Executor._revoke", "self.proofs.working(held)", "None"),),
         (_PERSON,),
     ),
     Mutant(
         "a revocation does not look again",
         "A hold that is set while a run revokes one key does not save the next one.",
-        (
-            Edit(
-                "executor.py",
-                "            if isinstance(action, Revoke) and self.observed is not observed:\n",
-                "            if False:\n",
-            ),
-        ),
+        (Edit("engine.executor:Executor.perform", _AGAIN, "False"),),
         (_DYING,),
     ),
     Mutant(
@@ -517,9 +470,9 @@ MUTANTS = (
         "The field of the key's secret keeps the old key's.",
         (
             Edit(
-                "payload.py",
-                "                (shape.secret, new.secret.reveal() if new.secret else None),\n",
-                "",
+                "model.payload:compose",
+                "(shape.secret, new.secret.reveal() if new.secret else None)",
+                "(None, None)",
             ),
         ),
     ),
@@ -528,11 +481,10 @@ MUTANTS = (
         "What else a value holds is not carried over (as in a published rotation function).",
         (
             Edit(
-                "payload.py",
-                "            value = dict(_json_object(current)) if current is not None else {}\n"
-                "            known = set(value) if current is not None else None\n",
-                "            value = dict[str, object]()\n"
-                "            known = set(_json_object(current)) if current is not None else None\n",
+                "model.payload:compose",
+                "value = dict(_json_object(current)) if current is not None else {}\n"
+                "known = set(value) if current is not None else None",
+                "value = {}\nknown = set(_json_object(current)) if current is not None else None",
             ),
         ),
     ),
@@ -541,9 +493,9 @@ MUTANTS = (
         "The audit trail says that nothing happened where something may have.",
         (
             Edit(
-                "executor.py",
-                "    return Result.UNKNOWN if possible else Result.FAILURE\n",
-                "    return Result.FAILURE\n",
+                "engine.executor:Executor._audited",
+                "Result.UNKNOWN if error.may_have_effect else Result.FAILURE",
+                "Result.FAILURE",
             ),
         ),
     ),
@@ -552,9 +504,9 @@ MUTANTS = (
         "The audit trail is told of outcomes that are successes.",
         (
             Edit(
-                "executor.py",
-                "            self.audit.record(Done(operation, subject, _result_of(error), error.message))\n",
-                "",
+                "engine.executor:Executor._audited",
+                "self.audit.record(Done(operation, subject, result, error.message))",
+                "None",
             ),
         ),
     ),
@@ -563,9 +515,9 @@ MUTANTS = (
         "The audit trail speaks of the version that is replaced, not of the one that is promoted.",
         (
             Edit(
-                "executor.py",
-                '            Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),\n',
-                '            Subject(action.replacing or "", "", label=AWSCURRENT),\n',
+                "engine.executor:Executor._promote",
+                'Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT)',
+                'Subject(action.replacing or "", "", label=AWSCURRENT)',
             ),
         ),
     ),
@@ -574,9 +526,9 @@ MUTANTS = (
         "Once AWSCURRENT has moved, a compromise is a rotation like any other.",
         (
             Edit(
-                "reconcile.py",
-                "    Demand.COMPROMISED: Demand.CONTAINING,\n",
-                "    Demand.COMPROMISED: Demand.DUE,\n",
+                "model.secret:Demand.once_moved",
+                "Demand(self.value & Override.GRACE)",
+                "Demand.DUE",
             ),
         ),
         (_FORCE,),
@@ -585,15 +537,11 @@ MUTANTS = (
         "nothing is protected from the plan",
         "The managing key, and one that another secret holds, are revoked like any other that was replaced.",
         (
+            Edit("engine.retirement:_kept", "{*in_use, *observed.protected}", "{*in_use}"),
             Edit(
-                "retiring.py",
-                "    return {*in_use, *observed.protected}\n",
-                "    return {*in_use}\n",
-            ),
-            Edit(
-                "guards.py",
-                "    if observed.current is None or key_id in in_use | observed.protected:\n",
-                "    if observed.current is None or key_id in in_use:\n",
+                "engine.guards:check_revocable",
+                _IN_USE,
+                "observed.current is None or key_id in in_use",
             ),
         ),
         (_NEEDED,),
@@ -603,9 +551,9 @@ MUTANTS = (
         "Nobody looks which key is the managing one, or held by another configured secret.",
         (
             Edit(
-                "observer.py",
-                "    return kept if managing is None else kept | {managing}\n",
-                "    return frozenset()\n",
+                "engine.observer:_protected",
+                "kept if managing is None else kept | {managing}",
+                "frozenset()",
             ),
         ),
         (_NEEDED,),
@@ -615,11 +563,14 @@ MUTANTS = (
         "A key is taken for ours if one of our names stands anywhere in its own, as Pinata's filter finds it.",
         (
             Edit(
-                "naming.py",
-                "        if not key_name.startswith(self.prefix):\n            return 0\n"
-                "        return generation_of_version(key_name.removeprefix(self.prefix))\n",
-                "        if self.prefix not in key_name:\n            return 0\n"
-                "        return generation_of_version(key_name.partition(self.prefix)[2])\n",
+                "model.naming:KeyFamily.generation",
+                "not key_name.startswith(self.prefix)",
+                "self.prefix not in key_name",
+            ),
+            Edit(
+                "model.naming:KeyFamily.generation",
+                "key_name.removeprefix(self.prefix)",
+                "key_name.partition(self.prefix)[2]",
             ),
         ),
         (_EVERY,),
@@ -629,9 +580,9 @@ MUTANTS = (
         "A pending version that does not name the key a person put in since is promoted over it.",
         (
             Edit(
-                "planner.py",
-                "            if _forgets_current(observed):\n",
-                "            if False:\n",
+                "engine.conditions:pending_forgets_current",
+                "foreign is None or foreign in observed.replaced_key_ids()",
+                "True",
             ),
         ),
         (_PERSON,),
@@ -641,9 +592,9 @@ MUTANTS = (
         "A new key may get the generation of one that was made and never promoted.",
         (
             Edit(
-                "reconcile.py",
-                "    generation = observed.highest_generation() + 1\n",
-                "    generation = observed.generation(observed.current) + 1\n",
+                "engine.reconcile:_next_generation",
+                "observed.highest_generation()",
+                "observed.generation(observed.current)",
             ),
         ),
         (_DYING,),
@@ -651,13 +602,7 @@ MUTANTS = (
     Mutant(
         "a current key that the list lacks is not asked about",
         "A key is taken for live where the list does not show it, whatever testAuthentication says.",
-        (
-            Edit(
-                "observer.py",
-                "        asked.append((current, seen.current))\n",
-                "        pass\n",
-            ),
-        ),
+        (Edit("engine.observer:_witness", "asked.append((current, seen.current))", "None"),),
         ("a person meddles, dead keys are not listed",),
     ),
     Mutant(
@@ -665,10 +610,9 @@ MUTANTS = (
         "A forced rotation, or a take-over, does not let the grace of the one before end.",
         (
             Edit(
-                "planner.py",
-                "_URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED})\n",
-                "_URGENT = frozenset({Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED, "
-                "Reason.FORCED, Reason.ADOPTED})\n",
+                "engine.rules:begin",
+                "due.is_urgent",
+                "due.is_urgent or due in {Reason.FORCED, Reason.ADOPTED}",
             ),
         ),
         ("forced again and again",),
@@ -676,36 +620,3 @@ MUTANTS = (
 )
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
-REPOSITORY = Path(__file__).parents[2]
-"""The folder that holds the package and the tests."""
-
-
-def mutated(mutant: Mutant) -> dict[str, str]:
-    """Return the source of each module that a bug changes, by its path in the package.
-
-    Raises:
-        ValueError: an edit does not fit the source exactly once.
-    """
-    sources: dict[str, str] = {}
-    for edit in mutant.edits:
-        source = sources.get(edit.module) or (REPOSITORY / "rotator" / edit.module).read_text()
-        if source.count(edit.old) != 1:
-            raise ValueError(
-                f"the edit of {edit.module} for `{mutant.name}` fits {source.count(edit.old)} times"
-            )
-        sources[edit.module] = source.replace(edit.old, edit.new)
-    return sources
-
-
-def plant(mutant: Mutant, folder: Path) -> None:
-    """Put a copy of the package with the bug in it, and the tests beside it, into a folder.
-
-    Raises:
-        ValueError: as `mutated`.
-    """
-    sources = mutated(mutant)
-    package = folder / "rotator"
-    shutil.copytree(REPOSITORY / "rotator", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tests").symlink_to(REPOSITORY / "tests")
-    for module, source in sources.items():
-        (package / module).write_text(source)

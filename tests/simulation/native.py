@@ -7,13 +7,15 @@ that begins finds AWSPENDING on a version that is not current, and goes on with 
 
 from datetime import UTC, datetime
 
-from rotator.errors import RotatorError
-from rotator.fleet import Neighbours, failed
-from rotator.model import AWSCURRENT, AWSPENDING, Outcome, OutcomeKind
-from rotator.reconcile import Run, World, step
+from rotator.engine.native import Rotation, Step
+from rotator.engine.reconcile import step
+from rotator.engine.run import Run, World
+from rotator.fleet.neighbours import Neighbours
+from rotator.model.errors import RotatorError
+from rotator.model.observed import AWSCURRENT, AWSPENDING
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules
-from rotator.spec import Demand, SecretSpec
-from rotator.steps import Rotation, Step
 from tests.simulation.instances import Start, reconcile_once
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore
@@ -55,7 +57,7 @@ def invoke(process: Process, spec: SecretSpec, start: Start, rotation: Rotation)
     try:
         return step(spec, store.describe(spec.secret_id, process), world, run, rotation)
     except RotatorError as error:
-        return failed(spec, error)
+        return Outcome.failed(spec.name, error)
 
 
 def begun(systems: Systems, name: str, token: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from rotator.model import AWSCURRENT, OURS
+from rotator.model.observed import AWSCURRENT, OURS
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager import replicas, rules
 from rotator.sandbox.secrets_manager.state import Secret

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.simulation.universe import Universe, World

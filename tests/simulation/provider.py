@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar, TypeVarTuple
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import (
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
     ProviderDeniedError,
@@ -16,16 +16,16 @@ from rotator.errors import (
     ProviderUnavailableError,
     RotatorError,
 )
-from rotator.model import KeyState, ProviderKey
-from rotator.payload import credential
+from rotator.model.observed import KeyState, ProviderKey
+from rotator.model.payload import credential
+from rotator.model.ports import Authentication, Deadline, ProbeAnswer
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 from rotator.pinata.bodies import create_body
-from rotator.ports import Authentication, Deadline, ProbeAnswer
 from rotator.sandbox.pinata.faults import Operation as PinataOperation
 from rotator.sandbox.pinata.records import Bearer, KeyRecord, ListQuery
 from rotator.sandbox.pinata.routes import Call, route
 from rotator.sandbox.pinata.scopes import Refused
 from rotator.sandbox.pinata.switches import Generation, Switches
-from rotator.spec import Admin, Endpoints, Permissions, Resources
 from tests.simulation.world import Fault, Operation, Process, Systems
 
 T = TypeVar("T")

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from rotator.model import Outcome, OutcomeKind, Reason
-from rotator.spec import Demand
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand
 from tests.simulation.canonical import GRACE_S, Forms
 from tests.simulation.fates import WRITES, Fate
 from tests.simulation.instances import CALLS_MAX as CALLS_OF_A_RUN_MAX
@@ -130,7 +131,7 @@ class Recovery:
         node = self.instances.begin(Start(demand, START_S, "recovery00"))
         calls = writes = 0
         broken: tuple[str, ...] = ()
-        self.told.append(f"clean run: {demand.value}")
+        self.told.append(f"clean run: {demand.name.lower()}")
         while node.request is not None and calls <= CALLS_OF_A_RUN_MAX:
             step = self.universe.call(world, node.request, Fate.OK, demand)
             calls += 1

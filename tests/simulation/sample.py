@@ -25,14 +25,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rotator.credential import Credential
-from rotator.errors import KeyRejectedError, RotatorError, StoreRejectedError
-from rotator.model import AWSCURRENT, AWSPENDING, Labels, Outcome, OutcomeKind
-from rotator.naming import KeyFamily, version_id
-from rotator.payload import compose, credential_in
-from rotator.ports import Authentication, StoredValue
+from rotator.model.credential import Credential
+from rotator.model.errors import KeyRejectedError, RotatorError, StoreRejectedError
+from rotator.model.naming import KeyFamily, version_id
+from rotator.model.observed import AWSCURRENT, AWSPENDING, SecretDescription
+from rotator.model.payload import compose, credential_in
+from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.ports import Authentication, StoredValue
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules
-from rotator.spec import Demand, SecretSpec
 from tests.simulation.instances import Start
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore
@@ -60,7 +61,7 @@ def rotate_as_published(process: Process, spec: SecretSpec, start: Start) -> Out
             rotation.invoke(step)
     except RotatorError as error:
         kind, failure = OutcomeKind.FAILED, error
-    return Outcome(spec.name, "", kind, None, start.nonce, None, (), (), failure)
+    return Outcome(spec.name, "", kind, version_id=start.nonce, error=failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class _Rotation:
         """The ClientRequestToken, and so the id of the new version."""
         return self.start.nonce
 
-    def invoke(self, step: Callable[[Labels], None] | None) -> None:
+    def invoke(self, step: Callable[[SecretDescription], None] | None) -> None:
         """Look where the labels are, then do a step; setSecret is none, for the key was made with its token."""
         labels = self.store.describe(self.spec.secret_id, self.process)
         if _holder(labels, AWSCURRENT) == self.token:
@@ -88,7 +89,7 @@ class _Rotation:
         if step is not None:
             step(labels)
 
-    def create_secret(self, labels: Labels) -> None:
+    def create_secret(self, labels: SecretDescription) -> None:
         """Make a key and store it, unless the pending version has a value already."""
         current = self._current(labels)
         if self.store.read(labels.arn, self.token, self.process) is not None:
@@ -103,12 +104,12 @@ class _Rotation:
             self.provider.revoke_key(new.key_id, self.process)
             raise
 
-    def test_secret(self, labels: Labels) -> None:
+    def test_secret(self, labels: SecretDescription) -> None:
         """Use the pending key."""
         self._current(labels)
         self._authenticate(credential_in(self._pending(labels).text, self.spec.shape))
 
-    def finish_secret(self, labels: Labels) -> None:
+    def finish_secret(self, labels: SecretDescription) -> None:
         """Move AWSCURRENT, and delete the key that was in it."""
         old = credential_in(self._current(labels).text, self.spec.shape)
         self._pending(labels)
@@ -118,13 +119,13 @@ class _Rotation:
         self.store.promote(labels.arn, self.token, current, self.process)
         self.provider.revoke_key(old.key_id, self.process)
 
-    def _current(self, labels: Labels) -> StoredValue:
+    def _current(self, labels: SecretDescription) -> StoredValue:
         return self._value(labels, _holder(labels, AWSCURRENT))
 
-    def _pending(self, labels: Labels) -> StoredValue:
+    def _pending(self, labels: SecretDescription) -> StoredValue:
         return self._value(labels, self.token)
 
-    def _value(self, labels: Labels, version: str | None) -> StoredValue:
+    def _value(self, labels: SecretDescription, version: str | None) -> StoredValue:
         value = self.store.read(labels.arn, version, self.process) if version else None
         if value is None:
             raise StoreRejectedError(f"version {version} has no value")
@@ -135,7 +136,7 @@ class _Rotation:
             raise KeyRejectedError(f"key {key.key_id} is not accepted")
 
 
-def _holder(labels: Labels, label: str) -> str | None:
+def _holder(labels: SecretDescription, label: str) -> str | None:
     return next((v.version_id for v in labels.versions if label in v.labels), None)
 
 

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
-from rotator.errors import RotatorError
-from rotator.events import Decided, Done, Ended, Event, Intent, Result
-from rotator.events import Operation as Audited
-from rotator.fleet import Neighbours
-from rotator.model import AWSCURRENT, AWSPENDING, OURS, Outcome, OutcomeKind, Plan
-from rotator.naming import KeyFamily, version_id
-from rotator.reconcile import Run, World, preview, reconcile
+from rotator.engine.reconcile import preview, reconcile
+from rotator.engine.run import Run, World
+from rotator.fleet.neighbours import Neighbours
+from rotator.model.errors import RotatorError
+from rotator.model.events import Decided, Done, Ended, Event, Intent, Result
+from rotator.model.events import Operation as Audited
+from rotator.model.naming import KeyFamily, version_id
+from rotator.model.observed import AWSCURRENT, AWSPENDING, OURS
+from rotator.model.plan import Outcome, Plan
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.pinata.records import Bearer, KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Generation, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import Secret
-from rotator.spec import Demand, SecretSpec
 from tests.builders import a_spec
 from tests.simulation.invariants import EFFECTS
 from tests.simulation.provider import SimulatedProvider
@@ -195,7 +197,7 @@ class Scene:
         try:
             labels = world.store.describe(self.spec.secret_id, process)
         except RotatorError as error:  # as the fleet does
-            return Outcome(self.spec.name, "", OutcomeKind.FAILED, None, None, None, (), (), error)
+            return Outcome.failed(self.spec.name, error)
         run = Run(self.systems.now(), f"{self.runs:010}", demand, process)
         return reconcile(self.spec, labels, world, run)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar, TypeVarTuple
 
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     LabelConflictError,
     RotatorError,
     SecretNotFoundError,
@@ -15,8 +15,8 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING, HOLD_TAG, Labels, Version
-from rotator.ports import Deadline, StoredValue
+from rotator.model.observed import AWSCURRENT, AWSPENDING, HOLD_TAG, SecretDescription, Version
+from rotator.model.ports import Deadline, StoredValue
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import (
     ReplicaStatus,
@@ -45,16 +45,18 @@ class SimulatedStore:
 
     process: Process
 
-    def describe(self, secret_id: str, deadline: Deadline) -> Labels:
+    def describe(self, secret_id: str, deadline: Deadline) -> SecretDescription:
         """Return a secret's labels, dates and hold tag."""
         assert deadline is self.process
         return self._call(Operation.DESCRIBE, labels_of, secret_id)
 
-    def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, Labels]:
+    def survey(
+        self, secret_ids: tuple[str, ...], deadline: Deadline
+    ) -> dict[str, SecretDescription]:
         """Return the labels of many secrets, a page at a time."""
         assert deadline is self.process
         pages = -(-len(self.process.systems.secrets) // PAGE_SIZE)
-        rows: dict[str, Labels] = {}
+        rows: dict[str, SecretDescription] = {}
         for _ in range(pages):
             rows = self._call(Operation.LIST_SECRETS, _rows, secret_ids)
         return rows
@@ -136,10 +138,10 @@ class SimulatedStore:
 # What a call does and answers: functions of the systems and plain values, so that a call can be delayed or repeated
 
 
-def labels_of(systems: Systems, secret_id: str) -> Labels:
+def labels_of(systems: Systems, secret_id: str) -> SecretDescription:
     """Answer DescribeSecret."""
     name, secret = _secret(systems, secret_id)
-    return Labels(
+    return SecretDescription(
         arn=arn_of(name),
         name=name,
         changed_at=datetime.fromtimestamp(secret.last_changed, UTC),
@@ -166,7 +168,7 @@ def value_of(systems: Systems, arn: str, version_id: str) -> StoredValue | None:
     return StoredValue(version_id, Sensitive(found.value), made_at)
 
 
-def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, Labels]:
+def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, SecretDescription]:
     rows = {found: labels_of(systems, found) for found in secret_ids if systems.name_of(found)}
     none = frozenset[str]()
     return {

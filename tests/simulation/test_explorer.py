@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from rotator import planner, retiring
-from rotator.events import Done, Intent, Result, Subject
-from rotator.events import Operation as Audited
-from rotator.model import AWSCURRENT, AWSPENDING, Observed
-from rotator.spec import Demand
+from rotator.engine import conditions, planner, retirement
+from rotator.model.events import Done, Intent, Result, Subject
+from rotator.model.events import Operation as Audited
+from rotator.model.observed import AWSCURRENT, AWSPENDING, Observed
+from rotator.model.secret import Demand
 from tests.simulation.bounds import Budgets, Configuration, Report
 from tests.simulation.canonical import GRACE_S, SETTLE_S, canonical
 from tests.simulation.configurations import ALL_BUT_WIDER, AT_ONCE, BY_NAME, PLAIN, WITH_GRACE
@@ -40,8 +40,9 @@ from tests.simulation.invariants import (
 )
 from tests.simulation.jobs import Hunt, explore_all
 from tests.simulation.mutants import BY_NAME as MUTANT_BY_NAME
-from tests.simulation.mutants import MUTANTS, Mutant, mutated
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.people import tick
+from tests.simulation.planting import Mutant, mutated
 from tests.simulation.summary import line_of, table, untried
 from tests.simulation.values import forms_of
 from tests.simulation.world import START_S, Answered, Named, Operation
@@ -82,7 +83,7 @@ def unfenced(observed: Observed) -> tuple[str, ...]:
 
 def take_away_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the guard wherever it is asked."""
-    for module in (retiring, planner):
+    for module in (retirement, conditions):
         monkeypatch.setattr(module, "superseded_keys", unfenced)
 
 
@@ -143,8 +144,8 @@ def test_defect_of_the_program_is_a_violation(monkeypatch: pytest.MonkeyPatch) -
 
 def test_run_that_never_ends_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that calls on and on is cut off and told."""
-    real = retiring.superseded_keys
-    monkeypatch.setattr(retiring, "superseded_keys", lambda seen: real(seen) or ("ghost",) * 30)
+    real = retirement.superseded_keys
+    monkeypatch.setattr(retirement, "superseded_keys", lambda seen: real(seen) or ("ghost",) * 30)
     assert Explorer(SMALL).explore().violations[0].message[:2] in {"I8", "L1", "L2", "a "}
 
 

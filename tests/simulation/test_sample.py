@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from rotator import retiring
-from rotator.model import AWSCURRENT, AWSPENDING
+from rotator.engine import retirement
+from rotator.model.observed import AWSCURRENT, AWSPENDING
 from tests.simulation.__main__ import main
 from tests.simulation.canonical import AGE_S
 from tests.simulation.comparison import (
@@ -167,7 +167,7 @@ def test_rotator_survives_every_fault() -> None:
 
 def test_key_that_nobody_revokes_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same judge finds a rotator that forgets the keys it has superseded."""
-    monkeypatch.setattr(retiring, "superseded_keys", lambda _: ())
+    monkeypatch.setattr(retirement, "superseded_keys", lambda _: ())
     found = score(ROTATOR)
     assert found.calm.flaws == {Flaw.LIVE_KEY}
     assert len(found.failed) == len(found.faulty)

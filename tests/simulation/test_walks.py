@@ -17,12 +17,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OutcomeKind, Reason
-from rotator.naming import generation_of_version, version_id
+from rotator.model.naming import generation_of_version, version_id
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager.state import LABELS_MAX
-from rotator.spec import Demand
 from tests.builders import a_spec
 from tests.simulation.scene import Scene, effects_without_intent
 from tests.simulation.world import (

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rotator.model import OutcomeKind, Reason
-from rotator.naming import time_of_version
-from rotator.openings import openings
+from rotator.engine.jitter import rotate_after
+from rotator.engine.windows import openings
+from rotator.model.naming import time_of_version
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.secret import SecretSpec
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
-from rotator.spec import SecretSpec
-from rotator.spread import rotate_after
 from tests.builders import NATIVE_ID, a_spec
 from tests.simulation.scene import Scene
 from tests.simulation.watching import Daemon, Guard
@@ -104,7 +105,7 @@ def test_year_of_windows(tmp_path: Path, zone: str, start: str, end: str, days: 
         due_after <= b - a <= due_after + closed + DAY for a, b in pairwise(rotations) if a and b
     )
     assert 365 // (10 + closed.days + 1) <= len(rotations) <= 1 + 365 // 9
-    assert [row.error for row in daemon.watch.board.standings] == [""]
+    assert [row.error for row in daemon.watch.status.secrets] == [""]
     waits = [o for _, o in daemon.outcomes if o.reason is Reason.OUTSIDE_WINDOW]
     assert len(waits) < 24 * len(rotations) * closed.days * 2, (
         "it looked again and again though it could only wait"
@@ -197,7 +198,7 @@ def test_two_daemons_and_a_person_on_one_secret(tmp_path: Path) -> None:
         scene.passes(timedelta(hours=7))
     assert len(scene.live_keys()) <= 2, "the current key, and one in its grace"
     guard.check()
-    assert not any(row.orphans for row in first.watch.board.standings)
+    assert not any(row.orphans for row in first.watch.status.secrets)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_one_of_two_daemons_is_frozen(tmp_path: Path, frozen_at: Operation) -> N
         other.tick()
     assert awoken
     assert scene.is_settled()
-    assert [row.failures for d in (frozen, other) for row in d.watch.board.standings] == [0, 0]
+    assert [row.failures for d in (frozen, other) for row in d.watch.status.secrets] == [0, 0]
 
 
 def test_failing_secret_is_tried_less_and_less(tmp_path: Path) -> None:
@@ -250,7 +251,7 @@ def test_failing_secret_is_tried_less_and_less(tmp_path: Path) -> None:
         scene.passes(timedelta(minutes=5))
     assert tries == [0, 5, 10, 25, 60, 120, 180, 240]
     daemon.tick()
-    (row,) = daemon.watch.board.standings
+    (row,) = daemon.watch.status.secrets
     assert row.failures == len(tries) + 1
     assert row.needs_person
     daemon.boundary = lambda _: None
@@ -278,7 +279,7 @@ def test_idle_tick_asks_nobody_but_the_list(tmp_path: Path) -> None:
     daemon.boundary = asked.append
     daemon.tick()
     assert asked == [Operation.LIST_SECRETS]
-    assert [row.generation for row in daemon.watch.board.standings] == [1, 1, 1]
+    assert [row.generation for row in daemon.watch.status.secrets] == [1, 1, 1]
 
 
 def test_nothing_is_called_while_the_trail_cannot_be_written(tmp_path: Path) -> None:
@@ -289,7 +290,7 @@ def test_nothing_is_called_while_the_trail_cannot_be_written(tmp_path: Path) -> 
     daemon.tick()
     assert daemon.connects == 0
     assert "the disk is full" in daemon.watch.ready()
-    assert daemon.watch.board.audit_error == "the disk is full"
+    assert daemon.watch.status.audit_error == "the disk is full"
     assert daemon.pings == []
     daemon.audit_error = ""
     daemon.tick()
@@ -314,26 +315,27 @@ def test_no_ping_while_anything_fails(tmp_path: Path) -> None:
     assert len(daemon.pings) == 1
 
 
-def test_board_puts_people_first(tmp_path: Path) -> None:
+def test_status_puts_people_first(tmp_path: Path) -> None:
     """What needs a person comes first, then failures, then what is due first; missing secrets are on it, too."""
     scene = scene_of()
     daemon = Daemon(scene.systems, tmp_path, (SECRET, "prod/missing"))
     scene.hold("incident 7")
     daemon.tick()
-    missing, held = daemon.watch.board.standings
+    missing, held = daemon.watch.status.secrets
     assert (missing.name, missing.arn, missing.last_outcome) == ("prod-missing", "", "failed")
     assert missing.error
     assert missing.needs_person
-    assert (held.arn, held.last_outcome, held.last_reason) == (scene.arn, "held", "ON_HOLD")
-    assert "remove it" in held.needs_person
+    assert (held.arn, held.last_outcome, held.reason) == (scene.arn, "held", "ON_HOLD")
+    assert "remove it" in held.next_step
     scene.release()
     scene.passes(HOUR)
     daemon.tick()
-    done = daemon.watch.board.standings[1]
-    assert (done.last_outcome, done.generation, done.needs_person) == ("rotated", 1, "")
-    assert done.old_keys[0].dies_at > scene.systems.now() + 23 * HOUR
-    assert done.last_success_at == done.last_looked_at
-    assert daemon.watch.board.taken_at <= datetime.now(UTC) + 100 * YEAR
+    done = daemon.watch.status.secrets[1]
+    assert (done.last_outcome, done.generation, done.attention) == (OutcomeKind.ROTATED, 1, "")
+    assert done.old_keys
+    assert done.old_keys[0].until > scene.systems.now() + 23 * HOUR
+    assert done.last_success_at == done.looked_at
+    assert daemon.watch.status.taken_at <= datetime.now(UTC) + 100 * YEAR
 
 
 def test_change_by_somebody_else_is_seen_at_the_next_tick(tmp_path: Path) -> None:
@@ -360,11 +362,11 @@ def test_new_configuration_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> N
     daemon.tick()
     daemon.configure("[defaults")
     daemon.tick()
-    assert daemon.watch.board.config_error
+    assert daemon.watch.status.config_error
     assert "configuration" in daemon.watch.ready()
     assert daemon.outcomes[-1][1].kind is not OutcomeKind.FAILED
     daemon.names = (SECRET, "prod/missing")
     daemon.configure()
     daemon.tick()
-    assert daemon.watch.board.config_error == ""
-    assert len(daemon.watch.board.standings) == 2
+    assert daemon.watch.status.config_error == ""
+    assert len(daemon.watch.status.secrets) == 2

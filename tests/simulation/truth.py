@@ -7,11 +7,11 @@ asks them about worlds in memory; a test that kills real processes asks them abo
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.model.secret import Demand
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, Secret
-from rotator.spec import Demand
 from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, Act, Moment
 from tests.simulation.values import (
     generation_in_name,

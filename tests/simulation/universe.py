@@ -7,16 +7,16 @@ one: they are numbered, by their whole content and not by a hash of it, so a sta
 from dataclasses import replace
 from typing import NamedTuple
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import RotatorError
-from rotator.model import HOLD_TAG
-from rotator.ports import Authentication
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import RotatorError
+from rotator.model.observed import HOLD_TAG
+from rotator.model.ports import Authentication
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import Secret
-from rotator.spec import Demand, SecretSpec
 from tests.simulation.fates import CHANGES, UNANSWERED, WITHOUT_EFFECT, Fate
 from tests.simulation.instances import NEIGHBOUR, Instances, Raised, Reply, Request
 from tests.simulation.invariants import WINDOW, Act, Moment
@@ -186,7 +186,7 @@ class Universe:
     def order(self, zombie: Zombie) -> tuple[str, ...]:
         """Return the place of a delayed request among others, whatever was explored before."""
         request = self.instances.requests[zombie.request]
-        return request.operation, zombie.demand.value, *map(str, request.args[1:2])
+        return request.operation, zombie.demand.name, *map(str, request.args[1:2])
 
     def land(self, number: int, place: int) -> Step:
         """Return what comes of a world in which a delayed request has its effect now."""

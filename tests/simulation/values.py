@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from rotator.model import OURS, REPLACED_PREFIX
+from rotator.model.observed import OURS, REPLACED_PREFIX
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.tokens import claims_of
 from rotator.sandbox.secrets_manager.state import Secret

@@ -12,18 +12,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from rotator.audit import Kind, Record
-from rotator.config import Config
+from rotator.audit.trail import Listener
+from rotator.config.file import Config
 from rotator.daemon.pulse import Pulse
 from rotator.daemon.reloading import LiveConfig
 from rotator.daemon.stop import Stop
 from rotator.daemon.tick import Outside, Watch
-from rotator.errors import AuditUnavailableError
-from rotator.events import Ended, Event, Subject
-from rotator.fleet import Neighbours
-from rotator.model import Outcome
-from rotator.ports import AuditLog
-from rotator.reconcile import Run, World
-from rotator.spec import Demand, SecretSpec
+from rotator.engine.run import Run, World
+from rotator.fleet.neighbours import Neighbours
+from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Ended, Event, Subject
+from rotator.model.plan import Outcome
+from rotator.model.ports import AuditLog
+from rotator.model.secret import Demand, SecretSpec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene
 from tests.simulation.store import SimulatedStore
@@ -47,8 +48,21 @@ permissions = {{ resources = ["org:files:write"] }}
 class _Trail(Process):
     """The audit log of a daemon's tick."""
 
+    listener: Listener
+    _secret = ""
+
     def close(self) -> None:
         """Nothing is open."""
+
+    def begin(self, secret: str, arn: str) -> Process:
+        """Start the trail."""
+        self._secret = secret
+        return super().begin(secret, arn)
+
+    def record(self, event: Event) -> None:
+        """Keep an event, then tell it."""
+        super().record(event)
+        self.listener(self._secret, self.run_id, event)
 
 
 @dataclass(slots=True)
@@ -63,9 +77,11 @@ class _Connected:
     def store(self) -> SimulatedStore:
         return SimulatedStore(self.process)
 
-    def audit_trail(self, trigger: str) -> _Trail:
+    def audit_trail(self, trigger: str, listener: Listener) -> _Trail:
         assert trigger == "daemon"
-        return _Trail(self.process.systems, self.process.boundary, 1e9)
+        trail = _Trail(self.process.systems, self.process.boundary, 1e9)
+        trail.listener = listener
+        return trail
 
     def world(self, audit: AuditLog) -> World:
         store = self.store
@@ -189,7 +205,8 @@ class Daemon:
                     operation="",
                     result=event.outcome,
                     subject=Subject(),
-                    detail=event.detail,
+                    detail=event.failure.message if event.failure else "",
+                    failure=event.failure,
                     reason=event.reason or "",
                     actions=(),
                     generation=None,

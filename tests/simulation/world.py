@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import Self, TypeVar, TypeVarTuple
 
-from rotator.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
-from rotator.events import Event, Subject
+from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
+from rotator.model.events import Event, Subject
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from rotator.sandbox.aws.rights import listed, matches
-from rotator.sandbox.aws.under_moto import function, role_statements
-from rotator.sandbox.aws.witness import Use
+from tests.stack.aws.rights import listed, matches
+from tests.stack.aws.under_moto import function, role_statements
+from tests.stack.aws.witness import Use
 from tests.stack.deployment import SCOPE, Deployment
 
 FUNCTIONS = ("tick", "work", "native")

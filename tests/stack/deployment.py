@@ -24,7 +24,6 @@ from typing import Any, Self
 
 import boto3
 
-from rotator.sandbox.aws.server import AwsServer
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.server import PinataServer
@@ -32,6 +31,7 @@ from rotator.sandbox.pinata.switches import UNLIMITED, Switches
 from rotator.sandbox.pinata.world import PinataWorld, seeded
 from rotator.sandbox.running import value_of
 from rotator.sandbox.secrets_manager.store import Json, Scope
+from tests.stack.aws.server import AwsServer
 
 ROOT = Path(__file__).parents[2]
 OSLS = ROOT / "build/stack/node_modules/osls/bin/serverless.js"

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from rotator.config import load
+from rotator.config.file import load
 from rotator.lambda_handlers.queue import group_of
-from rotator.sandbox.aws.server import ATTEMPTS
-from rotator.sandbox.aws.under_moto import function
 from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
 from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
+from tests.stack.aws.server import ATTEMPTS
+from tests.stack.aws.under_moto import function
 from tests.stack.deployment import NAMES, SCOPE, Deployment
 
 WAIT_S = 60.0

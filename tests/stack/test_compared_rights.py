@@ -1,6 +1,6 @@
 """The comparison of rights finds what it is for."""
 
-from rotator.sandbox.aws.witness import Use
+from tests.stack.aws.witness import Use
 from tests.stack.compared_rights import unused
 
 STATEMENT = {

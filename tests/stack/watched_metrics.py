@@ -2,7 +2,7 @@
 
 import json
 
-from rotator.sandbox.aws.functions import Metric
+from tests.stack.aws.functions import Metric
 from tests.stack.compared_rights import FUNCTIONS
 from tests.stack.deployment import Deployment
 

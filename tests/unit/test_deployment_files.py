@@ -12,9 +12,9 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from rotator.cli import rotator
+from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit
-from rotator.config import load
+from rotator.config.file import load
 from rotator.daemon.stop import GRACE_S
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.errors import (
+from rotator.engine.executor import Executor
+from rotator.engine.observer import Reader, observe
+from rotator.engine.run import Run, World
+from rotator.model.errors import (
     DeadlineExceededError,
     KeyRejectedError,
     KeyStillAliveError,
@@ -14,37 +17,36 @@ from rotator.errors import (
     StoppedError,
     UnsafeActionError,
 )
-from rotator.events import Done, Event, Intent, Result, Subject
-from rotator.events import Operation as Audited
-from rotator.executor import Executor
-from rotator.model import (
+from rotator.model.events import Done, Event, Intent, Result, Subject
+from rotator.model.events import Operation as Audited
+from rotator.model.naming import version_id
+from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
     AWSPREVIOUS,
     REPLACED_PREFIX,
+    HasKey,
+    KeyState,
+    Observed,
+)
+from rotator.model.plan import (
     Action,
     Create,
     Discard,
-    Holds,
-    KeyState,
-    Observed,
     Plan,
     Promote,
     ProveDead,
-    Reason,
     Restamp,
     Revoke,
     Unlabel,
     Verify,
 )
-from rotator.naming import version_id
-from rotator.observer import Reader, observe
-from rotator.prover import Prover
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand
 from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import replicas
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
-from rotator.spec import Demand
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene, effects_without_intent, events
@@ -67,14 +69,10 @@ class Desk:
         self.seen = observe(labels, scene.family, reader, provider, lambda *_: frozenset(), None)
         self.executor = Executor(
             scene.spec,
-            scene.systems.now(),
-            provider,
-            store,
+            World("rotator", provider, store, self.process, lambda *_: frozenset()),
+            Run(scene.systems.now(), "n" * 10, Demand.DUE, self.process),
             self.process,
             reader,
-            self.process,
-            Prover(scene.spec, provider, reader, self.process),
-            Demand.DUE,
             self.seen,
         )
 
@@ -218,14 +216,14 @@ def test_no_action_begins_once_told_to_stop() -> None:
     """The action at work is ended, making a key together with storing it; the next one is not begun."""
     desk = Desk(Scene.own(FAST))
     told = iter([False, True])
-    desk.executor.stopping = lambda: next(told)
+    desk.executor.run = replace(desk.executor.run, stopping=lambda: next(told))
     new, old = desk.new_id(2), desk.scene.labels()[AWSCURRENT]
     with pytest.raises(StoppedError, match="before Verify"):
         desk.perform(Create(new, old, new), Verify(new), Promote(new, old))
     assert desk.executor.done == [Create(new, old, new)]
     assert desk.scene.labels()[AWSPENDING] == new
     assert desk.scene.labels()[AWSCURRENT] == old
-    desk.executor.stopping = lambda: True
+    desk.executor.run = replace(desk.executor.run, stopping=lambda: True)
     with pytest.raises(StoppedError, match="before Create"):
         desk.perform(Create(desk.new_id(3), old, desk.new_id(3)))
     assert len(desk.scene.live_keys()) == 2
@@ -287,7 +285,7 @@ def test_promotion_of_a_first_version() -> None:
     new = desk.new_id(1)
     desk.perform(Create(new, None, new), Verify(new), Promote(new, None))
     assert scene.labels()[AWSCURRENT] == new
-    assert isinstance(desk.executor.observed.version(new).content, Holds)  # type: ignore[union-attr]  # it is there
+    assert isinstance(desk.executor.observed.version(new).content, HasKey)  # type: ignore[union-attr]  # it is there
 
 
 def test_labels_change_between_two_revocations() -> None:
@@ -427,8 +425,8 @@ def test_trail_says_what_a_restamp_is_about() -> None:
     after = desk.executor.observed.pending
     assert before
     assert after
-    assert isinstance(before.content, Holds)
-    assert after.content == replace(before.content, created_at=desk.executor.now)
+    assert isinstance(before.content, HasKey)
+    assert after.content == replace(before.content, created_at=desk.executor.run.now)
 
 
 def test_restamp_copies_the_version_it_was_planned_for() -> None:
@@ -450,7 +448,7 @@ def test_refused_put_is_on_record_with_the_revocation_it_caused() -> None:
     with pytest.raises(RotatorError) as refused:
         desk.perform(Create(new, desk.current, new))
     (key,) = (k for k in desk.executor.observed.keys if k.name == scene.family.key_name(new))
-    assert (key.state, key.created_at) == (KeyState.REVOKED, desk.executor.now)
+    assert (key.state, key.created_at) == (KeyState.REVOKED, desk.executor.run.now)
     assert key.key_id not in scene.live_keys()
     assert about(desk)[2:] == [
         *both(Audited.PUT_PENDING, Subject(new, key.key_id, key.name)),
@@ -528,7 +526,7 @@ def test_nothing_is_revoked_while_a_replica_is_behind(status: ReplicaStatus) -> 
     with pytest.raises(UnsafeActionError, match="the replica in eu-west-1 is behind"):
         desk.perform(Revoke(key))
     assert key in scene.live_keys()
-    desk.executor.demand = Demand.COMPROMISED
+    desk.executor.run = replace(desk.executor.run, demand=Demand.COMPROMISED)
     desk.perform(Revoke(key))
     assert key not in scene.live_keys()
 

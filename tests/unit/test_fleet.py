@@ -7,20 +7,24 @@ from typing import Any
 
 import pytest
 
-from rotator.errors import (
+from rotator.engine.jitter import rotate_after
+from rotator.engine.run import Run, World
+from rotator.fleet.lookup import Target, resolve
+from rotator.fleet.neighbours import Neighbours
+from rotator.fleet.run import run_all
+from rotator.fleet.wake import is_aged_out, is_asleep
+from rotator.model.errors import (
     ConfigError,
     RotatorError,
     SecretNotFoundError,
     StoreDeniedError,
     StoreUnavailableError,
 )
-from rotator.fleet import Neighbours, Target, is_aged_out, is_asleep, resolve, run_all
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Labels, OutcomeKind, Version
-from rotator.naming import version_id
-from rotator.reconcile import Run, World
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretDescription, Version
+from rotator.model.plan import OutcomeKind
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules as label_rules
-from rotator.spec import Demand, SecretSpec
-from rotator.spread import rotate_after
 from tests.builders import ARN, AT_ONCE, NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene
@@ -57,7 +61,9 @@ def test_few_secrets_are_described() -> None:
     scene, specs = fleet(2)
     store = store_in(scene)
     targets = resolve(specs, store, store.process).targets
-    assert [(t.spec, t.labels.arn) for t in targets] == [(s, arn_of(s.secret_id)) for s in specs]
+    assert [(t.spec, t.description.arn) for t in targets] == [
+        (s, arn_of(s.secret_id)) for s in specs
+    ]
     assert store.process.calls == [Operation.DESCRIBE] * 2
 
 
@@ -65,7 +71,7 @@ def test_many_secrets_are_listed() -> None:
     """Three secrets cost one page of ListSecrets."""
     scene, specs = fleet(3)
     store = store_in(scene)
-    assert [t.labels.name for t in resolve(specs, store, store.process).targets] == [
+    assert [t.description.name for t in resolve(specs, store, store.process).targets] == [
         "s0",
         "s1",
         "s2",
@@ -85,7 +91,9 @@ def test_secret_that_the_list_does_not_show_is_described() -> None:
     """A list may lag: what it leaves out is looked at by itself."""
 
     class Lagging(SimulatedStore):
-        def survey(self, secret_ids: tuple[str, ...], deadline: object) -> dict[str, Labels]:
+        def survey(
+            self, secret_ids: tuple[str, ...], deadline: object
+        ) -> dict[str, SecretDescription]:
             found = SimulatedStore.survey(self, secret_ids, deadline)  # type: ignore[arg-type]  # passed on
             return {k: v for k, v in found.items() if k != "s1"}
 
@@ -138,9 +146,9 @@ def test_two_entries_for_one_secret_are_refused() -> None:
 SINCE = NOW - timedelta(minutes=1)
 
 
-def labelled(*versions: Version, changed_at: datetime = ago(days=3)) -> Labels:  # noqa: B008 - a constant
+def labelled(*versions: Version, changed_at: datetime = ago(days=3)) -> SecretDescription:  # noqa: B008 - a constant
     """Return the labels of a secret."""
-    return an_observed(*versions, changed_at=changed_at).labels
+    return an_observed(*versions, changed_at=changed_at).description
 
 
 def current(made_at: datetime, *, generation: int = 4) -> Version:
@@ -148,7 +156,7 @@ def current(made_at: datetime, *, generation: int = 4) -> Version:
     return a_version(version_id(generation, made_at, "c" * 10), AWSCURRENT)
 
 
-def asleep(labels: Labels, spec: SecretSpec | None = None) -> bool:
+def asleep(labels: SecretDescription, spec: SecretSpec | None = None) -> bool:
     """Tell whether a secret sleeps in a tick of the last minute."""
     spec = spec or a_spec(check_every=timedelta(days=9999))
     return is_asleep(Target(spec, labels), now=NOW, since=SINCE)
@@ -202,7 +210,7 @@ SETTLED = labelled(current(ago(days=3)))
         ),
     ],
 )
-def test_sleep(labels: Labels, *, sleeps: bool) -> None:
+def test_sleep(labels: SecretDescription, *, sleeps: bool) -> None:
     """A secret sleeps if its labels show nothing that is due, unfinished or about to end."""
     assert asleep(labels) is sleeps
 

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 import pytest
 
-from rotator import events, model
-from rotator.credential import Credential, Sensitive
-from rotator.events import Event
-from rotator.model import AWSCURRENT, AWSPENDING, AWSPREVIOUS, KeyState, Observed, Outcome, Plan
-from rotator.spec import SecretSpec
+from rotator import model
+from rotator.model import events
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.events import Event
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, KeyState, Observed
+from rotator.model.plan import Outcome, Plan
+from rotator.model.secret import SecretSpec
 from tests.builders import NATIVE_ID, a_dead_key, a_key, a_version, an_observed
 
 CANARY = "canary-d41d8cd98f"
@@ -129,7 +131,7 @@ def test_labels_are_found() -> None:
     assert seen.version(previous.version_id) == previous
     assert seen.version("nothing") is None
     assert seen.version(None) is None
-    assert seen.holding("nothing") is None
+    assert seen.version_labelled("nothing") is None
 
 
 def test_key_inside_is_read_from_the_value() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.naming import KeyFamily, generation_of_version, time_of_version, version_id
+from rotator.model.naming import KeyFamily, generation_of_version, time_of_version, version_id
 from tests.builders import ARN, FAMILY, NATIVE_ID
 
 MADE = datetime(2026, 11, 22, 9, 53, 28, tzinfo=UTC)

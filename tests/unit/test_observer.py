@@ -4,22 +4,22 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.errors import SecretValueError, StoreUnavailableError
-from rotator.model import (
+from rotator.engine.observer import Reader, observe
+from rotator.model.errors import SecretValueError, StoreUnavailableError
+from rotator.model.naming import version_id
+from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
     OURS,
     REPLACED_PREFIX,
-    Holds,
+    HasKey,
     KeyState,
     NoValue,
     Observed,
     Unread,
     Unusable,
 )
-from rotator.naming import version_id
-from rotator.observer import Reader, observe
-from rotator.ports import Deadline
+from rotator.model.ports import Deadline
 from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
@@ -237,7 +237,7 @@ def test_key_being_taken_over_is_not_yet_replaced() -> None:
     labels = (AWSPENDING, OURS, f"{REPLACED_PREFIX}{scene.current_key()}")
     scene.put_raw(scene.value(key), pending, *labels)
     seen, process, asked = look(scene)
-    assert isinstance(seen.pending.content if seen.pending else None, Holds)
+    assert isinstance(seen.pending.content if seen.pending else None, HasKey)
     assert (seen.witnessed, asked) == ((), [])
     assert Operation.TEST_AUTHENTICATION not in process.calls
 

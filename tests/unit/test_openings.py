@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rotator.openings import described, openings, unmet, unmet_policies
-from rotator.spec import Blackout, Window
-from rotator.windows import is_open
+from rotator.engine.windows import described, is_open, openings, unmet, unmet_policies
+from rotator.model.secret import Blackout, Window
 from tests.builders import NOW, a_spec
 
 BERLIN = ZoneInfo("Europe/Berlin")

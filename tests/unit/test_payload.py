@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import SecretValueError
-from rotator.payload import (
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import SecretValueError
+from rotator.model.payload import (
     VALUE_MAX_BYTES,
     compose,
     credential,
@@ -18,7 +18,7 @@ from rotator.payload import (
     managing_token,
     mentions,
 )
-from rotator.spec import BareJwt, JsonFields
+from rotator.model.secret import BareJwt, JsonFields
 
 DEFAULT = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "default")
 CONFIGURED = JsonFields("token", "id", "shared_secret", "config")

@@ -11,37 +11,41 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rotator.model import (
+from rotator.engine.age import born_at
+from rotator.engine.jitter import rotate_after
+from rotator.engine.planner import plan
+from rotator.engine.retirement import superseded_keys
+from rotator.model.naming import version_id
+from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
     AWSPREVIOUS,
     OURS,
     REPLACED_PREFIX,
-    Action,
-    Create,
-    Discard,
     KeyState,
     NoValue,
     Observed,
+    Unusable,
+)
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
     Promote,
     ProveDead,
-    Reason,
     Restamp,
     Revoke,
     Unlabel,
-    Unusable,
     Verify,
 )
-from rotator.naming import version_id
-from rotator.planner import NEEDS_PERSON, born_at, plan
-from rotator.retiring import superseded_keys
-from rotator.spec import Blackout, Demand, SecretSpec, Window
-from rotator.spread import rotate_after
+from rotator.model.reasons import Reason
+from rotator.model.secret import Blackout, Demand, SecretSpec, Window
 from tests.builders import (
     ARN,
     AT_ONCE,
     FAMILY,
     NATIVE_ID,
+    NEEDS_PERSON,
     NOW,
     a_dead_key,
     a_key,

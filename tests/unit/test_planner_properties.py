@@ -8,36 +8,38 @@ from typing import assert_never
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator import expected
-from rotator.model import (
+from rotator.engine import effects
+from rotator.engine.planner import plan
+from rotator.engine.retirement import superseded_keys
+from rotator.model.naming import generation_of_version, version_id
+from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
     AWSPREVIOUS,
     OURS,
     REPLACED_PREFIX,
-    Action,
-    Create,
-    Discard,
-    Holds,
+    HasKey,
     KeyState,
     NoValue,
     Observed,
+    ProviderKey,
+    Unusable,
+    Version,
+)
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
     Plan,
     Promote,
     ProveDead,
-    ProviderKey,
-    Reason,
     Restamp,
     Revoke,
     Unlabel,
-    Unusable,
     Verify,
-    Version,
 )
-from rotator.naming import generation_of_version, version_id
-from rotator.planner import plan
-from rotator.retiring import superseded_keys
-from rotator.spec import Demand, SecretSpec
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand, SecretSpec
 from tests.builders import (
     AT_ONCE,
     NATIVE_ID,
@@ -86,12 +88,12 @@ def versions(draw: st.DrawFn) -> tuple[Version, ...]:
 
 def contents(
     version_id: str, holders: dict[str, str | None]
-) -> st.SearchStrategy[Holds | NoValue | Unusable]:
+) -> st.SearchStrategy[HasKey | NoValue | Unusable]:
     """What a version of ours may hold, and what one of somebody else's."""
     generation = generation_of_version(version_id)
     ours = [f"key-{g}" for g in GENERATIONS if g <= generation]
     held = st.builds(
-        Holds,
+        HasKey,
         st.sampled_from(ours or KEY_IDS),
         AGES,
         st.sampled_from([None, NOW + timedelta(days=1), NOW + timedelta(days=300)]),
@@ -179,7 +181,7 @@ def test_nothing_is_revoked_inside_its_grace(
     spec: SecretSpec, observed: Observed, demand: Demand
 ) -> None:
     """Only a leak shortens a grace."""
-    waits = NOW - observed.labels.changed_at < spec.grace
+    waits = NOW - observed.description.changed_at < spec.grace
     if waits and demand in {Demand.DUE, Demand.FORCED}:
         assert not revocations(planned(spec, observed, demand))
 
@@ -194,11 +196,14 @@ def test_nothing_is_revoked_while_a_replica_is_behind(
     """Only a leak does not wait for a replica; and what waits is told, unless something else is the matter."""
     behind = frozenset({"eu-west-1"})
     labels = replace(
-        observed.labels, replicas_behind=behind, replicas_failed=behind if failed else frozenset()
+        observed.description,
+        replicas_behind=behind,
+        replicas_failed=behind if failed else frozenset(),
     )
     if demand in {Demand.DUE, Demand.FORCED, Demand.NATIVE}:
         before, after = (
-            planned(spec, seen, demand) for seen in (observed, replace(observed, labels=labels))
+            planned(spec, seen, demand)
+            for seen in (observed, replace(observed, description=labels))
         )
         assert not any(isinstance(action, Revoke) for action in after.actions)
         if any(isinstance(action, Revoke) for action in before.actions):
@@ -215,7 +220,7 @@ def test_nothing_is_revoked_while_a_replica_is_behind(
 @given(SPECS, histories(), DEMANDS)
 def test_hold_means_no_action(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """A held secret is left alone, whatever else is the matter."""
-    held = replace(observed, labels=replace(observed.labels, hold=""))
+    held = replace(observed, description=replace(observed.description, hold=""))
     chosen = planned(spec, held, demand)
     assert (chosen.reason, chosen.actions) == (Reason.ON_HOLD, ())
 
@@ -302,34 +307,34 @@ def performed(action: Action, observed: Observed) -> Observed:  # noqa: PLR0911 
     match action:
         case Create(version_id=new):
             key = a_key(9, f"new-{new}", name=observed.family.key_name(new), made_at=NOW)
-            minted = expected.minted(observed, key)
-            return stored(minted, new, Holds(key.key_id, NOW, None))
+            minted = effects.minted(observed, key)
+            return stored(minted, new, HasKey(key.key_id, NOW, None))
         case Restamp(version_id=new):
             assert observed.current is not None
-            assert isinstance(observed.current.content, Holds)
+            assert isinstance(observed.current.content, HasKey)
             content = replace(observed.current.content, created_at=NOW)
             return stored(observed, new, content)
         case Promote(version_id=new, replacing=replaced):
-            promoted = expected.promoted(observed, new, replaced, NOW)
-            return expected.without_label(promoted, AWSPENDING)
+            promoted = effects.promoted(observed, new, replaced, NOW)
+            return effects.without_label(promoted, AWSPENDING)
         case Discard(version_id=_):
-            return expected.without_label(observed, AWSPENDING)
+            return effects.without_label(observed, AWSPENDING)
         case Unlabel(label=label):
-            return expected.without_label(observed, label)
+            return effects.without_label(observed, label)
         case Revoke(key_id=key_id):
-            return expected.revoked(observed, key_id)
+            return effects.revoked(observed, key_id)
         case Verify() | ProveDead():
             return observed
         case _:
             assert_never(action)
 
 
-def stored(observed: Observed, new: str, content: Holds) -> Observed:
+def stored(observed: Observed, new: str, content: HasKey) -> Observed:
     """Return the state after a Put, with the labels that tell what it takes over from."""
     labels: set[str] = set()
     if observed.generation(observed.current) == 0:
         held = observed.key_inside(observed.current)
         labels = {OURS, REPLACED_PREFIX + held} if held else {OURS}
     for label in labels:
-        observed = expected.without_label(observed, label)
-    return expected.pending(observed, new, frozenset(labels), content)
+        observed = effects.without_label(observed, label)
+    return effects.pending(observed, new, frozenset(labels), content)

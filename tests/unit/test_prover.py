@@ -4,17 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.credential import Credential, Sensitive
-from rotator.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
-from rotator.model import AWSPREVIOUS
-from rotator.naming import version_id
-from rotator.observer import Reader, observe
-from rotator.payload import credential
-from rotator.prover import Prover
+from rotator.engine.observer import Reader, observe
+from rotator.engine.proofs import Proofs
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSPREVIOUS
+from rotator.model.payload import credential
+from rotator.model.secret import Endpoints
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Delay, Switches
-from rotator.spec import Endpoints
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.scene import Scene
@@ -33,7 +33,7 @@ class Bench:
         self.process = Process(scene.systems)
         provider, store = SimulatedProvider(self.process), SimulatedStore(self.process)
         reader = Reader(scene.spec, scene.arn, store, self.process)
-        self.prover = Prover(scene.spec, provider, reader, self.process)
+        self.prover = Proofs(scene.spec, provider, reader, self.process)
         labels = store.describe(scene.arn, self.process)
         self.seen = observe(labels, scene.family, reader, provider, lambda *_: frozenset(), None)
         self.process.calls.clear()

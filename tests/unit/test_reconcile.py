@@ -9,7 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.errors import (
+from rotator.engine.reconcile import PASSES_MAX, preview, reconcile
+from rotator.engine.run import Run
+from rotator.model.errors import (
     AuditUnavailableError,
     CreateOutcomeUnknownError,
     DeadlineExceededError,
@@ -21,30 +23,19 @@ from rotator.errors import (
     StoreRejectedError,
     UnsafeActionError,
 )
-from rotator.events import Decided, Done, Ended, Intent
-from rotator.events import Operation as Audited
-from rotator.model import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    OURS,
-    REPLACED_PREFIX,
-    Create,
-    OutcomeKind,
-    Promote,
-    Reason,
-    Restamp,
-    Verify,
-)
-from rotator.naming import version_id
-from rotator.reconcile import PASSES_MAX, Run, preview, reconcile
+from rotator.model.events import Decided, Done, Ended, Intent
+from rotator.model.events import Operation as Audited
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, REPLACED_PREFIX
+from rotator.model.plan import Create, OutcomeKind, Promote, Restamp, Verify
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import replicas
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
-from rotator.spec import Demand, SecretSpec
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.scene import HAND_ID, Scene, effects_without_intent, events, succeeded
 from tests.simulation.world import (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rotator.scopes import difference
-from rotator.spec import Admin, Endpoints, Permissions, Resources
+from rotator.engine.scopes import difference
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 
 WRITE = Resources(frozenset({"org:files:write"}))
 PIN = Endpoints(frozenset({"pinning.pinFileToIPFS"}))

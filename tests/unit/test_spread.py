@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.spread import rotate_after
+from rotator.engine.jitter import rotate_after
 from tests.simulation.world import arn_of
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rotator.fleet import Target, is_asleep
-from rotator.model import AWSCURRENT, AWSPREVIOUS, Labels
-from rotator.naming import version_id
+from rotator.fleet.lookup import Target
+from rotator.fleet.wake import is_asleep
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSCURRENT, AWSPREVIOUS, SecretDescription
 from tests.builders import NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
 
 STACK = Path(__file__).parents[2] / "config/stack"
@@ -71,16 +72,18 @@ YOUNG = an_observed(
     a_version(version_id(2, ago(days=3), "n" * 10), AWSCURRENT),
     a_version(version_id(1, ago(days=33), "n" * 10), AWSPREVIOUS),
     changed_at=ago(days=3),
-).labels
+).description
 NATIVE = replace(
-    an_observed(a_version(NATIVE_ID, AWSCURRENT), changed_at=ago(days=3)).labels,
+    an_observed(a_version(NATIVE_ID, AWSCURRENT), changed_at=ago(days=3)).description,
     rotation_enabled=True,
 )
 
 
 @pytest.mark.parametrize("labels", [YOUNG, NATIVE], ids=["young", "native"])
 @pytest.mark.parametrize("name", ["OldKeyOverdue", "Held"])
-def test_alarm_hears_of_a_secret_that_sleeps_between_its_slots(name: str, labels: Labels) -> None:
+def test_alarm_hears_of_a_secret_that_sleeps_between_its_slots(
+    name: str, labels: SecretDescription
+) -> None:
     """A secret that is looked at once an hour rings the alarm, and one with nothing to tell does not."""
     series = looked_at(Target(a_spec(), labels))
     assert 20 <= sum(value for _, value in series) <= 26

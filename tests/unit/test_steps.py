@@ -6,23 +6,23 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.errors import EventError
-from rotator.model import (
+from rotator.engine.conditions import Situation
+from rotator.engine.native import Rotation, Step, is_finished, plan_step
+from rotator.model.errors import EventError
+from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
     AWSPREVIOUS,
     HOLD_TAG,
     NoValue,
     Observed,
-    Outcome,
-    OutcomeKind,
-    Reason,
     Unusable,
 )
+from rotator.model.plan import Create, Outcome, OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import RotationStart
-from rotator.spec import Demand
-from rotator.steps import Rotation, Step, is_finished, plan_step
 from tests.builders import NOW, a_key, a_spec, a_version, an_observed
 from tests.simulation.instances import Start
 from tests.simulation.native import begun, invoke
@@ -218,15 +218,9 @@ def test_key_that_secrets_manager_chose_the_version_of_is_one_of_ours() -> None:
 )
 def test_step_that_has_nothing_to_do(step: Step, observed: Observed, reason: Reason) -> None:
     """What a step cannot do, or need not, leaves no action and says why."""
-    planned = plan_step(
-        a_spec(),
-        observed,
-        Rotation(step, TOKEN),
-        now=NOW,
-        minted_as="m",
-        demand=Demand.NATIVE,
-        done=(),
-    )
+    create = Create(TOKEN, observed.current.version_id if observed.current else None, "m")
+    situation = Situation(a_spec(), observed, NOW, Demand.NATIVE, create)
+    planned = plan_step(situation, Rotation(step, TOKEN), done=())
     assert (planned.reason, planned.actions) == (reason, ())
 
 

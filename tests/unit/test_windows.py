@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rotator.spec import Blackout, Window
-from rotator.windows import is_open
+from rotator.engine.windows import is_open
+from rotator.model.secret import Blackout, Window
 from tests.builders import a_spec
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -8,8 +8,9 @@ from pathlib import Path
 from rotator.audit import AuditTrail, DirectoryDestination, Writer
 from rotator.audit.chain import Chain
 from rotator.audit.ocsf import RunIdentity, Started
-from rotator.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
-from rotator.model import OutcomeKind, Reason
+from rotator.model.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
 
 WRITER = Writer(
     name="rotator",
@@ -81,7 +82,7 @@ def an_outcome(
 
 def an_end(outcome: OutcomeKind = OutcomeKind.ROTATED) -> Ended:
     """Return the end of a run."""
-    return Ended(outcome, Reason.AGED_OUT, VERSION, KEY, ("old-key",), "")
+    return Ended(outcome, Reason.AGED_OUT, VERSION, KEY, ("old-key",), None)
 
 
 def a_rotation() -> Iterator[Event]:

@@ -9,7 +9,7 @@ It waits for a line on its standard input, records RUNS rotations, says so, and 
 import sys
 from pathlib import Path
 
-from rotator.events import Operation
+from rotator.model.events import Operation
 from tests.unit.audit.builders import ARN, a_trail, an_intent, an_outcome, record_rotation
 
 

@@ -21,7 +21,7 @@ from rotator.audit import bucket as bucket_module
 from rotator.audit.bucket import ObjectTakenError
 from rotator.audit.bucket_runs import QUIET_MAX
 from rotator.audit.objects import group, newest_runs
-from rotator.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import (
     ARN,
     a_rotation,

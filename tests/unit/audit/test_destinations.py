@@ -21,11 +21,11 @@ from rotator.audit import (
     verify_all,
 )
 from rotator.audit.bucket_runs import BucketDestination
-from rotator.audit.places import AuditPlaces
+from rotator.audit.locations import TrailLocations
 from rotator.audit.sources import Source
 from rotator.audit.trail import PAUSE, Destination
-from rotator.errors import AuditUnavailableError
-from rotator.events import Operation
+from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Operation
 from tests.unit.audit.builders import (
     ARN,
     WRITER,
@@ -221,12 +221,12 @@ def test_a_run_that_was_rewritten_in_one_place_is_found(both: Both) -> None:
 @pytest.mark.parametrize("with_bucket", [True, False])
 def test_places_are_what_is_configured(both: Both, *, with_bucket: bool) -> None:
     """A bucket alone, or a directory alone, is a whole trail."""
-    place = AuditPlaces(
+    place = TrailLocations(
         None if with_bucket else both.directory,
         both.bucket.bucket if with_bucket else None,
         both.bucket.clock,
     )
-    with place.trail(WRITER, RunIds(), lambda _: None) as trail:
+    with place.trail(WRITER, RunIds(), lambda _: None, lambda *_: None) as trail:
         record_rotation(trail)
     (source,) = place.sources()
     assert source.verify().events == EVENTS

@@ -16,7 +16,7 @@ import pytest
 from rotator.audit import Criteria, Verdict, query, verify
 from rotator.audit import directory as directory_module
 from rotator.audit.directory import AuditFile, reading
-from rotator.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import (
     ARN,
     START,

@@ -13,8 +13,10 @@ from rotator.audit.fields import KNOWN_PATHS, REQUIRED_PATHS, key_paths
 from rotator.audit.ocsf import Entry, Recovered, Repaired, RunIdentity, Started
 from rotator.audit.redaction import REMOVED, TEXT_MAX
 from rotator.audit.stored import StoredEvent, parse
-from rotator.events import Decided, Ended, Event, Operation, Result
-from rotator.model import OutcomeKind, Reason
+from rotator.model.errors import Remedy
+from rotator.model.events import Decided, Ended, Event, Failure, Operation, Result
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
 from tests.unit.audit.builders import (
     ARN,
     KEY,
@@ -142,7 +144,10 @@ def test_each_entry_has_its_place_in_ocsf(  # noqa: PLR0913, PLR0917 - the colum
 
 def test_the_known_fields_are_those_that_are_written() -> None:
     """All entries together have every known field, and each has the required ones."""
-    entries = (Recovered("run-1.3", "Promote"), Repaired(17, "0" * 64))
+    failed = Ended(
+        OutcomeKind.FAILED, None, "", "", (), Failure("StoreError", Remedy.PERSON, "why", "what")
+    )
+    entries = (Recovered("run-1.3", "Promote"), Repaired(17, "0" * 64), failed)
     found = [key_paths(json.loads(line)) for line in chain_lines("run-7", list(a_rotation()))]
     found += [key_paths(_stored(entry).event) for entry in entries]
     assert set().union(*found) == KNOWN_PATHS
@@ -199,8 +204,17 @@ def test_time_never_goes_back_within_a_run() -> None:
 def test_no_text_carries_secret_material(text: str, kept: str) -> None:
     """What looks like a token or an API secret is replaced before it is hashed; the rest stays."""
     assert _stored(an_outcome(detail=text)).record.detail == kept
-    ended = Ended(OutcomeKind.FAILED, None, "", "", (text,), text)
-    assert _stored(ended).record.revoked == (kept,)
+    ended = Ended(
+        OutcomeKind.FAILED,
+        None,
+        "",
+        "",
+        (text,),
+        Failure("StoreError", Remedy.PERSON, text, text),
+    )
+    record = _stored(ended).record
+    assert record.revoked == (kept,)
+    assert record.failure == Failure("StoreError", Remedy.PERSON, kept, kept)
 
 
 @pytest.mark.parametrize(

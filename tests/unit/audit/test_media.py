@@ -9,8 +9,8 @@ import pytest
 
 from rotator.audit import Criteria, Flaw, Kind, Verdict
 from rotator.audit.attestation import Event, sealed
-from rotator.events import Operation
-from rotator.model import OutcomeKind
+from rotator.model.events import Operation
+from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import (
     ARN,
     KEY,

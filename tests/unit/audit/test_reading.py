@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rotator.audit import Criteria, Kind, Record, last_outcomes, query, reading
-from rotator.errors import AuditUnavailableError
-from rotator.model import OutcomeKind
+from rotator.model.errors import AuditUnavailableError
+from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import (
     ARN,
     KEY,

@@ -12,8 +12,8 @@ import pytest
 from rotator.audit import Flaw, Kind, Verdict, query, recovery, verify
 from rotator.audit.recovery import recover
 from rotator.audit.stored import parse
-from rotator.errors import AuditUnavailableError
-from rotator.events import Event, Operation
+from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Event, Operation
 from tests.unit.audit.builders import (
     ARN,
     WRITER,

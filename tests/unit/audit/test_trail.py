@@ -10,7 +10,7 @@ import pytest
 
 from rotator.audit import Kind, Verdict, files, query, verify
 from rotator.audit.files import FILE_MAX_AGE
-from rotator.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import (
     ARN,
     TickingClock,

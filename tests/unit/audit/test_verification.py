@@ -17,10 +17,10 @@ from rotator.audit import Flaw, Verdict, findings, verify
 from rotator.audit.attestation import Event, canonical, sealed
 from rotator.audit.chain import Chain
 from rotator.audit.ocsf import Recovered, Repaired, RunIdentity, Started
-from rotator.errors import AuditUnavailableError
-from rotator.events import Decided, Done, Intent, Operation
-from rotator.events import Event as RunEvent
-from rotator.model import Reason
+from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Decided, Done, Intent, Operation
+from rotator.model.events import Event as RunEvent
+from rotator.model.reasons import Reason
 from tests.unit.audit.builders import (
     ARN,
     WRITER,

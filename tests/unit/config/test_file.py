@@ -9,21 +9,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rotator.config import (
-    STARTER,
+from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load
+from rotator.config.starter import STARTER
+from rotator.config.tables import (
     AdminEnvironment,
     AdminSecret,
     AuditConfig,
     AwsConfig,
-    Config,
     DaemonConfig,
     PinataConfig,
-    find_path,
-    load,
 )
-from rotator.config.file import SIZE_MAX_BYTES
-from rotator.errors import ConfigError, Remedy
-from rotator.spec import (
+from rotator.model.errors import ConfigError, Remedy
+from rotator.model.secret import (
     Admin,
     BareJwt,
     Blackout,

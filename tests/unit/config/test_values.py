@@ -18,7 +18,7 @@ from rotator.config.values import (
     quoted,
     time_zone,
 )
-from rotator.spec import duration_text
+from rotator.model.times import setting_text
 
 whole_seconds = st.integers(0, int(DURATION_MAX.total_seconds())).map(
     lambda seconds: timedelta(seconds=seconds)
@@ -28,7 +28,7 @@ whole_seconds = st.integers(0, int(DURATION_MAX.total_seconds())).map(
 @given(whole_seconds)
 def test_durations_survive_writing_and_reading(value: timedelta) -> None:
     """Every length of time up to ten years is read back as it was written."""
-    assert duration(duration_text(value)) == value
+    assert duration(setting_text(value)) == value
 
 
 @given(st.text(alphabet="0123456789wdhms ", max_size=8))
@@ -38,7 +38,7 @@ def test_a_duration_is_read_or_refused(text: str) -> None:
         value = duration(text)
     except UnfitError:
         return
-    assert duration(duration_text(value)) == value <= DURATION_MAX
+    assert duration(setting_text(value)) == value <= DURATION_MAX
 
 
 @pytest.mark.parametrize(

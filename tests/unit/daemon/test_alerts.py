@@ -9,10 +9,10 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.config.tables import EVERY_MAX
-from rotator.errors import RotatorError
-from rotator.fleet import failed
+from rotator.model.errors import RotatorError
+from rotator.model.plan import Outcome
 from tests.builders import a_spec
-from tests.unit.daemon.test_metrics import BOARD, metrics_of
+from tests.unit.daemon.test_metrics import FLEET, metrics_of
 
 CONFIG = Path(__file__).parents[3] / "config"
 RULES = CONFIG / "prometheus" / "rules.yml"
@@ -22,8 +22,8 @@ DASHBOARD = CONFIG / "grafana" / "dashboard.json"
 
 def known() -> set[str]:
     """Return the names of all samples."""
-    metrics = metrics_of(BOARD)
-    metrics.tell(failed(a_spec(), RotatorError("x")))
+    metrics = metrics_of(FLEET)
+    metrics.tell(Outcome.failed(a_spec().name, RotatorError("x")))
     _, body = metrics.render()
     return {
         sample.name

@@ -1,4 +1,4 @@
-"""Metrics: every number on the board, and what was counted."""
+"""Metrics: every number on the fleet, and what was counted."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,26 +6,26 @@ from datetime import timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.daemon.metrics import Metrics
-from rotator.errors import CreateOutcomeUnknownError, RotatorError, StoppedError
-from rotator.events import Done, Operation, Result, Subject
-from rotator.fleet import failed
-from rotator.seen import NEVER, standing
-from rotator.standing import Board, OldKey
-from rotator.traffic import System, Traffic
+from rotator.fleet.memory import NEVER, status_of
+from rotator.model.errors import CreateOutcomeUnknownError, RotatorError, StoppedError
+from rotator.model.events import Done, Operation, Result, Subject
+from rotator.model.plan import Outcome
+from rotator.model.status import FleetStatus, OldKey
+from rotator.wiring.call_counts import System, Traffic
 from tests.builders import NOW, a_spec, ago
 
 ROW = replace(
-    standing(a_spec(), None, NEVER, NOW),
+    status_of(a_spec(), None, NEVER, NOW),
     born_at=ago(days=3),
     due_at=NOW + timedelta(days=27),
     last_success_at=ago(minutes=4),
     old_keys=(OldKey("k1", ago(hours=1)), OldKey("k2", NOW + timedelta(hours=1))),
     orphans=2,
     failures=3,
-    needs_person="act",
+    needs_person=True,
 )
-OTHER = standing(a_spec(name="other", secret_id="other"), None, NEVER, NOW)
-BOARD = Board(ago(minutes=9), (ROW, OTHER), "disk full", "", "1.2.3")
+OTHER = status_of(a_spec(name="other", secret_id="other"), None, NEVER, NOW)
+FLEET = FleetStatus(ago(minutes=9), (ROW, OTHER), "disk full", "", "1.2.3")
 
 
 def read(metrics: Metrics) -> dict[tuple[str, ...], float]:
@@ -39,14 +39,14 @@ def read(metrics: Metrics) -> dict[tuple[str, ...], float]:
     }
 
 
-def metrics_of(board: Board, traffic: Traffic | None = None) -> Metrics:
-    """Return the metrics over a board, at `NOW`."""
-    return Metrics(lambda: board, lambda: ago(minutes=5), traffic or Traffic(), lambda: NOW)
+def metrics_of(fleet: FleetStatus, traffic: Traffic | None = None) -> Metrics:
+    """Return the metrics over a fleet, at `NOW`."""
+    return Metrics(lambda: fleet, lambda: ago(minutes=5), traffic or Traffic(), lambda: NOW)
 
 
-def test_board_in_numbers() -> None:
-    """Ages grow with the clock though the board is older; what never happened is 0, not missing."""
-    seen = read(metrics_of(BOARD))
+def test_status_in_numbers() -> None:
+    """Ages grow with the clock though the status is older; what nobody has looked at has no series."""
+    seen = read(metrics_of(FLEET))
     assert seen["rotator_credential_age_seconds", "uploader"] == 3 * 86_400
     assert seen["rotator_due_in_seconds", "uploader"] == 27 * 86_400
     assert seen["rotator_last_success_timestamp_seconds", "uploader"] == ago(minutes=4).timestamp()
@@ -63,15 +63,16 @@ def test_board_in_numbers() -> None:
     assert seen["rotator_tick_healthy",] == 1
     assert seen["rotator_secrets",] == 2
     assert seen["rotator_last_tick_timestamp_seconds",] == ago(minutes=5).timestamp()
-    assert ("rotator_credential_age_seconds", "other") not in seen
+    unknown = ("credential_age_seconds", "old_keys_alive", "old_keys_overdue", "orphan_keys")
+    assert not any((f"rotator_{name}", "other") in seen for name in unknown)
 
 
 def test_what_is_counted() -> None:
     """Failures by class, calls by system, answers 429; being told to stop is no failure."""
     traffic = Traffic()
-    metrics = metrics_of(BOARD, traffic)
+    metrics = metrics_of(FLEET, traffic)
     for error in (CreateOutcomeUnknownError("?"), CreateOutcomeUnknownError("?"), StoppedError("")):
-        metrics.tell(failed(a_spec(), error))
+        metrics.tell(Outcome.failed(a_spec().name, error))
     traffic.called(System.PINATA)
     traffic.rate_limited()
     seen = read(metrics)
@@ -85,7 +86,7 @@ def test_what_is_counted() -> None:
 def test_time_to_death() -> None:
     """From the revocation until the proof; a revocation that failed starts nothing."""
     now_s = 0.0
-    metrics = Metrics(lambda: BOARD, lambda: None, Traffic(), lambda: NOW, lambda: now_s)
+    metrics = Metrics(lambda: FLEET, lambda: None, Traffic(), lambda: NOW, lambda: now_s)
 
     def done(operation: Operation, key_id: str, result: Result = Result.SUCCESS) -> None:
         metrics.listen("uploader", "r", Done(operation, Subject(key_id=key_id), result, ""))
@@ -103,8 +104,8 @@ def test_time_to_death() -> None:
 
 def test_names_and_labels_are_ours_and_few() -> None:
     """Every name begins alike, and labels hold configured names, versions, classes and systems alone."""
-    metrics = metrics_of(BOARD)
-    metrics.tell(failed(a_spec(), RotatorError("secret text eyJhbGciOi")))
+    metrics = metrics_of(FLEET)
+    metrics.tell(Outcome.failed(a_spec().name, RotatorError("secret text eyJhbGciOi")))
     _, body = metrics.render()
     assert b"eyJ" not in body
     for family in text_string_to_metric_families(body.decode()):

@@ -5,48 +5,50 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.errors import (
-    CreateOutcomeUnknownError,
-    KeyScopeError,
-    RotatorError,
-    SecretNotFoundError,
-    StoppedError,
-)
-from rotator.fleet import Target
-from rotator.model import AWSCURRENT, AWSPREVIOUS, Outcome, OutcomeKind, Plan, Reason
-from rotator.naming import version_id
-from rotator.seen import (
+from rotator.fleet.lookup import Target
+from rotator.fleet.memory import (
     BACK_OFF_MAX,
     NEVER,
-    Seen,
+    LastLook,
     after_failure,
     after_preview,
     after_run,
     back_off,
     is_awake,
     recalled,
-    standing,
-    urgency,
+    status_of,
 )
-from rotator.standing import OldKey
+from rotator.model.errors import (
+    CreateOutcomeUnknownError,
+    KeyScopeError,
+    RotatorError,
+    SecretNotFoundError,
+    StoppedError,
+)
+from rotator.model.events import Failure, RunEnd
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSCURRENT, AWSPREVIOUS
+from rotator.model.plan import Outcome, OutcomeKind, Plan
+from rotator.model.reasons import Reason
+from rotator.model.status import Attention, OldKey, urgency
 from tests.builders import NOW, a_key, a_spec, a_version, ago, an_observed
 
 SPEC = a_spec(check_every=timedelta(days=9999))
 EVERY = timedelta(minutes=5)
 YOUNG = a_version(version_id(4, ago(days=3), "c" * 10), AWSCURRENT, key="key-4")
 SETTLED = an_observed(YOUNG, keys=[a_key(4)], changed_at=ago(days=3))
-TARGET = Target(SPEC, SETTLED.labels)
+TARGET = Target(SPEC, SETTLED.description)
 
 
 def outcome(kind: OutcomeKind, reason: Reason | None, error: RotatorError | None = None) -> Outcome:
     """Return the outcome of a run that saw the settled secret."""
-    return Outcome("uploader", "r", kind, reason, None, None, (), (), error, SETTLED)
+    return Outcome("uploader", "r", kind, reason, error=error, observed=SETTLED)
 
 
 LOOKED = after_run(NEVER, SPEC, outcome(OutcomeKind.UP_TO_DATE, Reason.UP_TO_DATE), ago(hours=1))
 
 
-def awake(seen: Seen, target: Target = TARGET) -> bool:
+def awake(seen: LastLook, target: Target = TARGET) -> bool:
     """Tell whether a secret is looked at closely now."""
     return is_awake(target, seen, now=NOW, every=EVERY)
 
@@ -66,11 +68,12 @@ def test_settled_secret_sleeps() -> None:
             replace(LOOKED, failures=2, looked_at=NOW - EVERY), id="two failures, long enough ago"
         ),
         pytest.param(
-            Seen(ago(days=4), ago(days=4), "rotated"), id="changed since a look that is recalled"
+            LastLook(looked_at=ago(days=4), outcome=OutcomeKind.ROTATED),
+            id="changed since a look that is recalled",
         ),
     ],
 )
-def test_awake(seen: Seen) -> None:
+def test_awake(seen: LastLook) -> None:
     """Each of these is a reason to look closely."""
     assert awake(seen)
 
@@ -82,7 +85,7 @@ def test_asleep_while_backed_off() -> None:
 
 def test_changed_secret_is_awake() -> None:
     """Any change of labels, tags or values since the last look is looked at."""
-    changed = Target(SPEC, replace(SETTLED.labels, changed_at=ago(minutes=1)))
+    changed = Target(SPEC, replace(SETTLED.description, changed_at=ago(minutes=1)))
     assert awake(LOOKED, changed)
 
 
@@ -96,13 +99,13 @@ def test_person_or_window_is_waited_for() -> None:
         replace(outcome(OutcomeKind.HELD, Reason.ON_HOLD), observed=seen),
         ago(hours=1),
     )
-    assert "remove it" in held.needs_person
-    target = Target(SPEC, seen.labels)
+    assert "remove it" in status_of(SPEC, seen.description, held, NOW).next_step
+    target = Target(SPEC, seen.description)
     assert not awake(held, target)
     assert awake(replace(held, looked_at=ago(days=59, hours=12)), target), (
         "its grace has ended since"
     )
-    assert awake(replace(held, outcome="waiting"), target)
+    assert awake(replace(held, outcome=OutcomeKind.WAITING), target)
 
 
 def test_back_off_doubles_and_ends() -> None:
@@ -116,13 +119,16 @@ def test_failures_add_up_and_end() -> None:
     lost = outcome(OutcomeKind.FAILED, None, CreateOutcomeUnknownError("no answer"))
     once = after_run(LOOKED, SPEC, lost, ago(minutes=9))
     twice = after_run(once, SPEC, lost, ago(minutes=4))
-    assert (twice.failures, twice.success_at, twice.error) == (2, ago(hours=1), "no answer")
-    assert twice.needs_person == ""
+    assert (twice.failures, twice.success_at) == (2, ago(hours=1))
+    status = status_of(SPEC, SETTLED.description, twice, NOW)
+    assert (status.error, status.attention) == ("no answer", Attention.FAILING)
     scope = outcome(OutcomeKind.FAILED, None, KeyScopeError("too wide"))
-    assert "permissions" in after_run(twice, SPEC, scope, NOW).needs_person
+    thrice = status_of(SPEC, SETTLED.description, after_run(twice, SPEC, scope, NOW), NOW)
+    assert "permissions" in thrice.next_step
+    assert thrice.needs_person
     assert after_failure(twice, SecretNotFoundError("gone"), NOW).failures == 3
     healed = after_run(twice, SPEC, outcome(OutcomeKind.ROTATED, Reason.AGED_OUT), NOW)
-    assert (healed.failures, healed.error, healed.success_at) == (0, "", NOW)
+    assert (healed.failures, healed.failure, healed.success_at) == (0, None, NOW)
 
 
 def test_stop_is_no_failure() -> None:
@@ -133,16 +139,18 @@ def test_stop_is_no_failure() -> None:
 
 def test_recall() -> None:
     """From the ends of runs in the trail: failures in a row, and what is a person's to do."""
-    seen = recalled(NEVER, SPEC, ago(hours=3), "rotated", "")
-    assert (seen.failures, seen.success_at) == (0, ago(hours=3) - SPEC.timeout)
-    seen = recalled(seen, SPEC, ago(hours=2), "failed", "the next run retries: no answer")
-    seen = recalled(seen, SPEC, ago(hours=1), "unknown", "the run did not end")
-    assert (seen.failures, seen.success_at) == (2, ago(hours=3) - SPEC.timeout)
-    seen = recalled(seen, SPEC, NOW, "failed", "a person must act: too wide")
-    assert (seen.needs_person, seen.error, seen.outcome) == ("too wide", "too wide", "failed")
+    look = recalled(NEVER, SPEC, RunEnd(ago(hours=3), OutcomeKind.ROTATED, None))
+    assert (look.failures, look.success_at) == (0, ago(hours=3) - SPEC.timeout)
+    for hours, error in ((2, CreateOutcomeUnknownError("no answer")), (1, KeyScopeError("wide"))):
+        end = RunEnd(ago(hours=hours), OutcomeKind.FAILED, Failure.of(error))
+        look = recalled(look, SPEC, end)
+    assert (look.failures, look.success_at) == (2, ago(hours=3) - SPEC.timeout)
+    status = status_of(SPEC, SETTLED.description, look, NOW)
+    assert (status.error, status.next_step) == ("wide", KeyScopeError("").next_step)
+    assert (status.needs_person, status.last_outcome) == (True, OutcomeKind.FAILED)
 
 
-def test_standing_of_a_look() -> None:
+def test_status_of_a_look() -> None:
     """Old keys with the end of their grace, orphans, age and next rotation."""
     current = a_version(version_id(5, ago(hours=2), "c" * 10), AWSCURRENT, key="key-5")
     previous = a_version(4, AWSPREVIOUS)
@@ -153,34 +161,40 @@ def test_standing_of_a_look() -> None:
         changed_at=ago(hours=2),
     )
     looked = after_preview(
-        NEVER, SPEC, Plan(Reason.TOO_MANY_KEYS, (), None), replace(seen, witnessed=())
+        NEVER, SPEC, Plan(Reason.TOO_MANY_KEYS, (), None), replace(seen, witnessed=()), NOW
     )
-    row = standing(SPEC, seen.labels, looked, NOW)
+    row = status_of(SPEC, seen.description, looked, NOW)
     ends = ago(hours=2) + SPEC.grace
     assert row.old_keys == (OldKey("key-3", ends), OldKey("key-4", ends))
     assert row.orphans == 2, "key-7 was made and never promoted, key-3 is behind no label"
-    assert (row.generation, row.arn, row.window, row.window_open) == (5, seen.labels.arn, "", True)
+    assert (row.generation, row.arn, row.window, row.window_open) == (
+        5,
+        seen.description.arn,
+        "",
+        True,
+    )
     assert row.born_at is not None
     assert row.due_at is not None
     assert row.needs_person
 
 
-def test_standing_by_labels_alone() -> None:
+def test_status_by_labels_alone() -> None:
     """A secret that nobody looked at closely yet shows what its version id says."""
-    row = standing(SPEC, SETTLED.labels, NEVER, NOW)
-    assert (row.generation, row.born_at, row.last_outcome) == (4, ago(days=3), "")
-    nothing = standing(SPEC, None, NEVER, NOW)
+    row = status_of(SPEC, SETTLED.description, NEVER, NOW)
+    assert (row.generation, row.born_at, row.last_outcome) == (4, ago(days=3), None)
+    assert (row.old_keys, row.orphans) == (None, None), "nobody has looked"
+    nothing = status_of(SPEC, None, NEVER, NOW)
     assert (nothing.generation, nothing.arn, nothing.due_at) == (None, "", None)
 
 
-def test_order_of_a_board() -> None:
+def test_order_of_a_fleet() -> None:
     """A person first, then failures, then what is due first, then what is never due."""
-    row = standing(SPEC, SETTLED.labels, NEVER, NOW)
+    row = status_of(SPEC, SETTLED.description, NEVER, NOW)
     rows = [
         replace(row, name="e", due_at=None),
         replace(row, name="d"),
         replace(row, name="c", due_at=NOW),
-        replace(row, name="b", failures=1),
-        replace(row, name="a", needs_person="act"),
+        replace(row, name="b", attention=Attention.FAILING),
+        replace(row, name="a", attention=Attention.PERSON),
     ]
     assert [r.name for r in sorted(rows, key=urgency)] == ["a", "b", "c", "d", "e"]

@@ -2,12 +2,12 @@
 
 import pytest
 
+from rotator.aws.client import client_config
 from rotator.daemon.stop import GRACE_S, STOP_WITHIN_S, Stop
-from rotator.errors import StoppedError
-from rotator.executor import CREATE_TO_STORE_S
+from rotator.engine.executor import CREATE_TO_STORE_S
+from rotator.model.errors import StoppedError
 from rotator.page.server import CLOSE_S
 from rotator.pinata.transport import READ_S
-from rotator.secrets_manager import client_config
 
 
 def test_deadline_comes_nearer() -> None:

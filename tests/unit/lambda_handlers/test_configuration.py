@@ -7,8 +7,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from rotator.errors import ConfigError
 from rotator.lambda_handlers.configuration import read_config
+from rotator.model.errors import ConfigError
 
 GOOD = """
 [pinata]

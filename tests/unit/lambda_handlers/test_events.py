@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from rotator.errors import EventError
+from rotator.engine.native import Step
 from rotator.lambda_handlers.events import Errand, batch, errand, rotation_event
-from rotator.steps import Step
+from rotator.model.errors import EventError
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/pinata/uploader-AbCdEf"
 TOKEN = "6f1f4a1c-2f0e-4f5a-9a77-0c1d2e3f4a5b"

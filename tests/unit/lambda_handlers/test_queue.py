@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from rotator.config import AdminEnvironment, AdminSecret, PinataConfig
-from rotator.errors import RotatorError
+from rotator.config.tables import AdminEnvironment, AdminSecret, PinataConfig
 from rotator.lambda_handlers.events import Errand
 from rotator.lambda_handlers.queue import Due, HandedBack, group_of, hand_back, send
+from rotator.model.errors import RotatorError
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/due.fifo"
 

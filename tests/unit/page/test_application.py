@@ -8,9 +8,9 @@ from typing import Any, Never
 import pytest
 import structlog
 
-from rotator.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError
 from rotator.page.application import HEADERS, PATH_MAX_CHARS
-from tests.page_boards import THREE, a_board, a_standing, a_story, sources
+from tests.page_fleets import THREE, a_fleet, a_status, a_story, sources
 from tests.unit.page.wsgi import ask
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzY29wZWRLZXkiOiJhYmMifQ.c2lnbmF0dXJl"
@@ -60,7 +60,7 @@ def test_every_answer_has_the_same_protection(target: str, status: int, method: 
 def test_nothing_can_be_changed(target: str, method: str) -> None:
     """Any other method is refused on every path, and no source is asked."""
     refusing = raising(AssertionError("asked"))
-    answer = ask(sources(board=refusing, live=refusing, metrics=refusing), target, method=method)
+    answer = ask(sources(fleet=refusing, live=refusing, metrics=refusing), target, method=method)
     assert answer.status == 405
     assert answer.headers["Allow"] == "GET, HEAD"
 
@@ -110,7 +110,7 @@ def test_metrics_are_passed_on() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"board": raising(RuntimeError(SECRET))},
+        {"fleet": raising(RuntimeError(SECRET))},
         {"live": raising(KeyError(SECRET))},
         {"ready": raising(OSError(SECRET))},
         {"metrics": raising(ValueError(SECRET))},
@@ -188,7 +188,7 @@ def test_refreshing_is_asked_for() -> None:
 
 def test_the_secret_is_found_by_its_exact_name() -> None:
     """A name with characters that addresses reserve is linked and found; another one is not."""
-    odd = a_board(a_standing(name="a/b c%2F?d"), *THREE.standings)
+    odd = a_fleet(a_status(name="a/b c%2F?d"), *THREE.secrets)
     text = ask(sources(odd)).text
     assert 'href="/secret/a%2Fb%20c%252F%3Fd"' in text
     assert "<h1" in ask(sources(odd), "/secret/a%2Fb%20c%252F%3Fd").text

@@ -11,18 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from rotator.events import Result
-from rotator.model import OutcomeKind, Reason
+from rotator.model.events import Result
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.status import FleetStatus, OldKey
 from rotator.page.words import visible
-from rotator.standing import Board, OldKey
-from tests.page_boards import (
+from tests.page_fleets import (
     HOSTILE,
     NOW,
-    a_board,
     a_failed_run,
+    a_fleet,
     a_retirement,
-    a_standing,
-    hostile_board,
+    a_status,
+    hostile_fleet,
     sources,
 )
 from tests.unit.page.wsgi import ask
@@ -51,18 +52,17 @@ class Shape(HTMLParser):
         self.texts.append(data)
 
 
-def evil(text: str) -> Board:
-    """Return a board of one secret with a text everywhere a text can be."""
-    return a_board(
-        a_standing(
+def evil(text: str) -> FleetStatus:
+    """Return a fleet of one secret with a text everywhere a text can be."""
+    return a_fleet(
+        a_status(
             name=text,
             secret_id=f"id {text}",
             arn=text,
             window=text,
-            last_outcome=text,
-            last_reason=text,
+            hold=text,
             error=text,
-            needs_person=text,
+            person=text,
             old_keys=(OldKey(text, NOW),),
         ),
         audit_error=text,
@@ -104,10 +104,10 @@ def test_a_text_in_the_trail_changes_nothing_but_text(text: str) -> None:
             replace(record, reason=told, trigger=told)
             for record in (*a_failed_run(NOW, told), *a_retirement(told, NOW))
         ]
-        board = evil(told)
-        name = replace(board.standings[0], name="uploader")
+        fleet = evil(told)
+        name = replace(fleet.secrets[0], name="uploader")
         return ask(
-            sources(replace(board, standings=(name,)), records=records), "/secret/uploader"
+            sources(replace(fleet, secrets=(name,)), records=records), "/secret/uploader"
         ).text
 
     text_page = page(text)
@@ -144,9 +144,9 @@ def test_any_host_is_answered_politely(host: str) -> None:
     assert ask(sources(), host=host).status in {200, 400, 421}
 
 
-def test_the_hostile_board_is_readable() -> None:
+def test_the_hostile_fleet_is_readable() -> None:
     """Escapes, overrides and zero-width characters are written out where a reader sees them."""
-    text = ask(sources(hostile_board())).text
+    text = ask(sources(hostile_fleet())).text
     assert r"\x1b[31mred\x1b[0m\x00\r\n\tend" in text
     assert r"\u202egnp.exe\u2066\u200b\ufeff" in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
@@ -157,9 +157,9 @@ def test_the_hostile_board_is_readable() -> None:
 @pytest.mark.parametrize("target", ["/", "/secret/uploader"])
 def test_what_looks_secret_is_removed(target: str) -> None:
     """A token that slipped into an error is not shown."""
-    board = a_board(a_standing(error=f"refused {TOKEN}", needs_person=f"look {'0f' * 32}"))
+    fleet = a_fleet(a_status(error=f"refused {TOKEN}", person=f"look {'0f' * 32}"))
     records = a_failed_run(NOW, f"refused {TOKEN}")
-    text = ask(sources(board, records=records), target).text
+    text = ask(sources(fleet, records=records), target).text
     assert "&lt;removed&gt;" in text
     assert not re.search(r"eyJ|(0f){32}", text)
 

@@ -9,54 +9,55 @@ from typing import Any
 
 import pytest
 
-from rotator.model import OutcomeKind, Reason
+from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
+from rotator.model.status import FleetStatus, OldKey, SecretStatus
 from rotator.page.headline import STALE_AFTER
 from rotator.page.states import LATE_AFTER, State, state_of
 from rotator.page.views import PER_PAGE
-from rotator.standing import Board, OldKey, Standing
-from tests.page_boards import DAY, HOUR, NOW, THREE, a_board, a_standing, many, sources
+from tests.page_fleets import DAY, HOUR, NOW, THREE, a_fleet, a_status, many, sources
 from tests.unit.page.wsgi import ask
 
 TICK = timedelta(seconds=1)
 RENDER_MAX_S = 0.3
 
-STATES: dict[str, tuple[Standing, State]] = {
-    "fine": (a_standing(), State.FRESH),
-    "in grace": (a_standing(old_keys=(OldKey("k", NOW + HOUR),)), State.GRACE),
-    "grace just over": (a_standing(old_keys=(OldKey("k", NOW - LATE_AFTER),)), State.GRACE),
-    "grace long over": (a_standing(old_keys=(OldKey("k", NOW - LATE_AFTER - TICK),)), State.LATE),
-    "due now": (a_standing(due_at=NOW), State.DUE),
-    "due for long": (a_standing(due_at=NOW - LATE_AFTER - TICK), State.LATE),
-    "due, window closed": (a_standing(due_at=NOW - DAY, window_open=False), State.DUE),
-    "due, waiting": (a_standing(due_at=NOW - DAY, last_outcome=OutcomeKind.WAITING), State.DUE),
-    "never looked at": (a_standing(last_looked_at=None, last_outcome=""), State.UNSEEN),
-    "error": (a_standing(error="no answer"), State.FAILING),
-    "failures": (a_standing(failures=1), State.FAILING),
-    "failed": (a_standing(last_outcome=OutcomeKind.FAILED), State.FAILING),
-    "failing and late": (a_standing(error="x", due_at=NOW - DAY), State.FAILING),
-    "needs a person": (a_standing(error="x", needs_person="look"), State.PERSON),
+STATES: dict[str, tuple[SecretStatus, State]] = {
+    "fine": (a_status(), State.FRESH),
+    "in grace": (a_status(old_keys=(OldKey("k", NOW + HOUR),)), State.GRACE),
+    "grace just over": (a_status(old_keys=(OldKey("k", NOW - LATE_AFTER),)), State.GRACE),
+    "grace long over": (a_status(old_keys=(OldKey("k", NOW - LATE_AFTER - TICK),)), State.LATE),
+    "due now": (a_status(due_at=NOW), State.DUE),
+    "due for long": (a_status(due_at=NOW - LATE_AFTER - TICK), State.LATE),
+    "due, window closed": (a_status(due_at=NOW - DAY, window_open=False), State.DUE),
+    "due, waiting": (a_status(due_at=NOW - DAY, last_outcome=OutcomeKind.WAITING), State.DUE),
+    "never looked at": (a_status(looked_at=None, last_outcome=None), State.UNSEEN),
+    "error": (a_status(error="no answer"), State.FAILING),
+    "failures": (a_status(failures=1), State.FAILING),
+    "failed": (a_status(last_outcome=OutcomeKind.FAILED), State.FAILING),
+    "failing and late": (a_status(error="x", due_at=NOW - DAY), State.FAILING),
+    "needs a person": (a_status(error="x", person="look"), State.PERSON),
 }
 
 
-@pytest.mark.parametrize(("standing", "state"), STATES.values(), ids=STATES)
-def test_state(standing: Standing, state: State) -> None:
+@pytest.mark.parametrize(("status", "state"), STATES.values(), ids=STATES)
+def test_state(status: SecretStatus, state: State) -> None:
     """The gravest of the facts gives the state."""
-    assert state_of(standing, NOW) is state
+    assert state_of(status, NOW) is state
 
 
-PERSON = a_standing(name="p", needs_person="look at it")
-FAILING = a_standing(name="f", error="no answer", failures=2)
-HEADLINES: dict[str, tuple[Board, dict[str, Any], str]] = {
+PERSON = a_status(name="p", person="look at it")
+FAILING = a_status(name="f", error="no answer", failures=2)
+HEADLINES: dict[str, tuple[FleetStatus, dict[str, Any], str]] = {
     "all fine": (THREE, {}, "All 3 secrets are fine"),
-    "one": (a_board(a_standing()), {}, "The one secret is fine"),
-    "none": (a_board(), {}, "No secrets are configured"),
-    "many": (a_board(*[a_standing()] * 12_345), {}, "All 12,345 secrets are fine"),
-    "person": (a_board(PERSON, FAILING), {}, "1 secret needs a person"),
-    "persons": (a_board(PERSON, PERSON), {}, "2 secrets need a person"),
-    "failing": (a_board(FAILING, a_standing()), {}, "1 secret is failing"),
-    "late": (a_board(a_standing(due_at=NOW - DAY)), {}, "1 secret is late"),
+    "one": (a_fleet(a_status()), {}, "The one secret is fine"),
+    "none": (a_fleet(), {}, "No secrets are configured"),
+    "many": (a_fleet(*[a_status()] * 12_345), {}, "All 12,345 secrets are fine"),
+    "person": (a_fleet(PERSON, FAILING), {}, "1 secret needs a person"),
+    "persons": (a_fleet(PERSON, PERSON), {}, "2 secrets need a person"),
+    "failing": (a_fleet(FAILING, a_status()), {}, "1 secret is failing"),
+    "late": (a_fleet(a_status(due_at=NOW - DAY)), {}, "1 secret is late"),
     "unseen": (
-        a_board(a_standing(last_looked_at=None, last_outcome="")),
+        a_fleet(a_status(looked_at=None, last_outcome=None)),
         {},
         "1 secret was not looked at yet",
     ),
@@ -66,7 +67,7 @@ HEADLINES: dict[str, tuple[Board, dict[str, Any], str]] = {
         "This is not up to date",
     ),
     "stale, and a person": (
-        replace(a_board(PERSON), taken_at=NOW - STALE_AFTER - TICK),
+        replace(a_fleet(PERSON), taken_at=NOW - STALE_AFTER - TICK),
         {},
         "1 secret needs a person",
     ),
@@ -85,13 +86,13 @@ HEADLINES: dict[str, tuple[Board, dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("board", "changes", "said"), HEADLINES.values(), ids=HEADLINES)
-def test_headline(board: Board, changes: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize(("fleet", "changes", "said"), HEADLINES.values(), ids=HEADLINES)
+def test_headline(fleet: FleetStatus, changes: dict[str, Any], said: str) -> None:
     """The first line and the title say the gravest thing there is to say."""
-    text = ask(sources(board, **changes)).text
+    text = ask(sources(fleet, **changes)).text
     assert f"<h1>{said}</h1>" in text
     assert f"<title>{said} " in text
-    for detail in (board.audit_error, board.config_error, *(why() for why in changes.values())):
+    for detail in (fleet.audit_error, fleet.config_error, *(why() for why in changes.values())):
         assert detail in text
     assert text.count("disk full") <= 1
 
@@ -104,13 +105,13 @@ def test_the_order_of_the_board_is_kept() -> None:
 def test_every_fact_is_in_the_row() -> None:
     """A row shows age, limit, generation, due time, window, old key, last run, and exact times for machines."""
     row = replace(
-        THREE.standings[0],
+        THREE.secrets[0],
         window="Sat 01:00-05:00 UTC",
         window_open=False,
         orphans=2,
         generation=41,
     )
-    text = unescape(re.sub(r"\s+", " ", ask(sources(a_board(row))).text.replace("\u202f", " ")))
+    text = unescape(re.sub(r"\s+", " ", ask(sources(a_fleet(row))).text.replace("\u202f", " ")))
     for shown in (
         "20 h",
         "of 30 d",
@@ -129,7 +130,7 @@ def test_every_fact_is_in_the_row() -> None:
 
 def test_an_overdue_old_key_is_told() -> None:
     """A superseded key that outlived its grace is called overdue."""
-    text = ask(sources(a_board(a_standing(old_keys=(OldKey("k", NOW - 3 * DAY),))))).text
+    text = ask(sources(a_fleet(a_status(old_keys=(OldKey("k", NOW - 3 * DAY),))))).text
     assert "overdue by 3\u202fd" in text
 
 
@@ -140,31 +141,31 @@ def names(text: str) -> list[str]:
 
 def test_pages_cut_the_list_without_a_gap() -> None:
     """All pages together are the whole list, in order; a page beyond the end is the last one."""
-    board = many(1_050)
+    fleet = many(1_050)
     found = []
     for page in range(1, 12):
-        text = ask(sources(board), f"/?page={page}").text
+        text = ask(sources(fleet), f"/?page={page}").text
         assert f"Page {page} of 11" in text
         assert len(names(text)) <= PER_PAGE
         assert ('rel="prev"' in text, 'rel="next"' in text) == (page > 1, page < 11)
         found += names(text)
-    assert found == [standing.name for standing in board.standings]
-    assert names(ask(sources(board), "/?page=999999").text) == found[-50:]
+    assert found == [status.name for status in fleet.secrets]
+    assert names(ask(sources(fleet), "/?page=999999").text) == found[-50:]
 
 
 def test_filter_by_text_and_state() -> None:
     """Text is searched in names, ids, reasons and errors, whatever its case; links keep what was asked."""
-    board = many(1_000)
-    assert names(ask(sources(board), "/?q=TENANT-00007").text) == ["tenant-00007"]
-    assert names(ask(sources(board), "/?q=rolled_back").text) == ["tenant-00000"]
-    failing = ask(sources(board), "/?state=failing&q=did+not+answer").text
+    fleet = many(1_000)
+    assert names(ask(sources(fleet), "/?q=TENANT-00007").text) == ["tenant-00007"]
+    assert names(ask(sources(fleet), "/?q=rolled_back").text) == ["tenant-00000"]
+    failing = ask(sources(fleet), "/?state=failing&q=did+not+answer").text
     assert names(failing) == [f"tenant-{n:05}" for n in range(3, 15)]
     assert "12 of 1,000 secrets" in failing
-    assert "Needs a person <b>3</b>" in ask(sources(board), "/?state=failing").text
+    assert "Needs a person <b>3</b>" in ask(sources(fleet), "/?state=failing").text
     assert 'href="/?q=did+not+answer&amp;state=person"' not in failing
     assert 'name="state" value="failing"' in failing
     assert 'href="/?q=did+not+answer"' in failing
-    fresh = ask(sources(board), "/?state=fresh&refresh=60").text
+    fresh = ask(sources(fleet), "/?state=fresh&refresh=60").text
     assert 'href="/?state=fresh&amp;page=2&amp;refresh=60"' in fresh
 
 
@@ -178,7 +179,7 @@ def test_nothing_found_offers_the_way_back() -> None:
 
 def test_an_empty_configuration_says_what_to_do() -> None:
     """Without secrets the page names the command to go on with."""
-    assert "rotator config check" in ask(sources(a_board())).text
+    assert "rotator config check" in ask(sources(a_fleet())).text
 
 
 @pytest.mark.parametrize("number", [3, 10_000])
@@ -196,10 +197,10 @@ def test_a_page_is_made_quickly(number: int, target: str) -> None:
 
 def test_a_reason_is_put_into_words() -> None:
     """A secret that waits says for what."""
-    waits = a_standing(
+    waits = a_status(
         due_at=NOW - DAY,
         window_open=False,
-        last_reason=Reason.OUTSIDE_WINDOW,
+        reason=Reason.OUTSIDE_WINDOW,
         last_outcome=OutcomeKind.WAITING,
     )
-    assert "inside the maintenance window only" in ask(sources(a_board(waits))).text
+    assert "inside the maintenance window only" in ask(sources(a_fleet(waits))).text

@@ -7,23 +7,23 @@ from datetime import timedelta
 import pytest
 
 from rotator.audit import Kind, Record
-from rotator.events import Operation, Result, Subject
-from rotator.model import Reason
+from rotator.model.events import Operation, Result, Subject
+from rotator.model.reasons import Reason
+from rotator.model.status import OldKey, SecretStatus
 from rotator.page.drawing import LANES_MAX, age_bar, strip, timeline
 from rotator.page.headline import Level
 from rotator.page.lives import RUNS_MAX, key_lives, runs
 from rotator.page.states import State
-from rotator.standing import OldKey
-from tests.page_boards import (
+from tests.page_fleets import (
     DAY,
     HOUR,
     NOW,
-    a_board,
     a_failed_run,
+    a_fleet,
     a_record,
     a_retirement,
     a_rotation,
-    a_standing,
+    a_status,
     a_story,
     an_idle_run,
     sources,
@@ -32,23 +32,23 @@ from tests.unit.page.wsgi import ask
 
 STEPS = {
     "hold": (
-        a_standing(needs_person="hold", last_reason=Reason.ON_HOLD, secret_id="prod/a b"),
+        a_status(person="hold", reason=Reason.ON_HOLD, secret_id="prod/a b"),
         "aws secretsmanager untag-resource --secret-id &#39;prod/a b&#39; --tag-keys rotator:hold",
     ),
-    "drift": (a_standing(needs_person="x", last_reason=Reason.DRIFTED), "rotator rotate uploader"),
+    "drift": (a_status(person="x", reason=Reason.DRIFTED), "rotator rotate uploader"),
     "other": (
-        a_standing(needs_person="x", last_reason=Reason.TOO_MANY_KEYS),
+        a_status(person="x", reason=Reason.TOO_MANY_KEYS),
         "rotator plan uploader",
     ),
-    "failing": (a_standing(error="no answer"), "rotator history uploader"),
-    "late": (a_standing(due_at=NOW - DAY), "rotator plan uploader"),
+    "failing": (a_status(error="no answer"), "rotator history uploader"),
+    "late": (a_status(due_at=NOW - DAY), "rotator plan uploader"),
 }
 
 
-@pytest.mark.parametrize(("standing", "command"), STEPS.values(), ids=STEPS)
-def test_next_step(standing: object, command: str) -> None:
+@pytest.mark.parametrize(("status", "command"), STEPS.values(), ids=STEPS)
+def test_next_step(status: SecretStatus, command: str) -> None:
     """The page names the command that gets on."""
-    text = ask(sources(a_board(standing)), "/secret/uploader").text  # type: ignore[arg-type]  # a table of pairs
+    text = ask(sources(a_fleet(status)), "/secret/uploader").text
     assert f"<code>{command}</code></pre>" in text
 
 
@@ -59,7 +59,7 @@ def test_a_secret_that_is_fine_asks_for_nothing() -> None:
 
 def test_all_facts_are_shown() -> None:
     """Ids, exact times, window, old keys and orphans stand on the page."""
-    standing = a_standing(
+    status = a_status(
         window="Sat 01:00-05:00 UTC",
         window_open=False,
         orphans=2,
@@ -67,10 +67,10 @@ def test_all_facts_are_shown() -> None:
         error="Pinata did not answer",
         old_keys=(OldKey("old-1", NOW + HOUR), OldKey("old-2", NOW - DAY)),
     )
-    text = ask(sources(a_board(standing)), "/secret/uploader").text.replace("\u202f", " ")
+    text = ask(sources(a_fleet(status)), "/secret/uploader").text.replace("\u202f", " ")
     for shown in (
-        standing.arn,
-        standing.secret_id,
+        status.arn,
+        status.secret_id,
         "2026-11-12 12:00:00 UTC",
         "2026-12-12 12:00:00 UTC",
         "Sat 01:00-05:00 UTC",
@@ -236,7 +236,7 @@ def test_an_idle_secret_has_no_timeline() -> None:
 )
 def test_age_bar(age: timedelta, due_in: timedelta, level: Level) -> None:
     """The bar fills towards `max_age`, overshoots it, and never leaves its frame."""
-    bar = age_bar(a_standing(born_at=NOW - age, due_at=NOW + due_in), NOW)
+    bar = age_bar(a_status(born_at=NOW - age, due_at=NOW + due_in), NOW)
     assert bar
     assert bar.level is level
     assert 0 <= bar.filled <= 100
@@ -245,7 +245,7 @@ def test_age_bar(age: timedelta, due_in: timedelta, level: Level) -> None:
 
 def test_no_age_no_bar() -> None:
     """A key of unknown age has no bar."""
-    assert age_bar(a_standing(born_at=None), NOW) is None
+    assert age_bar(a_status(born_at=None), NOW) is None
 
 
 def test_the_strip_shows_what_is_rare() -> None:

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.errors import ConfigError
+from rotator.model.errors import ConfigError
+from rotator.model.times import time_text
 from rotator.page.hosts import AllowedHosts, MalformedHostError
-from rotator.page.words import counted, exact, machine, relative, span
-from tests.page_boards import NOW
+from rotator.page.words import counted, exact, relative, span
+from tests.page_fleets import NOW
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_relative(away: timedelta, said: str) -> None:
 def test_exact_times_are_utc() -> None:
     """Exact times carry their zone."""
     assert exact(NOW) == "2026-11-24 12:00:00 UTC"
-    assert machine(NOW) == "2026-11-24T12:00:00Z"
+    assert time_text(NOW) == "2026-11-24T12:00:00Z"
 
 
 def test_counted() -> None:

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rotator
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
     DeadlineExceededError,
@@ -27,14 +27,14 @@ from rotator.errors import (
     RotatorError,
     UnsafeActionError,
 )
-from rotator.model import KeyState, ProviderKey
+from rotator.model.observed import KeyState, ProviderKey
+from rotator.model.ports import Authentication, ProbeAnswer
+from rotator.model.secret import Admin, Endpoints, Resources
 from rotator.pinata import PinataClient, RateLimiter
 from rotator.pinata.bodies import WHY_MAX_CHARS, key_page, why
 from rotator.pinata.calls import ATTEMPTS_MAX
 from rotator.pinata.client import LIST_READS_MAX, PAGES_MAX
 from rotator.pinata.exchange import BODY_MAX_BYTES
-from rotator.ports import Authentication, ProbeAnswer
-from rotator.spec import Admin, Endpoints, Resources
 
 URL = "https://pinata.invalid"
 NAME = "rotator/1/eu/up/g000001-20261122T000000Z-aaaaaaaaaa"

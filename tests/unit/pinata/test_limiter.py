@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.errors import DeadlineExceededError
+from rotator.model.errors import DeadlineExceededError
 from rotator.pinata.limiter import RateLimiter
 
 AUTH, KEYS = "/data/testAuthentication", "/v3/api_keys"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rotator.credential import Sensitive
+from rotator.model.credential import Sensitive
 from rotator.pinata.exchange import Answer, Lost, Reply, Request, Unsent, exchange
 from rotator.pinata.transport import http_client
 

@@ -3,8 +3,8 @@
 import boto3
 import pytest
 
-from rotator.errors import ConfigError
-from rotator.secrets_manager.client import client_config, endpoint_from_environment
+from rotator.aws.client import client_config, endpoint_from_environment
+from rotator.model.errors import ConfigError
 
 
 @pytest.mark.parametrize(

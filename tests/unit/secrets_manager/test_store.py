@@ -29,8 +29,10 @@ from botocore.exceptions import (
 )
 
 import rotator
-from rotator.credential import Sensitive
-from rotator.errors import (
+from rotator.aws.client import client_config
+from rotator.aws.store import LIST_DENIED_FOR_S, SecretsManagerStore
+from rotator.model.credential import Sensitive
+from rotator.model.errors import (
     ConfigError,
     DeadlineExceededError,
     LabelConflictError,
@@ -43,9 +45,7 @@ from rotator.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model import AWSCURRENT, AWSPENDING
-from rotator.secrets_manager.client import client_config
-from rotator.secrets_manager.store import LIST_DENIED_FOR_S, SecretsManagerStore
+from rotator.model.observed import AWSCURRENT, AWSPENDING
 
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 OLD = "g000001-20261101T000000Z-aaaaaaaaaa"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from rotator.sandbox.aws.rights import Ask, allowed
+from tests.stack.aws.rights import Ask, allowed
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 READ = {

@@ -11,10 +11,10 @@ from typing import Any
 import boto3
 import pytest
 
-from rotator.sandbox.aws.server import AwsServer
-from rotator.sandbox.aws.under_moto import function
 from rotator.sandbox.secrets_manager.state import RuleError
 from rotator.sandbox.secrets_manager.store import Scope
+from tests.stack.aws.server import AwsServer
+from tests.stack.aws.under_moto import function
 
 SCOPE = Scope("123456789012", "eu-central-1")
 QUEUE_ARN = f"arn:aws:sqs:{SCOPE.region}:{SCOPE.account}:"

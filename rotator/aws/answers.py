@@ -1,0 +1,70 @@
+"""What Secrets Manager answers, as values of ours.
+
+Shapes: DescribeSecret, ListSecrets and GetSecretValue, API reference. An answer holds a secret's value: none of these
+functions raises anything that would show it.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from rotator.model.credential import Sensitive
+from rotator.model.observed import HOLD_TAG, SecretDescription, Version
+from rotator.model.ports import StoredValue
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager.type_defs import (
+        DescribeSecretResponseTypeDef,
+        SecretListEntryTypeDef,
+    )
+
+
+def described(answer: "DescribeSecretResponseTypeDef", skew_s: float) -> SecretDescription:
+    """Return what DescribeSecret tells."""
+    status = {
+        replica.get("Region", "a region without a name"): replica.get("Status")
+        for replica in answer.get("ReplicationStatus", ())
+    }
+    behind = frozenset(region for region, seen in status.items() if seen != "InSync")
+    failed = frozenset(region for region, seen in status.items() if seen == "Failed")
+    return _labels(answer, answer.get("VersionIdsToStages", {}), skew_s, behind, failed)
+
+
+def listed(row: "SecretListEntryTypeDef", skew_s: float) -> SecretDescription | None:
+    """Return what a row of ListSecrets tells: nothing of replicas. None if it lacks labels or a date."""
+    stages = row.get("SecretVersionsToStages")
+    if not stages or "LastChangedDate" not in row:
+        return None
+    return _labels(row, stages, skew_s, frozenset(), frozenset())
+
+
+def stored(answer: Mapping[str, Any]) -> StoredValue | None:
+    """Return what GetSecretValue tells; None for a binary value."""
+    if "SecretBinary" in answer:
+        return None
+    return StoredValue(
+        version_id=answer["VersionId"],
+        text=Sensitive(answer["SecretString"]),
+        created_at=answer["CreatedDate"].astimezone(UTC),
+    )
+
+
+def _labels(
+    row: "DescribeSecretResponseTypeDef | SecretListEntryTypeDef",
+    stages: Mapping[str, list[str]],
+    skew_s: float,
+    behind: frozenset[str],
+    failed: frozenset[str],
+) -> SecretDescription:
+    tags = {tag["Key"]: tag.get("Value", "") for tag in row.get("Tags", ()) if "Key" in tag}
+    return SecretDescription(
+        arn=row["ARN"],
+        name=row["Name"],
+        changed_at=row["LastChangedDate"].astimezone(UTC),
+        hold=tags.get(HOLD_TAG),
+        versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
+        clock_skew_s=skew_s,
+        rotation_enabled=row.get("RotationEnabled", False),
+        replicas_behind=behind,
+        replicas_failed=failed,
+    )

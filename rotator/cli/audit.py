@@ -1,0 +1,197 @@
+"""`history`, `audit show` and `audit verify`: reading and checking the audit trail."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from rotator.audit.findings import Verdict, VerificationReport
+from rotator.audit.ocsf import Kind
+from rotator.audit.reading import Criteria
+from rotator.audit.sources import DirectorySource, Source, records_of, verify_all
+from rotator.audit.stored import Record
+from rotator.cli.context import chosen, load_config, print_json
+from rotator.cli.exits import Exit
+from rotator.config.file import Config
+from rotator.config.values import duration, quoted
+from rotator.model.errors import ConfigError
+from rotator.model.times import time_text
+
+
+def show_history(config_option: str | None, name: str, *, everything: bool, as_json: bool) -> int:
+    """Print what happened to one secret, without the runs that found nothing to do."""
+    config = load_config(config_option)
+    chosen(config, (name,))
+    records = list(records_of(_sources(config), Criteria(secret=name)))
+    idle = set() if everything else _idle_runs(records)
+    for record in records:
+        if record.run_id not in idle:
+            _print_record(record, as_json=as_json)
+    if not as_json:
+        if idle:
+            click.echo(f"{len(idle)} runs found nothing to do; --all shows them")
+        if not records:
+            click.echo(f"{name}: nothing yet; `rotator run` is the first to write about it")
+    return Exit.OK
+
+
+def show_events(
+    config_option: str | None, filters: Mapping[str, str | None], *, as_json: bool
+) -> int:
+    """Print the events that fit: `secret`, `key_id`, `run_id`, `since` and `until`."""
+    criteria = Criteria(
+        filters["secret"],
+        filters["key_id"],
+        filters["run_id"],
+        _moment(filters["since"]),
+        _moment(filters["until"]),
+    )
+    for record in records_of(_sources(load_config(config_option)), criteria):
+        _print_record(record, as_json=as_json)
+    return Exit.OK
+
+
+def verify_trail(config_option: str | None, *, as_json: bool) -> int:
+    """Check every event; return 3 if one is not what it was, 1 if a run was cut short."""
+    reports = verify_all(_sources(load_config(config_option)))
+    for report in reports:
+        if as_json:
+            print_json(_report_row(report))
+        else:
+            _print_report(report)
+    return {Verdict.INTACT: Exit.OK, Verdict.UNFINISHED: Exit.FAILED, Verdict.BROKEN: Exit.PERSON}[
+        max(report.verdict for report in reports)
+    ]
+
+
+def _sources(config: Config) -> Sequence[Source]:
+    """Return where the audit trail is read from."""
+    if config.audit.s3 is None and config.audit.directory:
+        return (DirectorySource(config.audit.directory),)
+    from rotator.wiring import logs  # noqa: PLC0415 - boto3 takes long to import, and a directory needs none
+    from rotator.wiring.connect import trail_locations  # noqa: PLC0415 - as above
+
+    logs.configure(os.environ, default_level="WARNING")
+    return trail_locations(config, os.environ).sources()
+
+
+def _idle_runs(records: Sequence[Record]) -> set[str]:
+    """Return the runs that ended as they found things."""
+    busy = {r.run_id for r in records if r.kind not in {Kind.STARTED, Kind.DECIDED, Kind.ENDED}}
+    busy |= {
+        r.run_id
+        for r in records
+        if r.kind is Kind.ENDED and r.result not in {"up_to_date", "waiting"}
+    }
+    return {r.run_id for r in records if r.kind is Kind.ENDED} - busy
+
+
+def _print_report(report: VerificationReport) -> None:
+
+    for finding in report.findings:
+        place = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
+        where = f"run {finding.run_id}" if finding.run_id else "no run"
+        if finding.sequence is not None:
+            where += f", event {finding.sequence}"
+        click.echo(f"{place}: {finding.flaw.value} ({where}): {finding.detail}")
+    if report.findings_left_out:
+        click.echo(f"... and {report.findings_left_out} more")
+    what = {
+        Verdict.INTACT: "intact: every event is unaltered, complete and in order",
+        Verdict.UNFINISHED: "unaltered, but a run was cut short; the next `rotator run` closes it",
+        Verdict.BROKEN: "BROKEN: do not rely on it; keep a copy and find out who wrote there",
+    }[report.verdict]
+    kind = f"objects of {report.where}" if report.where.startswith("s3://") else "files"
+    busy = f", {report.in_progress} in progress" if report.in_progress else ""
+    click.echo(
+        f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {what}"
+    )
+
+
+def _report_row(report: VerificationReport) -> dict[str, object]:
+    return {
+        "where": report.where,
+        "verdict": report.verdict.name.lower(),
+        "files": report.files,
+        "runs": report.runs,
+        "events": report.events,
+        "in_progress": report.in_progress,
+        "findings": [
+            {
+                "flaw": finding.flaw.name.lower(),
+                "file": finding.file,
+                "line": finding.line,
+                "run_id": finding.run_id,
+                "sequence": finding.sequence,
+                "detail": finding.detail,
+            }
+            for finding in report.findings
+        ],
+        "findings_left_out": report.findings_left_out,
+    }
+
+
+def _print_record(record: Record, *, as_json: bool) -> None:
+
+    subject = record.subject
+    about = {
+        "version_id": subject.version_id,
+        "key_id": subject.key_id,
+        "key_name": subject.key_name,
+        "label": subject.label,
+    }
+    if as_json:
+        print_json(
+            {
+                "time": record.time.isoformat(),
+                "run_id": record.run_id,
+                "sequence": record.sequence,
+                "kind": record.kind,
+                "secret": record.secret,
+                "arn": record.arn,
+                "operation": record.operation,
+                "result": record.result,
+                "reason": record.reason,
+                "actions": list(record.actions),
+                **about,
+                "revoked": list(record.revoked),
+                "detail": record.detail,
+                "trigger": record.trigger,
+                "user": record.user,
+                **_failure_row(record),
+            }
+        )
+        return
+    words = [record.kind, record.operation, record.result, record.reason, " ".join(record.actions)]
+    words += [about["version_id"], about["key_id"], about["label"], record.detail]
+    shown = "  ".join(word for word in words if word)
+    click.echo(
+        f"{time_text(record.time)}  {record.run_id[:8]} {record.sequence:>3}  {record.secret}  {shown}"
+    )
+
+
+def _failure_row(record: Record) -> dict[str, object]:
+    """Return what only the end of a run that failed has, since version 0.2."""
+    failure = record.failure
+    if failure is None:
+        return {}
+    return {"error": failure.error, "remedy": failure.remedy, "next_step": failure.next_step}
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read a time, or an age counted back from now."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            age: timedelta = duration(text)
+        except ValueError:
+            raise ConfigError(
+                f"neither a time nor an age: {quoted(text)}",
+                next_step="Write it like 2026-11-22, 2026-11-22T09:53Z or 24h.",
+            ) from None
+        return datetime.now(UTC) - age
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

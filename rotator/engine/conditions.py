@@ -1,0 +1,247 @@
+"""What each rule asks, and what it decides where the answer is yes. Their order is in `rules`.
+
+A rule takes the `Situation` and returns a decision, or None to leave it to the next rule. Pure: no I/O, no clock, no
+randomness.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from rotator.engine.age import aged_out_at, expiring_at
+from rotator.engine.retirement import (
+    is_crowded,
+    keys_above_current,
+    superseded_keys,
+    why_waiting,
+)
+from rotator.engine.windows import is_open
+from rotator.model.observed import OURS, HasKey, KeyState, NoValue, Observed, Unread, Unusable
+from rotator.model.plan import Action, Create, Discard, Promote, Restamp, Verify
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand, Override, SecretSpec
+
+NEARLY_USED_UP_TENTHS = 8
+Decision: TypeAlias = tuple[Reason, tuple[Action, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a rule may look at."""
+
+    spec: SecretSpec
+    observed: Observed
+    now: datetime
+    demand: Demand
+    """What is left of what a person asked for."""
+    create: Create
+    """The action that would make a new key."""
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the current key is not ours, or one of ours that was replaced and put back."""
+        observed = self.observed
+        current = observed.current_key
+        replaced = current is not None and current.key_id in observed.replaced_key_ids()
+        return observed.generation(observed.current) == 0 or replaced
+
+
+# Has a person decided? ---------------------------------------------------------------------------
+
+
+def on_hold(s: Situation) -> Decision | None:
+    """Ask for the tag `rotator:hold`."""
+    return None if s.observed.description.hold is None else (Reason.ON_HOLD, ())
+
+
+def drifted(s: Situation) -> Decision | None:
+    """Ask whether the secret was ours, and now holds a key that is not and that we are not taking over from."""
+    observed = s.observed
+    if s.demand.overrides(Override.DECISIONS) or observed.current is None:
+        return None
+    if observed.generation(observed.current) > 0:
+        return None
+    taken_over = observed.key_inside(observed.current) in observed.replaced_key_ids()
+    was_ours = observed.version_labelled(OURS) is not None and not taken_over
+    if observed.generation(observed.previous) > 0 or was_ours:
+        return Reason.DRIFTED, ()
+    return None
+
+
+def rolled_back(s: Situation) -> Decision | None:
+    """Ask whether AWSCURRENT is on an older version of ours than AWSPREVIOUS, with a key that works."""
+    observed = s.observed
+    key_id = observed.key_inside(observed.current)
+    generation = observed.generation(observed.current)
+    if s.demand.overrides(Override.DECISIONS) or key_id is None or not observed.is_live(key_id):
+        return None
+    is_older = 0 < generation < observed.generation(observed.previous)
+    return (Reason.ROLLED_BACK, ()) if is_older else None
+
+
+# Is a version pending? ---------------------------------------------------------------------------
+
+
+def pending_empty(s: Situation) -> Decision | None:
+    """Ask for RotateSecret's placeholder: its rotation may be at work, and is given up after `pending_timeout`."""
+    pending = s.observed.pending
+    if pending is None or not isinstance(pending.content, NoValue):
+        return None
+    if s.now - s.observed.description.changed_at > s.spec.pending_timeout:
+        return Reason.STALLED, (Discard(pending.version_id),)
+    return Reason.IN_PROGRESS, ()
+
+
+def pending_unusable(s: Situation) -> Decision | None:
+    """Ask whether AWSPENDING is on a version that holds no credential."""
+    pending = s.observed.pending
+    if pending is None or not isinstance(pending.content, Unusable | Unread):
+        return None
+    return Reason.SUPERSEDED, (Discard(pending.version_id),)
+
+
+def pending_overtaken(s: Situation) -> Decision | None:
+    """Ask the fence: a pending version is promoted only over a lower generation.
+
+    It also ends a version that was promoted by a run that died before it cleared the label.
+    """
+    pending, observed = s.observed.pending, s.observed
+    if pending is None or observed.generation(pending) > observed.generation(observed.current):
+        return None
+    return Reason.SUPERSEDED, (Discard(pending.version_id),)
+
+
+def pending_forgets_current(s: Situation) -> Decision | None:
+    """Ask whether promoting now would leave a hand-made current key that no label names, and nobody retires."""
+    pending, observed = s.observed.pending, s.observed
+    if pending is None or observed.generation(observed.current) > 0:
+        return None
+    foreign = observed.key_inside(observed.current)
+    if foreign is None or foreign in observed.replaced_key_ids():
+        return None
+    return Reason.SUPERSEDED, (Discard(pending.version_id),)
+
+
+def pending_stalled(s: Situation) -> Decision | None:
+    """Ask whether a pending version is older than `pending_timeout`, or its key is revoked."""
+    pending = s.observed.pending
+    if pending is None or not isinstance(pending.content, HasKey):
+        return None
+    key = s.observed.key(pending.content.key_id)
+    too_old = s.now - pending.content.created_at > s.spec.pending_timeout
+    if too_old or (key and key.state is KeyState.REVOKED):
+        return Reason.STALLED, (Discard(pending.version_id),)
+    return None
+
+
+def pending_usable(s: Situation) -> Decision | None:
+    """Finish what an earlier run began."""
+    pending = s.observed.pending
+    if pending is None:
+        return None
+    replacing = s.observed.current.version_id if s.observed.current else None
+    return Reason.INTERRUPTED, (
+        Verify(pending.version_id),
+        Promote(pending.version_id, replacing),
+    )
+
+
+# Is a new key due? -------------------------------------------------------------------------------
+
+
+def no_current(s: Situation) -> Reason | None:
+    """Ask whether AWSCURRENT holds no key."""
+    return Reason.NO_CURRENT if s.observed.current_key is None else None
+
+
+def compromised(s: Situation) -> Reason | None:
+    """Ask whether a person said that the key has leaked."""
+    return Reason.COMPROMISED if s.demand is Demand.COMPROMISED else None
+
+
+def key_revoked(s: Situation) -> Reason | None:
+    """Ask whether consumers hold a dead key."""
+    current = s.observed.current_key
+    return Reason.KEY_REVOKED if current and not s.observed.is_live(current.key_id) else None
+
+
+def asked_for(s: Situation) -> Reason | None:
+    """Ask whether a person, or RotateSecret, wants a new key now."""
+    if not s.demand.overrides(Override.AGE):
+        return None
+    return Reason.ADOPTED if s.is_foreign else Reason.FORCED
+
+
+def create_interrupted(s: Situation) -> Reason | None:
+    """Ask for a key that was made and never stored, once it is older than `settle`."""
+    above = keys_above_current(s.observed)
+    settled = any(s.now - key.created_at >= s.spec.settle for key in above)
+    return Reason.INTERRUPTED if settled else None
+
+
+def hand_made(s: Situation) -> Reason | None:
+    """Ask whether the current key is not ours."""
+    return Reason.ADOPTED if s.is_foreign else None
+
+
+def aged_out(s: Situation) -> Reason | None:
+    """Ask whether the current key has reached its age."""
+    due_at = aged_out_at(s.spec, s.observed)
+    return Reason.AGED_OUT if due_at and s.now >= due_at else None
+
+
+def nearly_used_up(s: Situation) -> Reason | None:
+    """Ask whether four fifths of the current key's uses are gone."""
+    key = s.observed.key(s.observed.key_inside(s.observed.current) or "")
+    if key is None or not key.max_uses or key.uses * 10 < key.max_uses * NEARLY_USED_UP_TENTHS:
+        return None
+    return Reason.NEARLY_USED_UP
+
+
+def expiring(s: Situation) -> Reason | None:
+    """Ask whether the current token expires soon."""
+    moment = expiring_at(s.observed.current_key)
+    return Reason.EXPIRING if moment and s.now >= moment else None
+
+
+# May a new key be made now? ----------------------------------------------------------------------
+
+
+def outside_window(s: Situation) -> Decision | None:
+    """Ask the maintenance window and the blackout days, unless a person wants the key now."""
+    if s.demand.overrides(Override.DECISIONS) or is_open(s.spec, s.now):
+        return None
+    return Reason.OUTSIDE_WINDOW, ()
+
+
+def old_key_waits(s: Situation) -> Decision | None:
+    """Ask whether a superseded key still has its grace: rotating now would take it away."""
+    waiting = why_waiting(s.spec, s.observed, s.now, s.demand)
+    return (waiting, ()) if waiting else None
+
+
+def old_key_alive(s: Situation) -> Decision | None:
+    """Ask whether a superseded key is still alive; the second question of the planner retires it."""
+    if superseded_keys(s.observed) or is_crowded(s.observed):
+        return Reason.RETIRE_FIRST, ()
+    return None
+
+
+def orphans_fill_up(s: Situation) -> Decision | None:
+    """Ask whether `live_keys_max` is reached with keys that were never promoted: put the current key above them."""
+    create = s.create
+    if len(s.observed.live_keys()) < s.spec.live_keys_max or create.replacing is None:
+        return None
+    if not keys_above_current(s.observed):
+        return None
+    return Reason.FENCING, (
+        Restamp(create.version_id, create.replacing),
+        Promote(create.version_id, create.replacing),
+    )
+
+
+def no_room(s: Situation) -> Decision | None:
+    """Ask whether `live_keys_max` is reached, and nothing may be done about it."""
+    if len(s.observed.live_keys()) < s.spec.live_keys_max:
+        return None
+    return Reason.TOO_MANY_KEYS, ()

@@ -1,0 +1,350 @@
+"""Doing what a plan says, one action at a time.
+
+Every effect goes the same way: the guards, a durable audit intent, the call, the audit outcome. The first failure
+stops the plan; there is nothing to undo, because the next run plans from whatever state the two systems are in. The
+one exception is a key that surely was not stored: it is revoked at once, since nobody could ever use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar, assert_never
+
+from rotator.engine import effects
+from rotator.engine.guards import check_revocable, check_unchanged
+from rotator.engine.observer import Reader
+from rotator.engine.proofs import Proofs
+from rotator.engine.run import Run, World
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import (
+    AuditUnavailableError,
+    DeadlineExceededError,
+    KeyRejectedError,
+    KeyStillAliveError,
+    RotatorError,
+    StoppedError,
+    StoreUnavailableError,
+    UnsafeActionError,
+)
+from rotator.model.events import Done, Intent, Operation, Result, Subject
+from rotator.model.observed import (
+    AWSCURRENT,
+    AWSPENDING,
+    OURS,
+    REPLACED_PREFIX,
+    HasKey,
+    KeyState,
+    Observed,
+    ProviderKey,
+)
+from rotator.model.payload import compose, credential_in
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
+    Plan,
+    Promote,
+    ProveDead,
+    Restamp,
+    Revoke,
+    Unlabel,
+    Verify,
+)
+from rotator.model.ports import (
+    AuditRun,
+)
+from rotator.model.secret import SecretSpec
+
+_T = TypeVar("_T")
+CREATE_TO_STORE_S = 20.0
+"""No key is made with less time left than this (or half of a shorter `timeout`): it must also be stored."""
+
+
+class Executor:
+    """Performs the plans of one run over one secret.
+
+    Args:
+        spec: what is wanted.
+
+        world: the two systems.
+
+        run: the time, the demand by which it was begun, and the time left.
+
+        audit: the trail of this run.
+
+        reader: the values that this run has read.
+
+        observed: the state as last seen.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what one run is given, and what it has read
+        self,
+        spec: SecretSpec,
+        world: World,
+        run: Run,
+        audit: AuditRun,
+        reader: Reader,
+        observed: Observed,
+    ) -> None:
+        self.spec, self.run, self.audit, self.reader = spec, run, audit, reader
+        self.provider, self.store, self.deadline = world.provider, world.store, run.deadline
+        self.proofs = Proofs(spec, world.provider, reader, run.deadline)
+        self.observed = observed
+        """The state as last seen, and as changed since by the actions of this run."""
+        self.done: list[Action] = []
+        """The actions that succeeded, in order, over all plans of the run."""
+        self._minted: dict[str, Credential] = {}
+        """What this run minted, by version id, to compare with what is read back."""
+
+    def perform(self, plan: Plan, observed: Observed) -> None:
+        """Perform a plan that was made from what was observed just now.
+
+        Raises:
+            RotatorError: an action failed or was refused; `done` and `observed` say how far it came.
+        """
+        self.observed = observed
+        for action in plan.actions:
+            if self.deadline.remaining_s() <= 0:
+                raise DeadlineExceededError(f"time is up before {action.name}")
+            if self.run.stopping():
+                raise StoppedError(f"told to stop before {action.name}")
+            if isinstance(action, Revoke) and self.observed is not observed:
+                self._expect_unchanged(observed)
+            self._act(action)
+            self.done.append(action)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Create():
+                self._create(action)
+            case Restamp():
+                self._restamp(action)
+            case Verify():
+                self._verify(action)
+            case Promote():
+                self._promote(action)
+            case Discard(version_id=version_id):
+                self._remove_label(version_id, AWSPENDING)
+            case Unlabel(version_id=version_id, label=label):
+                self._remove_label(version_id, label)
+            case Revoke():
+                self._revoke(action)
+            case ProveDead():
+                self._prove_dead(action)
+            case _:
+                assert_never(action)
+
+    # Forward ---------------------------------------------------------------------------------
+
+    def _create(self, action: Create) -> None:
+        """Mint a key and put it as AWSPENDING."""
+        needed_s = min(CREATE_TO_STORE_S, self.spec.timeout.total_seconds() / 2)
+        if self.deadline.remaining_s() < needed_s:
+            raise DeadlineExceededError(
+                f"no key was made: {needed_s:.0f} s must be left to store it, too"
+            )
+        name = self.observed.family.key_name(action.minted_as)
+        subject = Subject(version_id=action.version_id, key_name=name)
+        new = self._audited(
+            Operation.CREATE_KEY,
+            subject,
+            lambda: self.provider.create_key(
+                name, self.spec.permissions, self.spec.max_uses, self.deadline
+            ),
+            lambda made: (replace(subject, key_id=made.key_id), ""),
+        )
+        self._minted[action.version_id] = new
+        self.observed = effects.minted(
+            self.observed, ProviderKey(new.key_id, name, self.run.now, KeyState.LIVE)
+        )
+        try:
+            self._store(action, new, replace(subject, key_id=new.key_id))
+        except (StoreUnavailableError, AuditUnavailableError):
+            raise  # perhaps it was stored, or nothing more may happen: the next run sees
+        except RotatorError:
+            self._revoke_unstored(new.key_id, name)
+            raise
+
+    def _store(self, action: Create, new: Credential, subject: Subject) -> None:
+        """Put a minted key, with the other fields of the current value carried over."""
+        current = self.reader.written_value(action.replacing).text if action.replacing else None
+        text = compose(new, self.spec.shape, current)
+        if (
+            action.replacing is None
+        ):  # AWS makes a secret's first version current, whatever label is asked
+            self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
+        self._put(action.version_id, text, self._marks(), subject)
+
+    def _marks(self) -> frozenset[str]:
+        """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet."""
+        current = self.observed.current
+        if current is None:
+            return frozenset({OURS})
+        foreign = self.observed.key_inside(current)
+        if foreign is None or self.observed.generation(current) > 0:
+            return frozenset()
+        return frozenset({OURS, REPLACED_PREFIX + foreign})
+
+    def _revoke_unstored(self, key_id: str, name: str) -> None:
+        """Revoke a key that nobody holds; if that fails too, the next run finds it by its name."""
+        try:
+            self._audited(
+                Operation.REVOKE_KEY,
+                Subject(key_id=key_id, key_name=name),
+                lambda: self.provider.revoke_key(key_id, self.deadline),
+            )
+        except AuditUnavailableError:
+            raise
+        except RotatorError:
+            return
+        self.observed = effects.revoked(self.observed, key_id)
+
+    def _restamp(self, action: Restamp) -> None:
+        """Put the current value once more under a higher generation."""
+        text = self.reader.written_value(action.replacing).text
+        subject = Subject(action.version_id, self.observed.key_inside(self.observed.current) or "")
+        self._put(action.version_id, text, self._marks(), subject)
+
+    def _put(
+        self, version_id: str, text: Sensitive, labels: frozenset[str], subject: Subject
+    ) -> None:
+        self._audited(
+            Operation.PUT_PENDING,
+            subject,
+            lambda: self.store.put_pending(
+                self.observed.description.arn, version_id, text, labels, self.deadline
+            ),
+        )
+        held = credential_in(text, self.spec.shape)
+        content = HasKey(held.key_id, self.run.now, held.expires_at)
+        self.observed = effects.pending(self.observed, version_id, labels, content)
+
+    def _verify(self, action: Verify) -> None:
+        """Read a version back and prove its key: what is proved is what was stored, not what is in memory."""
+        held = credential_in(self.reader.written_value(action.version_id).text, self.spec.shape)
+        minted = self._minted.get(action.version_id)
+        if minted is not None and minted.jwt != held.jwt:
+            raise KeyRejectedError(
+                "what was read back from Secrets Manager is not the token that was stored"
+            )
+
+        key = self.observed.key(held.key_id)
+        subject = Subject(action.version_id, held.key_id, key.name if key else "")
+        if not self.observed.generation(self.observed.version(action.version_id)):
+            # A hand-made key: its scopes are its maker's business.
+            self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.working(held))
+            return
+        for listed in self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(held)):
+            self.observed = effects.minted(self.observed, listed)
+
+    def _prove(self, held: Credential) -> tuple[ProviderKey, ...]:
+        """Prove that a key works and can do no more than it should; return the keys as listed now."""
+        self.proofs.working(held)
+        return self.proofs.scopes(held, self.observed)
+
+    def _promote(self, action: Promote) -> None:
+        """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""
+        arn = self.observed.description.arn
+        new, replaced = (
+            self.observed.version(version_id)
+            for version_id in (action.version_id, action.replacing)
+        )
+        if self.observed.generation(new) <= self.observed.generation(replaced):
+            raise UnsafeActionError(
+                "refused to promote: its generation is not above the current one's"
+            )
+        self._audited(
+            Operation.PROMOTE,
+            Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
+            lambda: self.store.promote(arn, action.version_id, action.replacing, self.deadline),
+        )
+        self.observed = effects.promoted(
+            self.observed, action.version_id, action.replacing, self.run.now
+        )
+        self._remove_label(action.version_id, AWSPENDING)
+
+    # Retire ----------------------------------------------------------------------------------
+
+    def _revoke(self, action: Revoke) -> None:
+        """Revoke a key that consumers have had time to leave, if the current key works right now."""
+        observed, key_id = self.observed, action.key_id
+        check_revocable(self.spec, observed, key_id, self.run.demand)
+        held = self.reader.credential(observed.current.version_id) if observed.current else None
+        if held is None:
+            raise UnsafeActionError(f"refused to revoke {key_id}: the current value holds no key")
+        self.proofs.working(held)
+        key = observed.key(key_id)
+        self._audited(
+            Operation.REVOKE_KEY,
+            Subject(key_id=key_id, key_name=key.name if key else ""),
+            lambda: self.provider.revoke_key(key_id, self.deadline),
+        )
+        self.proofs.revoked(key_id)
+        self.observed = effects.revoked(observed, key_id)
+
+    def _prove_dead(self, action: ProveDead) -> None:
+        """Show that a revoked key is listed as revoked and that its token is refused.
+
+        A key that outlives its revocation is marked, so that every run asks again until it is dead.
+        """
+        key = self.observed.key(action.key_id)
+        subject = Subject(key_id=action.key_id, key_name=key.name if key else "")
+        try:
+            self._audited(
+                Operation.PROVE_DEAD,
+                subject,
+                lambda: self.proofs.dead(action.key_id, self.observed),
+                lambda witnesses: (subject, witnesses),
+            )
+        except KeyStillAliveError:
+            if action.key_id not in self.observed.replaced_key_ids():
+                self._mark_alive(action.key_id)
+            raise
+
+    def _mark_alive(self, key_id: str) -> None:
+        """Name a key that outlived its revocation in a label of the version that replaced it."""
+        version_id = self.observed.current.version_id if self.observed.current else ""
+        label = REPLACED_PREFIX + key_id
+        self._audited(
+            Operation.LABEL,
+            Subject(version_id, key_id, label=label),
+            lambda: self.store.attach(
+                self.observed.description.arn, version_id, label, self.deadline
+            ),
+        )
+        self.observed = effects.with_label(self.observed, version_id, label)
+
+    def _expect_unchanged(self, planned_from: Observed) -> None:
+        """Look again before a further revocation: time has passed while the one before was proved."""
+        labels = self.store.describe(planned_from.description.arn, self.deadline)
+        check_unchanged(planned_from.description, labels, self.run.demand)
+
+    # Both ------------------------------------------------------------------------------------
+
+    def _remove_label(self, version_id: str, label: str) -> None:
+        self._audited(
+            Operation.UNLABEL,
+            Subject(version_id, label=label),
+            lambda: self.store.remove(
+                self.observed.description.arn, version_id, label, self.deadline
+            ),
+        )
+        self.observed = effects.without_label(self.observed, label)
+
+    def _audited(
+        self,
+        operation: Operation,
+        subject: Subject,
+        call: Callable[[], _T],
+        learned: Callable[[_T], tuple[Subject, str]] | None = None,
+    ) -> _T:
+        """Record the intent, make the call, record the outcome and what was learned from it."""
+        self.audit.record(Intent(operation, subject))
+        try:
+            returned = call()
+        except RotatorError as error:
+            result = Result.UNKNOWN if error.may_have_effect else Result.FAILURE
+            self.audit.record(Done(operation, subject, result, error.message))
+            raise
+        subject, detail = learned(returned) if learned else (subject, "")
+        self.audit.record(Done(operation, subject, Result.SUCCESS, detail))
+        return returned

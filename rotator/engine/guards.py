@@ -1,0 +1,50 @@
+"""The last look before a key dies: whatever was planned, this must hold of the state as last seen.
+
+Each guard raises `UnsafeActionError` and has no effect; the next run plans from what there is.
+"""
+
+from rotator.engine.retirement import is_replica_behind
+from rotator.model.errors import UnsafeActionError
+from rotator.model.observed import Observed, SecretDescription
+from rotator.model.secret import Demand, SecretSpec
+
+CLOCK_SKEW_MAX_S = 60.0
+
+
+def check_revocable(spec: SecretSpec, observed: Observed, key_id: str, demand: Demand) -> None:
+    """Check that a key is in nobody's use, and that its grace could be measured.
+
+    Raises:
+        UnsafeActionError: it must not be revoked now.
+    """
+    description = observed.description
+    in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
+    if observed.current is None or key_id in in_use | observed.protected:
+        raise UnsafeActionError(f"refused to revoke {key_id}: it is in use")
+    if is_replica_behind(description, demand):
+        behind = ", ".join(sorted(description.replicas_behind))
+        raise UnsafeActionError(f"refused to revoke {key_id}: the replica in {behind} is behind")
+    if spec.grace and abs(description.clock_skew_s) > CLOCK_SKEW_MAX_S:
+        raise UnsafeActionError(
+            f"refused to revoke {key_id}: this machine's clock is {description.clock_skew_s:+.0f} s off AWS's, "
+            "so its grace cannot be measured",
+            next_step="Set the clock (NTP), then run `rotator run`.",
+        )
+
+
+def check_unchanged(
+    planned_from: SecretDescription, description: SecretDescription, demand: Demand
+) -> None:
+    """Check that nothing happened to a secret since a revocation was planned.
+
+    Raises:
+        UnsafeActionError: it did.
+    """
+    if (
+        description.hold is not None
+        or description.changed_at != planned_from.changed_at
+        or is_replica_behind(description, demand)
+    ):
+        raise UnsafeActionError(
+            "refused to revoke more: the secret changed while this run was at work"
+        )

@@ -1,0 +1,54 @@
+"""What remains to be done for one secret, and why: a pure function of what is wanted, what is seen, and the time.
+
+The planner asks two questions, in order, and the second only when the first has nothing to do:
+
+1. Must the secret move forward? The lists of `rules`, first match wins; each answer is a `Reason`.
+2. May a superseded key be retired? Every key that the fencing rule allows: `retirement`.
+
+No I/O, no clock, no randomness: what a rule needs is an argument. There is no workflow state either; an interrupted
+rotation is a state of the two systems like any other, and the rules name it.
+"""
+
+from datetime import datetime
+
+from rotator.engine.age import due_at
+from rotator.engine.conditions import Situation
+from rotator.engine.retirement import retire, why_waiting
+from rotator.engine.rules import decide
+from rotator.model.observed import Observed
+from rotator.model.plan import Create, Plan, Promote, Verify
+from rotator.model.secret import Demand, SecretSpec
+
+
+def plan(
+    spec: SecretSpec,
+    observed: Observed,
+    *,
+    now: datetime,
+    new_version_id: str,
+    demand: Demand = Demand.DUE,
+) -> Plan:
+    """Return the actions that remain.
+
+    Args:
+        spec: what is wanted.
+
+        observed: what one run saw of both systems.
+
+        now: the time of this run, aware.
+
+        new_version_id: the id that a new version would get; its generation is 1 + the highest seen anywhere.
+
+        demand: what a person asked for.
+    """
+    replacing = observed.current.version_id if observed.current else None
+    create = Create(new_version_id, replacing, minted_as=new_version_id)
+    reason, actions = decide(Situation(spec, observed, now, demand, create))
+    if actions == (create,):
+        actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))
+    if not actions and not reason.keeps_keys:
+        actions = retire(spec, observed, now, demand)
+        waiting = why_waiting(spec, observed, now, demand)
+        if waiting is not None and waiting.waits_for_replica and not reason.is_due:
+            reason = waiting  # else nobody would hear of it
+    return Plan(reason, actions, due_at(spec, observed))

@@ -1,0 +1,267 @@
+"""One secret, from whatever state it is in to the wanted one: observe, plan, execute, until nothing remains.
+
+The same function serves every trigger. It keeps no state between runs and takes no lock; two of them may race over
+one secret. A run that dies leaves a state that the next one plans from.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from rotator.engine.conditions import Situation
+from rotator.engine.executor import Executor
+from rotator.engine.native import Rotation, Step, is_finished, plan_step
+from rotator.engine.observer import Reader, observe
+from rotator.engine.planner import plan
+from rotator.engine.retirement import is_grace_over
+from rotator.engine.run import Run, World
+from rotator.model.errors import AuditUnavailableError, RotatorError, UnsafeActionError
+from rotator.model.events import Decided, Ended, Failure
+from rotator.model.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
+from rotator.model.observed import Observed, SecretDescription
+from rotator.model.plan import Action, Create, Outcome, OutcomeKind, Plan, Promote, Revoke
+from rotator.model.ports import AuditRun, Deadline
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand, SecretSpec
+
+PASSES_MAX = 16
+"""Plans per run. The longest useful chain (discard, retire, create, discard, retire) is far shorter."""
+_Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
+"""Takes what is seen, what is left of the demand, and what was done so far."""
+
+
+def preview(
+    spec: SecretSpec, description: SecretDescription, world: World, run: Run
+) -> tuple[Plan, Observed]:
+    """Return what `reconcile` would do first, and from what; change nothing.
+
+    Raises:
+        RotatorError: a read failed.
+    """
+    family = KeyFamily.of(world.owner, description.arn)
+    reader = Reader(spec, description.arn, world.store, run.deadline)
+    observed = observe(description, family, reader, world.provider, world.held_elsewhere, None)
+    planned = _plan(spec, observed, run, run.demand)
+    if _revokes(planned):
+        fresh = world.store.describe(description.arn, run.deadline)
+        observed = observe(fresh, family, reader, world.provider, world.held_elsewhere, observed)
+        planned = _plan(spec, observed, run, run.demand)
+    return planned, observed
+
+
+def reconcile(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Outcome:
+    """Bring one secret to its wanted state, as far as that goes now.
+
+    Args:
+        spec: what is wanted.
+
+        description: of the secret, read just now.
+
+        world: the two systems and the audit log.
+
+        run: time, nonce, demand and deadline of this run.
+
+    Returns:
+        What it came to. A failure is an outcome too; nothing is raised but what is a defect of this program.
+    """
+
+    def planner(observed: Observed, demand: Demand, _: Sequence[Action]) -> Plan:
+        return _plan(spec, observed, run, demand)
+
+    return _run(spec, description, world, run, planner)
+
+
+def step(
+    spec: SecretSpec, description: SecretDescription, world: World, run: Run, rotation: Rotation
+) -> Outcome:
+    """Do one step of a rotation that Secrets Manager has begun, if anything remains of it.
+
+    Args:
+        spec: what is wanted.
+
+        description: of the secret, read just now.
+
+        world: the two systems and the audit log; its store has the rotation's token, if Secrets Manager sent one.
+
+        run: time, nonce, demand and deadline of this run.
+
+        rotation: which step, for which version.
+
+    Returns:
+        ROTATED or UP_TO_DATE if the step is done; otherwise it is not, and Secrets Manager must be told so.
+
+    Raises:
+        EventError: Secrets Manager knows of no such rotation.
+    """
+    if is_finished(description, rotation) or rotation.step is Step.SET:
+        return Outcome(spec.name, "", OutcomeKind.UP_TO_DATE)
+
+    def planner(observed: Observed, demand: Demand, done: Sequence[Action]) -> Plan:
+        minted_as = version_id(_next_generation(observed), run.now, nonce_of(rotation.token))
+        replacing = observed.current.version_id if observed.current else None
+        create = Create(rotation.token, replacing, minted_as)
+        return plan_step(Situation(spec, observed, run.now, demand, create), rotation, done)
+
+    return _run(spec, description, world, run, planner)
+
+
+def _run(
+    spec: SecretSpec, description: SecretDescription, world: World, run: Run, planner: _Planner
+) -> Outcome:
+    try:
+        audit = world.audit.begin(spec.name, description.arn)
+    except RotatorError as error:
+        return Outcome.failed(spec.name, error)
+    progress = _Progress(spec, description, world, run, audit, planner)
+    try:
+        progress.settle()
+    except RotatorError as error:
+        return progress.close(error)
+    return progress.close(None)
+
+
+class _Progress:
+    """The progress of one run, kept so that a failure can still be told in full."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what a run is given, and its trail
+        self,
+        spec: SecretSpec,
+        description: SecretDescription,
+        world: World,
+        run: Run,
+        audit: AuditRun,
+        planner: _Planner,
+    ) -> None:
+        self.spec, self.description, self.world, self.run = spec, description, world, run
+        self.audit, self.planner = audit, planner
+        self.reader = Reader(spec, description.arn, world.store, run.deadline)
+        self.executor: Executor | None = None
+        self.reasons: list[Reason] = []
+
+    def settle(self) -> None:
+        """Observe, plan and execute until the plan is empty."""
+        observed = self._observe(self.description, None)
+        if _revokes(self._plan(observed)):
+            observed = self._observe(self._described(), observed)
+        executor = self.executor = Executor(
+            self.spec, self.world, self.run, self.audit, self.reader, observed
+        )
+        for _ in range(PASSES_MAX):
+            chosen = self._decide(observed)
+            if not chosen.actions:
+                return
+            executor.perform(chosen, observed)
+            # Nothing is ever done on an expectation; but one that leaves nothing to do saves another look.
+            if not self._plan(executor.observed).actions:
+                self._decide(executor.observed)
+                return
+            observed = executor.observed = self._observe(self._described(), executor.observed)
+        raise UnsafeActionError(
+            f"the secret did not settle within {PASSES_MAX} plans: something else changes it"
+        )
+
+    def close(self, error: RotatorError | None) -> Outcome:
+        """Return the outcome, recorded as the last event of the run."""
+        outcome = self._outcome(error)
+        try:
+            self.audit.record(
+                Ended(
+                    outcome.kind,
+                    outcome.reason,
+                    outcome.version_id or "",
+                    outcome.key_id or "",
+                    outcome.revoked,
+                    Failure.of(error) if error else None,
+                )
+            )
+        except AuditUnavailableError as unrecorded:
+            # The first failure of the trail says why; a later one only that there was an earlier.
+            cause = error if isinstance(error, AuditUnavailableError) else unrecorded
+            return replace(outcome, kind=OutcomeKind.FAILED, error=cause)
+        return outcome
+
+    def _described(self) -> SecretDescription:
+        return self.world.store.describe(self.description.arn, self.run.deadline)
+
+    def _observe(self, description: SecretDescription, earlier: Observed | None) -> Observed:
+        # Neighbours matter when a key can be retired; asking them costs calls for each of them.
+        over = is_grace_over(self.spec, description, self.run.now, self._demand())
+        return observe(
+            description,
+            KeyFamily.of(self.world.owner, description.arn),
+            self.reader,
+            self.world.provider,
+            self.world.held_elsewhere if over else _nobody,
+            earlier,
+        )
+
+    def _moved(self) -> bool:
+        return self.executor is not None and any(
+            isinstance(done, Promote) for done in self.executor.done
+        )
+
+    def _demand(self) -> Demand:
+        """Return what is left of the demand: a rotation answers it."""
+        return self.run.demand.once_moved() if self._moved() else self.run.demand
+
+    def _plan(self, observed: Observed) -> Plan:
+        done = self.executor.done if self.executor else ()
+        return self.planner(observed, self._demand(), done)
+
+    def _decide(self, observed: Observed) -> Plan:
+        chosen = self._plan(observed)
+        self.reasons.append(chosen.reason)
+        names = tuple(action.name for action in chosen.actions)
+        self.audit.record(Decided(chosen.reason, names, observed.generation(observed.current)))
+        return chosen
+
+    def _outcome(self, error: RotatorError | None) -> Outcome:
+        observed = self.executor.observed if self.executor else None
+        current = observed.current if observed else None
+        return Outcome(
+            secret=self.spec.name,
+            run_id=self.audit.run_id,
+            kind=OutcomeKind.FAILED if error else self._kind(),
+            reason=self.reasons[0] if self.reasons else None,
+            version_id=current.version_id if current else None,
+            key_id=observed.key_inside(current) if observed else None,
+            actions=tuple(self.executor.done) if self.executor else (),
+            error=error,
+            observed=observed,
+        )
+
+    def _kind(self) -> OutcomeKind:
+        last = self.reasons[-1]
+        if self._moved():
+            return OutcomeKind.ROTATED
+        if last.needs_person:
+            return OutcomeKind.HELD
+        return OutcomeKind.UP_TO_DATE if last is Reason.UP_TO_DATE else OutcomeKind.WAITING
+
+
+def _nobody(arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[str]:
+    """Stand for the neighbours while nothing can be retired anyway."""
+    del arn, key_ids, deadline
+    return frozenset()
+
+
+def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
+    new = version_id(_next_generation(observed), run.now, run.nonce)
+    return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)
+
+
+def _revokes(planned: Plan) -> bool:
+    """Tell whether a plan is to be made again from a description read just now, before a key dies by it.
+
+    The one given may be a row of ListSecrets, which tells nothing of replicas, and time has passed since.
+    """
+    return any(isinstance(action, Revoke) for action in planned.actions)
+
+
+def _next_generation(observed: Observed) -> int:
+    generation = observed.highest_generation() + 1
+    if generation > GENERATION_MAX:
+        raise UnsafeActionError(
+            f"a key of generation {generation - 1} exists: no generation is left above it",
+            next_step="Find the key in Pinata's key list, and whoever named it; then rename the secret.",
+        )
+    return generation

@@ -1,0 +1,66 @@
+"""The rules of the planner, in their order: the first one that answers decides.
+
+What a rule asks is in `conditions`, one short function each. A secret on which nobody has decided, and in which
+nothing is pending, is asked whether a new key is due, and then whether one may be made now.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from rotator.engine import conditions as rule
+from rotator.engine.conditions import Decision, Situation
+from rotator.model.reasons import Reason
+
+T = TypeVar("T")
+Rules = Sequence[Callable[[Situation], T | None]]
+
+STOPPED: Rules[Decision] = (
+    rule.on_hold,  # a person said stop: nobody overrules that
+    rule.drifted,  # a person put another key in: ask before replacing it
+    rule.rolled_back,  # a person moved AWSCURRENT back: ask before moving it on
+)
+PENDING: Rules[Decision] = (
+    rule.pending_empty,  # RotateSecret's placeholder: its rotation is at work, or given up
+    rule.pending_unusable,  # no credential in it: discard it
+    rule.pending_overtaken,  # the fence: not above the current generation, so discard it
+    rule.pending_forgets_current,  # it would forget a hand-made key: discard it, and begin again
+    rule.pending_stalled,  # too old, or its key is dead: discard it
+    rule.pending_usable,  # finish what an earlier run began
+)
+DUE: Rules[Reason] = (
+    rule.no_current,  # there is no key at all
+    rule.compromised,  # a person said that the key has leaked
+    rule.key_revoked,  # consumers hold a dead key
+    rule.asked_for,  # a person or RotateSecret wants a new key now
+    rule.create_interrupted,  # a key was made and never stored: finish what that run began
+    rule.hand_made,  # the key is not ours: take over
+    rule.aged_out,  # the key has reached max_age
+    rule.nearly_used_up,  # its uses run out
+    rule.expiring,  # its token expires soon
+)
+ALLOWED: Rules[Decision] = (
+    rule.outside_window,  # only a person makes a key outside the window
+    rule.old_key_waits,  # rotating inside another rotation's grace would expose the key before
+    rule.old_key_alive,  # one superseded key at a time: retire it first
+    rule.orphans_fill_up,  # too many keys that were never promoted: put the current one above them
+    rule.no_room,  # too many keys, and none may die
+)
+
+
+def first(rules: Rules[T], s: Situation) -> T | None:
+    """Return the answer of the first rule that has one."""
+    return next((answer for ask in rules if (answer := ask(s)) is not None), None)
+
+
+def begin(s: Situation) -> Decision:
+    """Decide about a secret in which nothing is pending: make a key, make room first, or nothing."""
+    due = first(DUE, s)
+    if due is None:
+        return Reason.UP_TO_DATE, ()
+    forbidden = None if due.is_urgent else first(ALLOWED, s)
+    return forbidden or (due, (s.create,))
+
+
+def decide(s: Situation) -> Decision:
+    """Answer the first question: must the secret move forward?"""
+    return first(STOPPED, s) or first(PENDING, s) or begin(s)

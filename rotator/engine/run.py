@@ -1,0 +1,40 @@
+"""What one run over one secret is given, and may not look up by itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.model.ports import (
+    AuditLog,
+    Deadline,
+    KeyProvider,
+    SecretStore,
+    Stopping,
+    never_stopping,
+)
+from rotator.model.secret import Demand
+
+HeldElsewhere = Callable[[str, frozenset[str], Deadline], frozenset[str]]
+"""Of these key ids, return those that are current or pending in another configured secret than this ARN."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The outside world as one run sees it."""
+
+    owner: str
+    provider: KeyProvider
+    store: SecretStore
+    audit: AuditLog
+    held_elsewhere: HeldElsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The time, some randomness, what is demanded, and the time that is left."""
+
+    now: datetime
+    nonce: str
+    demand: Demand
+    deadline: Deadline
+    stopping: Stopping = never_stopping

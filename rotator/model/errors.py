@@ -1,0 +1,218 @@
+"""What can go wrong, and who must act.
+
+    RotatorError
+    +-- ConfigError                   the configuration, a command's arguments or the environment
+    |   +-- SecretNotFoundError       a secret_id that names nothing
+    +-- EventError                    something that invoked us is not what it should be; nothing was done
+    +-- AuditUnavailableError         no durable audit record, so nothing may happen
+    +-- DeadlineExceededError         the run's time is up; nothing more was started
+    +-- StoppedError                  this process was told to stop; nothing more was started
+    +-- UnsafeActionError             a guard refused an action
+    +-- StepRefusedError              a rule forbids a step of Secrets Manager's own rotation for now
+    +-- ProviderError                 Pinata
+    |   +-- ProviderUnavailableError  no effect, or safe to repeat
+    |   +-- ProviderRejectedError     our request was refused; surely no effect
+    |   +-- ProviderDeniedError       the managing credential was refused
+    |   +-- ProviderContractError     the answer is not what the contract says
+    |   +-- CreateOutcomeUnknownError a key may exist; never retried, found by its name
+    |   +-- KeyRejectedError          the new key does not work
+    |   +-- KeyScopeError             the new key can do more, or less, than was asked
+    |   +-- KeyStillAliveError        a revoked key still works
+    +-- StoreError                    Secrets Manager
+        +-- StoreUnavailableError     an effect is possible; the next run sees what happened
+        +-- StoreRejectedError        surely no effect
+        +-- StoreDeniedError          our AWS identity may not do this
+        +-- LabelConflictError        somebody else moved the label first
+        +-- SecretValueError          the stored value is not what the configuration says
+
+Every error says what happened, in what state things are, and the next step; none carries a secret, a response body
+or a library's exception (those quote tokens: h11 prints a whole header that it refuses).
+"""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Remedy(StrEnum):
+    """Who must act."""
+
+    NEXT_RUN = "next_run"
+    """Nobody: the next run retries."""
+    PERSON = "person"
+    """A person, in one of the two systems."""
+    CONFIG = "config"
+    """Whoever keeps the configuration, the arguments or the environment."""
+    AUDIT = "audit"
+    """Whoever keeps the audit trail, so that it can be written again."""
+
+
+class RotatorError(Exception):
+    """Anything this program raises on purpose.
+
+    Args:
+        message: what happened, and in what state things are.
+
+        next_step: what to do about it; each class has a default.
+    """
+
+    remedy: ClassVar[Remedy] = Remedy.NEXT_RUN
+    may_have_effect: ClassVar[bool] = False
+    """Whether the call that failed may have changed something."""
+    default_step: ClassVar[str] = (
+        "Nothing to do: the next run looks again and finishes what remains."
+    )
+
+    def __init__(self, message: str, *, next_step: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step or self.default_step
+
+
+class ConfigError(RotatorError):
+    """The configuration, the arguments or the environment cannot be used."""
+
+    remedy = Remedy.CONFIG
+    default_step = "Correct it, then run `rotator config check`."
+
+
+class SecretNotFoundError(ConfigError):
+    """A configured secret does not exist, or this identity may not see it."""
+
+    default_step = "Compare `secret_id`, `[aws] region` and the account with `aws secretsmanager list-secrets`."
+
+
+class EventError(RotatorError):
+    """An event or a message is not what its sender should send; no call was made for it."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
+    )
+
+
+class AuditUnavailableError(RotatorError):
+    """An audit record could not be made durable; no further effect may happen."""
+
+    remedy = Remedy.AUDIT
+    default_step = (
+        "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
+    )
+
+
+class DeadlineExceededError(RotatorError):
+    """The time of this run is up."""
+
+    default_step = "The next run goes on. If this repeats, raise `timeout` or look at the latency of the two systems."
+
+
+class StoppedError(RotatorError):
+    """This process was told to stop, and did so where nothing is lost."""
+
+    default_step = "Nothing to do: the next run finishes what remains."
+
+
+class UnsafeActionError(RotatorError):
+    """A guard refused an action just before it."""
+
+
+class StepRefusedError(RotatorError):
+    """A rule forbids a step of Secrets Manager's own rotation for now; AWSCURRENT is unchanged."""
+
+    default_step = (
+        "Look at `rotator plan`. Secrets Manager repeats the rotation; a version that is stuck in AWSPENDING is "
+        "finished or discarded by the next tick after `pending_timeout`."
+    )
+
+
+class ProviderError(RotatorError):
+    """Something about Pinata."""
+
+
+class ProviderUnavailableError(ProviderError):
+    """The call had no effect, or may safely be repeated."""
+
+    may_have_effect = True
+
+
+class ProviderRejectedError(ProviderError):
+    """Pinata refused the request; it surely had no effect."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Compare `permissions`, `max_uses` and `[pinata] api` with what the account allows."
+    )
+
+
+class ProviderDeniedError(ProviderError):
+    """Pinata refused the managing credential."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Put a live managing key (scope `org:write`, or admin for the legacy API) into the secret or the variable "
+        "that `[pinata]` names, then run `rotator run`."
+    )
+
+
+class ProviderContractError(ProviderError):
+    """Pinata answered with something its contract does not allow."""
+
+
+class CreateOutcomeUnknownError(ProviderError):
+    """Pinata may or may not have made a key."""
+
+    may_have_effect = True
+    default_step = (
+        "Nothing to do: the next run finds the key by its name, if there is one, and deals with it."
+    )
+
+
+class KeyRejectedError(ProviderError):
+    """A new key was refused, or a probe it must pass failed; it was not promoted."""
+
+    default_step = "AWSCURRENT is unchanged. The next run tries again, and discards the key after `pending_timeout`."
+
+
+class KeyScopeError(ProviderError):
+    """A key's scopes are not the ones that were asked for."""
+
+    remedy = Remedy.PERSON
+    default_step = "Compare `permissions` with the key in Pinata's key list."
+
+
+class KeyStillAliveError(ProviderError):
+    """A key that was revoked is still accepted."""
+
+    remedy = Remedy.PERSON
+    default_step = "Look the key up in Pinata's key list, revoke it by hand, and report it to Pinata if it lives on."
+
+
+class StoreError(RotatorError):
+    """Something about Secrets Manager."""
+
+
+class StoreUnavailableError(StoreError):
+    """The call may or may not have had an effect."""
+
+    may_have_effect = True
+
+
+class StoreRejectedError(StoreError):
+    """Secrets Manager refused the request; it surely had no effect."""
+
+
+class StoreDeniedError(StoreRejectedError):
+    """This AWS identity lacks a right."""
+
+    remedy = Remedy.PERSON
+    default_step = "Compare the role's policy with the one in README.md."
+
+
+class LabelConflictError(StoreRejectedError):
+    """A staging label was not where this run had seen it."""
+
+
+class SecretValueError(StoreError):
+    """The stored value is not what the configuration says it is; it was left alone."""
+
+    remedy = Remedy.PERSON
+    default_step = "Correct the secret's value, or `fields` and `format` of its entry, then run `rotator plan`."

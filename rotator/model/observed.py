@@ -1,0 +1,208 @@
+"""What is seen: a secret's versions and staging labels in Secrets Manager, and its keys at the provider.
+
+Frozen values, and the questions that rules ask of them. Nothing here can hold secret material: a test walks the fields.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from rotator.model.naming import KeyFamily, generation_of_version
+from rotator.model.secret import Permissions
+
+AWSCURRENT = "AWSCURRENT"
+AWSPENDING = "AWSPENDING"
+AWSPREVIOUS = "AWSPREVIOUS"
+REPLACED_PREFIX = "rotator:replaced:"
+"""Custom label on a version, followed by the id of a key that it replaced and that is not proved dead.
+
+A version that takes over from a hand-made key is put with it. A key of ours gets it if it still works after it was
+revoked. Either way it is removed once the key is proved dead.
+"""
+OURS = f"{REPLACED_PREFIX}none"
+"""Custom label on the version with which a secret became ours: it tells a hand edit from a first take-over."""
+HOLD_TAG = "rotator:hold"
+
+
+class KeyState(Enum):
+    """Whether the provider still takes a key."""
+
+    LIVE = "live"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderKey:
+    """One key in the provider's list; never its secret."""
+
+    key_id: str
+    name: str
+    created_at: datetime
+    state: KeyState
+    uses: int = 0
+    max_uses: int | None = None
+    scopes: Permissions | None = None
+    """The scopes the list echoes; None where it echoes none, or in a form nobody has documented."""
+
+
+@dataclass(frozen=True, slots=True)
+class HasKey:
+    """A version whose value is a credential."""
+
+    key_id: str
+    created_at: datetime
+    """CreatedDate of the version."""
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """A labelled version without a value, as RotateSecret leaves them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A pending version whose value is no credential; an unusable *current* value is an error instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A version whose value no rule needs."""
+
+
+Content = HasKey | NoValue | Unusable | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One labelled version of the secret."""
+
+    version_id: str
+    labels: frozenset[str]
+    content: Content = field(default_factory=Unread)
+
+    def replaced(self) -> tuple[str, ...]:
+        """Return the keys that this version's labels say it replaced, and that are not proved dead."""
+        return tuple(
+            label.removeprefix(REPLACED_PREFIX)
+            for label in sorted(self.labels)
+            if label.startswith(REPLACED_PREFIX) and label != OURS
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretDescription:
+    """What DescribeSecret or one row of ListSecrets tells about a secret."""
+
+    arn: str
+    name: str
+    changed_at: datetime
+    """LastChangedDate: the last change of a value, label or tag. Grace runs from here."""
+    hold: str | None
+    """The value of the tag `rotator:hold`, if a person set it."""
+    versions: tuple[Version, ...]
+    """Labelled versions, contents unread."""
+    clock_skew_s: float = 0.0
+    """The server's clock minus ours, from the answer's Date header."""
+    rotation_enabled: bool = False
+    """Secrets Manager rotates the secret by a schedule of its own (RotationEnabled)."""
+    replicas_behind: frozenset[str] = frozenset()
+    """Regions whose replica is not InSync: its consumers may read an older value. ListSecrets tells of none."""
+    replicas_failed: frozenset[str] = frozenset()
+    """Those of them whose replication has failed: it does not go on by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Both systems as one run saw them, and the questions rules ask of it."""
+
+    description: SecretDescription
+    versions: tuple[Version, ...]
+    """The labelled versions, with the contents that rules need."""
+    keys: tuple[ProviderKey, ...]
+    """Keys of ours for this secret, live and revoked. Foreign keys are not in it."""
+    witnessed: tuple[tuple[str, KeyState], ...]
+    """Keys that testAuthentication was asked about: the list does not show them, or is not believed."""
+    protected: frozenset[str]
+    """Key ids that are never revoked: the managing key."""
+    family: KeyFamily
+
+    @property
+    def current(self) -> Version | None:
+        """The version consumers read."""
+        return self.version_labelled(AWSCURRENT)
+
+    @property
+    def pending(self) -> Version | None:
+        """The version a rotation is working on."""
+        return self.version_labelled(AWSPENDING)
+
+    @property
+    def previous(self) -> Version | None:
+        """The version that was current before."""
+        return self.version_labelled(AWSPREVIOUS)
+
+    @property
+    def current_key(self) -> HasKey | None:
+        """What AWSCURRENT holds, if it is a credential."""
+        current = self.current
+        return current.content if current and isinstance(current.content, HasKey) else None
+
+    def version_labelled(self, label: str) -> Version | None:
+        """Return the version that carries a label."""
+        return next((v for v in self.versions if label in v.labels), None)
+
+    def version(self, version_id: str | None) -> Version | None:
+        """Return a labelled version by its id."""
+        return next((v for v in self.versions if v.version_id == version_id), None)
+
+    def key(self, key_id: str) -> ProviderKey | None:
+        """Return a key of ours by its id."""
+        return next((k for k in self.keys if k.key_id == key_id), None)
+
+    def key_inside(self, version: Version | None) -> str | None:
+        """Return the id of the key that a version's value holds, as far as it was read."""
+        return version.content.key_id if version and isinstance(version.content, HasKey) else None
+
+    def may_hold(self, key_id: str) -> tuple[Version, ...]:
+        """Return the labelled versions that the token of a superseded key may be in: the last one, and its own."""
+        key = self.key(key_id)
+        own = key.name if key else None
+        return tuple(
+            v
+            for v in self.versions
+            if AWSPREVIOUS in v.labels or self.family.key_name(v.version_id) == own
+        )
+
+    def generation(self, version: Version | None) -> int:
+        """Return the higher of the generations in a version's id and in the name of its key; 0 is not ours."""
+        key = self.key(self.key_inside(version) or "")
+        in_name = self.family.generation(key.name) if key else 0
+        return max(generation_of_version(version.version_id) if version else 0, in_name)
+
+    def generation_of_key(self, key: ProviderKey) -> int:
+        """Return the generation in a key's name."""
+        return self.family.generation(key.name)
+
+    def highest_generation(self) -> int:
+        """Return the highest generation seen anywhere, live or not."""
+        return max(
+            [0, *map(self.generation, self.versions), *map(self.generation_of_key, self.keys)]
+        )
+
+    def live_keys(self) -> tuple[ProviderKey, ...]:
+        """Return the keys of ours that are not shown as revoked."""
+        return tuple(k for k in self.keys if k.state is KeyState.LIVE)
+
+    def is_live(self, key_id: str) -> bool:
+        """Tell whether a key works: by testAuthentication if it was asked, else by the list.
+
+        Missing from the list is never "revoked".
+        """
+        key = self.key(key_id)
+        listed = key.state if key else KeyState.LIVE
+        return dict(self.witnessed).get(key_id, listed) is KeyState.LIVE
+
+    def replaced_key_ids(self) -> tuple[str, ...]:
+        """Return the keys that labels say were replaced, and that are not proved dead."""
+        return tuple(key_id for version in self.versions for key_id in version.replaced())

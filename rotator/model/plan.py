@@ -1,0 +1,148 @@
+"""What may be done, which of it remains and why, and what one run came to. Frozen values, no secret material.
+
+Action     what may be done, one call or two each
+Plan       which actions remain, and the reason
+Outcome    what one run over one secret came to
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from rotator.model.errors import RotatorError
+from rotator.model.observed import Observed
+from rotator.model.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Mint a key and put it as AWSPENDING, under `version_id`, beside `replacing`, the current version if any."""
+
+    name: ClassVar = "Create"
+    version_id: str
+    replacing: str | None
+    minted_as: str
+    """What the key's name ends with: the version id, or one like it where Secrets Manager chose the version id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restamp:
+    """Put the current value once more under a higher generation, so that every orphan falls below it."""
+
+    name: ClassVar = "Restamp"
+    version_id: str
+    replacing: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """Read a version back and prove its key."""
+
+    name: ClassVar = "Verify"
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Move AWSCURRENT from `replacing` to a version, as a compare-and-swap, and clear AWSPENDING."""
+
+    name: ClassVar = "Promote"
+    version_id: str
+    replacing: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discard:
+    """Take AWSPENDING off a version that will not be promoted."""
+
+    name: ClassVar = "Discard"
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Kill a superseded key."""
+
+    name: ClassVar = "Revoke"
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProveDead:
+    """Show that a revoked key is listed as such and refused."""
+
+    name: ClassVar = "ProveDead"
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlabel:
+    """Take a `rotator:replaced` label off a version whose key is dead."""
+
+    name: ClassVar = "Unlabel"
+    version_id: str
+    label: str
+
+
+Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Unlabel
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The actions that remain, in order, why, and when the secret is next due."""
+
+    reason: Reason
+    """Answer to the first question, "must the secret move forward?", also when only the second has actions."""
+    actions: tuple[Action, ...]
+    due_at: datetime | None
+    """When the current key is due by age or expiry; None if there is none of ours."""
+
+
+class OutcomeKind(StrEnum):
+    """What a run over one secret came to, in the words of the command line."""
+
+    ROTATED = "rotated"
+    """AWSCURRENT moved, also while the old key waits for its grace."""
+    UP_TO_DATE = "up_to_date"
+    """Nothing was due; a superseded key may have been revoked."""
+    WAITING = "waiting"
+    """Something is due and has to wait; it needs no person."""
+    HELD = "held"
+    """A person has to decide."""
+    FAILED = "failed"
+    """An error ended the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run over one secret: what was decided, what was done, and what is current now."""
+
+    secret: str
+    """The configured name."""
+    run_id: str
+    """Of the run in the audit trail; empty if it was never begun there."""
+    kind: OutcomeKind
+    """What the run came to."""
+    reason: Reason | None = None
+    """The forward reason of the first plan; None if the run failed before there was one."""
+    version_id: str | None = None
+    """The version that is AWSCURRENT at the end, as far as it is known."""
+    key_id: str | None = None
+    """The key inside that version."""
+    actions: tuple[Action, ...] = ()
+    """The actions that succeeded, in order."""
+    error: RotatorError | None = None
+    """What ended the run before its plan was empty; None if nothing did."""
+    observed: Observed | None = field(default=None, repr=False, compare=False)
+    """Both systems at the end, as last seen and as changed by this run; None if it saw nothing."""
+
+    @classmethod
+    def failed(cls, secret: str, error: RotatorError) -> "Outcome":
+        """Return the outcome of a secret whose run failed before it began."""
+        return cls(secret, "", OutcomeKind.FAILED, error=error)
+
+    @property
+    def revoked(self) -> tuple[str, ...]:
+        """The ids of the keys that were revoked, in order."""
+        return tuple(done.key_id for done in self.actions if isinstance(done, Revoke))

@@ -1,0 +1,204 @@
+"""The outside world: the provider of keys, the store of secrets, the audit log and the time that is left.
+
+Each protocol has two implementations, a real one and a simulated one. The rules for all of them:
+
+- a call raises nothing but `RotatorError`, never a library's exception, and never one that carries a secret;
+- reads, verification and revocation may be retried inside, within the deadline; `create_key` never is;
+- methods named `await_...` poll until they see what they wait for, or time is up; the others ask once;
+- `DeadlineExceededError` means that the call was not made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
+
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.events import Event
+from rotator.model.observed import ProviderKey, SecretDescription
+from rotator.model.secret import Permissions
+
+
+class Deadline(Protocol):
+    """The time one run over one secret has left, on a clock that nobody can set."""
+
+    def remaining_s(self) -> float:
+        """Return the seconds left, negative when time is up."""
+
+
+Stopping = Callable[[], bool]
+"""Tell whether this process was told to stop: no further action is begun then, and one that is begun is ended."""
+
+
+def never_stopping() -> bool:
+    """Go on to the end, as a command does that a person waits for."""
+    return False
+
+
+class Authentication(Enum):
+    """What testAuthentication says of a token."""
+
+    ACCEPTED = "accepted"
+    SCOPELESS = "recognised, but refused for want of a legacy scope"
+    """403 NO_SCOPES_FOUND. It shows that the key is alive, not that it is dead."""
+    REFUSED = "refused"
+
+
+class ProbeAnswer(Enum):
+    """What an endpoint says to a token."""
+
+    ALLOWED = "allowed"
+    FORBIDDEN = "forbidden"
+
+
+class KeyProvider(Protocol):
+    """Pinata's API keys."""
+
+    @property
+    def managing_key_id(self) -> str | None:
+        """The id of the key we ourselves use, if its token tells."""
+
+    def list_keys(
+        self, prefix: str, expected: frozenset[str], deadline: Deadline
+    ) -> tuple[ProviderKey, ...]:
+        """Return every key, live or revoked, whose name begins with exactly `prefix`.
+
+        `expected` are key ids that a complete list shows, as far as is known.
+
+        Raises:
+            ProviderUnavailableError, ProviderDeniedError, ProviderContractError, DeadlineExceededError
+        """
+
+    def create_key(
+        self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline
+    ) -> Credential:
+        """Mint a key. Called once per attempt: an answer that is lost may have left a live key.
+
+        Raises:
+            CreateOutcomeUnknownError: a key may exist.
+            ProviderRejectedError, ProviderUnavailableError, ProviderDeniedError, DeadlineExceededError: none does.
+        """
+
+    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
+        """Ask testAuthentication about a token, once but for transient faults.
+
+        Raises:
+            ProviderUnavailableError, ProviderContractError, DeadlineExceededError
+        """
+
+    def await_authentication(
+        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+    ) -> Authentication:
+        """Ask testAuthentication until the answer is a wanted one or time is up; return the last answer.
+
+        After an unwanted answer, two wanted ones in a row are needed: propagation flaps.
+        """
+
+    def await_revoked(
+        self, key_id: str, name: str | None, within_s: float, deadline: Deadline
+    ) -> ProviderKey | None:
+        """Look for a key in the list until it shows as revoked or time is up; return it as last seen, if seen.
+
+        `name` narrows the search; without it the whole account is paged through.
+        """
+
+    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
+        """GET a path with a token: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
+
+        Raises:
+            ProviderUnavailableError, ProviderContractError (any other answer), DeadlineExceededError
+        """
+
+    def revoke_key(self, key_id: str, deadline: Deadline) -> None:
+        """Revoke a key; repeating it is harmless, and returning proves nothing.
+
+        Raises:
+            ProviderUnavailableError, ProviderDeniedError, ProviderContractError, DeadlineExceededError
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """The value of one version: a version is immutable, so it needs to be read only once."""
+
+    version_id: str
+    text: Sensitive
+    created_at: datetime
+
+
+class SecretStore(Protocol):
+    """Versions and staging labels in AWS Secrets Manager."""
+
+    def describe(self, secret_id: str, deadline: Deadline) -> SecretDescription:
+        """Return a secret's labels, dates and hold tag.
+
+        Raises:
+            SecretNotFoundError, StoreDeniedError, StoreUnavailableError, DeadlineExceededError
+        """
+
+    def survey(
+        self, secret_ids: tuple[str, ...], deadline: Deadline
+    ) -> dict[str, SecretDescription]:
+        """Return what `describe` would, by secret id, for a whole fleet in a hundredth of the calls.
+
+        Ids that the list does not show (yet) are missing from the answer.
+        """
+
+    def read(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue | None:
+        """Return a version's value, or None if it has none or is not visible yet."""
+
+    def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
+        """Return the value of a version that was just written; reads lag behind writes.
+
+        Raises:
+            StoreUnavailableError: it did not show in time.
+        """
+
+    def put_pending(
+        self, arn: str, version_id: str, text: Sensitive, labels: frozenset[str], deadline: Deadline
+    ) -> None:
+        """Write a version with AWSPENDING and the given custom labels; idempotent by the version id.
+
+        Raises:
+            StoreRejectedError: surely not written. StoreUnavailableError: perhaps written.
+        """
+
+    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
+        """Move AWSCURRENT to a version if it is on `replacing`; success if it is there already.
+
+        Raises:
+            LabelConflictError: it is on neither.
+        """
+
+    def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Put a custom label that is nowhere yet on a version; success if it is there already."""
+
+    def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Take a label off a version; success if it is not there."""
+
+
+class AuditRun(Protocol):
+    """The audit trail of one run over one secret."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of this run."""
+
+    def record(self, event: Event) -> None:
+        """Make an event durable before returning.
+
+        Raises:
+            AuditUnavailableError: it is not durable; no effect may follow.
+        """
+
+
+class AuditLog(Protocol):
+    """Where runs are recorded."""
+
+    def begin(self, secret: str, arn: str) -> AuditRun:
+        """Start the trail of one run, durably: an audit that cannot be written stops the run before any effect.
+
+        Raises:
+            AuditUnavailableError
+        """

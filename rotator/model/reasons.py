@@ -1,0 +1,237 @@
+"""Why a plan is what it is: the machine reasons, what each one says to people, and what follows from it.
+
+One row a reason: its code, one clause for `rotator plan` and the status page, and its consequences. The docstring
+below each row says what was seen, what happens next by itself (Next), and what a person does about it (You).
+"""
+
+from enum import Flag, StrEnum, auto
+from typing import Self
+
+
+class Consequence(Flag):
+    """What follows from a reason, beside its place in the list of rules."""
+
+    NONE = 0
+    NEEDS_PERSON = auto()
+    """It does not go away by itself."""
+    KEEPS_KEYS = auto()
+    """No superseded key is retired meanwhile."""
+    URGENT = auto()
+    """Consumers have no good key, so neither a window, nor a grace, nor room for one more key is waited for."""
+    NOT_DUE = auto()
+    """No new key is made, and no person needs to know: a replica that keeps an old key alive is reported instead."""
+    WAITS_FOR_REPLICA = auto()
+    """A superseded key outlives its grace."""
+
+
+_PERSON = Consequence.NEEDS_PERSON
+_URGENT = Consequence.URGENT
+
+
+class Reason(StrEnum):
+    """The answer to "must the secret move forward?", as `plan`, `run`, the trail and the metrics give it."""
+
+    clause: str
+    consequences: Consequence
+
+    def __new__(cls, code: str, clause: str, consequences: Consequence = Consequence.NONE) -> Self:
+        """Make the member whose value is `code`."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.clause = clause
+        member.consequences = consequences
+        return member
+
+    ON_HOLD = (
+        "ON_HOLD",
+        "the tag rotator:hold is set; remove it to go on",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
+    """The secret carries the tag `rotator:hold`.
+
+    Next: nothing is made, promoted or revoked while the tag is there.
+    You: remove the tag to continue.
+    """
+    DRIFTED = (
+        "DRIFTED",
+        "somebody put another key into the secret; `rotator rotate` replaces it",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
+    """The secret was ours, and AWSCURRENT now holds a key that is not.
+
+    Next: nothing, until a person decides.
+    You: run `rotator rotate NAME` to replace that key, or move AWSCURRENT back.
+    """
+    ROLLED_BACK = (
+        "ROLLED_BACK",
+        "somebody moved AWSCURRENT back; `rotator rotate` moves on",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
+    """AWSCURRENT is on an older version of ours than AWSPREVIOUS, and its key works.
+
+    Next: nothing, until a person decides.
+    You: run `rotator rotate NAME` to make a new key.
+    """
+    SUPERSEDED = ("SUPERSEDED", "AWSPENDING is on a version that is or was current")
+    """AWSPENDING is on the current version, on one of the same or a lower generation, or on one with no usable key.
+
+    Next: the label is taken off.
+    You: nothing.
+    """
+    STALLED = (
+        "STALLED",
+        "a pending version was not finished in time, or its key is revoked",
+    )
+    """AWSPENDING has been on a version for longer than `pending_timeout`, or the key inside it is revoked.
+
+    Next: the label is taken off, and a new key is made if one is due.
+    You: nothing, unless it repeats; then see `rotator history NAME`.
+    """
+    IN_PROGRESS = ("IN_PROGRESS", "another rotation is at work")
+    """RotateSecret has made a pending version that holds no value yet.
+
+    Next: Secrets Manager's rotation fills it, or it is discarded after `pending_timeout`.
+    You: nothing.
+    """
+    INTERRUPTED = ("INTERRUPTED", "an earlier rotation stopped half-way")
+    """An earlier run left a pending version, or a live key above the current generation.
+
+    Next: this run finishes the rotation.
+    You: nothing.
+    """
+    UP_TO_DATE = ("UP_TO_DATE", "the key is young and live", Consequence.NOT_DUE)
+    """The current key is younger than `max_age`, and nothing else makes it due.
+
+    Next: the key is replaced when it is due.
+    You: nothing.
+    """
+    OUTSIDE_WINDOW = (
+        "OUTSIDE_WINDOW",
+        "due, but new keys are made inside the maintenance window only",
+        Consequence.NOT_DUE,
+    )
+    """A new key is due, and `window` or `blackout` forbids making one now.
+
+    Next: the key is replaced when the window opens.
+    You: nothing, or run `rotator rotate NAME`, which waits for no window.
+    """
+    WAITING_GRACE = ("WAITING_GRACE", "due, but the key before still has its grace")
+    """A new key is due, and the key before the current one is still inside its grace.
+
+    Next: the old key is revoked once its grace is over, then the new one is made.
+    You: nothing.
+    """
+    RETIRE_FIRST = ("RETIRE_FIRST", "due, but a superseded key is to be revoked first")
+    """A new key is due, and a superseded key whose grace is over is still alive.
+
+    Next: this run revokes it, proves it dead, and then makes the new key.
+    You: nothing.
+    """
+    REPLICA_BEHIND = (
+        "REPLICA_BEHIND",
+        "the key before is not revoked until every replica of the secret is InSync",
+        Consequence.WAITS_FOR_REPLICA,
+    )
+    """A replica of the secret does not have the current version yet, so consumers there may read the old key.
+
+    Next: the old key is revoked once every replica is InSync.
+    You: nothing.
+    """
+    REPLICA_STUCK = (
+        "REPLICA_STUCK",
+        (
+            "a replica of the secret has failed, or is behind for an hour, so the key before is not revoked; "
+            "see ReplicationStatus in `aws secretsmanager describe-secret`, and repair or remove the replica"
+        ),
+        _PERSON | Consequence.WAITS_FOR_REPLICA,
+    )
+    """Replication to a region has failed, or has been behind for an hour.
+
+    Next: nothing; the old key stays alive.
+    You: look at ReplicationStatus in `aws secretsmanager describe-secret`, then repair or remove the replica.
+    """
+    FENCING = ("FENCING", "too many live keys; the current one is put above the orphans")
+    """There are `live_keys_max` live keys, some of which were made and never promoted.
+
+    Next: the current value is put once more under a higher generation, so that those keys may be revoked.
+    You: nothing.
+    """
+    TOO_MANY_KEYS = ("TOO_MANY_KEYS", "too many live keys, and none that may be revoked", _PERSON)
+    """There are `live_keys_max` live keys, and none of them may be revoked.
+
+    Next: nothing; no new key is made.
+    You: revoke a key that nobody uses in Pinata, or raise `live_keys_max`.
+    """
+    NO_CURRENT = ("NO_CURRENT", "the secret has no value yet", _URGENT)
+    """No version carries AWSCURRENT.
+
+    Next: this run makes the first key.
+    You: nothing.
+    """
+    ADOPTED = ("ADOPTED", "the key was made by hand")
+    """The current key was not made by rotator; listing the secret in the configuration is the consent to replace it.
+
+    Next: this run replaces the key, and revokes it once its grace is over.
+    You: nothing.
+    """
+    AGED_OUT = ("AGED_OUT", "the key has reached max_age")
+    """The current key has reached `max_age`.
+
+    Next: this run replaces it.
+    You: nothing.
+    """
+    NEARLY_USED_UP = ("NEARLY_USED_UP", "the key's uses run out")
+    """Four fifths of the current key's `max_uses` are used up.
+
+    Next: this run replaces it.
+    You: nothing, or raise `max_uses`.
+    """
+    EXPIRING = ("EXPIRING", "the token expires soon")
+    """The current token's `exp` is a week away, or in the last quarter of a shorter life.
+
+    Next: this run replaces it.
+    You: nothing.
+    """
+    KEY_REVOKED = ("KEY_REVOKED", "the current key is revoked", _URGENT)
+    """Pinata lists the current key as revoked, or refuses its token.
+
+    Next: this run replaces it at once.
+    You: find out who revoked it.
+    """
+    FORCED = ("FORCED", "somebody asked for it")
+    """`rotator rotate` or RotateSecret asked for a new key.
+
+    Next: this run replaces the key.
+    You: nothing.
+    """
+    COMPROMISED = ("COMPROMISED", "the key is compromised", _URGENT)
+    """A person said that the current key has leaked.
+
+    Next: this run replaces it at once, and revokes it without grace.
+    You: nothing.
+    """
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether it does not go away by itself."""
+        return Consequence.NEEDS_PERSON in self.consequences
+
+    @property
+    def keeps_keys(self) -> bool:
+        """Whether no superseded key is retired meanwhile."""
+        return Consequence.KEEPS_KEYS in self.consequences
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether consumers have no good key, so that nothing is gained by waiting."""
+        return Consequence.URGENT in self.consequences
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a new key is due, or something else than the age of the key decides."""
+        return Consequence.NOT_DUE not in self.consequences
+
+    @property
+    def waits_for_replica(self) -> bool:
+        """Whether a superseded key outlives its grace because of a replica."""
+        return Consequence.WAITS_FOR_REPLICA in self.consequences

@@ -1,0 +1,256 @@
+"""Both systems and the audit trail, connected: the adapters with their clients, and what outlives a managing key."""
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, assert_never
+
+import httpx
+
+from rotator.aws.client import endpoint_of
+from rotator.aws.session import assumed_session, identity_of, own_session, secrets_manager_client
+from rotator.aws.store import SecretsManagerStore
+from rotator.config.file import Config
+from rotator.config.tables import AdminEnvironment, AdminSecret
+from rotator.engine.run import World
+from rotator.fleet.neighbours import Neighbours
+from rotator.model.credential import Sensitive
+from rotator.model.errors import ConfigError, SecretNotFoundError, SecretValueError
+from rotator.model.payload import managing_token
+from rotator.model.ports import AuditLog, Deadline
+from rotator.pinata import PinataClient, RateLimiter, http_client, timeouts, tls_context
+from rotator.wiring.call_counts import System, Traffic
+from rotator.wiring.runs import startup_deadline
+
+if TYPE_CHECKING:
+    from rotator.audit import AuditTrail
+    from rotator.audit.locations import TrailLocations
+    from rotator.audit.trail import Listener
+    from rotator.model.events import Event
+
+PING_S = 10.0
+"""How long a dead-man's switch may take to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Both systems, reachable; the audit trail, not yet opened."""
+
+    config: Config
+    store: SecretsManagerStore
+    provider: PinataClient
+    identity: str
+    """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
+    trail_locations: "TrailLocations"
+
+    def audit_trail(self, trigger: str, listener: "Listener | None" = None) -> "AuditTrail":
+        """Return the audit trail, to be closed in the end; nothing is touched before the first run.
+
+        Args:
+            trigger: what started this process: `cli`, `daemon`, `lambda`.
+
+            listener: told each event once it is durable.
+        """
+        from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
+
+        return trail_in(self.trail_locations, trigger, self.identity, listener or _deaf)
+
+    def world(self, audit: AuditLog) -> World:
+        """Return what a run needs to know of the outside."""
+        neighbours = Neighbours(self.config.secrets, self.store)
+        return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
+
+
+def trail_locations(config: Config, env: Mapping[str, str]) -> "TrailLocations":
+    """Return where the audit trail is, without connecting to anything else.
+
+    Raises:
+        ConfigError: region or endpoint are unusable.
+    """
+    from rotator.wiring.trail import locations_of  # noqa: PLC0415 - slow, and seldom needed
+
+    refuse_key_log(env)
+    return locations_of(config, env)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What is made once in a process, and outlives a managing key: the store, the limiter, the list of authorities."""
+
+    config: Config
+    env: Mapping[str, str]
+    store: SecretsManagerStore
+    identity: str
+    limiter: RateLimiter
+    tls: ssl.SSLContext
+    traffic: Traffic
+    trail_locations: Callable[[], "TrailLocations"]
+    """Made when first asked for: a client for a bucket takes as long as the one for the secrets."""
+
+    @contextmanager
+    def connected(self, deadline: Deadline | None = None) -> Iterator[Connected]:
+        """Read the managing key before a deadline, by default within STARTUP_S; connect to Pinata until the block ends.
+
+        Raises:
+            ConfigError: there is no managing key, or it is unusable; or so is the endpoint of the audit trail's bucket.
+            RotatorError: AWS could not be asked.
+        """
+        pinata = self.config.pinata
+        token = _managing_token(self.config, self.store, self.env, deadline or startup_deadline())
+        with http_client(tls=self.tls) as client:
+            client.event_hooks = _counting(self.traffic)
+            provider = PinataClient(
+                api_url=pinata.api_url,
+                api=pinata.api,
+                token=token,
+                client=client,
+                limiter=self.limiter,
+                monotonic=time.monotonic,
+                sleep=time.sleep,
+            )
+            places = self.trail_locations()
+            yield Connected(self.config, self.store, provider, self.identity, places)
+
+
+def clients(
+    config: Config,
+    env: Mapping[str, str],
+    limiter: RateLimiter | None = None,
+    traffic: Traffic | None = None,
+) -> Clients:
+    """Build what both adapters need and check who we are.
+
+    Args:
+        config: the configuration.
+
+        env: the environment.
+
+        limiter: what keeps to Pinata's budgets; by default a new one.
+
+        traffic: counts the requests that are made.
+
+    Raises:
+        ConfigError: credentials, region or endpoint are missing or unusable.
+        RotatorError: AWS could not be asked.
+    """
+    refuse_key_log(env)
+    aws, traffic = config.aws, traffic or Traffic()
+    session, sts = own_session(aws.region), endpoint_of(aws.endpoint_url, env, "STS")
+    if aws.role_arn is not None:
+        session = assumed_session(session, aws.role_arn, sts)
+    client = secrets_manager_client(session, endpoint_of(aws.endpoint_url, env, "SECRETS_MANAGER"))
+    client.meta.events.register(
+        "before-send.secretsmanager", lambda **_: traffic.called(System.SECRETS_MANAGER)
+    )
+    return Clients(
+        config=config,
+        env=env,
+        store=SecretsManagerStore(client, clock=time.time, sleep=time.sleep),
+        identity=identity_of(session, aws.expected_account, sts),
+        limiter=limiter or rate_limiter(config),
+        tls=tls_context(),
+        traffic=traffic,
+        trail_locations=cache(lambda: trail_locations(config, env)),
+    )
+
+
+def rate_limiter(config: Config) -> RateLimiter:
+    """Return a limiter within the account's budgets, for a process that connects more than once."""
+    return RateLimiter(
+        per_minute=config.pinata.requests_per_minute,
+        data_per_minute=config.pinata.data_requests_per_minute,
+        monotonic=time.monotonic,
+        sleep=time.sleep,
+    )
+
+
+@contextmanager
+def connect(
+    config: Config,
+    env: Mapping[str, str],
+    limiter: RateLimiter | None = None,
+    traffic: Traffic | None = None,
+    deadline: Deadline | None = None,
+) -> Iterator[Connected]:
+    """Build both adapters as `clients` does, read the managing key as `connected` does, and close them at the end.
+
+    Raises:
+        ConfigError: credentials, region, endpoint or managing key are missing or unusable.
+        RotatorError: AWS could not be asked.
+    """
+    with clients(config, env, limiter, traffic).connected(deadline) as both:
+        yield both
+
+
+def _counting(traffic: Traffic) -> dict[str, list[Callable[..., None]]]:
+    """Return httpx event hooks that count requests, and answers 429."""
+
+    def requested(_: httpx.Request) -> None:
+        traffic.called(System.PINATA)
+
+    def answered(response: httpx.Response) -> None:
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            traffic.rate_limited()
+
+    return {"request": [requested], "response": [answered]}
+
+
+def _deaf(secret: str, run_id: str, event: "Event") -> None:
+    """Listen to nothing."""
+    del secret, run_id, event
+
+
+def ping(url: str) -> str:
+    """Tell a dead-man's switch of a success; return what went wrong, without the address: it is a secret of sorts."""
+    try:
+        with http_client() as client:
+            answer = client.get(url, extensions={"timeout": timeouts(PING_S)})
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        return type(error).__name__
+    return "" if answer.is_success else f"HTTP {answer.status_code}"
+
+
+def refuse_key_log(env: Mapping[str, str]) -> None:
+    """Refuse to run where TLS keys would be written to a file: httpx obeys it even with `trust_env=False`.
+
+    Raises:
+        ConfigError: `SSLKEYLOGFILE` is set.
+    """
+    if env.get("SSLKEYLOGFILE"):
+        raise ConfigError(
+            "SSLKEYLOGFILE is set: every secret on the wire could be read with that file",
+            next_step="Unset SSLKEYLOGFILE.",
+        )
+
+
+def _managing_token(
+    config: Config, store: SecretsManagerStore, env: Mapping[str, str], deadline: Deadline
+) -> Sensitive:
+    """Read the managing key's token.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    match config.pinata.admin:
+        case AdminEnvironment(variable=variable):
+            if not env.get(variable):
+                raise ConfigError(
+                    f"no managing key: `[pinata] admin_jwt_env` names {variable}, which is not set",
+                    next_step=f"Put the JWT of a managing key into {variable}.",
+                )
+            return Sensitive(env[variable])
+        case AdminSecret(secret_id=secret_id):
+            try:
+                return managing_token(store.read_current(secret_id, deadline))
+            except (SecretNotFoundError, SecretValueError) as error:
+                message = f"no managing key in `[pinata] admin_secret` {secret_id}: {error.message}"
+            raise ConfigError(
+                message,
+                next_step="Put the JWT of a managing key into that secret, bare or as field `JWT`.",
+            )
+        case admin:
+            assert_never(admin)

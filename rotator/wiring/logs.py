@@ -1,0 +1,140 @@
+"""Logging: structured lines on standard error, for people or for machines, and nothing that could hold a secret.
+
+What is logged is our own events, by name. Libraries are kept quiet whatever the level: botocore's debug log holds
+whole secret values and session tokens, and httpcore's holds headers (both measured). Exceptions are logged by type
+and place, never with local variables: structlog's default shows them.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from typing import TextIO, assert_never
+
+import structlog
+
+from rotator.model.errors import AuditUnavailableError, ConfigError, RotatorError
+from rotator.model.events import Decided, Done, Ended, Event, Intent, Subject
+
+LEVELS = {
+    "DEBUG": logging.DEBUG,
+    "INFO": logging.INFO,
+    "WARNING": logging.WARNING,
+    "ERROR": logging.ERROR,
+}
+FORMATS = ("json", "console")
+_LOUD = (
+    "boto3",
+    "botocore",
+    "urllib3",
+    "httpx",
+    "httpcore",
+    "hpack",
+    "apscheduler",
+    "werkzeug",
+    "moto",
+    "waitress",
+)
+
+
+def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | None = None) -> None:
+    """Set logging up from `ROTATOR_LOG_LEVEL` and `ROTATOR_LOG_FORMAT` (`json`, `console`).
+
+    Without a format, people get the console's on a terminal, and everything else gets JSON.
+
+    Raises:
+        ConfigError: one of the two variables has another value.
+    """
+    stream = stream or sys.stderr
+    level = _chosen(env, "ROTATOR_LOG_LEVEL", tuple(LEVELS), default_level, str.upper)
+    shape = _chosen(
+        env, "ROTATOR_LOG_FORMAT", FORMATS, "console" if stream.isatty() else "json", str.lower
+    )
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).propagate = False
+    renderer: structlog.typing.Processor
+    if shape == "json":
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty() and not env.get("NO_COLOR"),
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+
+
+def log_event(secret: str, run_id: str, event: Event) -> None:
+    """Log one audit event: effects and outcomes at INFO, what leads up to them at DEBUG."""
+    log = structlog.get_logger().bind(secret=secret, run_id=run_id)
+    match event:
+        case Decided(reason=reason, actions=actions, generation=generation):
+            log.info("decided", reason=reason.value, actions=list(actions), generation=generation)
+        case Intent(operation=operation, subject=subject):
+            log.debug("intent", operation=operation.value, **_about(subject))
+        case Done(operation=operation, subject=subject, result=result, detail=detail):
+            log.info(
+                "done",
+                operation=operation.value,
+                result=result.value,
+                **_about(subject),
+                detail=detail,
+            )
+        case Ended(outcome=outcome, reason=reason, revoked=revoked, failure=failure):
+            failed = outcome.value == "failed"
+            (log.error if failed else log.info)(
+                "ended",
+                outcome=outcome.value,
+                reason=reason.value if reason else None,
+                version_id=event.version_id,
+                key_id=event.key_id,
+                revoked=list(revoked),
+                detail=failure.message if failure else "",
+            )
+        case _:
+            assert_never(event)
+
+
+def log_audit_loss(error: AuditUnavailableError) -> None:
+    """Log that one place of the audit trail failed while another one goes on."""
+    structlog.get_logger().warning("audit_degraded", detail=error.message, remedy=error.next_step)
+
+
+def log_failure(what: str, error: RotatorError, secret: str = "") -> None:
+    """Log something that came to nothing, and what to do about it; `secret` is whom it is about, if it is one."""
+    about = {"secret": secret} if secret else {}
+    structlog.get_logger().error(what, **about, error=error.message, next_step=error.next_step)
+
+
+def _about(subject: Subject) -> dict[str, str]:
+    """Return the parts of a subject that apply."""
+    parts = {
+        "version_id": subject.version_id,
+        "key_id": subject.key_id,
+        "key_name": subject.key_name,
+        "label": subject.label,
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def _chosen(
+    env: Mapping[str, str],
+    variable: str,
+    known: tuple[str, ...],
+    default: str,
+    fold: Callable[[str], str],
+) -> str:
+    chosen = fold(env.get(variable) or default)
+    if chosen not in known:
+        raise ConfigError(
+            f"{variable} is none of {', '.join(known)}", next_step=f"Correct or unset {variable}."
+        )
+    return chosen
