@@ -167,9 +167,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         replicas_failed=frozenset(failed),
     )
     inside = [v.content.key_id for v in versions if isinstance(v.content, HasKey)]
-    default = (
-        a_key(int(key_id.removeprefix("key-"))) for key_id in inside if key_id.startswith("key-")
-    )
+    default = (a_key(int(key_id.removeprefix("key-"))) for key_id in inside if key_id.startswith("key-"))
     return Observed(
         description=labels,
         versions=versions,

@@ -16,13 +16,7 @@ settings.register_profile(
     deadline=None,  # a busy machine is not a failure
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile(
-    "ci",
-    settings.get_profile("dev"),
-    max_examples=100,
-    derandomize=True,
-    print_blob=True,
-)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

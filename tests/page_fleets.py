@@ -64,15 +64,9 @@ def a_status(person: str = "", **changes: Any) -> SecretStatus:  # noqa: ANN401 
 
 def changed(status: SecretStatus, person: str = "", **changes: Any) -> SecretStatus:  # noqa: ANN401 - any field
     """Return a status with changes, and with the attention that follows from them."""
-    failing = (
-        changes.get("error")
-        or changes.get("failures")
-        or changes.get("last_outcome") is OutcomeKind.FAILED
-    )
+    failing = changes.get("error") or changes.get("failures") or changes.get("last_outcome") is OutcomeKind.FAILED
     attention = Attention.PERSON if person else Attention.FAILING if failing else Attention.NONE
-    return replace(
-        status, attention=attention, needs_person=bool(person), next_step=person, **changes
-    )
+    return replace(status, attention=attention, needs_person=bool(person), next_step=person, **changes)
 
 
 def a_fleet(*statuses: SecretStatus, **changes: Any) -> FleetStatus:  # noqa: ANN401 - any field
@@ -128,8 +122,7 @@ def _troubled(index: int) -> SecretStatus:  # noqa: PLR0911 - one return per kin
                 status,
                 last_outcome=OutcomeKind.HELD,
                 reason=Reason.ON_HOLD,
-                person="ON_HOLD: the tag rotator:hold is set (migration of the image service); "
-                "remove it to go on",
+                person="ON_HOLD: the tag rotator:hold is set (migration of the image service); remove it to go on",
             )
         case 2:
             return changed(
@@ -191,10 +184,7 @@ def _troubled(index: int) -> SecretStatus:  # noqa: PLR0911 - one return per kin
 
 def many(number: int = 10_000) -> FleetStatus:
     """Return a large fleet with a bit of everything, in the order the daemon promises."""
-    statuses = sorted(
-        map(_troubled, range(number)),
-        key=lambda s: (not s.needs_person, not s.error, s.due_at or NOW),
-    )
+    statuses = sorted(map(_troubled, range(number)), key=lambda s: (not s.needs_person, not s.error, s.due_at or NOW))
     return a_fleet(*statuses)
 
 
@@ -255,12 +245,7 @@ def a_rotation(generation: int, time: datetime) -> list[Record]:
         a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.AGED_OUT),
         *(
             a_record(
-                Kind.DONE,
-                time + number * second,
-                run_id,
-                operation=operation,
-                result=Result.SUCCESS,
-                subject=subject,
+                Kind.DONE, time + number * second, run_id, operation=operation, result=Result.SUCCESS, subject=subject
             )
             for number, operation in enumerate(steps, start=1)
         ),
@@ -284,12 +269,7 @@ def a_retirement(key_id: str, time: datetime) -> list[Record]:
         a_record(Kind.STARTED, time, run_id, operation="StartRun"),
         a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.UP_TO_DATE),
         a_record(
-            Kind.DONE,
-            time + second,
-            run_id,
-            operation=Operation.REVOKE_KEY,
-            result=Result.SUCCESS,
-            subject=subject,
+            Kind.DONE, time + second, run_id, operation=Operation.REVOKE_KEY, result=Result.SUCCESS, subject=subject
         ),
         a_record(
             Kind.DONE,

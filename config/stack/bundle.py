@@ -83,11 +83,7 @@ def _install_dependencies() -> None:
 def _compile(folder: Path, name: str) -> None:
     """Compile a folder that is called `name` in the zip, so that nothing of this machine gets into the bytecode."""
     compileall.compile_dir(
-        folder,
-        ddir=name,
-        force=True,
-        quiet=1,
-        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        folder, ddir=name, force=True, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
     )
 
 
@@ -141,9 +137,7 @@ def pack(config: Path, output: Path) -> None:
     if size > BYTES_MAX:
         raise SystemExit(f"{output} has {size} bytes, more than Lambda takes")
     python = sys.implementation.cache_tag
-    sys.stdout.write(
-        f"{output}: {size / 1e6:.1f} MB, bytecode of {python}, configuration {config}\n"
-    )
+    sys.stdout.write(f"{output}: {size / 1e6:.1f} MB, bytecode of {python}, configuration {config}\n")
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:

@@ -22,14 +22,7 @@ from rotator.audit.files import DirectoryDestination
 from rotator.audit.findings import Finding, Flaw, Verdict, VerificationReport
 from rotator.audit.ocsf import Kind, Writer
 from rotator.audit.reading import Criteria, last_outcomes, query
-from rotator.audit.sources import (
-    DirectorySource,
-    Source,
-    endings_of,
-    last_outcomes_of,
-    records_of,
-    verify_all,
-)
+from rotator.audit.sources import DirectorySource, Source, endings_of, last_outcomes_of, records_of, verify_all
 from rotator.audit.stored import Record
 from rotator.audit.trail import AuditTrail
 from rotator.audit.verification import verify

@@ -22,9 +22,7 @@ FIRST = 1
 """The sequence number of a chain's first event."""
 SHA_256 = 3
 """`algorithm_id` of SHA-256 in OCSF's `fingerprint` object."""
-_ENCODER = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-)
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,17 +33,10 @@ PAGES_MAX = 10_000
 """Pages that are listed at one go."""
 CONFLICTS_MAX = 3
 _PLAIN = re.compile(r"[A-Za-z0-9._/+=-]{1,96}", re.ASCII)
-_DENIED = (
-    "Give this identity the rights on the bucket that docs/audit.md lists, then run `rotator run`."
-)
-_NO_BUCKET = (
-    "Compare `[audit] s3` with `aws s3 ls`, and the bucket's region; then run `rotator run`."
-)
+_DENIED = "Give this identity the rights on the bucket that docs/audit.md lists, then run `rotator run`."
+_NO_BUCKET = "Compare `[audit] s3` with `aws s3 ls`, and the bucket's region; then run `rotator run`."
 _UNREACHED = "See that S3 can be reached from here, then run `rotator run`: it goes on from there."
-_OTHERS = (
-    "Look at the object, and for another rotator that works on the same secret; then run "
-    "`rotator audit verify`."
-)
+_OTHERS = "Look at the object, and for another rotator that works on the same secret; then run `rotator audit verify`."
 
 
 class ObjectTakenError(AuditUnavailableError):
@@ -66,9 +59,7 @@ class Bucket:
 
     Args:
         client: made with time limits.
-
         name: the bucket's.
-
         prefix: what every key begins with: empty, or ending in a slash.
     """
 
@@ -150,11 +141,7 @@ class Bucket:
                 if number == PAGES_MAX:
                     break
                 yield [
-                    ListedObject(
-                        found["Key"].removeprefix(self._prefix),
-                        found["Size"],
-                        found["LastModified"],
-                    )
+                    ListedObject(found["Key"].removeprefix(self._prefix), found["Size"], found["LastModified"])
                     for found in page.get("Contents", [])
                 ]
             else:
@@ -162,12 +149,9 @@ class Bucket:
         except Exception as error:  # noqa: BLE001 - botocore lets anything out: parsers' and urllib3's errors, too
             failure = _Failure.of(error)
         if failure:
-            raise failure.told(
-                f"the audit trail cannot be read: ListObjectsV2 of {self.url(below)}"
-            )
+            raise failure.told(f"the audit trail cannot be read: ListObjectsV2 of {self.url(below)}")
         raise AuditUnavailableError(
-            f"the audit trail cannot be read: more than {PAGES_MAX} pages of objects below "
-            f"{self.url(below)}",
+            f"the audit trail cannot be read: more than {PAGES_MAX} pages of objects below {self.url(below)}",
             next_step="Ask for one secret, or begin a new prefix in `[audit] s3` and keep the old one.",
         )
 

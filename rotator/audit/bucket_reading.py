@@ -47,10 +47,7 @@ class BucketSource:
             for run in all_runs(self._bucket, criteria.secret)
             # Clocks may differ, so this is coarse; each record is looked at again below.
             if (criteria.run_id is None or run.run_id == criteria.run_id)
-            and (
-                criteria.since is None
-                or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX
-            )
+            and (criteria.since is None or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX)
             and (criteria.until is None or run.began_at < criteria.until)
         ]
         chosen.sort(key=lambda run: run.began_at)
@@ -114,9 +111,7 @@ class BucketSource:
         with ThreadPoolExecutor(READERS, "audit") as pool:
             pending = iter(runs)
             while batch := list(islice(pending, BATCH)):
-                contents = pool.map(
-                    self._bucket.get, [key for run in batch for key in run.object_keys]
-                )
+                contents = pool.map(self._bucket.get, [key for run in batch for key in run.object_keys])
                 for run in batch:
                     yield run, list(zip(run.object_keys, contents, strict=False))
 
@@ -124,9 +119,7 @@ class BucketSource:
 class _RunCheck:
     """The check of one run."""
 
-    def __init__(
-        self, run: RunInBucket, report: VerificationReport, runs_seen: set[str], bucket: Bucket
-    ) -> None:
+    def __init__(self, run: RunInBucket, report: VerificationReport, runs_seen: set[str], bucket: Bucket) -> None:
         self._run = run
         self._report = report
         self._judge = Judge(report, runs_seen)

@@ -91,9 +91,7 @@ class BucketDestination:
 class _RunObjects:
     """The objects of one run, as a `RunSink`."""
 
-    def __init__(
-        self, bucket: Bucket, folder: str, ended: Callable[[], None], sequence: int = FIRST
-    ) -> None:
+    def __init__(self, bucket: Bucket, folder: str, ended: Callable[[], None], sequence: int = FIRST) -> None:
         self.end = ended
         self._bucket = bucket
         self._folder = folder

@@ -35,20 +35,14 @@ class Chain:
 
     Args:
         run: the run whose events these are.
-
         writer: who writes them.
-
         sink: where they go.
-
         clock: the time of an event; never before that of the event it follows, whatever the clock
         says.
-
         head: the last event so far, if the chain has one.
     """
 
-    def __init__(
-        self, run: RunIdentity, writer: Writer, sink: Sink, clock: Clock, head: Head | None = None
-    ) -> None:
+    def __init__(self, run: RunIdentity, writer: Writer, sink: Sink, clock: Clock, head: Head | None = None) -> None:
         self.run = run
         self._writer = writer
         self._sink = sink

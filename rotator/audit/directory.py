@@ -291,9 +291,7 @@ class AuditFile:
 
 
 def _closed(path: Path) -> Path:
-    return (
-        path.with_name(path.name.removesuffix(OPEN_SUFFIX) + SUFFIX) if is_open_name(path) else path
-    )
+    return path.with_name(path.name.removesuffix(OPEN_SUFFIX) + SUFFIX) if is_open_name(path) else path
 
 
 def _write_whole(fd: int, line: bytes) -> None:

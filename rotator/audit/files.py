@@ -24,17 +24,12 @@ class DirectoryDestination:
 
     Args:
         directory: made beforehand, private to the user of this process.
-
         writer: who this process is.
-
         clock: the time now.
-
         new_id: an id that no run has.
     """
 
-    def __init__(
-        self, directory: Path, writer: Writer, *, clock: Clock, new_id: Callable[[], str]
-    ) -> None:
+    def __init__(self, directory: Path, writer: Writer, *, clock: Clock, new_id: Callable[[], str]) -> None:
         self._directory = directory
         self._writer = writer
         self._clock = clock

@@ -32,7 +32,6 @@ class Judge:
 
     Args:
         report: where findings go.
-
         runs_seen: the runs of what was judged before.
     """
 
@@ -85,9 +84,7 @@ def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
     paths = key_paths(event)
     if wrong := (paths - KNOWN_PATHS) | (REQUIRED_PATHS - paths):
         yield Flaw.MISSHAPEN, ", ".join(sorted(wrong))
-    if {stored.uid, event_uid(stored.record.run_id, head.sequence)} != {
-        event_uid(head.run_id, head.sequence)
-    }:
+    if {stored.uid, event_uid(stored.record.run_id, head.sequence)} != {event_uid(head.run_id, head.sequence)}:
         yield Flaw.MISSHAPEN, "its ids contradict each other"
     if looks_secret(_without_fingerprints(line.decode(), stored)):
         yield Flaw.EXPOSED, "rotate that key"

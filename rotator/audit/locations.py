@@ -37,9 +37,7 @@ class TrailLocations:
             to.append(DirectoryDestination(self.directory, writer, clock=self.clock, new_id=new_id))
         if self.bucket:
             to.append(BucketDestination(self.bucket, writer, clock=self.clock))
-        return AuditTrail(
-            to, writer, clock=self.clock, new_id=new_id, on_loss=on_loss, listener=listener
-        )
+        return AuditTrail(to, writer, clock=self.clock, new_id=new_id, on_loss=on_loss, listener=listener)
 
     def probe(self) -> None:
         """Make sure that a record could be made durable now, without making one: one place is enough.

@@ -91,9 +91,7 @@ def group(objects: Iterable[ListedObject]) -> Iterator[RunInBucket]:
             if run:
                 yield run
             began_at = _EPOCH + timedelta(milliseconds=_LATEST_MS - int(match["down"]))
-            run = RunInBucket(
-                match["folder"], match["secret"], match["run_id"], began_at, found.written_at
-            )
+            run = RunInBucket(match["folder"], match["secret"], match["run_id"], began_at, found.written_at)
         run.sequences.append(int(match["sequence"]))
         run.written_at = max(run.written_at, found.written_at)
     if run:

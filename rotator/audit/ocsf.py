@@ -175,11 +175,7 @@ def render(entry: Entry, place: Place, writer: Writer) -> OcsfEvent:
                 "product": {"name": writer.name, "version": writer.version},
                 "log_name": LOG_NAME,
             },
-            "actor": {
-                "app_name": writer.name,
-                "app_uid": writer.trigger,
-                "user": {"uid": writer.user},
-            },
+            "actor": {"app_name": writer.name, "app_uid": writer.trigger, "user": {"uid": writer.user}},
             "src_endpoint": {"hostname": writer.hostname},
             "api": {
                 "operation": facts.operation,
@@ -213,11 +209,7 @@ class _Facts:
 def _facts(entry: Entry) -> _Facts:
     match entry:
         case Decided(reason, actions, generation):
-            extra: dict[str, Json] = {
-                "reason": reason.value,
-                "actions": list(actions),
-                "generation": generation,
-            }
+            extra: dict[str, Json] = {"reason": reason.value, "actions": list(actions), "generation": generation}
             return _own(Kind.DECIDED, "Decide", "Decided", extra=extra)
         case Intent(operation, subject):
             status = Status.OTHER, "Intent", Severity.INFORMATIONAL
@@ -254,26 +246,13 @@ def _about_the_trail(entry: Started | Recovered | Repaired) -> _Facts:
             assert_never(entry)
 
 
-def _own(
-    kind: Kind,
-    operation: str,
-    status: str,
-    *,
-    detail: str = "",
-    extra: dict[str, Json] | None = None,
-) -> _Facts:
+def _own(kind: Kind, operation: str, status: str, *, detail: str = "", extra: dict[str, Json] | None = None) -> _Facts:
     shown = Status.OTHER, status, Severity.INFORMATIONAL
-    return _Facts(
-        kind, operation, "rotator", Activity.OTHER, shown, detail=detail, extra=extra or {}
-    )
+    return _Facts(kind, operation, "rotator", Activity.OTHER, shown, detail=detail, extra=extra or {})
 
 
 def _call(
-    kind: Kind,
-    operation: Operation,
-    subject: Subject,
-    status: tuple[Status, str, Severity],
-    detail: str = "",
+    kind: Kind, operation: Operation, subject: Subject, status: tuple[Status, str, Severity], detail: str = ""
 ) -> _Facts:
     service, activity = _CALLS[operation]
     extra: dict[str, Json] = {"label": subject.label}
@@ -283,11 +262,7 @@ def _call(
 def _ended(entry: Ended) -> _Facts:
     failure, facts = entry.failure, dict[str, Json]()
     if failure:
-        facts = {
-            "error": failure.error,
-            "remedy": failure.remedy.value,
-            "next_step": failure.next_step,
-        }
+        facts = {"error": failure.error, "remedy": failure.remedy.value, "next_step": failure.next_step}
     return _Facts(
         Kind.ENDED,
         "EndRun",

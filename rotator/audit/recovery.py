@@ -94,8 +94,7 @@ def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
         case _:
             pass
     left = unfinished.setdefault(
-        stored.head.run_id,
-        Unfinished(RunIdentity(stored.head.run_id, record.secret, record.arn), stored.head, {}),
+        stored.head.run_id, Unfinished(RunIdentity(stored.head.run_id, record.secret, record.arn), stored.head, {})
     )
     left.head = stored.head
     if record.kind is Kind.INTENT:

@@ -110,7 +110,5 @@ def verify_all(sources: Sequence[Source]) -> list[VerificationReport]:
             if run_id in here.cut_short | there.cut_short:
                 common -= 1  # where it was closed, that event is another one
             if ours[:common] != theirs[:common]:
-                there.add(
-                    Finding(Flaw.CONTRADICTED, there.where, None, run_id, None, f"see {here.where}")
-                )
+                there.add(Finding(Flaw.CONTRADICTED, there.where, None, run_id, None, f"see {here.where}"))
     return reports

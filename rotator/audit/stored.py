@@ -148,8 +148,7 @@ def _record(event: Event) -> Record:
         revoked=_texts(event, "unmapped", "revoked"),
         trigger=_text(event, "actor", "app_uid"),
         user=_text(event, "actor", "user", "uid"),
-        program=f"{_text(event, 'metadata', 'product', 'name')} "
-        f"{_text(event, 'metadata', 'product', 'version')}",
+        program=f"{_text(event, 'metadata', 'product', 'name')} {_text(event, 'metadata', 'product', 'version')}",
         failure=_failure(event),
     )
 
@@ -159,9 +158,7 @@ def _failure(event: Event) -> Failure | None:
     if not error:
         return None
     remedy = Remedy(_text(event, "unmapped", "remedy"))
-    return Failure(
-        error, remedy, _text(event, "status_detail"), _text(event, "unmapped", "next_step")
-    )
+    return Failure(error, remedy, _text(event, "status_detail"), _text(event, "unmapped", "next_step"))
 
 
 def _at(value: Json, *path: str | int) -> Json:

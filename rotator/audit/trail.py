@@ -42,15 +42,10 @@ class AuditTrail:
 
     Args:
         destinations: where runs are recorded; at least one.
-
         writer: who this process is.
-
         clock: the time now.
-
         new_id: an id that no other run has, such as a random UUID.
-
         on_loss: told when a destination fails while another goes on.
-
         listener: told each event once it is durable: for log lines, and for the progress a person watches.
     """
 
@@ -100,10 +95,7 @@ class AuditTrail:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
 

@@ -16,13 +16,7 @@ the id of every run.
 import hashlib
 from pathlib import Path
 
-from rotator.audit.directory import (
-    audit_files,
-    has_live_writer,
-    is_open_name,
-    is_writable_by_others,
-    reading,
-)
+from rotator.audit.directory import audit_files, has_live_writer, is_open_name, is_writable_by_others, reading
 from rotator.audit.findings import Finding, Flaw, VerificationReport
 from rotator.audit.judge import Judge
 from rotator.audit.stored import StoredEvent, lines, parse
@@ -97,9 +91,7 @@ class _FileCheck:
         if not self.remains and not stored.torn:
             return
         if stored.torn != (self.remains, self.digest.hexdigest()):
-            self._add(
-                Flaw.NO_EVENT, "and no repair accounts for it", line=self.remains_at or self.number
-            )
+            self._add(Flaw.NO_EVENT, "and no repair accounts for it", line=self.remains_at or self.number)
         self.remains, self.remains_at, self.digest = 0, 0, hashlib.sha256()
 
     def _end_of_file(self) -> None:
@@ -118,13 +110,7 @@ class _FileCheck:
             self._add(flaw, detail, line=run.line, run_id=run_id, sequence=sequence)
 
     def _add(
-        self,
-        flaw: Flaw,
-        detail: str,
-        *,
-        line: int | None = None,
-        run_id: str = "",
-        sequence: int | None = None,
+        self, flaw: Flaw, detail: str, *, line: int | None = None, run_id: str = "", sequence: int | None = None
     ) -> None:
         where = line or self.number or None
         self.report.add(Finding(flaw, self.path.name, where, run_id, sequence, detail))

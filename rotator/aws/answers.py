@@ -13,10 +13,7 @@ from rotator.model.observed import HOLD_TAG, SecretDescription, Version
 from rotator.model.ports import StoredValue
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager.type_defs import (
-        DescribeSecretResponseTypeDef,
-        SecretListEntryTypeDef,
-    )
+    from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef, SecretListEntryTypeDef
 
 
 def described(answer: "DescribeSecretResponseTypeDef", skew_s: float) -> SecretDescription:

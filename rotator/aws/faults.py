@@ -32,19 +32,14 @@ from rotator.model.ports import Deadline
 
 _T = TypeVar("_T")
 
-RESTORE = (
-    "Restore it with `aws secretsmanager restore-secret`, or take it out of the configuration."
-)
-_CONFIGURE = (
-    "Set `[aws] region`, and give this process credentials: a role, AWS_PROFILE or `aws sso login`."
-)
+RESTORE = "Restore it with `aws secretsmanager restore-secret`, or take it out of the configuration."
+_CONFIGURE = "Set `[aws] region`, and give this process credentials: a role, AWS_PROFILE or `aws sso login`."
 _RENEW = (
     "Renew the AWS credentials of this process (a role, AWS_PROFILE or `aws sso login`), and check "
     "its clock: AWS refuses signatures that are minutes off."
 )
 _GRANT_KEY = (
-    "See that the secret's KMS key is enabled, and that the role has `kms:Decrypt` and "
-    "`kms:GenerateDataKey` on it."
+    "See that the secret's KMS key is enabled, and that the role has `kms:Decrypt` and `kms:GenerateDataKey` on it."
 )
 _MAKE_ROOM = (
     "A secret takes 20 labels over all its versions, and about 100 versions a day. Remove labels "
@@ -143,8 +138,7 @@ _NO_ID = _Meaning(SecretNotFoundError, "was refused: that is no name or ARN of a
 
 _ANY_CALL = {
     **dict.fromkeys(
-        _BAD_CREDENTIALS,
-        _Meaning(StoreDeniedError, "was refused: the AWS credentials do not hold", _RENEW),
+        _BAD_CREDENTIALS, _Meaning(StoreDeniedError, "was refused: the AWS credentials do not hold", _RENEW)
     ),
     **dict.fromkeys(
         ("DecryptionFailure", "EncryptionFailure"),
@@ -152,15 +146,9 @@ _ANY_CALL = {
     ),
     "InvalidParameterException": _REFUSED,
     "InvalidRequestException": _REFUSED,
-    "LimitExceededException": _Meaning(
-        StoreRejectedError, "was refused: a quota of the secret is used up", _MAKE_ROOM
-    ),
-    "ParamValidationError": _Meaning(
-        StoreRejectedError, "was not made: a parameter is out of bounds"
-    ),
-    "ResourceExistsException": _Meaning(
-        StoreRejectedError, "was refused: the version id already holds another value"
-    ),
+    "LimitExceededException": _Meaning(StoreRejectedError, "was refused: a quota of the secret is used up", _MAKE_ROOM),
+    "ParamValidationError": _Meaning(StoreRejectedError, "was not made: a parameter is out of bounds"),
+    "ResourceExistsException": _Meaning(StoreRejectedError, "was refused: the version id already holds another value"),
     "ResourceNotFoundException": _Meaning(StoreRejectedError, "found no such secret or version"),
 }
 _WRITE = _ANY_CALL | dict.fromkeys(_THROTTLED, _Meaning(StoreRejectedError, _TOO_MANY))
@@ -171,11 +159,7 @@ _DESCRIBE = _READ | {
     "ResourceNotFoundException": _Meaning(SecretNotFoundError, "found no such secret"),
     "ValidationException": _NO_ID,
 }
-_GET = _READ | {
-    "ResourceNotFoundException": _Meaning(
-        SecretNotFoundError, "found no such secret, or no value in it"
-    ),
-}
+_GET = _READ | {"ResourceNotFoundException": _Meaning(SecretNotFoundError, "found no such secret, or no value in it")}
 _MEANINGS = {
     "DescribeSecret": _DESCRIBE,
     "GetSecretValue": _GET,
@@ -194,18 +178,13 @@ class Calls:
         events.register("before-send.secrets-manager", self._attempts.begin)
         events.register("response-received.secrets-manager", self._attempts.note)
 
-    def make(
-        self, operation: str, subject: str, deadline: Deadline, call: Callable[[], _T]
-    ) -> _T | Fault:
+    def make(self, operation: str, subject: str, deadline: Deadline, call: Callable[[], _T]) -> _T | Fault:
         """Make one call, and return its answer as `call` parses it.
 
         Args:
             operation: what is called.
-
             subject: what it is about, for the message: a secret's name or ARN.
-
             deadline: nothing is sent once it is over; an attempt under way is not cut short.
-
             call: calls, and parses the answer. A parser that fails has met a foreign answer.
         """
         if deadline.remaining_s() <= 0:
@@ -235,9 +214,7 @@ class _Attempts(threading.local):
         if self.deadline is not None and self.deadline.remaining_s() <= 0:
             raise NoTimeLeft
 
-    def note(
-        self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: object
-    ) -> None:
+    def note(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
         """Remember an attempt that may have had an effect; called by botocore after each."""
         status = response_dict["status_code"] if response_dict else None
         if exception or not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -249,11 +226,8 @@ def fault_of(operation: str, subject: str, failure: Exception, earlier: Effect) 
 
     Args:
         operation: what was called.
-
         subject: what it was about, for the message: a secret's name or ARN.
-
         failure: what the client raised; it is not kept.
-
         earlier: whether an attempt before the last, of those the client makes by itself, may have
             changed something; a refusal then does not prove that nothing was changed.
     """

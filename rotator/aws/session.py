@@ -40,15 +40,12 @@ def own_session(region: str | None = None) -> boto3.Session:
         )
     if session.region_name is None:
         raise ConfigError(
-            "no AWS region: `[aws] region` is not set, and neither is AWS_REGION",
-            next_step="Set `[aws] region`.",
+            "no AWS region: `[aws] region` is not set, and neither is AWS_REGION", next_step="Set `[aws] region`."
         )
     return session
 
 
-def assumed_session(
-    session: boto3.Session, role_arn: str, sts_endpoint: str | None
-) -> boto3.Session:
+def assumed_session(session: boto3.Session, role_arn: str, sts_endpoint: str | None) -> boto3.Session:
     """Return a session whose credentials are those of a role, renewed as they expire.
 
     Raises:
@@ -59,9 +56,7 @@ def assumed_session(
     if source is None:
         raise _no_credentials()
 
-    def sts(
-        _: str, aws_access_key_id: str, aws_secret_access_key: str, aws_session_token: str | None
-    ) -> "STSClient":
+    def sts(_: str, aws_access_key_id: str, aws_secret_access_key: str, aws_session_token: str | None) -> "STSClient":
         return session.client(
             "sts",
             config=client_config(),
@@ -72,14 +67,9 @@ def assumed_session(
         )
 
     fetcher = AssumeRoleCredentialFetcher(
-        client_creator=sts,
-        source_credentials=source,
-        role_arn=role_arn,
-        extra_args={"RoleSessionName": "rotator"},
+        client_creator=sts, source_credentials=source, role_arn=role_arn, extra_args={"RoleSessionName": "rotator"}
     )
-    renewed = DeferredRefreshableCredentials(
-        refresh_using=fetcher.fetch_credentials, method="assume-role"
-    )
+    renewed = DeferredRefreshableCredentials(refresh_using=fetcher.fetch_credentials, method="assume-role")
     inner._credentials = renewed  # type: ignore[attr-defined]  # noqa: SLF001 - botocore has no public way
     return boto3.Session(botocore_session=inner, region_name=session.region_name)
 
@@ -109,9 +99,7 @@ def own_client(service: Literal["s3", "sqs", "ssm"], env: Mapping[str, str]) -> 
     return own_session().client(service, config=client_config(), endpoint_url=endpoint)
 
 
-def identity_of(
-    session: boto3.Session, expected_account: str | None, sts_endpoint: str | None
-) -> str:
+def identity_of(session: boto3.Session, expected_account: str | None, sts_endpoint: str | None) -> str:
     """Return who we are: the caller's ARN, checked, if an account is expected, else the access key's id.
 
     Raises:
@@ -131,10 +119,7 @@ def identity_of(
     except BotoCoreError as error:
         problem = type(error).__name__
     if problem:
-        raise ConfigError(
-            f"AWS does not say who we are: {problem}",
-            next_step="Try `aws sts get-caller-identity`.",
-        )
+        raise ConfigError(f"AWS does not say who we are: {problem}", next_step="Try `aws sts get-caller-identity`.")
     if caller["Account"] != expected_account:
         raise ConfigError(
             f"these credentials are of account {caller['Account']}, not of `expected_account` "

@@ -62,11 +62,7 @@ class SecretsManagerStore:
     """
 
     def __init__(
-        self,
-        client: "SecretsManagerClient",
-        *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], object],
+        self, client: "SecretsManagerClient", *, clock: Callable[[], float], sleep: Callable[[float], object]
     ) -> None:
         self._client = client
         self._clock = clock
@@ -88,9 +84,7 @@ class SecretsManagerStore:
             raise seen.error
         return seen
 
-    def survey(
-        self, secret_ids: tuple[str, ...], deadline: Deadline
-    ) -> dict[str, SecretDescription]:
+    def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, SecretDescription]:
         """Return what `describe` would, by id as given: name, ARN, or ARN without its suffix.
 
         Left out is a row without labels or a date, and what looks like a full ARN and is none.
@@ -145,9 +139,7 @@ class SecretsManagerStore:
             self._sleep(pause_s)
             value = self.read(arn, version_id, deadline)
         if value is None:
-            raise StoreUnavailableError(
-                f"version {version_id} of {arn} was written, but did not show in time"
-            )
+            raise StoreUnavailableError(f"version {version_id} of {arn} was written, but did not show in time")
         return value
 
     def put_pending(
@@ -193,10 +185,7 @@ class SecretsManagerStore:
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version; success if it is not there."""
         fault = self._move(arn, label, deadline, away_from=version_id)
-        if (
-            fault
-            and self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None
-        ):
+        if fault and self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None:
             raise fault.error
 
     def _get(self, secret_id: str, deadline: Deadline, **version: str) -> StoredValue | Fault:
@@ -254,13 +243,7 @@ class SecretsManagerStore:
         return page
 
     def _move(
-        self,
-        arn: str,
-        label: str,
-        deadline: Deadline,
-        *,
-        to: str | None = None,
-        away_from: str | None = None,
+        self, arn: str, label: str, deadline: Deadline, *, to: str | None = None, away_from: str | None = None
     ) -> Fault | None:
         ends = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         named: dict[str, Any] = {end: version for end, version in ends.items() if version}
@@ -268,19 +251,12 @@ class SecretsManagerStore:
             "UpdateSecretVersionStage",
             arn,
             deadline,
-            lambda: self._client.update_secret_version_stage(
-                SecretId=arn, VersionStage=label, **named
-            )["ARN"],
+            lambda: self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)["ARN"],
         )
         return done if isinstance(done, Fault) else None
 
     def _settled(
-        self,
-        fault: Fault,
-        arn: str,
-        label: str,
-        deadline: Deadline,
-        expected: Callable[[str], bool],
+        self, fault: Fault, arn: str, label: str, deadline: Deadline, expected: Callable[[str], bool]
     ) -> str | None:
         """Return where a label is once two looks in a row agree, and it is where it may be by now.
 

@@ -59,9 +59,7 @@ def run(args: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else Exit.OK
 
 
-def _tell_defect(
-    kind: type[BaseException], error: BaseException, trace: "TracebackType | None"
-) -> None:
+def _tell_defect(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
     """Tell where a defect is, without its message: that may quote a value."""
     del error
     click.echo("error: a defect of rotator itself; please report these lines", err=True)
@@ -81,10 +79,5 @@ def _tell_usage(error: click.ClickException) -> None:
 
 def _error_row(error: RotatorError) -> str:
     """Return what a program reads where the rows it asked for cannot be given."""
-    row = {
-        "secret": None,
-        "outcome": "failed",
-        "error": error.message,
-        "next_step": error.next_step,
-    }
+    row = {"secret": None, "outcome": "failed", "error": error.message, "next_step": error.next_step}
     return json.dumps(row, ensure_ascii=False)

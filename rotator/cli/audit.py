@@ -36,16 +36,10 @@ def show_history(config_option: str | None, name: str, *, everything: bool, as_j
     return Exit.OK
 
 
-def show_events(
-    config_option: str | None, filters: Mapping[str, str | None], *, as_json: bool
-) -> int:
+def show_events(config_option: str | None, filters: Mapping[str, str | None], *, as_json: bool) -> int:
     """Print the events that fit: `secret`, `key_id`, `run_id`, `since` and `until`."""
     criteria = Criteria(
-        filters["secret"],
-        filters["key_id"],
-        filters["run_id"],
-        _moment(filters["since"]),
-        _moment(filters["until"]),
+        filters["secret"], filters["key_id"], filters["run_id"], _moment(filters["since"]), _moment(filters["until"])
     )
     for record in records_of(_sources(load_config(config_option)), criteria):
         _print_record(record, as_json=as_json)
@@ -79,11 +73,7 @@ def _sources(config: Config) -> Sequence[Source]:
 def _idle_runs(records: Sequence[Record]) -> set[str]:
     """Return the runs that ended as they found things."""
     busy = {r.run_id for r in records if r.kind not in {Kind.STARTED, Kind.DECIDED, Kind.ENDED}}
-    busy |= {
-        r.run_id
-        for r in records
-        if r.kind is Kind.ENDED and r.result not in {"up_to_date", "waiting"}
-    }
+    busy |= {r.run_id for r in records if r.kind is Kind.ENDED and r.result not in {"up_to_date", "waiting"}}
     return {r.run_id for r in records if r.kind is Kind.ENDED} - busy
 
 
@@ -104,9 +94,7 @@ def _print_report(report: VerificationReport) -> None:
     }[report.verdict]
     kind = f"objects of {report.where}" if report.where.startswith("s3://") else "files"
     busy = f", {report.in_progress} in progress" if report.in_progress else ""
-    click.echo(
-        f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {what}"
-    )
+    click.echo(f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {what}")
 
 
 def _report_row(report: VerificationReport) -> dict[str, object]:
@@ -166,9 +154,7 @@ def _print_record(record: Record, *, as_json: bool) -> None:
     words = [record.kind, record.operation, record.result, record.reason, " ".join(record.actions)]
     words += [about["version_id"], about["key_id"], about["label"], record.detail]
     shown = "  ".join(word for word in words if word)
-    click.echo(
-        f"{time_text(record.time)}  {record.run_id[:8]} {record.sequence:>3}  {record.secret}  {shown}"
-    )
+    click.echo(f"{time_text(record.time)}  {record.run_id[:8]} {record.sequence:>3}  {record.secret}  {shown}")
 
 
 def _failure_row(record: Record) -> dict[str, object]:

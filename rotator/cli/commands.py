@@ -41,9 +41,7 @@ def takes_config(command: Command) -> Command:
     def called(**given: object) -> int:
         return int(command(_config(click.get_current_context()), **given))
 
-    option = click.option(
-        "--config", "config_path", hidden=True, expose_value=False, callback=_keep_config
-    )
+    option = click.option("--config", "config_path", hidden=True, expose_value=False, callback=_keep_config)
     return option(called)
 
 
@@ -56,12 +54,8 @@ class _InOrder(click.Group):
         return list(self.commands)
 
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object per line."
-)
-names_argument = click.argument(
-    "names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_names
-)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_names)
 
 
 @click.group(
@@ -128,13 +122,9 @@ def rotate(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
 @names_argument
 @json_option
 @click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
-@click.option(
-    "--every", metavar="DURATION", default="5s", show_default=True, help="With --watch: how often."
-)
+@click.option("--every", metavar="DURATION", default="5s", show_default=True, help="With --watch: how often.")
 @takes_config
-def status(
-    config: str | None, names: tuple[str, ...], every: str, *, as_json: bool, watch: bool
-) -> int:
+def status(config: str | None, names: tuple[str, ...], every: str, *, as_json: bool, watch: bool) -> int:
     """Show every secret: age, next rotation, old keys, last result, and what needs a person."""
     from rotator.cli.status import show_status, watch_status
 
@@ -161,16 +151,10 @@ def audit() -> None:
 
 
 @audit.command("show")
-@click.option(
-    "--secret", help="Only this secret, by its configured name.", shell_complete=_complete_names
-)
+@click.option("--secret", help="Only this secret, by its configured name.", shell_complete=_complete_names)
 @click.option("--key", "key_id", help="Only events about this key id.")
 @click.option("--run", "run_id", help="Only this run.")
-@click.option(
-    "--since",
-    metavar="TIME",
-    help="From this time (2026-11-22, 2026-11-22T09:53Z) or age (24h) on.",
-)
+@click.option("--since", metavar="TIME", help="From this time (2026-11-22, 2026-11-22T09:53Z) or age (24h) on.")
 @click.option("--until", metavar="TIME", help="Until this time or age.")
 @json_option
 @takes_config
@@ -193,14 +177,10 @@ def audit_verify(config: str | None, *, as_json: bool) -> int:
 
 @rotator.command()
 @click.option(
-    "--listen",
-    metavar="HOST:PORT",
-    help="Where probes, metrics and the page are served. [default: `[daemon] listen`]",
+    "--listen", metavar="HOST:PORT", help="Where probes, metrics and the page are served. [default: `[daemon] listen`]"
 )
 @click.option(
-    "--every",
-    metavar="DURATION",
-    help="The time between two looks over the fleet. [default: `[daemon] every`]",
+    "--every", metavar="DURATION", help="The time between two looks over the fleet. [default: `[daemon] every`]"
 )
 @json_option
 @takes_config
@@ -240,9 +220,7 @@ def init(config: str | None, path: str | None) -> int:
 
 
 @rotator.command()
-@click.option(
-    "--pinata-port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]"
-)
+@click.option("--pinata-port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="[default: a free one]")
 @click.option(
     "--directory",

@@ -54,12 +54,9 @@ def chosen(config: Config, names: Sequence[str]) -> tuple[SecretSpec, ...]:
     known = {spec.name: spec for spec in config.secrets}
     unknown = [name for name in names if name not in known]
     if unknown:
-        problems = (
-            f"no secret is configured as {quoted(name)} {nearest(name, known)}" for name in unknown
-        )
+        problems = (f"no secret is configured as {quoted(name)} {nearest(name, known)}" for name in unknown)
         raise ConfigError(
-            "\n".join(problem.rstrip() for problem in problems),
-            next_step=f"Configured are: {', '.join(known)}.",
+            "\n".join(problem.rstrip() for problem in problems), next_step=f"Configured are: {', '.join(known)}."
         )
     return tuple(known[name] for name in dict.fromkeys(names)) if names else config.secrets
 

@@ -15,9 +15,7 @@ from rotator.model.errors import ConfigError
 from rotator.model.plan import Outcome, OutcomeKind
 
 
-def run_daemon(
-    config_option: str | None, listen: str | None, every: str | None, *, as_json: bool
-) -> int:
+def run_daemon(config_option: str | None, listen: str | None, every: str | None, *, as_json: bool) -> int:
     """Watch the fleet until told to stop."""
 
     def tell(outcome: Outcome) -> None:
@@ -48,6 +46,5 @@ def _address(text: str | None) -> tuple[str, int] | None:
         return listen_address(text)
     except UnfitError:
         raise ConfigError(
-            f"--listen is no address and port: {quoted(text)}",
-            next_step="Write it like `127.0.0.1:9118`.",
+            f"--listen is no address and port: {quoted(text)}", next_step="Write it like `127.0.0.1:9118`."
         ) from None

@@ -31,9 +31,7 @@ def demo() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="rotator-demo-") as folder,
         Sandbox(Path(folder)) as running,
-        Consumer(
-            running.pinata.url, running.secrets_manager.endpoint_url, "prod/pinata/uploader"
-        ) as consumer,
+        Consumer(running.pinata.url, running.secrets_manager.endpoint_url, "prod/pinata/uploader") as consumer,
     ):
         account = _Account(running, Console(highlight=False))
         account.tell()
@@ -51,9 +49,7 @@ class _Account:
 
     def tell(self) -> None:
         """Rotate, die half-way, recover, prove."""
-        self.console.print(
-            "[bold]rotator demo[/]  the real command line, a simulated Pinata and AWS\n"
-        )
+        self.console.print("[bold]rotator demo[/]  the real command line, a simulated Pinata and AWS\n")
         self._say(f"prod/pinata/uploader holds a key that was made by hand: {self._live()[0].key}")
         self._say("A consumer reads the secret and calls Pinata with it, over and over.")
 
@@ -71,16 +67,11 @@ class _Account:
 
         self._heading("rotator audit verify", "")
         verified = self._rotator("audit", "verify")
-        self._check(
-            verified.stdout.strip().partition(": every")[0], passed=verified.returncode == Exit.OK
-        )
+        self._check(verified.stdout.strip().partition(": every")[0], passed=verified.returncode == Exit.OK)
 
     def conclude(self, count: Count, elapsed_s: float) -> int:
         """Print what came of it, and return the exit code."""
-        live, dead = (
-            self._live(),
-            [key for key in self.running.rotated_keys() if key.revoked_at is not None],
-        )
+        live, dead = (self._live(), [key for key in self.running.rotated_keys() if key.revoked_at is not None])
         in_use = self.running.current_key_id()
         self.console.print()
         self._check(
@@ -91,9 +82,7 @@ class _Account:
             f"{len(live)} live key, the one in AWSCURRENT; {len(dead)} keys dead",
             passed=[key.key for key in live] == [in_use],
         )
-        self._say(
-            f"[dim]{elapsed_s:.1f} s; everything above is in the audit trail. Next: rotator init[/]"
-        )
+        self._say(f"[dim]{elapsed_s:.1f} s; everything above is in the audit trail. Next: rotator init[/]")
         return Exit.FAILED if self.failures else Exit.OK
 
     def _live(self) -> list[KeyRecord]:

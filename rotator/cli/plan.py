@@ -55,11 +55,5 @@ def _print_failure(secret: str, error: RotatorError, *, as_json: bool) -> None:
     if not as_json:
         click.echo(f"{secret}: {error.message}\n  {error.next_step}")
         return
-    row: dict[str, object] = {
-        "secret": secret,
-        "reason": None,
-        "actions": [],
-        "due_at": None,
-        "error": error.message,
-    }
+    row: dict[str, object] = {"secret": secret, "reason": None, "actions": [], "due_at": None, "error": error.message}
     print_json(row)

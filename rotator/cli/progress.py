@@ -18,11 +18,7 @@ VERBS = {
     Operation.REVOKE_KEY: "superseded key revoked",
     Operation.PROVE_DEAD: "revoked key proved dead",
 }
-_MARKS = {
-    Result.SUCCESS: "[green]✓[/]",
-    Result.FAILURE: "[red]✗[/]",
-    Result.UNKNOWN: "[yellow]?[/]",
-}
+_MARKS = {Result.SUCCESS: "[green]✓[/]", Result.FAILURE: "[red]✗[/]", Result.UNKNOWN: "[yellow]?[/]"}
 
 
 class ActionLines:
@@ -35,10 +31,7 @@ class ActionLines:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Nothing is left on the screen to clear."""
 
@@ -76,10 +69,7 @@ class Bar:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._progress.stop()
 

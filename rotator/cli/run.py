@@ -25,9 +25,7 @@ from rotator.wiring.logs import log_event
 from rotator.wiring.runs import new_run, startup_deadline
 
 
-def run_due(
-    config_option: str | None, names: Sequence[str], every: str | None, *, as_json: bool
-) -> int:
+def run_due(config_option: str | None, names: Sequence[str], every: str | None, *, as_json: bool) -> int:
     """Rotate what is due, finish what was interrupted, retire what is superseded."""
     config = load_config(config_option)
     return _reconcile(config, chosen(config, names), Demand.DUE, every, as_json=as_json)
@@ -39,14 +37,7 @@ def rotate_now(config_option: str | None, names: Sequence[str], *, as_json: bool
     return _reconcile(config, chosen(config, names), Demand.FORCED, None, as_json=as_json)
 
 
-def _reconcile(
-    config: Config,
-    specs: Sequence[SecretSpec],
-    demand: Demand,
-    every: str | None,
-    *,
-    as_json: bool,
-) -> int:
+def _reconcile(config: Config, specs: Sequence[SecretSpec], demand: Demand, every: str | None, *, as_json: bool) -> int:
     now = datetime.now(UTC)
     since = now - _duration(every) if every else None
     codes = []
@@ -54,10 +45,7 @@ def _reconcile(
         found = resolve(specs, both.store, startup_deadline())
         targets = found.targets
         awake = [t for t in targets if since is None or not is_asleep(t, now=now, since=since)]
-        with (
-            _watched(len(awake), as_json=as_json) as (listener, tell),
-            both.audit_trail("cli", listener) as audit,
-        ):
+        with _watched(len(awake), as_json=as_json) as (listener, tell), both.audit_trail("cli", listener) as audit:
             for spec, error in found.lost:
                 codes.append(exit_code_of(error))
                 tell(Outcome.failed(spec.name, error))
@@ -65,9 +53,7 @@ def _reconcile(
                 codes.append(exit_code(outcome, demand))
                 tell(outcome)
         if every and not as_json:
-            click.echo(
-                f"{len(targets) - len(awake)} of {len(targets)} secrets needed no closer look"
-            )
+            click.echo(f"{len(targets) - len(awake)} of {len(targets)} secrets needed no closer look")
     return gravest(codes)
 
 
@@ -75,9 +61,7 @@ def _duration(text: str) -> timedelta:
     try:
         return duration(text)
     except ValueError:
-        raise ConfigError(
-            f"--every is no duration: {quoted(text)}", next_step="Write it like `5m` or `1h`."
-        ) from None
+        raise ConfigError(f"--every is no duration: {quoted(text)}", next_step="Write it like `5m` or `1h`.") from None
 
 
 @contextmanager

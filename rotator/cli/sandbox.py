@@ -38,12 +38,8 @@ def serve_sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_
             else:
                 for name, value in running.environment.items():
                     click.echo(f"export {name}={shlex.quote(value)}")
-                click.echo(
-                    "# In another terminal: paste the lines above, then `rotator plan`, `rotator run`."
-                )
-                click.echo(
-                    f"# Faults and switches: {running.pinata.url}/_sandbox/. Ctrl-C ends it."
-                )
+                click.echo("# In another terminal: paste the lines above, then `rotator plan`, `rotator run`.")
+                click.echo(f"# Faults and switches: {running.pinata.url}/_sandbox/. Ctrl-C ends it.")
             stop.wait()
     return Exit.OK
 

@@ -17,17 +17,7 @@ from rotator.model.status import Attention, FleetStatus, SecretStatus, to_json
 from rotator.model.times import relative_text, span_text, time_text
 
 PERIOD_MAX = timedelta(days=1)
-_HEADINGS = (
-    "SECRET",
-    "GEN",
-    "AGE",
-    "DUE IN",
-    "OLD KEYS",
-    "ORPHANS",
-    "LAST RUN",
-    "REASON",
-    "NEEDS A PERSON",
-)
+_HEADINGS = ("SECRET", "GEN", "AGE", "DUE IN", "OLD KEYS", "ORPHANS", "LAST RUN", "REASON", "NEEDS A PERSON")
 _PIPED_WIDTH = 10_000
 """In a pipe nothing is cut: one line a secret."""
 
@@ -42,9 +32,7 @@ def show_status(config_option: str | None, names: Sequence[str], *, as_json: boo
     return _exit_code(fleet)
 
 
-def watch_status(
-    config_option: str | None, names: Sequence[str], every: str, *, as_json: bool
-) -> int:
+def watch_status(config_option: str | None, names: Sequence[str], every: str, *, as_json: bool) -> int:
     """Print it every few seconds until Ctrl-C: a table on a terminal, plain lines elsewhere."""
     config = load_config(config_option)
     period = period_of(every, PERIOD_MAX)

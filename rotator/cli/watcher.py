@@ -65,10 +65,7 @@ class Watcher:
         for target in self._chosen(found.targets):
             self._look_at(target, now)
         seen = {target.spec.name: target.description for target in found.targets}
-        statuses = (
-            status_of(spec, seen.get(spec.name), self._looks.get(spec.name, NEVER), now)
-            for spec in self.specs
-        )
+        statuses = (status_of(spec, seen.get(spec.name), self._looks.get(spec.name, NEVER), now) for spec in self.specs)
         in_order = tuple(sorted(statuses, key=urgency))
         self._last = FleetStatus(now, in_order, audit_error, "", __version__)
         return self._last

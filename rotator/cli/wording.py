@@ -28,9 +28,7 @@ def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
         case Verify(version_id=version_id):
             return f"Verify {version_id}: read it back and prove its key"
         case Promote(version_id=version_id, replacing=replacing):
-            return f"Promote {version_id} to AWSCURRENT" + (
-                f", replacing {replacing}" if replacing else ""
-            )
+            return f"Promote {version_id} to AWSCURRENT" + (f", replacing {replacing}" if replacing else "")
         case Discard(version_id=version_id):
             return f"Discard {version_id}: take AWSPENDING off it"
         case Revoke(key_id=key_id):

@@ -11,15 +11,7 @@ from datetime import timedelta
 from typing import Literal
 
 from rotator.config.fields import Table
-from rotator.config.values import (
-    blackout,
-    chosen_from,
-    clock_time,
-    matching,
-    probe_path,
-    quoted,
-    time_zone,
-)
+from rotator.config.values import blackout, chosen_from, clock_time, matching, probe_path, quoted, time_zone
 from rotator.model.secret import (
     Admin,
     BareJwt,
@@ -37,11 +29,7 @@ Api = Literal["v3", "v3-pinata", "legacy"]
 
 RESOURCES = frozenset(
     ["org:read", "org:write"]
-    + [
-        f"org:{what}:{access}"
-        for what in ("files", "groups", "gateways", "analytics")
-        for access in ("read", "write")
-    ]
+    + [f"org:{what}:{access}" for what in ("files", "groups", "gateways", "analytics") for access in ("read", "write")]
 )
 """Scopes of the v3 API (Pinata TypeScript SDK, type of `permissions.resources`)."""
 
@@ -137,12 +125,8 @@ def check_permissions(spec: SecretSpec, table: Table, api: Api, managing_id: str
     """
     permissions = spec.permissions
     if api == "legacy" and isinstance(permissions, Resources) and permissions != NO_PERMISSIONS:
-        table.problem(
-            "permissions", 'the legacy API knows no `resources`; use `endpoints`, or api = "v3"'
-        )
-    mints = permissions == Admin() or (
-        isinstance(permissions, Resources) and "org:write" in permissions.names
-    )
+        table.problem("permissions", 'the legacy API knows no `resources`; use `endpoints`, or api = "v3"')
+    mints = permissions == Admin() or (isinstance(permissions, Resources) and "org:write" in permissions.names)
     manages = spec.secret_id == managing_id
     if mints and not manages:
         table.problem(
@@ -174,9 +158,7 @@ def _read(table: Table, base: SecretSpec) -> SecretSpec:
         max_age=table.duration("max_age", base.max_age, least=_ONE_SECOND),
         grace=table.duration("grace", base.grace, least=_NO_TIME),
         pending_timeout=table.duration("pending_timeout", base.pending_timeout, least=_ONE_SECOND),
-        live_keys_max=table.integer(
-            "live_keys_max", base.live_keys_max, _LIVE_KEYS_LEAST, _LIVE_KEYS_MOST
-        ),
+        live_keys_max=table.integer("live_keys_max", base.live_keys_max, _LIVE_KEYS_LEAST, _LIVE_KEYS_MOST),
         verify_timeout=table.duration("verify_timeout", base.verify_timeout, least=_ONE_SECOND),
         timeout=table.duration("timeout", base.timeout, least=_ONE_SECOND),
         check_every=table.duration("check_every", base.check_every, least=_NO_TIME),
@@ -196,18 +178,12 @@ def _permissions(table: Table, base: Permissions) -> Permissions:
     given = [key for key in ("resources", "endpoints", "admin") if inner.has(key)]
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        table.problem(
-            "permissions", f"expected exactly one of resources, endpoints and admin; found {found}"
-        )
-    resources = Resources(
-        frozenset(inner.texts("resources", (), chosen_from({r: r for r in RESOURCES}), "a scope"))
-    )
+        table.problem("permissions", f"expected exactly one of resources, endpoints and admin; found {found}")
+    resources = Resources(frozenset(inner.texts("resources", (), chosen_from({r: r for r in RESOURCES}), "a scope")))
     endpoints = Endpoints(_endpoints(inner))
     admin = inner.flag("admin")
     inner.finish()
-    if given and not (
-        resources.names or endpoints.names or admin or table.is_faulty("permissions")
-    ):
+    if given and not (resources.names or endpoints.names or admin or table.is_faulty("permissions")):
         table.problem("permissions", "allows nothing; name what the key may do")
     if admin:
         return Admin()

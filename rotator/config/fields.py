@@ -11,15 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
-from rotator.config.values import (
-    DURATION_MAX,
-    TOKEN,
-    UnfitError,
-    described,
-    duration,
-    nearest,
-    quoted,
-)
+from rotator.config.values import DURATION_MAX, TOKEN, UnfitError, described, duration, nearest, quoted
 from rotator.model.times import setting_text
 
 T = TypeVar("T")
@@ -160,9 +152,7 @@ class Table:
         read_value = self._read((*self.path, key), self._raw[key], read, expected)
         return default if read_value is None else read_value
 
-    def texts(
-        self, key: str, default: tuple[T, ...], read: Callable[[str], T], expected: str
-    ) -> tuple[T, ...]:
+    def texts(self, key: str, default: tuple[T, ...], read: Callable[[str], T], expected: str) -> tuple[T, ...]:
         """Return what `read` makes of each string in an array, without those that it refuses."""
         if not self.has(key):
             return default
@@ -194,9 +184,7 @@ class Table:
             self.problem(key, f"expected true or false, found {described(value)}")
         return value is True
 
-    def duration(
-        self, key: str, default: timedelta, *, least: timedelta, most: timedelta = DURATION_MAX
-    ) -> timedelta:
+    def duration(self, key: str, default: timedelta, *, least: timedelta, most: timedelta = DURATION_MAX) -> timedelta:
         """Return a length of time within bounds, both included."""
 
         def read(text: str) -> timedelta:
@@ -237,9 +225,7 @@ class Table:
                 near = nearest(key, self._asked) or f"known here: {', '.join(sorted(self._asked))}"
                 self._problems.add((*self.path, key), f"unknown key; {near}")
 
-    def _read(
-        self, path: KeyPath, value: object, read: Callable[[str], T], expected: str
-    ) -> T | None:
+    def _read(self, path: KeyPath, value: object, read: Callable[[str], T], expected: str) -> T | None:
         reason = ""
         if isinstance(value, str):
             try:

@@ -13,12 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rotator.config.entries import (
-    check_distinct,
-    check_permissions,
-    read_defaults,
-    read_secret,
-)
+from rotator.config.entries import check_distinct, check_permissions, read_defaults, read_secret
 from rotator.config.fields import KeyPath, Place, Problems, Table
 from rotator.config.tables import (
     NO_DAEMON,
@@ -32,9 +27,7 @@ from rotator.config.tables import (
     read_daemon,
     read_pinata,
 )
-from rotator.config.values import (
-    TOKEN,
-)
+from rotator.config.values import TOKEN
 from rotator.model.errors import ConfigError
 from rotator.model.secret import SecretSpec
 
@@ -78,9 +71,7 @@ def parse(content: bytes, source: str, folder: Path) -> Config:
 
     Args:
         content: what lies there; no more of it is looked at than fits the limit.
-
         source: its address, for messages.
-
         folder: relative paths are taken from here.
 
     Raises:
@@ -120,9 +111,7 @@ def _content(path: Path, problems: Problems) -> bytes:
     except OSError as error:
         raise _unreadable(str(path), problems, f"cannot be read: {error.strerror}") from None
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        problems.add(
-            (), "can be written by others, who could redirect keys; run `chmod go-w` on it"
-        )
+        problems.add((), "can be written by others, who could redirect keys; run `chmod go-w` on it")
     return content
 
 
@@ -133,14 +122,10 @@ def _text(content: bytes, source: str, problems: Problems) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-    raise _unreadable(
-        source, problems, f"is not UTF-8 text; the first wrong byte is on line {line}"
-    )
+    raise _unreadable(source, problems, f"is not UTF-8 text; the first wrong byte is on line {line}")
 
 
-def _unreadable(
-    source: str, problems: Problems, reason: str, next_step: str | None = None
-) -> ConfigError:
+def _unreadable(source: str, problems: Problems, reason: str, next_step: str | None = None) -> ConfigError:
     problems.add((), reason)
     return ConfigError(problems.report(source, ""), next_step=next_step)
 

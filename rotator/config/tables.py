@@ -7,15 +7,7 @@ from pathlib import Path
 
 from rotator.config.entries import ID_EXPECTED, Api, secret_id_text
 from rotator.config.fields import Table
-from rotator.config.values import (
-    UnfitError,
-    base_url,
-    chosen_from,
-    host_entry,
-    listen_address,
-    matching,
-    ping_url,
-)
+from rotator.config.values import UnfitError, base_url, chosen_from, host_entry, listen_address, matching, ping_url
 
 DEFAULT_LISTEN = ("127.0.0.1", 9118)
 DEFAULT_EVERY = timedelta(minutes=5)
@@ -117,9 +109,7 @@ def read_pinata(table: Table) -> PinataConfig:
     )
     apis: dict[str, Api] = {"v3": "v3", "v3-pinata": "v3-pinata", "legacy": "legacy"}
     pinata = PinataConfig(
-        api_url=table.text(
-            "api_url", "https://api.pinata.cloud", base_url, "a URL, https://HOST[:PORT]"
-        ),
+        api_url=table.text("api_url", "https://api.pinata.cloud", base_url, "a URL, https://HOST[:PORT]"),
         api=table.text("api", "v3", chosen_from(apis), '"v3", "v3-pinata" or "legacy"'),
         admin=AdminEnvironment(variable) if variable else AdminSecret(secret_id),
         owner=table.text(
@@ -176,9 +166,7 @@ def read_daemon(table: Table) -> DaemonConfig:
         listen=table.text("listen", DEFAULT_LISTEN, listen_address, address),
         every=table.duration("every", DEFAULT_EVERY, least=timedelta(seconds=1), most=EVERY_MAX),
         ping_url=table.text("ping_url", None, ping_url, "a URL, https://HOST[:PORT]/PATH"),
-        hosts=frozenset(
-            table.texts("hosts", (), host_entry, "a host or a network, without a port")
-        ),
+        hosts=frozenset(table.texts("hosts", (), host_entry, "a host or a network, without a port")),
     )
     table.finish()
     return daemon

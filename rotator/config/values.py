@@ -29,9 +29,7 @@ TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{12,}[A-Za-z0-9_.-]*")
 """A JWT, or the first part of one: `eyJ` is how base64 of a JSON object begins."""
 
 _URL_MAX = 2048
-_HOST_NAME = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)
+_HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """The last label begins with a letter; in no spelling of an IPv4 address, `0x7f.1`, does it."""
 _HOST_NAME_MAX = 253
 _PORT_MAX = 65_535
@@ -71,9 +69,7 @@ def base_url(text: str) -> str:
     hold a password.
     """
     if len(text) > _URL_MAX or not re.fullmatch(r"[!-~]+", text):
-        raise UnfitError(
-            "a URL has 1 to 2048 characters, all of them printable ASCII, and no space"
-        )
+        raise UnfitError("a URL has 1 to 2048 characters, all of them printable ASCII, and no space")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -87,13 +83,9 @@ def base_url(text: str) -> str:
         raise UnfitError("expected https://HOST[:PORT] and nothing after it")
     if not is_loopback(host):
         if parts.scheme == "http":
-            raise UnfitError(
-                "http is for loopback addresses only (127.0.0.0/8, ::1, localhost); use https"
-            )
+            raise UnfitError("http is for loopback addresses only (127.0.0.0/8, ::1, localhost); use https")
         if len(host) > _HOST_NAME_MAX or not _HOST_NAME.fullmatch(host):
-            raise UnfitError(
-                "expected a host name; no IP address but a loopback one (127.0.0.0/8, ::1)"
-            )
+            raise UnfitError("expected a host name; no IP address but a loopback one (127.0.0.0/8, ::1)")
     bracketed = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
 

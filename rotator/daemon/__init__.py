@@ -55,13 +55,9 @@ def run(
 
     Args:
         path: of the configuration.
-
         env: the environment.
-
         listen: where probes, metrics and the page are served, if not where the configuration says.
-
         every: the time between two ticks, if not what the configuration says.
-
         tell: is told each outcome.
 
     Raises:
@@ -115,12 +111,7 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(closing(watch))
         served = stack.enter_context(serve(address, sources))
-        log.info(
-            "listening",
-            url=served.url,
-            every_s=watch.period().total_seconds(),
-            secrets=len(live.now.secrets),
-        )
+        log.info("listening", url=served.url, every_s=watch.period().total_seconds(), secrets=len(live.now.secrets))
         if not is_loopback(address[0]):
             log.warning("anybody who reaches this address may read the page; it needs no password")
         watchdog.start()
@@ -153,12 +144,8 @@ def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
         now=_now,
         connect=connected,
         probe_audit=lambda config: trail_locations(config, env).probe(),
-        endings=lambda config, since: audit.endings_of(
-            trail_locations(config, env).sources(), since
-        ),
-        new_run=lambda spec: new_run(
-            spec, Demand.DUE, stop.deadline(spec.timeout.total_seconds()), stop.is_asked
-        ),
+        endings=lambda config, since: audit.endings_of(trail_locations(config, env).sources(), since),
+        new_run=lambda spec: new_run(spec, Demand.DUE, stop.deadline(spec.timeout.total_seconds()), stop.is_asked),
         deadline=lambda: stop.deadline(STARTUP_S),
         ping=ping,
     )

@@ -15,12 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from apscheduler.events import (
-    EVENT_JOB_ERROR,
-    EVENT_JOB_MAX_INSTANCES,
-    EVENT_JOB_MISSED,
-    EVENT_SCHEDULER_STARTED,
-)
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, EVENT_SCHEDULER_STARTED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -57,13 +52,9 @@ class Loop:
 
     Args:
         tick: called at once, then every `period()`; never twice at a time.
-
         period: the time between two ticks, asked after each.
-
         stop: set by the first SIGTERM or SIGINT.
-
         reload: called on SIGHUP, before a tick.
-
         end: ends the process at once.
     """
 
@@ -82,13 +73,10 @@ class Loop:
 
     def __post_init__(self) -> None:
         """Plan the first tick."""
-        self._scheduler = BlockingScheduler(
-            timezone=UTC, executors={"default": ThreadPoolExecutor(1)}
-        )
+        self._scheduler = BlockingScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(1)})
         self._now = self.period()
         self._scheduler.add_listener(
-            self._heard,
-            EVENT_SCHEDULER_STARTED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR | EVENT_JOB_MISSED,
+            self._heard, EVENT_SCHEDULER_STARTED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR | EVENT_JOB_MISSED
         )
         self._scheduler.add_job(
             self._ticked,

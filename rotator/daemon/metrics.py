@@ -35,11 +35,8 @@ class Metrics:
 
     Args:
         board: the newest status.
-
         ticked_at: when the last tick ended.
-
         traffic: the requests that were made.
-
         now: the time; ages grow with it though no tick may come.
     """
 
@@ -122,9 +119,7 @@ class _Live(Collector):
                 if reading is not None:
                     family.add_metric([row.name], reading)
             yield family
-        calls = CounterMetricFamily(
-            "rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"]
-        )
+        calls = CounterMetricFamily("rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"])
         for system in System:
             calls.add_metric([system], self._traffic.calls(system))
         yield calls
@@ -135,9 +130,7 @@ class _Live(Collector):
         )
 
 
-def _process_gauges(
-    status: FleetStatus, ticked_at: datetime | None
-) -> Iterator[tuple[str, str, float]]:
+def _process_gauges(status: FleetStatus, ticked_at: datetime | None) -> Iterator[tuple[str, str, float]]:
     yield (
         "rotator_audit_healthy",
         "1 if the audit trail can be written; without it nothing is done.",
@@ -172,26 +165,14 @@ def _success_s(row: SecretStatus, now: datetime) -> float:
 
 _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (
     ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
-    (
-        "rotator_max_age_seconds",
-        "The configured max_age.",
-        lambda row, _: row.max_age.total_seconds(),
-    ),
-    (
-        "rotator_due_in_seconds",
-        "Until the key is due by age or expiry; negative once it is.",
-        _due_in_s,
-    ),
+    ("rotator_max_age_seconds", "The configured max_age.", lambda row, _: row.max_age.total_seconds()),
+    ("rotator_due_in_seconds", "Until the key is due by age or expiry; negative once it is.", _due_in_s),
     (
         "rotator_last_success_timestamp_seconds",
         "When a look at the secret last ended without a failure; 0 if none ever did.",
         _success_s,
     ),
-    (
-        "rotator_failures_in_a_row",
-        "Looks that failed since the last success.",
-        lambda r, _: r.failures,
-    ),
+    ("rotator_failures_in_a_row", "Looks that failed since the last success.", lambda r, _: r.failures),
     (
         "rotator_old_keys_alive",
         "Superseded keys that still work, in their grace or after it.",

@@ -48,11 +48,8 @@ class Watchdog:
 
     Args:
         pulse: of the loop.
-
         limit_s: how old it may get, asked each time, for the configuration may change.
-
         late: told how old the pulse is, just before the end.
-
         jumped: told that somebody set the wall clock.
     """
 

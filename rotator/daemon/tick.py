@@ -35,12 +35,7 @@ from rotator.fleet.memory import (
     status_of,
 )
 from rotator.fleet.run import run_all
-from rotator.model.errors import (
-    AuditUnavailableError,
-    RotatorError,
-    StoppedError,
-    UnsafeActionError,
-)
+from rotator.model.errors import AuditUnavailableError, RotatorError, StoppedError, UnsafeActionError
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome
 from rotator.model.ports import AuditLog, Deadline, SecretStore
@@ -159,11 +154,7 @@ class Watch:
     def ready(self) -> str:
         """Say what keeps the fleet from being looked after; empty if nothing does."""
         status = self.status
-        problems = (
-            ("configuration", status.config_error),
-            ("audit", status.audit_error),
-            ("tick", status.tick_error),
-        )
+        problems = (("configuration", status.config_error), ("audit", status.audit_error), ("tick", status.tick_error))
         return "; ".join(f"{what}: {why}" for what, why in problems if why)
 
     # What a tick does, in order
@@ -180,9 +171,7 @@ class Watch:
         self._warn()
         names = {spec.name for spec in self.config.now.secrets}
         # Whoever changed something wants to see what comes of it: nothing is backed off any more.
-        self._looks = {
-            n: look for n, look in self._looks.items() if n in names and not look.failures
-        }
+        self._looks = {n: look for n, look in self._looks.items() if n in names and not look.failures}
         self._descriptions = {n: known for n, known in self._descriptions.items() if n in names}
 
     def _warn(self) -> None:
@@ -272,9 +261,7 @@ class Watch:
     def _publish(self) -> None:
         now = self.outside.now()
         rows = (
-            status_of(
-                spec, self._descriptions.get(spec.name), self._looks.get(spec.name, NEVER), now
-            )
+            status_of(spec, self._descriptions.get(spec.name), self._looks.get(spec.name, NEVER), now)
             for spec in self.config.now.secrets
         )
         self.status = FleetStatus(

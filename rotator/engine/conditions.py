@@ -9,12 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from rotator.engine.age import aged_out_at, expiring_at
-from rotator.engine.retirement import (
-    is_crowded,
-    keys_above_current,
-    superseded_keys,
-    why_waiting,
-)
+from rotator.engine.retirement import is_crowded, keys_above_current, superseded_keys, why_waiting
 from rotator.engine.windows import is_open
 from rotator.model.observed import OURS, HasKey, KeyState, NoValue, Observed, Unread, Unusable
 from rotator.model.plan import Action, Create, Discard, Promote, Restamp, Verify
@@ -140,10 +135,7 @@ def pending_usable(s: Situation) -> Decision | None:
     if pending is None:
         return None
     replacing = s.observed.current.version_id if s.observed.current else None
-    return Reason.INTERRUPTED, (
-        Verify(pending.version_id),
-        Promote(pending.version_id, replacing),
-    )
+    return Reason.INTERRUPTED, (Verify(pending.version_id), Promote(pending.version_id, replacing))
 
 
 # Is a new key due? -------------------------------------------------------------------------------
@@ -234,10 +226,7 @@ def orphans_fill_up(s: Situation) -> Decision | None:
         return None
     if not keys_above_current(s.observed):
         return None
-    return Reason.FENCING, (
-        Restamp(create.version_id, create.replacing),
-        Promote(create.version_id, create.replacing),
-    )
+    return Reason.FENCING, (Restamp(create.version_id, create.replacing), Promote(create.version_id, create.replacing))
 
 
 def no_room(s: Situation) -> Decision | None:

@@ -7,21 +7,10 @@ and never for acting: before acting, a run looks again.
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.model.observed import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    HasKey,
-    KeyState,
-    Observed,
-    ProviderKey,
-    Version,
-)
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HasKey, KeyState, Observed, ProviderKey, Version
 
 
-def pending(
-    observed: Observed, version_id: str, labels: frozenset[str], content: HasKey
-) -> Observed:
+def pending(observed: Observed, version_id: str, labels: frozenset[str], content: HasKey) -> Observed:
     """A version was put with AWSPENDING."""
     version = Version(version_id, labels | {AWSPENDING}, content)
     cleared = without_label(observed, AWSPENDING).versions
@@ -56,9 +45,7 @@ def with_label(observed: Observed, version_id: str, label: str) -> Observed:
     return replace(
         observed,
         versions=tuple(
-            replace(version, labels=version.labels | {label})
-            if version.version_id == version_id
-            else version
+            replace(version, labels=version.labels | {label}) if version.version_id == version_id else version
             for version in observed.versions
         ),
     )
@@ -67,8 +54,5 @@ def with_label(observed: Observed, version_id: str, label: str) -> Observed:
 def without_label(observed: Observed, label: str) -> Observed:
     """A label was taken off whichever version carried it."""
     return replace(
-        observed,
-        versions=tuple(
-            replace(version, labels=version.labels - {label}) for version in observed.versions
-        ),
+        observed, versions=tuple(replace(version, labels=version.labels - {label}) for version in observed.versions)
     )

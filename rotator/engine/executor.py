@@ -37,21 +37,8 @@ from rotator.model.observed import (
     ProviderKey,
 )
 from rotator.model.payload import compose, credential_in
-from rotator.model.plan import (
-    Action,
-    Create,
-    Discard,
-    Plan,
-    Promote,
-    ProveDead,
-    Restamp,
-    Revoke,
-    Unlabel,
-    Verify,
-)
-from rotator.model.ports import (
-    AuditRun,
-)
+from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
+from rotator.model.ports import AuditRun
 from rotator.model.secret import SecretSpec
 
 _T = TypeVar("_T")
@@ -64,26 +51,15 @@ class Executor:
 
     Args:
         spec: what is wanted.
-
         world: the two systems.
-
         run: the time, the demand by which it was begun, and the time left.
-
         audit: the trail of this run.
-
         reader: the values that this run has read.
-
         observed: the state as last seen.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what one run is given, and what it has read
-        self,
-        spec: SecretSpec,
-        world: World,
-        run: Run,
-        audit: AuditRun,
-        reader: Reader,
-        observed: Observed,
+        self, spec: SecretSpec, world: World, run: Run, audit: AuditRun, reader: Reader, observed: Observed
     ) -> None:
         self.spec, self.run, self.audit, self.reader = spec, run, audit, reader
         self.provider, self.store, self.deadline = world.provider, world.store, run.deadline
@@ -139,23 +115,17 @@ class Executor:
         """Mint a key and put it as AWSPENDING."""
         needed_s = min(CREATE_TO_STORE_S, self.spec.timeout.total_seconds() / 2)
         if self.deadline.remaining_s() < needed_s:
-            raise DeadlineExceededError(
-                f"no key was made: {needed_s:.0f} s must be left to store it, too"
-            )
+            raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to store it, too")
         name = self.observed.family.key_name(action.minted_as)
         subject = Subject(version_id=action.version_id, key_name=name)
         new = self._audited(
             Operation.CREATE_KEY,
             subject,
-            lambda: self.provider.create_key(
-                name, self.spec.permissions, self.spec.max_uses, self.deadline
-            ),
+            lambda: self.provider.create_key(name, self.spec.permissions, self.spec.max_uses, self.deadline),
             lambda made: (replace(subject, key_id=made.key_id), ""),
         )
         self._minted[action.version_id] = new
-        self.observed = effects.minted(
-            self.observed, ProviderKey(new.key_id, name, self.run.now, KeyState.LIVE)
-        )
+        self.observed = effects.minted(self.observed, ProviderKey(new.key_id, name, self.run.now, KeyState.LIVE))
         try:
             self._store(action, new, replace(subject, key_id=new.key_id))
         except (StoreUnavailableError, AuditUnavailableError):
@@ -168,9 +138,7 @@ class Executor:
         """Put a minted key, with the other fields of the current value carried over."""
         current = self.reader.written_value(action.replacing).text if action.replacing else None
         text = compose(new, self.spec.shape, current)
-        if (
-            action.replacing is None
-        ):  # AWS makes a secret's first version current, whatever label is asked
+        if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
             self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
         self._put(action.version_id, text, self._marks(), subject)
 
@@ -204,15 +172,11 @@ class Executor:
         subject = Subject(action.version_id, self.observed.key_inside(self.observed.current) or "")
         self._put(action.version_id, text, self._marks(), subject)
 
-    def _put(
-        self, version_id: str, text: Sensitive, labels: frozenset[str], subject: Subject
-    ) -> None:
+    def _put(self, version_id: str, text: Sensitive, labels: frozenset[str], subject: Subject) -> None:
         self._audited(
             Operation.PUT_PENDING,
             subject,
-            lambda: self.store.put_pending(
-                self.observed.description.arn, version_id, text, labels, self.deadline
-            ),
+            lambda: self.store.put_pending(self.observed.description.arn, version_id, text, labels, self.deadline),
         )
         held = credential_in(text, self.spec.shape)
         content = HasKey(held.key_id, self.run.now, held.expires_at)
@@ -223,9 +187,7 @@ class Executor:
         held = credential_in(self.reader.written_value(action.version_id).text, self.spec.shape)
         minted = self._minted.get(action.version_id)
         if minted is not None and minted.jwt != held.jwt:
-            raise KeyRejectedError(
-                "what was read back from Secrets Manager is not the token that was stored"
-            )
+            raise KeyRejectedError("what was read back from Secrets Manager is not the token that was stored")
 
         key = self.observed.key(held.key_id)
         subject = Subject(action.version_id, held.key_id, key.name if key else "")
@@ -244,22 +206,15 @@ class Executor:
     def _promote(self, action: Promote) -> None:
         """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""
         arn = self.observed.description.arn
-        new, replaced = (
-            self.observed.version(version_id)
-            for version_id in (action.version_id, action.replacing)
-        )
+        new, replaced = (self.observed.version(version_id) for version_id in (action.version_id, action.replacing))
         if self.observed.generation(new) <= self.observed.generation(replaced):
-            raise UnsafeActionError(
-                "refused to promote: its generation is not above the current one's"
-            )
+            raise UnsafeActionError("refused to promote: its generation is not above the current one's")
         self._audited(
             Operation.PROMOTE,
             Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
             lambda: self.store.promote(arn, action.version_id, action.replacing, self.deadline),
         )
-        self.observed = effects.promoted(
-            self.observed, action.version_id, action.replacing, self.run.now
-        )
+        self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
 
     # Retire ----------------------------------------------------------------------------------
@@ -307,9 +262,7 @@ class Executor:
         self._audited(
             Operation.LABEL,
             Subject(version_id, key_id, label=label),
-            lambda: self.store.attach(
-                self.observed.description.arn, version_id, label, self.deadline
-            ),
+            lambda: self.store.attach(self.observed.description.arn, version_id, label, self.deadline),
         )
         self.observed = effects.with_label(self.observed, version_id, label)
 
@@ -324,9 +277,7 @@ class Executor:
         self._audited(
             Operation.UNLABEL,
             Subject(version_id, label=label),
-            lambda: self.store.remove(
-                self.observed.description.arn, version_id, label, self.deadline
-            ),
+            lambda: self.store.remove(self.observed.description.arn, version_id, label, self.deadline),
         )
         self.observed = effects.without_label(self.observed, label)
 

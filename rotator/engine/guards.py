@@ -32,9 +32,7 @@ def check_revocable(spec: SecretSpec, observed: Observed, key_id: str, demand: D
         )
 
 
-def check_unchanged(
-    planned_from: SecretDescription, description: SecretDescription, demand: Demand
-) -> None:
+def check_unchanged(planned_from: SecretDescription, description: SecretDescription, demand: Demand) -> None:
     """Check that nothing happened to a secret since a revocation was planned.
 
     Raises:
@@ -45,6 +43,4 @@ def check_unchanged(
         or description.changed_at != planned_from.changed_at
         or is_replica_behind(description, demand)
     ):
-        raise UnsafeActionError(
-            "refused to revoke more: the secret changed while this run was at work"
-        )
+        raise UnsafeActionError("refused to revoke more: the secret changed while this run was at work")

@@ -23,15 +23,7 @@ from rotator.engine.conditions import Decision, Situation
 from rotator.engine.retirement import retire
 from rotator.engine.rules import STOPPED, begin, decide, first
 from rotator.model.errors import EventError
-from rotator.model.observed import (
-    AWSCURRENT,
-    AWSPENDING,
-    HasKey,
-    NoValue,
-    Observed,
-    SecretDescription,
-    Version,
-)
+from rotator.model.observed import AWSCURRENT, AWSPENDING, HasKey, NoValue, Observed, SecretDescription, Version
 from rotator.model.plan import Action, Plan, Verify
 from rotator.model.reasons import Reason
 
@@ -62,15 +54,11 @@ def is_finished(description: SecretDescription, rotation: Rotation) -> bool:
     """
     if not description.rotation_enabled:
         raise EventError(f"{description.arn} has no rotation enabled; nothing was done")
-    on = next(
-        (v.labels for v in description.versions if v.version_id == rotation.token), frozenset()
-    )
+    on = next((v.labels for v in description.versions if v.version_id == rotation.token), frozenset())
     if AWSCURRENT in on:  # with AWSPENDING still on it, or without: the documents disagree
         return True
     if AWSPENDING not in on:
-        raise EventError(
-            f"version {rotation.token} of {description.arn} is not labelled AWSPENDING; nothing was done"
-        )
+        raise EventError(f"version {rotation.token} of {description.arn} is not labelled AWSPENDING; nothing was done")
     return False
 
 
@@ -79,9 +67,7 @@ def plan_step(situation: Situation, rotation: Rotation, done: Sequence[Action]) 
 
     Args:
         situation: what is wanted and seen; its `create` fills the version that Secrets Manager made.
-
         rotation: which step, for which version.
-
         done: the actions of this run so far.
     """
     reason, actions = _remaining(situation, rotation)

@@ -76,15 +76,10 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
 
     Args:
         description: read just now.
-
         family: the names of this secret's keys.
-
         reader: the values read so far.
-
         provider: asked for the key list, and about keys that the list does not show.
-
         held_elsewhere: asked about foreign keys that could be retired.
-
         earlier: the state this run expects after its own actions; its key list is reused.
 
     Raises:
@@ -122,10 +117,7 @@ def _ours_inside(versions: tuple[Version, ...]) -> frozenset[str]:
         version.content.key_id
         for version in versions
         if isinstance(version.content, HasKey)
-        and (
-            generation_of_version(version.version_id) > 0
-            or (is_ours and version.content.key_id not in named)
-        )
+        and (generation_of_version(version.version_id) > 0 or (is_ours and version.content.key_id not in named))
     )
 
 
@@ -159,23 +151,14 @@ def _with_previous(seen: Observed, reader: Reader) -> tuple[Version, ...]:
         return seen.versions
     if not any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys):
         return seen.versions
-    return tuple(
-        replace(v, content=_optional(v, reader)) if v is previous else v for v in seen.versions
-    )
+    return tuple(replace(v, content=_optional(v, reader)) if v is previous else v for v in seen.versions)
 
 
-def _witness(
-    seen: Observed, reader: Reader, provider: KeyProvider
-) -> tuple[tuple[str, KeyState], ...]:
+def _witness(seen: Observed, reader: Reader, provider: KeyProvider) -> tuple[tuple[str, KeyState], ...]:
     """Ask testAuthentication about keys that matter and that the list does not show."""
     asked: list[tuple[str, Version]] = []
     current = seen.key_inside(seen.current)
-    if (
-        seen.current
-        and current
-        and generation_of_version(seen.current.version_id) > 0
-        and not seen.key(current)
-    ):
+    if seen.current and current and generation_of_version(seen.current.version_id) > 0 and not seen.key(current):
         asked.append((current, seen.current))
     in_use = {current, seen.key_inside(seen.pending)}
     # What a label names was current before, and the list may not be believed about it.
@@ -190,18 +173,12 @@ def _witness(
     return tuple(states.items())
 
 
-def _protected(
-    seen: Observed, reader: Reader, provider: KeyProvider, held_elsewhere: HeldElsewhere
-) -> frozenset[str]:
+def _protected(seen: Observed, reader: Reader, provider: KeyProvider, held_elsewhere: HeldElsewhere) -> frozenset[str]:
     """Return the keys that are never revoked: our own, and foreign ones that another configured secret uses."""
     managing = provider.managing_key_id
     in_use = {seen.key_inside(seen.current), seen.key_inside(seen.pending)}
     foreign = frozenset(
-        k
-        for k in seen.replaced_key_ids()
-        if k not in in_use and seen.key(k) is None and seen.is_live(k)
+        k for k in seen.replaced_key_ids() if k not in in_use and seen.key(k) is None and seen.is_live(k)
     )
-    kept = (
-        held_elsewhere(seen.description.arn, foreign, reader.deadline) if foreign else frozenset()
-    )
+    kept = held_elsewhere(seen.description.arn, foreign, reader.deadline) if foreign else frozenset()
     return kept if managing is None else kept | {managing}

@@ -21,24 +21,15 @@ from rotator.model.secret import Demand, SecretSpec
 
 
 def plan(
-    spec: SecretSpec,
-    observed: Observed,
-    *,
-    now: datetime,
-    new_version_id: str,
-    demand: Demand = Demand.DUE,
+    spec: SecretSpec, observed: Observed, *, now: datetime, new_version_id: str, demand: Demand = Demand.DUE
 ) -> Plan:
     """Return the actions that remain.
 
     Args:
         spec: what is wanted.
-
         observed: what one run saw of both systems.
-
         now: the time of this run, aware.
-
         new_version_id: the id that a new version would get; its generation is 1 + the highest seen anywhere.
-
         demand: what a person asked for.
     """
     replacing = observed.current.version_id if observed.current else None

@@ -45,9 +45,7 @@ class Proofs:
         within_s = self.spec.verify_timeout.total_seconds()
         answer = self.provider.await_authentication(held.jwt, wanted, within_s, self.deadline)
         if answer not in wanted:
-            raise KeyRejectedError(
-                f"testAuthentication does not accept the key after {within_s:g} s: {answer.value}"
-            )
+            raise KeyRejectedError(f"testAuthentication does not accept the key after {within_s:g} s: {answer.value}")
         self._working.add(held.key_id)
 
     def scopes(self, held: Credential, observed: Observed) -> tuple[ProviderKey, ...]:
@@ -66,17 +64,11 @@ class Proofs:
             listed = list_ours(self.provider, observed.family, expected, self.deadline)
         echoed = next((key.scopes for key in listed if key.key_id == held.key_id), None)
         if problem := difference(spec.permissions, echoed):
-            raise KeyScopeError(
-                f"the scopes that Pinata lists for the new key are not those asked for: {problem}"
-            )
+            raise KeyScopeError(f"the scopes that Pinata lists for the new key are not those asked for: {problem}")
         if spec.probe and self._probe(held, spec.probe) is ProbeAnswer.FORBIDDEN:
-            raise KeyRejectedError(
-                f"the new key is refused by {spec.probe}, which `probe` says it is for"
-            )
+            raise KeyRejectedError(f"the new key is refused by {spec.probe}, which `probe` says it is for")
         if spec.negative_probe and self._probe(held, spec.negative_probe) is ProbeAnswer.ALLOWED:
-            raise KeyScopeError(
-                f"the new key may use {spec.negative_probe}, which `negative_probe` says it must not"
-            )
+            raise KeyScopeError(f"the new key may use {spec.negative_probe}, which `negative_probe` says it must not")
         return listed
 
     def revoked(self, key_id: str) -> None:
@@ -91,13 +83,9 @@ class Proofs:
         """
         key = observed.key(key_id)
         within_s = self.spec.verify_timeout.total_seconds()
-        listed = self.provider.await_revoked(
-            key_id, key.name if key else None, within_s, self.deadline
-        )
+        listed = self.provider.await_revoked(key_id, key.name if key else None, within_s, self.deadline)
         if listed is not None and listed.state is KeyState.LIVE:
-            raise KeyStillAliveError(
-                f"key {key_id} was revoked, but after {within_s:g} s the list shows it as live"
-            )
+            raise KeyStillAliveError(f"key {key_id} was revoked, but after {within_s:g} s the list shows it as live")
         old = self._credential_of(key_id, observed)
         if old is not None:
             answer = self.provider.await_authentication(old.jwt, _DEAD, within_s, self.deadline)
@@ -107,9 +95,7 @@ class Proofs:
                 )
         left_s = self.deadline.remaining_s()
         by_list = "listed as revoked" if listed is not None else "no longer listed"
-        by_token = (
-            "its token is refused" if old is not None else "its token is in no version to ask with"
-        )
+        by_token = "its token is refused" if old is not None else "its token is in no version to ask with"
         return f"{by_list}, {by_token}; dead within {self._revoked_with_s.get(key_id, left_s) - left_s:.1f} s"
 
     def _probe(self, held: Credential, path: str) -> ProbeAnswer:

@@ -29,9 +29,7 @@ _Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
 """Takes what is seen, what is left of the demand, and what was done so far."""
 
 
-def preview(
-    spec: SecretSpec, description: SecretDescription, world: World, run: Run
-) -> tuple[Plan, Observed]:
+def preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
     """Return what `reconcile` would do first, and from what; change nothing.
 
     Raises:
@@ -53,11 +51,8 @@ def reconcile(spec: SecretSpec, description: SecretDescription, world: World, ru
 
     Args:
         spec: what is wanted.
-
         description: of the secret, read just now.
-
         world: the two systems and the audit log.
-
         run: time, nonce, demand and deadline of this run.
 
     Returns:
@@ -70,20 +65,14 @@ def reconcile(spec: SecretSpec, description: SecretDescription, world: World, ru
     return _run(spec, description, world, run, planner)
 
 
-def step(
-    spec: SecretSpec, description: SecretDescription, world: World, run: Run, rotation: Rotation
-) -> Outcome:
+def step(spec: SecretSpec, description: SecretDescription, world: World, run: Run, rotation: Rotation) -> Outcome:
     """Do one step of a rotation that Secrets Manager has begun, if anything remains of it.
 
     Args:
         spec: what is wanted.
-
         description: of the secret, read just now.
-
         world: the two systems and the audit log; its store has the rotation's token, if Secrets Manager sent one.
-
         run: time, nonce, demand and deadline of this run.
-
         rotation: which step, for which version.
 
     Returns:
@@ -104,9 +93,7 @@ def step(
     return _run(spec, description, world, run, planner)
 
 
-def _run(
-    spec: SecretSpec, description: SecretDescription, world: World, run: Run, planner: _Planner
-) -> Outcome:
+def _run(spec: SecretSpec, description: SecretDescription, world: World, run: Run, planner: _Planner) -> Outcome:
     try:
         audit = world.audit.begin(spec.name, description.arn)
     except RotatorError as error:
@@ -142,9 +129,7 @@ class _Progress:
         observed = self._observe(self.description, None)
         if _revokes(self._plan(observed)):
             observed = self._observe(self._described(), observed)
-        executor = self.executor = Executor(
-            self.spec, self.world, self.run, self.audit, self.reader, observed
-        )
+        executor = self.executor = Executor(self.spec, self.world, self.run, self.audit, self.reader, observed)
         for _ in range(PASSES_MAX):
             chosen = self._decide(observed)
             if not chosen.actions:
@@ -155,9 +140,7 @@ class _Progress:
                 self._decide(executor.observed)
                 return
             observed = executor.observed = self._observe(self._described(), executor.observed)
-        raise UnsafeActionError(
-            f"the secret did not settle within {PASSES_MAX} plans: something else changes it"
-        )
+        raise UnsafeActionError(f"the secret did not settle within {PASSES_MAX} plans: something else changes it")
 
     def close(self, error: RotatorError | None) -> Outcome:
         """Return the outcome, recorded as the last event of the run."""
@@ -195,9 +178,7 @@ class _Progress:
         )
 
     def _moved(self) -> bool:
-        return self.executor is not None and any(
-            isinstance(done, Promote) for done in self.executor.done
-        )
+        return self.executor is not None and any(isinstance(done, Promote) for done in self.executor.done)
 
     def _demand(self) -> Demand:
         """Return what is left of the demand: a rotation answers it."""

@@ -18,27 +18,21 @@ REPLICATION_MAX = timedelta(hours=1)
 """A replica that is behind for longer does not follow by itself; it usually takes seconds."""
 
 
-def retire(
-    spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
-) -> tuple[Action, ...]:
+def retire(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> tuple[Action, ...]:
     """Answer the second question: the keys that the fence allows, then labels that have served."""
     description = observed.description
     if not is_grace_over(spec, description, now, demand) or is_replica_behind(description, demand):
         return ()
     superseded = superseded_keys(observed) or (_left(observed) if is_crowded(observed) else ())
     dead = _dead_replaced(observed)
-    revocations = (
-        action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id))
-    )
+    revocations = (action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id)))
     # One refusal is no proof of death, and a label that is gone cannot be missed: prove it before it goes.
     proofs = (ProveDead(key_id) for key_id in dead)
     # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
     return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *dead}))
 
 
-def why_waiting(
-    spec: SecretSpec, observed: Observed, now: datetime, demand: Demand
-) -> Reason | None:
+def why_waiting(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> Reason | None:
     """Say what must pass before the superseded keys may be revoked; None if there are none, or nothing must."""
     if not superseded_keys(observed) and not is_crowded(observed):
         return None
@@ -138,9 +132,7 @@ def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]
     )
 
 
-def is_grace_over(
-    spec: SecretSpec, description: SecretDescription, now: datetime, demand: Demand
-) -> bool:
+def is_grace_over(spec: SecretSpec, description: SecretDescription, now: datetime, demand: Demand) -> bool:
     """Tell whether consumers have had their time since the last change of a label.
 
     A grace of zero does not wait for the clocks of two machines to agree.

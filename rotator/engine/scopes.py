@@ -14,20 +14,12 @@ def difference(requested: Permissions, echoed: Permissions | None) -> str | None
             return None
         case _, Admin():
             return "it is an admin key"
-        case (Resources(names=wanted), Resources(names=shown)) | (
-            Endpoints(names=wanted),
-            Endpoints(names=shown),
-        ):
+        case (Resources(names=wanted), Resources(names=shown)) | (Endpoints(names=wanted), Endpoints(names=shown)):
             # Pinata's OpenAPI file: write includes read.
-            implied = {
-                name.removesuffix(":write") + ":read" for name in wanted if name.endswith(":write")
-            }
+            implied = {name.removesuffix(":write") + ":read" for name in wanted if name.endswith(":write")}
             parts = [
                 f"{verb} {', '.join(sorted(names))}"
-                for verb, names in (
-                    ("also has", shown - wanted - implied),
-                    ("lacks", wanted - shown - implied),
-                )
+                for verb, names in (("also has", shown - wanted - implied), ("lacks", wanted - shown - implied))
                 if names
             ]
             return "it " + " and ".join(parts) if parts else None

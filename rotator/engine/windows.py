@@ -31,14 +31,10 @@ def is_open(spec: SecretSpec, now: datetime) -> bool:
         return today in window.days and window.start <= clock < window.end
     # Over midnight: the hours before `end` belong to the window that opened yesterday.
     yesterday = (today - 1) % 7
-    return (today in window.days and clock >= window.start) or (
-        yesterday in window.days and clock < window.end
-    )
+    return (today in window.days and clock >= window.start) or (yesterday in window.days and clock < window.end)
 
 
-def openings(
-    spec: SecretSpec, since: datetime, until: datetime
-) -> tuple[tuple[datetime, datetime], ...]:
+def openings(spec: SecretSpec, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime], ...]:
     """Return the intervals within [since, until) in which a new key may be made, in UTC, in order."""
     edges = [since, *(e for e in sorted(set(_edges(spec, since, until))) if since < e < until)]
     found: list[tuple[datetime, datetime]] = []
@@ -95,16 +91,12 @@ def described(spec: SecretSpec) -> str:
         when = "daily" if len(days) == len(_DAYS) else ", ".join(days)
         parts.append(f"{when} {window.start:%H:%M}-{window.end:%H:%M} {window.zone}")
     if spec.blackouts:
-        spans = [
-            f"{b.first}" if b.first == b.last else f"{b.first}..{b.last}" for b in spec.blackouts
-        ]
+        spans = [f"{b.first}" if b.first == b.last else f"{b.first}..{b.last}" for b in spec.blackouts]
         parts.append(f"not {', '.join(spans)}")
     return "; ".join(parts)
 
 
-def _longest_closed(
-    found: Sequence[tuple[datetime, datetime]], now: datetime
-) -> tuple[datetime, datetime]:
+def _longest_closed(found: Sequence[tuple[datetime, datetime]], now: datetime) -> tuple[datetime, datetime]:
     """Return the longest stretch between openings; what lies beyond the horizon is unknown and not counted."""
     ends = [now, *(end for _, end in found)]
     begins = [begin for begin, _ in found]
@@ -152,6 +144,5 @@ def _span(begins: datetime, ends: datetime) -> str:
     if ends - begins >= 2 * _DAY:
         return f"from {_day(begins)} to {_day(ends)}"
     return " ".join(
-        f"{word} {moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
-        for word, moment in (("from", begins), ("to", ends))
+        f"{word} {moment.astimezone(UTC):%Y-%m-%d %H:%M}Z" for word, moment in (("from", begins), ("to", ends))
     )

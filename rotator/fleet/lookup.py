@@ -39,20 +39,14 @@ class Resolved:
 
 
 def resolve(
-    specs: Sequence[SecretSpec],
-    store: SecretStore,
-    deadline: Deadline,
-    list_from: int | None = LIST_FROM,
+    specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline, list_from: int | None = LIST_FROM
 ) -> Resolved:
     """Look every secret up, before anything is done to any. One that cannot be found stops no other.
 
     Args:
         specs: the configured secrets.
-
         store: where they are.
-
         deadline: bounds all calls together.
-
         list_from: from this many secrets on ListSecrets is asked; None where that is not allowed.
 
     Raises:

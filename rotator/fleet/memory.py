@@ -97,9 +97,7 @@ def after_failure(look: LastLook, error: RotatorError, now: datetime) -> LastLoo
     )
 
 
-def after_preview(
-    look: LastLook, spec: SecretSpec, planned: Plan, observed: Observed, now: datetime
-) -> LastLook:
+def after_preview(look: LastLook, spec: SecretSpec, planned: Plan, observed: Observed, now: datetime) -> LastLook:
     """Return what is remembered after a look that changed nothing; the last run stays as it was."""
     return replace(
         look,
@@ -129,9 +127,7 @@ def recalled(look: LastLook, spec: SecretSpec, end: RunEnd) -> LastLook:
         )
     # A run began so long ago at the latest; what became due meanwhile is looked at again.
     began_at = end.ended_at - spec.timeout
-    return LastLook(
-        looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome
-    )
+    return LastLook(looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome)
 
 
 def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta) -> bool:
@@ -139,11 +135,8 @@ def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta)
 
     Args:
         target: the secret and its labels, read just now.
-
         look: the last look; one that lies in the future (the clock was set back) is none.
-
         now: the time.
-
         every: how often this is asked.
     """
     since, description = look.looked_at, target.description
@@ -174,9 +167,7 @@ def back_off(failures: int, every: timedelta) -> timedelta:
     return min(every * ticks, BACK_OFF_MAX)
 
 
-def status_of(
-    spec: SecretSpec, description: SecretDescription | None, look: LastLook, now: datetime
-) -> SecretStatus:
+def status_of(spec: SecretSpec, description: SecretDescription | None, look: LastLook, now: datetime) -> SecretStatus:
     """Return where a secret stands: by its last look, else by its labels alone; `description` is None if not found."""
     findings = look.findings or (_by_labels(spec, description) if description else None)
     failure = look.look_failure or look.failure

@@ -16,16 +16,12 @@ WORKERS_MAX = 8
 """Threads over a fleet. The provider's budget of calls is the limit long before this is."""
 
 
-def run_all(
-    targets: Sequence[Target], world: World, run_of: Callable[[SecretSpec], Run]
-) -> Iterator[Outcome]:
+def run_all(targets: Sequence[Target], world: World, run_of: Callable[[SecretSpec], Run]) -> Iterator[Outcome]:
     """Reconcile secrets and yield each outcome as it comes.
 
     Args:
         targets: what `resolve` found. A single one is used as read; of many, each is read again at its turn.
-
         world: the two systems and the audit log.
-
         run_of: makes the time, nonce, demand and deadline of one secret's run, when its turn comes.
     """
     if len(targets) == 1:
@@ -43,10 +39,7 @@ def run_all(
 
 
 def _isolated(
-    target: Target,
-    description: SecretDescription | None,
-    world: World,
-    run_of: Callable[[SecretSpec], Run],
+    target: Target, description: SecretDescription | None, world: World, run_of: Callable[[SecretSpec], Run]
 ) -> Outcome:
     """Reconcile one secret; a defect of ours ends as a failure of this secret alone."""
     spec = target.spec

@@ -25,9 +25,7 @@ def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
     every secret is looked at closely at its slot anyway.
     """
     spec, description = target.spec, target.description
-    by_label = {
-        label: version.version_id for version in description.versions for label in version.labels
-    }
+    by_label = {label: version.version_id for version in description.versions for label in version.labels}
     current = by_label.get(AWSCURRENT, "")
     made_at = time_of_version(current)
     if description.hold is not None or AWSPENDING in by_label:
@@ -43,17 +41,13 @@ def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
     ):
         return False
     grace_ends = description.changed_at + spec.grace
-    return not (since < grace_ends <= now) and not slot_between(
-        description.arn, spec.check_every, since, now
-    )
+    return not (since < grace_ends <= now) and not slot_between(description.arn, spec.check_every, since, now)
 
 
 def is_aged_out(target: Target, *, now: datetime) -> bool:
     """Tell from labels alone that a new key is due by age, and that nothing they show stands against it."""
     spec, description = target.spec, target.description
-    by_label = {
-        label: version.version_id for version in description.versions for label in version.labels
-    }
+    by_label = {label: version.version_id for version in description.versions for label in version.labels}
     current = by_label.get(AWSCURRENT, "")
     made_at = time_of_version(current)
     return (

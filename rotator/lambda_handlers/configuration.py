@@ -16,9 +16,7 @@ from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load, parse
 from rotator.model.errors import ConfigError
 
 _SSM = re.compile(r"ssm:(?P<name>/[A-Za-z0-9_./-]{1,1010})", re.ASCII)
-_S3 = re.compile(
-    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[!-~]{1,1024})", re.ASCII
-)
+_S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[!-~]{1,1024})", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
 
 

@@ -115,9 +115,7 @@ def _run(
     return kept
 
 
-def _outcome(
-    message: Message, spec: SecretSpec, asked: Errand, world: World, run: Run
-) -> Outcome | None:
+def _outcome(message: Message, spec: SecretSpec, asked: Errand, world: World, run: Run) -> Outcome | None:
     """Reconcile one secret; None if it was rotated since the message was sent and nothing has come up since.
 
     A queue that drains slower than ticks fill it holds several messages about one secret.
@@ -132,10 +130,7 @@ def _outcome(
     if description.arn != asked.arn:
         raise EventError(f"a message names another secret than `{spec.name}`, by its ARN")
     target = Target(spec, description)
-    made_at = max(
-        (time_of_version(v.version_id) or _LONG_AGO for v in description.versions),
-        default=_LONG_AGO,
-    )
+    made_at = max((time_of_version(v.version_id) or _LONG_AGO for v in description.versions), default=_LONG_AGO)
     if made_at > message.sent_at and is_asleep(target, now=run.now, since=message.sent_at):
         return None
     (outcome,) = run_all([target], world, lambda _: run)
@@ -149,9 +144,7 @@ def _hasten(kept: Sequence[tuple[Message, int]], invocation: Invocation) -> None
         return
     try:
         hand_back(
-            invocation.container.sqs,
-            queue_url,
-            [HandedBack(message.receipt, again_s) for message, again_s in kept],
+            invocation.container.sqs, queue_url, [HandedBack(message.receipt, again_s) for message, again_s in kept]
         )
     except RotatorError as error:
         invocation.refuse(error)

@@ -36,13 +36,9 @@ def document(function: str, figures: Figures, *, alive: bool, seconds: float, no
 
     Args:
         function: the dimension `Function`: `tick`, `work`, `native`.
-
         figures: what was counted.
-
         alive: the invocation came to its end; without a heartbeat an alarm on missing data goes off.
-
         seconds: how long it took.
-
         now: its time.
     """
     values = {
@@ -63,9 +59,5 @@ def document(function: str, figures: Figures, *, alive: bool, seconds: float, no
     }
     timestamp_ms = int(now.timestamp() * 1000)
     return json.dumps(
-        {
-            "_aws": {"Timestamp": timestamp_ms, "CloudWatchMetrics": [directive]},
-            "Function": function,
-            **values,
-        }
+        {"_aws": {"Timestamp": timestamp_ms, "CloudWatchMetrics": [directive]}, "Function": function, **values}
     )

@@ -20,11 +20,7 @@ _TOKEN = re.compile(r"[!-~]{32,64}", re.ASCII)
 _ROTATION_TOKEN = re.compile(r"[A-Za-z0-9-]{36,256}", re.ASCII)
 """RotationToken (API reference, shape RotationTokenType)."""
 _ARN = re.compile(r"arn:[!-~]{1,2044}", re.ASCII)
-_STEPS = {
-    spelling: step
-    for step in Step
-    for spelling in (step.value, re.sub("([A-Z])", r"_\1", step.value).lower())
-}
+_STEPS = {spelling: step for step in Step for spelling in (step.value, re.sub("([A-Z])", r"_\1", step.value).lower())}
 """Step names as AWS's samples and its service spell them, and as the user guide does: `create_secret`."""
 _ROTATION_KEYS = {"Step", "SecretId", "ClientRequestToken"}
 
@@ -146,11 +142,7 @@ def rotation_event(event: object) -> RotationEvent:
     step = _STEPS.get(_text(event, "Step", re.compile("[A-Za-z_]{1,32}")))
     if step is None:
         raise EventError("Step is none of the four of a rotation; nothing was done")
-    proof = (
-        Sensitive(_text(event, "RotationToken", _ROTATION_TOKEN))
-        if "RotationToken" in event
-        else None
-    )
+    proof = Sensitive(_text(event, "RotationToken", _ROTATION_TOKEN)) if "RotationToken" in event else None
     rotation = Rotation(step, _text(event, "ClientRequestToken", _TOKEN))
     return RotationEvent(rotation, _text(event, "SecretId", _ARN), proof)
 

@@ -109,10 +109,7 @@ class Invocation:
             log_event(secret, run_id, event)
             self._watch(run_id, event)
 
-        with (
-            self.container.clients.connected() as both,
-            both.audit_trail("lambda", listen) as audit,
-        ):
+        with self.container.clients.connected() as both, both.audit_trail("lambda", listen) as audit:
             yield both.world(audit)
 
     def _watch(self, run_id: str, event: Event) -> None:
@@ -184,9 +181,7 @@ def invoked(function: str, context: Context, body: Callable[[Invocation], T]) ->
     """
     began_s = time.monotonic()
     left_s = context.get_remaining_time_in_millis() / 1000
-    invocation = Invocation(
-        CONTAINER, datetime.now(UTC), MonotonicDeadline.after(left_s - RESERVE_S)
-    )
+    invocation = Invocation(CONTAINER, datetime.now(UTC), MonotonicDeadline.after(left_s - RESERVE_S))
     failure: RotatorError | None = None
     try:
         return body(invocation)
@@ -198,9 +193,7 @@ def invoked(function: str, context: Context, body: Callable[[Invocation], T]) ->
         figures = invocation.figures
         figures.failed_runs += failure is not None
         seconds = time.monotonic() - began_s
-        line = document(
-            function, figures, alive=failure is None, seconds=seconds, now=invocation.now
-        )
+        line = document(function, figures, alive=failure is None, seconds=seconds, now=invocation.now)
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
     # Outside of the `except` blocks: what is raised inside drags the first exception along.

@@ -66,11 +66,8 @@ def send(client: SqsClient, queue_url: str, group: str, due: Sequence[Due]) -> t
 
     Args:
         client: an SQS client.
-
         queue_url: of a FIFO queue.
-
         group: the message group.
-
         due: the errands.
     """
     left = tuple(due)

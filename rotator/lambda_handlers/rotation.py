@@ -61,9 +61,7 @@ def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> 
     run = invocation.new_run(spec, Demand.NATIVE)
     description = clients.store.describe(spec.secret_id, run.deadline)
     if description.arn != asked.arn:
-        raise EventError(
-            f"`{spec.name}` is another secret than that of the event; nothing was done"
-        )
+        raise EventError(f"`{spec.name}` is another secret than that of the event; nothing was done")
     if is_finished(description, asked.rotation) or asked.rotation.step is Step.SET:
         return  # without reading the managing key for nothing
     with invocation.world() as both:

@@ -62,9 +62,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
                 for secret in lost:
                     invocation.refuse(RotatorError(f"`{secret.errand.name}` was not queued"))
             else:
-                for outcome in run_all(
-                    awake, world, lambda spec: invocation.new_run(spec, Demand.DUE)
-                ):
+                for outcome in run_all(awake, world, lambda spec: invocation.new_run(spec, Demand.DUE)):
                     invocation.count(outcome)
     figures = invocation.figures
     return {
@@ -118,9 +116,7 @@ def _list_from() -> int | None:
             )
 
 
-def _judged(
-    awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta
-) -> tuple[Due, ...]:
+def _judged(awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta) -> tuple[Due, ...]:
     """Return what has something to do. Each look waits for Pinata, so several are taken at once."""
     with ThreadPoolExecutor(WORKERS_MAX, "preview") as pool:
         looks = list(pool.map(lambda target: _look(target, world, invocation, every), awake))
@@ -135,9 +131,7 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
         invocation.add(held=1)
         return None
     if is_aged_out(target, now=invocation.now):
-        return Due(
-            errand, 1 + max(generation_of_version(v.version_id) for v in description.versions)
-        )
+        return Due(errand, 1 + max(generation_of_version(v.version_id) for v in description.versions))
     try:
         run = invocation.new_run(spec, Demand.DUE)
         plan, observed = preview(spec, description, world, run)

@@ -51,16 +51,13 @@ class RotatorError(Exception):
 
     Args:
         message: what happened, and in what state things are.
-
         next_step: what to do about it; each class has a default.
     """
 
     remedy: ClassVar[Remedy] = Remedy.NEXT_RUN
     may_have_effect: ClassVar[bool] = False
     """Whether the call that failed may have changed something."""
-    default_step: ClassVar[str] = (
-        "Nothing to do: the next run looks again and finishes what remains."
-    )
+    default_step: ClassVar[str] = "Nothing to do: the next run looks again and finishes what remains."
 
     def __init__(self, message: str, *, next_step: str | None = None) -> None:
         super().__init__(message)
@@ -85,18 +82,14 @@ class EventError(RotatorError):
     """An event or a message is not what its sender should send; no call was made for it."""
 
     remedy = Remedy.PERSON
-    default_step = (
-        "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
-    )
+    default_step = "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
 
 
 class AuditUnavailableError(RotatorError):
     """An audit record could not be made durable; no further effect may happen."""
 
     remedy = Remedy.AUDIT
-    default_step = (
-        "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
-    )
+    default_step = "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
 
 
 class DeadlineExceededError(RotatorError):
@@ -138,9 +131,7 @@ class ProviderRejectedError(ProviderError):
     """Pinata refused the request; it surely had no effect."""
 
     remedy = Remedy.PERSON
-    default_step = (
-        "Compare `permissions`, `max_uses` and `[pinata] api` with what the account allows."
-    )
+    default_step = "Compare `permissions`, `max_uses` and `[pinata] api` with what the account allows."
 
 
 class ProviderDeniedError(ProviderError):
@@ -161,9 +152,7 @@ class CreateOutcomeUnknownError(ProviderError):
     """Pinata may or may not have made a key."""
 
     may_have_effect = True
-    default_step = (
-        "Nothing to do: the next run finds the key by its name, if there is one, and deals with it."
-    )
+    default_step = "Nothing to do: the next run finds the key by its name, if there is one, and deals with it."
 
 
 class KeyRejectedError(ProviderError):

@@ -9,9 +9,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_VERSION_ID = re.compile(
-    r"g(?P<generation>\d{6,9})-(?P<time>\d{8}T\d{6}Z)-(?P<nonce>[0-9A-Za-z-]{10})", re.ASCII
-)
+_VERSION_ID = re.compile(r"g(?P<generation>\d{6,9})-(?P<time>\d{8}T\d{6}Z)-(?P<nonce>[0-9A-Za-z-]{10})", re.ASCII)
 _SECRET_ARN = re.compile(
     r"arn:aws[a-z-]*:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:(?P<resource>[^\s:]+)"
 )

@@ -168,11 +168,7 @@ class Observed:
         """Return the labelled versions that the token of a superseded key may be in: the last one, and its own."""
         key = self.key(key_id)
         own = key.name if key else None
-        return tuple(
-            v
-            for v in self.versions
-            if AWSPREVIOUS in v.labels or self.family.key_name(v.version_id) == own
-        )
+        return tuple(v for v in self.versions if AWSPREVIOUS in v.labels or self.family.key_name(v.version_id) == own)
 
     def generation(self, version: Version | None) -> int:
         """Return the higher of the generations in a version's id and in the name of its key; 0 is not ours."""
@@ -186,9 +182,7 @@ class Observed:
 
     def highest_generation(self) -> int:
         """Return the highest generation seen anywhere, live or not."""
-        return max(
-            [0, *map(self.generation, self.versions), *map(self.generation_of_key, self.keys)]
-        )
+        return max([0, *map(self.generation, self.versions), *map(self.generation_of_key, self.keys)])
 
     def live_keys(self) -> tuple[ProviderKey, ...]:
         """Return the keys of ours that are not shown as revoked."""

@@ -37,9 +37,7 @@ def credential_in(text: Sensitive, shape: ValueShape) -> Credential:
     match shape:
         case BareJwt():
             if text.reveal().lstrip().startswith("{"):
-                raise SecretValueError(
-                    'the value is JSON, but `format = "jwt"` says it is the bare token'
-                )
+                raise SecretValueError('the value is JSON, but `format = "jwt"` says it is the bare token')
             return credential(text, key_id=None, secret=None)
         case JsonFields():
             value = _json_object(text)
@@ -62,20 +60,14 @@ def credential(jwt: Sensitive, *, key_id: str | None, secret: Sensitive | None) 
         SecretValueError: the token cannot be sent in a header, names no key, or another one than the field.
     """
     if not _SENDABLE.fullmatch(jwt.reveal()):
-        raise SecretValueError(
-            "the token is empty, too long, or holds white space or other characters no token has"
-        )
+        raise SecretValueError("the token is empty, too long, or holds white space or other characters no token has")
     claims = _claims(jwt)
     claimed = claims.get("scopedKeyKey")
     found = key_id or claimed
     if not isinstance(found, str) or not KEY_ID.fullmatch(found):
-        raise SecretValueError(
-            "the value names no key: neither a key field nor the `scopedKeyKey` claim of its JWT"
-        )
+        raise SecretValueError("the value names no key: neither a key field nor the `scopedKeyKey` claim of its JWT")
     if claimed is not None and claimed != found:
-        raise SecretValueError(
-            "the value names two different keys: its key field and its JWT do not belong together"
-        )
+        raise SecretValueError("the value names two different keys: its key field and its JWT do not belong together")
     expires = claims.get("exp")
     if not isinstance(expires, int | float) or not 0 < expires < _EXPIRY_MAX_S:
         return Credential(found, jwt, secret, None)
@@ -133,9 +125,7 @@ def managing_token(text: Sensitive) -> Sensitive:
 def mentions(text: Sensitive, key_id: str) -> bool:
     """Tell whether a value of whatever shape holds a key: in clear, or inside the claims of a token."""
     raw = text.reveal()
-    return key_id in raw or any(
-        _claims_of(token).get("scopedKeyKey") == key_id for token in _JWT.findall(raw)
-    )
+    return key_id in raw or any(_claims_of(token).get("scopedKeyKey") == key_id for token in _JWT.findall(raw))
 
 
 def _json_object(text: Sensitive) -> Mapping[str, object]:
@@ -144,9 +134,7 @@ def _json_object(text: Sensitive) -> Mapping[str, object]:
         raise SecretValueError("the value is empty")
     problem = None
     try:
-        value = json.loads(
-            raw, object_pairs_hook=_object, parse_float=_number, parse_constant=_number
-        )
+        value = json.loads(raw, object_pairs_hook=_object, parse_float=_number, parse_constant=_number)
     except _UnfaithfulError as unfaithful:
         problem = str(unfaithful)
     except ValueError:
@@ -177,9 +165,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _number(literal: str) -> float:
     number = float(literal)
     if not math.isfinite(number) or Decimal(repr(number)) != Decimal(literal):
-        raise _UnfaithfulError(
-            "the value holds a number that cannot be carried over exactly; make it a text"
-        )
+        raise _UnfaithfulError("the value holds a number that cannot be carried over exactly; make it a text")
     return number
 
 

@@ -59,9 +59,7 @@ class KeyProvider(Protocol):
     def managing_key_id(self) -> str | None:
         """The id of the key we ourselves use, if its token tells."""
 
-    def list_keys(
-        self, prefix: str, expected: frozenset[str], deadline: Deadline
-    ) -> tuple[ProviderKey, ...]:
+    def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return every key, live or revoked, whose name begins with exactly `prefix`.
 
         `expected` are key ids that a complete list shows, as far as is known.
@@ -70,9 +68,7 @@ class KeyProvider(Protocol):
             ProviderUnavailableError, ProviderDeniedError, ProviderContractError, DeadlineExceededError
         """
 
-    def create_key(
-        self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline
-    ) -> Credential:
+    def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key. Called once per attempt: an answer that is lost may have left a live key.
 
         Raises:
@@ -95,9 +91,7 @@ class KeyProvider(Protocol):
         After an unwanted answer, two wanted ones in a row are needed: propagation flaps.
         """
 
-    def await_revoked(
-        self, key_id: str, name: str | None, within_s: float, deadline: Deadline
-    ) -> ProviderKey | None:
+    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
         """Look for a key in the list until it shows as revoked or time is up; return it as last seen, if seen.
 
         `name` narrows the search; without it the whole account is paged through.
@@ -137,9 +131,7 @@ class SecretStore(Protocol):
             SecretNotFoundError, StoreDeniedError, StoreUnavailableError, DeadlineExceededError
         """
 
-    def survey(
-        self, secret_ids: tuple[str, ...], deadline: Deadline
-    ) -> dict[str, SecretDescription]:
+    def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, SecretDescription]:
         """Return what `describe` would, by secret id, for a whole fleet in a hundredth of the calls.
 
         Ids that the list does not show (yet) are missing from the answer.

@@ -42,11 +42,7 @@ class Reason(StrEnum):
         member.consequences = consequences
         return member
 
-    ON_HOLD = (
-        "ON_HOLD",
-        "the tag rotator:hold is set; remove it to go on",
-        _PERSON | Consequence.KEEPS_KEYS,
-    )
+    ON_HOLD = ("ON_HOLD", "the tag rotator:hold is set; remove it to go on", _PERSON | Consequence.KEEPS_KEYS)
     """The secret carries the tag `rotator:hold`.
 
     Next: nothing is made, promoted or revoked while the tag is there.
@@ -78,10 +74,7 @@ class Reason(StrEnum):
     Next: the label is taken off.
     You: nothing.
     """
-    STALLED = (
-        "STALLED",
-        "a pending version was not finished in time, or its key is revoked",
-    )
+    STALLED = ("STALLED", "a pending version was not finished in time, or its key is revoked")
     """AWSPENDING has been on a version for longer than `pending_timeout`, or the key inside it is revoked.
 
     Next: the label is taken off, and a new key is made if one is due.

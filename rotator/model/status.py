@@ -110,12 +110,7 @@ class FleetStatus:
 def urgency(status: SecretStatus) -> tuple[int, bool, float, str]:
     """Return the sort key of a fleet: what needs people first, then what is due first."""
     due = status.due_at
-    return (
-        list(Attention).index(status.attention),
-        due is None,
-        due.timestamp() if due else 0.0,
-        status.name,
-    )
+    return (list(Attention).index(status.attention), due is None, due.timestamp() if due else 0.0, status.name)
 
 
 def to_json(status: SecretStatus, now: datetime) -> dict[str, object]:

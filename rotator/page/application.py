@@ -29,8 +29,7 @@ METHODS = ("GET", "HEAD")
 HTML = "text/html; charset=utf-8"
 TEXT = "text/plain; charset=utf-8"
 _CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
     ("Cache-Control", "no-store"),
@@ -82,9 +81,7 @@ class Application:
             "/icon.svg": lambda _: _found("image/svg+xml", self._icon),
         }
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         response = self._answer(environ)
         headers = [
@@ -103,16 +100,12 @@ class Application:
             return self._error(refused.status, refused.text)
         except Exception as error:  # noqa: BLE001 - the boundary of one request: the next one is answered
             _log(error)
-            return self._error(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here; the log has its place."
-            )
+            return self._error(HTTPStatus.INTERNAL_SERVER_ERROR, "Something failed here; the log has its place.")
 
     def _routed(self, environ: "WSGIEnvironment") -> Response:
         self._check_host(environ.get("HTTP_HOST", ""))
         if environ["REQUEST_METHOD"] not in METHODS:
-            raise _RefusedError(
-                HTTPStatus.METHOD_NOT_ALLOWED, "This page is read-only: GET and HEAD."
-            )
+            raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "This page is read-only: GET and HEAD.")
         if not environ.get("REQUEST_URI", "/").startswith("/"):
             # An absolute target names a host of its own, which would go before the Host header (RFC 9112, 3.2.2).
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "Ask for a path, not for a whole address.")
@@ -130,9 +123,7 @@ class Application:
         except MalformedHostError:
             raise _RefusedError(HTTPStatus.BAD_REQUEST, "The Host header names no host.") from None
         if not allowed:
-            raise _RefusedError(
-                HTTPStatus.MISDIRECTED_REQUEST, "This server does not answer under that name."
-            )
+            raise _RefusedError(HTTPStatus.MISDIRECTED_REQUEST, "This server does not answer under that name.")
 
     def _list(self, query_string: str) -> Response:
         try:
@@ -185,8 +176,5 @@ def _path(path_info: str) -> str:
 def _log(error: Exception) -> None:
     place = traceback.extract_tb(error.__traceback__)[-1]
     structlog.get_logger().error(
-        "page_failed",
-        exception=type(error).__name__,
-        file=place.filename.rpartition("/")[2],
-        line=place.lineno,
+        "page_failed", exception=type(error).__name__, file=place.filename.rpartition("/")[2], line=place.lineno
     )

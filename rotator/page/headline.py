@@ -48,9 +48,7 @@ class Health:
     ready: str
 
 
-def headline(
-    fleet: FleetStatus, counts: dict[State, int], health: Health, now: datetime
-) -> Headline:
+def headline(fleet: FleetStatus, counts: dict[State, int], health: Health, now: datetime) -> Headline:
     """Return the sentence over the whole list, at the time of a request."""
     found = (*_of_the_daemon(fleet, health, now), *_of_secrets(counts))
     problems = tuple(sorted(found, key=lambda problem: problem.level is not Level.ACT))
@@ -63,9 +61,7 @@ def _of_the_daemon(fleet: FleetStatus, health: Health, now: datetime) -> Iterato
     if health.live:
         yield Problem(Level.ACT, "The daemon does not work", health.live)
     if fleet.audit_error:
-        yield Problem(
-            Level.ACT, "The audit trail cannot be written: nothing is rotated", fleet.audit_error
-        )
+        yield Problem(Level.ACT, "The audit trail cannot be written: nothing is rotated", fleet.audit_error)
     if health.ready and health.ready not in {health.live, fleet.audit_error}:
         yield Problem(Level.ACT, "The daemon is not ready", health.ready)
     if fleet.config_error:
@@ -83,9 +79,7 @@ def _of_secrets(counts: dict[State, int]) -> Iterator[Problem]:
     if number := counts[State.LATE]:
         yield Problem(Level.WATCH, f"{counted(number, 'secret is', 'secrets are')} late")
     if number := counts[State.UNSEEN]:
-        yield Problem(
-            Level.WATCH, f"{counted(number, 'secret was', 'secrets were')} not looked at yet"
-        )
+        yield Problem(Level.WATCH, f"{counted(number, 'secret was', 'secrets were')} not looked at yet")
 
 
 def _all_fine(total: int) -> str:

@@ -46,7 +46,6 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
 
     Args:
         listen: host and port; port 0 takes a free one.
-
         sources: what is shown.
 
     Raises:
@@ -118,8 +117,7 @@ def _listening(listen: tuple[str, int], hosts: frozenset[str]) -> socket.socket:
         bound.close()
         why = error.strerror if isinstance(error, OSError) else "no such port"
         raise ConfigError(
-            f"cannot listen on {host}:{port}: {why}",
-            next_step="Stop what listens there, or choose another port.",
+            f"cannot listen on {host}:{port}: {why}", next_step="Stop what listens there, or choose another port."
         ) from None
     return bound
 

@@ -83,9 +83,7 @@ def listing(fleet: FleetStatus, query: Query, health: Health, now: datetime) -> 
         rows=tuple(_row(status, state, now) for status, state in shown),
         page=page,
         pages=pages,
-        next_due_at=min(
-            (s.due_at for s in fleet.secrets if s.due_at and s.due_at > now), default=None
-        ),
+        next_due_at=min((s.due_at for s in fleet.secrets if s.due_at and s.due_at > now), default=None),
         strip=strip(everything),
         overdue_keys=sum(s.overdue_keys(now) for s in fleet.secrets),
         old_keys=sum(len(s.old_keys or ()) for s in fleet.secrets),
@@ -98,9 +96,7 @@ def find(fleet: FleetStatus, name: str) -> SecretStatus | None:
     return next((status for status in fleet.secrets if status.name == name), None)
 
 
-def secret_page(
-    status: SecretStatus, records: Sequence[Record] | RotatorError, now: datetime
-) -> SecretPage:
+def secret_page(status: SecretStatus, records: Sequence[Record] | RotatorError, now: datetime) -> SecretPage:
     """Return one secret with the story its records tell, or with the reason why there are none."""
     row = _row(status, state_of(status, now), now)
     if isinstance(records, RotatorError):
@@ -125,9 +121,7 @@ def next_step(row: Row) -> str:
     match row.state, row.status.reason:
         case State.PERSON, Reason.ON_HOLD:
             secret_id = shlex.quote(row.status.secret_id)
-            return (
-                f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
-            )
+            return f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
         case State.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK:
             return f"rotator rotate {name}"
         case ((State.PERSON | State.LATE), _):
@@ -141,14 +135,7 @@ def next_step(row: Row) -> str:
 def _has(status: SecretStatus, text: str) -> bool:
     return not text or any(
         text in part.casefold()
-        for part in (
-            status.name,
-            status.secret_id,
-            status.arn,
-            status.reason or "",
-            status.next_step,
-            status.error,
-        )
+        for part in (status.name, status.secret_id, status.arn, status.reason or "", status.next_step, status.error)
     )
 
 

@@ -29,8 +29,7 @@ def visible(value: object) -> object:
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char
-        for char in text
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in _HIDDEN else char for char in text
     )
 
 

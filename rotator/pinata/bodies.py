@@ -78,9 +78,7 @@ def create_body(name: str, permissions: Permissions, max_uses: int | None) -> di
 def minted(body: Sensitive) -> Credential | Unusable:
     """Return the credential in the answer to a create: a JWT that names the key beside it."""
     value = _object(body) or {}
-    key_id, jwt, secret = (
-        value.get(field) for field in ("pinata_api_key", "JWT", "pinata_api_secret")
-    )
+    key_id, jwt, secret = (value.get(field) for field in ("pinata_api_key", "JWT", "pinata_api_secret"))
     if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
         return Unusable(None, "it names no key in `pinata_api_key`")
     if not isinstance(jwt, str) or not isinstance(secret, str) or not secret:

@@ -65,17 +65,11 @@ class PinataClient:
 
         Args:
             api_url: scheme and host; the configuration has checked it.
-
             api: the set of paths: "v3", "v3-pinata" or "legacy".
-
             token: JWT of the managing key, with which keys are made, listed and revoked.
-
             client: made by `http_client`.
-
             limiter: shared by everything in this process that uses the account.
-
             monotonic: seconds on a clock that nobody can set.
-
             sleep: waits so many seconds.
 
         Raises:
@@ -93,9 +87,7 @@ class PinataClient:
         """The id of the key we ourselves use, if its token tells."""
         return self._managing_key_id
 
-    def list_keys(
-        self, prefix: str, expected: frozenset[str], deadline: Deadline
-    ) -> tuple[ProviderKey, ...]:
+    def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return every key, live or revoked, whose name begins with exactly `prefix`.
 
         Pinata's own filter is a case-insensitive "contains" and only saves pages. A list has
@@ -124,9 +116,7 @@ class PinataClient:
                 break
         return tuple(ours.values())
 
-    def create_key(
-        self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline
-    ) -> Credential:
+    def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key with one request, which is never repeated.
 
         A key that comes without a usable token is revoked again at once, as well as that goes.
@@ -140,8 +130,7 @@ class PinataClient:
             return new
         fate = self._fate_of_unusable(new.key_id, deadline)
         raise CreateOutcomeUnknownError(
-            f"Pinata's answer {reply.status} to the create of {name} gives no usable key: "
-            f"{new.detail}; {fate}"
+            f"Pinata's answer {reply.status} to the create of {name} gives no usable key: {new.detail}; {fate}"
         )
 
     def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
@@ -184,9 +173,7 @@ class PinataClient:
                 in_a_row = 1
         return unwanted
 
-    def await_revoked(
-        self, key_id: str, name: str | None, within_s: float, deadline: Deadline
-    ) -> ProviderKey | None:
+    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
         """Look for a key until it shows as revoked, or twice not at all, or time is up.
 
         None means that the list does not show it: some hold active keys only.
@@ -224,9 +211,7 @@ class PinataClient:
                 return
         raise failure(f"key {key_id} was perhaps not revoked", reply)
 
-    def _pages(
-        self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]
-    ) -> Iterator[Page]:
+    def _pages(self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]) -> Iterator[Page]:
         """Yield the pages of the key list; each is asked for once the one before was used.
 
         A page that looks like the last is believed unless the list is short of keys that must be
@@ -296,9 +281,7 @@ def _checked(token: Sensitive) -> Sensitive:
             "the managing token ends with a newline",
             next_step="Store it without the newline: `printf %s` instead of `echo`.",
         )
-    raise ConfigError(
-        "the managing token is empty, too long, or holds white space or characters no token has"
-    )
+    raise ConfigError("the managing token is empty, too long, or holds white space or characters no token has")
 
 
 def _key_id_of(token: Sensitive) -> str | None:

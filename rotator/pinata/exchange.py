@@ -29,16 +29,8 @@ _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 8.0
 
 _SENDABLE = re.compile(r"[\x21-\x7e]{1,8192}")
-_TRANSIENT = frozenset(
-    {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-)
-_NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.InvalidURL,
-)
+_TRANSIENT = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 _LOST = (httpx.HTTPError, httpx.StreamError, OSError, ValueError)
 
 
@@ -108,17 +100,13 @@ class Unsent:
 Reply = Answer | Garbled | Lost | Unsent
 
 
-def exchange(
-    http: httpx.Client, api_url: str, request: Request, token: Sensitive, deadline: Deadline
-) -> Reply:
+def exchange(http: httpx.Client, api_url: str, request: Request, token: Sensitive, deadline: Deadline) -> Reply:
     """Send one request with a bearer token, once, and read the answer before the deadline."""
     if deadline.remaining_s() <= 0:
         return Unsent("no time was left")
     try:
         response = http.send(
-            _wire_request(api_url, request, token, deadline.remaining_s),
-            stream=True,
-            follow_redirects=False,
+            _wire_request(api_url, request, token, deadline.remaining_s), stream=True, follow_redirects=False
         )
         with closing(response):
             return _read(response, deadline)
@@ -150,9 +138,7 @@ def pause_s(reply: Reply, attempt: int) -> float:
     return max(asked_s or 0.0, min(_BACKOFF_S * 2.0 ** (attempt - 1), _BACKOFF_MAX_S))
 
 
-def _wire_request(
-    api_url: str, request: Request, token: Sensitive, remaining_s: Callable[[], float]
-) -> httpx.Request:
+def _wire_request(api_url: str, request: Request, token: Sensitive, remaining_s: Callable[[], float]) -> httpx.Request:
     """Build a request without the client, which would add cookies.
 
     A cookie set for one token would vouch for the next one, which testAuthentication is to judge.

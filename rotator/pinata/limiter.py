@@ -25,12 +25,7 @@ class RateLimiter:
     """Two sliding windows over the requests of one account; safe for threads."""
 
     def __init__(
-        self,
-        *,
-        per_minute: int,
-        data_per_minute: int,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], None],
+        self, *, per_minute: int, data_per_minute: int, monotonic: Callable[[], float], sleep: Callable[[float], None]
     ) -> None:
         """Allow so many requests, at least 1, in any minute: to `/data/*`, and to the rest."""
         if min(per_minute, data_per_minute) < 1:

@@ -65,9 +65,7 @@ class Paths:
 _SETS = {
     "v3": Paths("/v3/api_keys", "/v3/api_keys", "DELETE", "/v3/api_keys/"),
     "v3-pinata": Paths("/v3/pinata/keys", "/v3/pinata/keys", "PUT", "/v3/pinata/keys/"),
-    "legacy": Paths(
-        "/users/generateApiKey", "/users/apiKeys", "PUT", "/users/revokeApiKey", is_legacy=True
-    ),
+    "legacy": Paths("/users/generateApiKey", "/users/apiKeys", "PUT", "/users/revokeApiKey", is_legacy=True),
 }
 
 

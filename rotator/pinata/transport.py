@@ -35,7 +35,6 @@ def http_client(*, connections_max: int = 10, tls: ssl.SSLContext | None = None)
 
     Args:
         connections_max: connections kept at most; further requests wait for one.
-
         tls: a `tls_context` that is shared; without one, a new one is built.
     """
     return httpx.Client(
@@ -138,10 +137,7 @@ class _BoundedStream(httpcore.NetworkStream):
         self._inner.close()
 
     def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         limit_s = self._ends.limit_s(timeout, httpcore.ConnectTimeout)
         stream = self._inner.start_tls(ssl_context, server_hostname, limit_s)

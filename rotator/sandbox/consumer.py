@@ -46,13 +46,7 @@ class Consumer:
     """
 
     def __init__(
-        self,
-        pinata_url: str,
-        aws_url: str,
-        secret_id: str,
-        *,
-        cache_s: float = 0.0,
-        path: str = PATH,
+        self, pinata_url: str, aws_url: str, secret_id: str, *, cache_s: float = 0.0, path: str = PATH
     ) -> None:
         self._pinata = urlsplit(pinata_url).netloc
         self._aws = urlsplit(aws_url).netloc
@@ -69,10 +63,7 @@ class Consumer:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop consuming."""
         self._stop.set()

@@ -62,16 +62,9 @@ class Sandbox:
     """
 
     def __init__(
-        self,
-        directory: Path,
-        *,
-        switches: Switches | None = None,
-        pinata_port: int = 0,
-        aws_port: int = 0,
+        self, directory: Path, *, switches: Switches | None = None, pinata_port: int = 0, aws_port: int = 0
     ) -> None:
-        world = PinataWorld(
-            time.time, seeded(str(time.time_ns())), switches or Switches(limits=UNLIMITED)
-        )
+        world = PinataWorld(time.time, seeded(str(time.time_ns())), switches or Switches(limits=UNLIMITED))
         self.pinata = PinataServer(world, port=pinata_port)
         self.secrets_manager = SecretsManagerServer(port=aws_port)
         self.config_path = directory / "rotator.toml"
@@ -101,10 +94,7 @@ class Sandbox:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop both servers."""
         self.pinata.__exit__(kind, error, trace)

@@ -52,7 +52,6 @@ class Connected:
 
         Args:
             trigger: what started this process: `cli`, `daemon`, `lambda`.
-
             listener: told each event once it is durable.
         """
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
@@ -117,20 +116,14 @@ class Clients:
 
 
 def clients(
-    config: Config,
-    env: Mapping[str, str],
-    limiter: RateLimiter | None = None,
-    traffic: Traffic | None = None,
+    config: Config, env: Mapping[str, str], limiter: RateLimiter | None = None, traffic: Traffic | None = None
 ) -> Clients:
     """Build what both adapters need and check who we are.
 
     Args:
         config: the configuration.
-
         env: the environment.
-
         limiter: what keeps to Pinata's budgets; by default a new one.
-
         traffic: counts the requests that are made.
 
     Raises:
@@ -143,9 +136,7 @@ def clients(
     if aws.role_arn is not None:
         session = assumed_session(session, aws.role_arn, sts)
     client = secrets_manager_client(session, endpoint_of(aws.endpoint_url, env, "SECRETS_MANAGER"))
-    client.meta.events.register(
-        "before-send.secretsmanager", lambda **_: traffic.called(System.SECRETS_MANAGER)
-    )
+    client.meta.events.register("before-send.secretsmanager", lambda **_: traffic.called(System.SECRETS_MANAGER))
     return Clients(
         config=config,
         env=env,
@@ -249,8 +240,7 @@ def _managing_token(
             except (SecretNotFoundError, SecretValueError) as error:
                 message = f"no managing key in `[pinata] admin_secret` {secret_id}: {error.message}"
             raise ConfigError(
-                message,
-                next_step="Put the JWT of a managing key into that secret, bare or as field `JWT`.",
+                message, next_step="Put the JWT of a managing key into that secret, bare or as field `JWT`."
             )
         case admin:
             assert_never(admin)

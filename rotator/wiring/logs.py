@@ -15,25 +15,9 @@ import structlog
 from rotator.model.errors import AuditUnavailableError, ConfigError, RotatorError
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Subject
 
-LEVELS = {
-    "DEBUG": logging.DEBUG,
-    "INFO": logging.INFO,
-    "WARNING": logging.WARNING,
-    "ERROR": logging.ERROR,
-}
+LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 FORMATS = ("json", "console")
-_LOUD = (
-    "boto3",
-    "botocore",
-    "urllib3",
-    "httpx",
-    "httpcore",
-    "hpack",
-    "apscheduler",
-    "werkzeug",
-    "moto",
-    "waitress",
-)
+_LOUD = ("boto3", "botocore", "urllib3", "httpx", "httpcore", "hpack", "apscheduler", "werkzeug", "moto", "waitress")
 
 
 def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | None = None) -> None:
@@ -46,9 +30,7 @@ def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | No
     """
     stream = stream or sys.stderr
     level = _chosen(env, "ROTATOR_LOG_LEVEL", tuple(LEVELS), default_level, str.upper)
-    shape = _chosen(
-        env, "ROTATOR_LOG_FORMAT", FORMATS, "console" if stream.isatty() else "json", str.lower
-    )
+    shape = _chosen(env, "ROTATOR_LOG_FORMAT", FORMATS, "console" if stream.isatty() else "json", str.lower)
     for name in _LOUD:
         logging.getLogger(name).setLevel(logging.CRITICAL)
         logging.getLogger(name).propagate = False
@@ -57,8 +39,7 @@ def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | No
         renderer = structlog.processors.JSONRenderer()
     else:
         renderer = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty() and not env.get("NO_COLOR"),
-            exception_formatter=structlog.dev.plain_traceback,
+            colors=stream.isatty() and not env.get("NO_COLOR"), exception_formatter=structlog.dev.plain_traceback
         )
     structlog.configure(
         processors=[
@@ -81,13 +62,7 @@ def log_event(secret: str, run_id: str, event: Event) -> None:
         case Intent(operation=operation, subject=subject):
             log.debug("intent", operation=operation.value, **_about(subject))
         case Done(operation=operation, subject=subject, result=result, detail=detail):
-            log.info(
-                "done",
-                operation=operation.value,
-                result=result.value,
-                **_about(subject),
-                detail=detail,
-            )
+            log.info("done", operation=operation.value, result=result.value, **_about(subject), detail=detail)
         case Ended(outcome=outcome, reason=reason, revoked=revoked, failure=failure):
             failed = outcome.value == "failed"
             (log.error if failed else log.info)(
@@ -126,15 +101,9 @@ def _about(subject: Subject) -> dict[str, str]:
 
 
 def _chosen(
-    env: Mapping[str, str],
-    variable: str,
-    known: tuple[str, ...],
-    default: str,
-    fold: Callable[[str], str],
+    env: Mapping[str, str], variable: str, known: tuple[str, ...], default: str, fold: Callable[[str], str]
 ) -> str:
     chosen = fold(env.get(variable) or default)
     if chosen not in known:
-        raise ConfigError(
-            f"{variable} is none of {', '.join(known)}", next_step=f"Correct or unset {variable}."
-        )
+        raise ConfigError(f"{variable} is none of {', '.join(known)}", next_step=f"Correct or unset {variable}.")
     return chosen

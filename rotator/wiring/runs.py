@@ -43,20 +43,14 @@ def new_run(
 
     Args:
         spec: of the secret.
-
         demand: what is asked for.
-
         deadline: when it must have ended; by default after `timeout`, or `within_s` if that is sooner.
-
         stopping: asked before each action whether to begin it at all.
-
         within_s: the most it may take.
     """
     nonce = secrets.token_hex(NONCE_LENGTH // 2)
     limit_s = min(spec.timeout.total_seconds(), within_s)
-    return Run(
-        datetime.now(UTC), nonce, demand, deadline or MonotonicDeadline.after(limit_s), stopping
-    )
+    return Run(datetime.now(UTC), nonce, demand, deadline or MonotonicDeadline.after(limit_s), stopping)
 
 
 def startup_deadline() -> MonotonicDeadline:

@@ -21,7 +21,6 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
 
     Args:
         config: the configuration.
-
         env: the environment.
 
     Raises:
@@ -30,18 +29,14 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
     bucket = None
     if where := config.audit.s3:
         bucket = Bucket(
-            s3_client(
-                own_session(config.aws.region), endpoint_of(config.aws.endpoint_url, env, "S3")
-            ),
+            s3_client(own_session(config.aws.region), endpoint_of(config.aws.endpoint_url, env, "S3")),
             where.bucket,
             where.prefix,
         )
     return TrailLocations(config.audit.directory, bucket, _now)
 
 
-def trail_in(
-    locations: TrailLocations, trigger: str, identity: str, listener: Listener
-) -> AuditTrail:
+def trail_in(locations: TrailLocations, trigger: str, identity: str, listener: Listener) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
     return locations.trail(writer, lambda: uuid4().hex, log_audit_loss, listener)

@@ -90,24 +90,15 @@ class Bare:
     def rotate(self, to: "BareClients") -> None:
         """Create, put, verify, promote, revoke."""
         version, secret_id = str(uuid.uuid4()), f"prod/pinata/{self.name}"
-        body = {
-            "keyName": f"{self.name} {version}",
-            "permissions": {"resources": ["org:files:write"]},
-        }
+        body = {"keyName": f"{self.name} {version}", "permissions": {"resources": ["org:files:write"]}}
         key = to.pinata.post("/v3/api_keys", json=body).raise_for_status().json()
         to.secrets.put_secret_value(
-            SecretId=secret_id,
-            ClientRequestToken=version,
-            SecretString=json.dumps(key),
-            VersionStages=["AWSPENDING"],
+            SecretId=secret_id, ClientRequestToken=version, SecretString=json.dumps(key), VersionStages=["AWSPENDING"]
         )
         bearer = {"Authorization": f"Bearer {key['JWT']}"}
         to.pinata.get("/data/testAuthentication", headers=bearer).raise_for_status()
         to.secrets.update_secret_version_stage(
-            SecretId=secret_id,
-            VersionStage="AWSCURRENT",
-            MoveToVersionId=version,
-            RemoveFromVersionId=self.version,
+            SecretId=secret_id, VersionStage="AWSCURRENT", MoveToVersionId=version, RemoveFromVersionId=self.version
         )
         to.pinata.delete(f"/v3/api_keys/{self.key}").raise_for_status()
         self.version, self.key = version, key["pinata_api_key"]
@@ -121,9 +112,7 @@ class BareClients:
         self.secrets = boto3.client("secretsmanager")
         admin = json.loads(self.secrets.get_secret_value(SecretId="pinata/admin")["SecretString"])
         bearer = {"Authorization": f"Bearer {admin['JWT']}"}
-        self.pinata = stack.enter_context(
-            httpx.Client(base_url=os.environ["PINATA_URL"], headers=bearer)
-        )
+        self.pinata = stack.enter_context(httpx.Client(base_url=os.environ["PINATA_URL"], headers=bearer))
 
 
 def cpu() -> dict[str, object]:

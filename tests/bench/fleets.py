@@ -48,9 +48,7 @@ def idle_tick(folder: Path) -> tuple[Figure, ...]:
         env = environment(idle.sandbox.environment)
         before = len(idle.sandbox.secrets_manager.requests)
         spent = run([sys.executable, "-m", "rotator", "run", "--every", "1s"], env)
-        calls = (
-            len(idle.sandbox.secrets_manager.requests) - before + len(idle.sandbox.pinata.site.log)
-        )
+        calls = len(idle.sandbox.secrets_manager.requests) - before + len(idle.sandbox.pinata.site.log)
     work = f"idle tick over {IDLE_SECRETS:,} secrets"
     detail = " ".join(spent.output.split())[-80:]
     return (
@@ -72,13 +70,8 @@ def limited(folder: Path) -> tuple[Figure, ...]:
     names = [f"n{number:03}" for number in range(ROTATED_SECRETS)]
     with fleet(folder / "limited", names) as many:
         many.program("takeover")
-        many.edit(
-            "requests_per_minute = 100000\ndata_",
-            f"requests_per_minute = {OTHER_PER_MINUTE}\ndata_",
-        )
-        many.edit(
-            "data_requests_per_minute = 100000", f"data_requests_per_minute = {DATA_PER_MINUTE}"
-        )
+        many.edit("requests_per_minute = 100000\ndata_", f"requests_per_minute = {OTHER_PER_MINUTE}\ndata_")
+        many.edit("data_requests_per_minute = 100000", f"data_requests_per_minute = {DATA_PER_MINUTE}")
         site, window_s = many.sandbox.pinata.site, limits.WINDOW_S
         with site.lock:
             kept = RateLimits(data_per_minute=DATA_PER_MINUTE, other_per_minute=OTHER_PER_MINUTE)
@@ -89,14 +82,10 @@ def limited(folder: Path) -> tuple[Figure, ...]:
             taken_s = many.program("limited", str(SCALE))["seconds"]
         finally:
             limits.WINDOW_S = window_s
-        refused = sum(
-            line.status == HTTPStatus.TOO_MANY_REQUESTS
-            for line in many.sandbox.pinata.site.log[before:]
-        )
+        refused = sum(line.status == HTTPStatus.TOO_MANY_REQUESTS for line in many.sandbox.pinata.site.log[before:])
         calls = len(many.sandbox.pinata.site.log) - before
     least_s = MINUTE_S * max(
-        (ROTATED_SECRETS * DATA_CALLS - 1) // DATA_PER_MINUTE,
-        (ROTATED_SECRETS * OTHER_CALLS - 1) // OTHER_PER_MINUTE,
+        (ROTATED_SECRETS * DATA_CALLS - 1) // DATA_PER_MINUTE, (ROTATED_SECRETS * OTHER_CALLS - 1) // OTHER_PER_MINUTE
     )
     work = f"fleet under {DATA_PER_MINUTE}/min on /data, {OTHER_PER_MINUTE}/min else"
     return (

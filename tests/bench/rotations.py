@@ -70,10 +70,7 @@ class _Script:
         sandbox = both.sandbox
         self._secret_id = "prod/pinata/theirs"
         read = sandbox.call("GetSecretValue", {"SecretId": self._secret_id})
-        self._version, self._key = (
-            read["VersionId"],
-            json.loads(read["SecretString"])["pinata_api_key"],
-        )
+        self._version, self._key = (read["VersionId"], json.loads(read["SecretString"])["pinata_api_key"])
         self._env = {
             **installed.environment(),
             **sandbox.environment,
@@ -102,8 +99,6 @@ def latency(folder: Path) -> tuple[Figure, ...]:
         found = one.program("latency")
     waited_s = found["calls"] * LATENCY_S
     work = f"one rotation, {1000 * LATENCY_S:.0f} ms latency"
-    detail = (
-        f"{1000 * found['seconds']:.0f} ms / {1000 * waited_s:.0f} ms, {found['calls']:.0f} calls"
-    )
+    detail = f"{1000 * found['seconds']:.0f} ms / {1000 * waited_s:.0f} ms, {found['calls']:.0f} calls"
     ratio = found["seconds"] / waited_s
     return (Figure(work, "calls x latency", ratio, Bound.AT_MOST, 1.1, "x", detail),)

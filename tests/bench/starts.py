@@ -62,9 +62,7 @@ def cold_start(folder: Path) -> tuple[Figure, ...]:
 
     pair = in_turn(lambda: seconds(_TICK), lambda: seconds(_BARE), ROUNDS)
     against = "import boto3, httpx, a client of each"
-    return (
-        Figure("Lambda cold start", against, pair.ratio, Bound.AT_MOST, 1.15, "x", pair.detail),
-    )
+    return (Figure("Lambda cold start", against, pair.ratio, Bound.AT_MOST, 1.15, "x", pair.detail),)
 
 
 def help_start(_: Path) -> tuple[Figure, ...]:

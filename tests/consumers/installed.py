@@ -35,11 +35,7 @@ def prepare() -> None:
         lock = HERE / "requirements.lock"
         stamp = PACKAGES / f".installed-from.{sys.implementation.cache_tag}"
         _once(stamp, (lock,), lambda: _install_python(lock))
-        _once(
-            BUILD / "node_modules/.installed-from",
-            tuple(HERE / name for name in JAVASCRIPT),
-            _install_javascript,
-        )
+        _once(BUILD / "node_modules/.installed-from", tuple(HERE / name for name in JAVASCRIPT), _install_javascript)
 
 
 def _once(stamp: Path, sources: tuple[Path, ...], install: Callable[[], None]) -> None:
@@ -60,9 +56,7 @@ def _install_python(lock: Path) -> None:
 def _install_javascript() -> None:
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError(
-            "npm is needed for a consumer in JavaScript; install Node.js 20 or newer"
-        )
+        raise RuntimeError("npm is needed for a consumer in JavaScript; install Node.js 20 or newer")
     for name in JAVASCRIPT:
         shutil.copy(HERE / name, BUILD)
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -114,10 +108,7 @@ class OutsideConsumer:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
         os.killpg(self._process.pid, 15)

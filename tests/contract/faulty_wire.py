@@ -161,9 +161,7 @@ class Wire:
     def settled(self, requests: int) -> bool:
         """Wait until so many requests were seen through, which a client that gave up does not wait for."""
         with self.changed:
-            return self.changed.wait_for(
-                lambda: self.passed == len(self.sent) >= requests, SETTLE_S
-            )
+            return self.changed.wait_for(lambda: self.passed == len(self.sent) >= requests, SETTLE_S)
 
     def pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> Message:
         """Let the service answer a request."""
@@ -260,9 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
                 pass
             case Ending.RESET:
                 # A linger time of zero turns the close into a reset.
-                self.connection.setsockopt(
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.connection.close()
             case Ending.SILENCE:
                 wire.over.wait(SILENCE_MAX_S)

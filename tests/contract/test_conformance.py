@@ -16,26 +16,13 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from rotator.aws.client import client_config
 from rotator.aws.store import SecretsManagerStore
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import RotatorError
-from rotator.model.observed import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    HOLD_TAG,
-    ProviderKey,
-    SecretDescription,
-)
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, ProviderKey, SecretDescription
 from rotator.model.ports import Authentication, KeyProvider, SecretStore
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 from rotator.pinata import PinataClient, RateLimiter
@@ -181,9 +168,7 @@ class StoreAgreement(RuleBasedStateMachine):
     def survey(self, ids: set[str]) -> None:
         """Look a fleet over, by name, by ARN, and for what is not there."""
 
-        def call(
-            store: SecretStore, arn: str, left: Process | Patience
-        ) -> dict[str, SecretDescription]:
+        def call(store: SecretStore, arn: str, left: Process | Patience) -> dict[str, SecretDescription]:
             wanted = {"name": SECRET, "arn": arn, "none": "prod/none"}
             found = store.survey(tuple(wanted[one] for one in sorted(ids)), left)
             return {"arn" if one == arn else one: comparable(row) for one, row in found.items()}
@@ -345,9 +330,7 @@ class ProviderAgreement(RuleBasedStateMachine):
             api=generation.value,
             token=Sensitive(self.systems.admin.jwt),
             client=httpx.Client(transport=InProcess(self.site)),
-            limiter=RateLimiter(
-                per_minute=10**6, data_per_minute=10**6, monotonic=clock, sleep=_at_once
-            ),
+            limiter=RateLimiter(per_minute=10**6, data_per_minute=10**6, monotonic=clock, sleep=_at_once),
             monotonic=clock,
             sleep=_at_once,
         )
@@ -372,11 +355,7 @@ class ProviderAgreement(RuleBasedStateMachine):
         """Let time pass for both."""
         self.systems.now_s += seconds
 
-    @rule(
-        name=st.sampled_from(NAMES),
-        permissions=st.sampled_from(PERMISSIONS),
-        max_uses=st.none() | st.integers(1, 3),
-    )
+    @rule(name=st.sampled_from(NAMES), permissions=st.sampled_from(PERMISSIONS), max_uses=st.none() | st.integers(1, 3))
     def create(self, name: str, permissions: Permissions, max_uses: int | None) -> None:
         """Mint a key, if these paths can give such scopes."""
         if self.generation is Generation.LEGACY and isinstance(permissions, Resources):
@@ -416,11 +395,7 @@ class ProviderAgreement(RuleBasedStateMachine):
     def await_authentication(self, which: int, wanted: set[Authentication]) -> None:
         """Ask about a token, with time for one question."""
         jwt = self.jwt(which)
-        self.agree(
-            lambda provider, left: provider.await_authentication(
-                jwt, frozenset(wanted), ONCE_S, left
-            )
-        )
+        self.agree(lambda provider, left: provider.await_authentication(jwt, frozenset(wanted), ONCE_S, left))
 
     @rule(which=st.integers(0, 20), named=st.booleans())
     def await_revoked(self, which: int, named: bool) -> None:
@@ -430,10 +405,7 @@ class ProviderAgreement(RuleBasedStateMachine):
         name = record.name if record and named else None
         self.agree(lambda provider, left: provider.await_revoked(key_id, name, ONCE_S, left))
 
-    @rule(
-        which=st.integers(0, 20),
-        path=st.sampled_from(["/v3/files/public", "/data/pinList"]),
-    )
+    @rule(which=st.integers(0, 20), path=st.sampled_from(["/v3/files/public", "/data/pinList"]))
     def probe(self, which: int, path: str) -> None:
         """Use a key."""
         jwt = self.jwt(which)

@@ -24,17 +24,7 @@ from rotator.model.ports import Authentication, KeyProvider, ProbeAnswer
 from rotator.model.secret import Endpoints, Permissions, Resources
 from rotator.pinata import PinataClient, RateLimiter, http_client
 from rotator.sandbox.pinata import scopes as pinata_scopes
-from rotator.sandbox.pinata.faults import (
-    Damage,
-    Drop,
-    Fault,
-    Injection,
-    Omit,
-    Operation,
-    Respond,
-    Side,
-    Spoil,
-)
+from rotator.sandbox.pinata.faults import Damage, Drop, Fault, Injection, Omit, Operation, Respond, Side, Spoil
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.server import PinataServer
 from rotator.sandbox.pinata.switches import (
@@ -185,9 +175,7 @@ def pinata(api: str, switches: Switches, http: httpx.Client) -> Iterator[Pinata]
         yield Pinata(api, server, http, clock, server.seed_admin())
 
 
-EVERY_KIND = pytest.mark.parametrize(
-    "switches", [LIKELY, AWKWARD, SLUGGISH], ids=["likely", "awkward", "sluggish"]
-)
+EVERY_KIND = pytest.mark.parametrize("switches", [LIKELY, AWKWARD, SLUGGISH], ids=["likely", "awkward", "sluggish"])
 
 
 @EVERY_KIND
@@ -196,11 +184,7 @@ def test_a_key_is_made_found_proved_and_revoked(pinata: Pinata) -> None:
     client, clock = pinata.client(), pinata.clock
     made = client.create_key(NAME, pinata.permissions, None, clock)
     (record,) = pinata.named
-    assert (made.key_id, made.jwt, made.secret) == (
-        record.key,
-        Sensitive(record.jwt),
-        Sensitive(record.secret),
-    )
+    assert (made.key_id, made.jwt, made.secret) == (record.key, Sensitive(record.jwt), Sensitive(record.secret))
     assert client.await_authentication(made.jwt, ALIVE, 30.0, clock) is Authentication.ACCEPTED
     clock.sleep(10.0)
     (listed,) = client.list_keys(PREFIX, frozenset(), clock)
@@ -211,9 +195,7 @@ def test_a_key_is_made_found_proved_and_revoked(pinata: Pinata) -> None:
     for _ in range(2):
         client.revoke_key(record.key, clock)
     seen = client.await_revoked(record.key, NAME, 30.0, clock)
-    hidden = (
-        pinata.api == "legacy" and pinata.world.switches.listed_by_default is Listed.ACTIVE_ONLY
-    )
+    hidden = pinata.api == "legacy" and pinata.world.switches.listed_by_default is Listed.ACTIVE_ONLY
     assert (seen is None) if hidden else (seen and seen.state is KeyState.REVOKED)
     assert client.await_authentication(made.jwt, DEAD, 30.0, clock) is Authentication.REFUSED
     assert pinata.named[0].revoked_at is not None
@@ -281,8 +263,7 @@ def test_a_key_with_resources_only_is_recognised(pinata: Pinata, verdict: Authen
 
 
 @pytest.mark.parametrize(
-    ("path", "verdict"),
-    [("/v3/files/public", ProbeAnswer.ALLOWED), ("/data/pinList", ProbeAnswer.FORBIDDEN)],
+    ("path", "verdict"), [("/v3/files/public", ProbeAnswer.ALLOWED), ("/data/pinList", ProbeAnswer.FORBIDDEN)]
 )
 def test_a_probe_tells_what_a_key_may_do(pinata: Pinata, path: str, verdict: ProbeAnswer) -> None:
     """A key with v3 scopes opens v3 files and no legacy endpoint."""

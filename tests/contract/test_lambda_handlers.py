@@ -131,9 +131,7 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Cloud]:
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cloud]:
     """Return a new sandbox, and a container that has not been invoked."""
     monkeypatch.setenv("ROTATOR_LOG_FORMAT", "json")
     with Sandbox(tmp_path) as sandbox:
@@ -147,11 +145,7 @@ def cloud(
 
 def record(message_id: str, body: str, *, receives: int = 1) -> dict[str, Any]:
     """Return a record as SQS event sources send it."""
-    attributes = {
-        "ApproximateReceiveCount": str(receives),
-        "SentTimestamp": "1700000000000",
-        "MessageGroupId": "g",
-    }
+    attributes = {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1700000000000", "MessageGroupId": "g"}
     whole = {"messageId": message_id, "receiptHandle": f"r-{message_id}"}
     return whole | {"body": body, "attributes": attributes}
 
@@ -187,9 +181,7 @@ def test_managing_key_is_read_anew(cloud: Cloud) -> None:
     """A warm container uses the managing key that is in its secret now."""
     tick({}, Context())
     cloud.sandbox.secrets_manager.secrets.answer(
-        "PutSecretValue",
-        {"SecretId": "pinata/admin", "SecretString": "eyJ.e.e", "ClientRequestToken": "a" * 32},
-        SCOPE,
+        "PutSecretValue", {"SecretId": "pinata/admin", "SecretString": "eyJ.e.e", "ClientRequestToken": "a" * 32}, SCOPE
     )
     assert tick({}, Context())["failed"] == 1
 
@@ -213,9 +205,7 @@ def test_held_secret_is_counted(cloud: Cloud) -> None:
     assert cloud.live() == old
 
 
-def test_tick_fills_a_queue_and_work_empties_it(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tick_fills_a_queue_and_work_empties_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a queue a tick changes nothing itself; a worker that gets its message does."""
     sqs = boto3.client("sqs", endpoint_url=cloud.sandbox.secrets_manager.endpoint_url)
     fifo = {"FifoQueue": "true"}
@@ -266,9 +256,7 @@ def test_nothing_is_queued_that_is_for_a_person(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("queue")
-def test_replica_that_does_not_follow_is_for_a_person(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_replica_that_does_not_follow_is_for_a_person(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a replica has failed the key before is told as held and overdue; it is queued once the replica is back."""
     replicated = [{"Region": "eu-west-1"}]
     cloud.ask("ReplicateSecretToRegions", AddReplicaRegions=replicated)
@@ -346,9 +334,7 @@ def test_permission_to_list_is_yes_or_no(cloud: Cloud, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("period", ["often", ""])
-def test_period_must_be_a_duration(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, period: str
-) -> None:
+def test_period_must_be_a_duration(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, period: str) -> None:
     """A period that is none is told, and nothing is done."""
     before = cloud.live()
     monkeypatch.setenv("ROTATOR_TICK_EVERY", period)
@@ -373,8 +359,7 @@ def test_poison_is_kept_and_stops_nobody(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "other"),
-    [("eu-central-1", "us-east-1"), (":123456789012:", ":210987654321:"), (None, "zzzzzz")],
+    ("part", "other"), [("eu-central-1", "us-east-1"), (":123456789012:", ":210987654321:"), (None, "zzzzzz")]
 )
 def test_message_about_another_secret_is_kept(cloud: Cloud, part: str | None, other: str) -> None:
     """The name is configured, but the ARN is of another region, account or secret: kept, told, and nothing done."""
@@ -443,9 +428,7 @@ def test_no_time_left_keeps_everything(cloud: Cloud) -> None:
 def test_kept_message_comes_back_soon(cloud: Cloud, queue: str) -> None:
     """What failed is handed out again in a minute, whatever the visibility timeout of the queue."""
     sqs = boto3.client("sqs", endpoint_url=cloud.sandbox.secrets_manager.endpoint_url)
-    sqs.send_message(
-        QueueUrl=queue, MessageBody="nonsense", MessageGroupId="g", MessageDeduplicationId="1"
-    )
+    sqs.send_message(QueueUrl=queue, MessageBody="nonsense", MessageGroupId="g", MessageDeduplicationId="1")
     (message,) = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=1080)["Messages"]
     poison = record("a", "nonsense") | {"receiptHandle": message["ReceiptHandle"]}
     assert kept(work({"Records": [poison]}, Context())) == ["a"]
@@ -566,9 +549,7 @@ def test_unknown_rotation_makes_one_call(cloud: Cloud) -> None:
 
 
 @pytest.mark.usefixtures("queue")
-def test_grace_that_is_renewed_for_ever_is_overdue(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_grace_that_is_renewed_for_ever_is_overdue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels that change within each grace keep the old key alive: refused with the reason, counted and logged."""
     monkeypatch.setenv("ROTATOR_TICK_EVERY", "0s")
     settings = cloud.sandbox.config_path

@@ -254,17 +254,13 @@ class TestSurvey:
         world.create("prod/empty", Description="no value yet")
         assert set(world.store.survey((NAME, "prod/empty"), world.deadline)) == {NAME}
 
-    def test_nothing_wanted_is_nothing_asked(
-        self, served: tuple[World, SecretsManagerServer]
-    ) -> None:
+    def test_nothing_wanted_is_nothing_asked(self, served: tuple[World, SecretsManagerServer]) -> None:
         """An empty fleet costs no call."""
         world, server = served
         assert world.store.survey((), world.deadline) == {}
         assert not server.requests
 
-    def test_stops_at_the_last_wanted_secret(
-        self, served: tuple[World, SecretsManagerServer]
-    ) -> None:
+    def test_stops_at_the_last_wanted_secret(self, served: tuple[World, SecretsManagerServer]) -> None:
         """Pages after the last id that was wanted are not asked for, complete row or not."""
         world, server = served
         world.create("prod/empty", Description="no value yet")
@@ -343,9 +339,7 @@ class TestRead:
 class TestPutPending:
     def test_labels(self, world: World) -> None:
         """The version carries AWSPENDING and what was asked; AWSCURRENT stays."""
-        world.store.put_pending(
-            world.arn, NEW, Sensitive("new"), frozenset({REPLACED}), world.deadline
-        )
+        world.store.put_pending(world.arn, NEW, Sensitive("new"), frozenset({REPLACED}), world.deadline)
         assert world.holders() == {AWSCURRENT: OLD, AWSPENDING: NEW, REPLACED: NEW}
 
     def test_repeated(self, world: World) -> None:
@@ -465,11 +459,7 @@ class TestRemove:
 
 
 WRITES: dict[str, tuple[str, Callable[[World], None], dict[str, str]]] = {
-    "put": (
-        "PutSecretValue",
-        lambda w: w.put(OTHER),
-        {AWSCURRENT: OLD, AWSPENDING: OTHER},
-    ),
+    "put": ("PutSecretValue", lambda w: w.put(OTHER), {AWSCURRENT: OLD, AWSPENDING: OTHER}),
     "promote": (
         "UpdateSecretVersionStage",
         lambda w: w.store.promote(w.arn, NEW, OLD, w.deadline),
@@ -501,11 +491,7 @@ def test_one_fault_is_got_over(
 
 @pytest.mark.parametrize(
     ("kind", "error"),
-    [
-        (Kind.THROTTLE, StoreRejectedError),
-        (Kind.ERROR, StoreUnavailableError),
-        (Kind.DROP, StoreUnavailableError),
-    ],
+    [(Kind.THROTTLE, StoreRejectedError), (Kind.ERROR, StoreUnavailableError), (Kind.DROP, StoreUnavailableError)],
 )
 @pytest.mark.parametrize("write", WRITES)
 def test_no_attempt_gets_through(
@@ -537,9 +523,7 @@ def test_label_move_whose_every_answer_is_lost(
 
 
 @pytest.mark.parametrize("kind", [Kind.DROP, Kind.ERROR])
-def test_put_whose_every_answer_is_lost(
-    served: tuple[World, SecretsManagerServer], kind: Kind
-) -> None:
+def test_put_whose_every_answer_is_lost(served: tuple[World, SecretsManagerServer], kind: Kind) -> None:
     """It is not called unwritten, and a repeat leaves one version."""
     world, server = served
     server.faults.add(Fault(kind, "PutSecretValue", Moment.AFTER, times=ATTEMPTS))
@@ -550,9 +534,7 @@ def test_put_whose_every_answer_is_lost(
     assert world.version_ids() == {OLD, NEW}
 
 
-def test_lost_promotion_is_a_success_while_reads_lag(
-    served: tuple[World, SecretsManagerServer],
-) -> None:
+def test_lost_promotion_is_a_success_while_reads_lag(served: tuple[World, SecretsManagerServer]) -> None:
     """The answer was lost and the labels lag two seconds behind: looked for until they show it."""
     world, server = served
     world.clock.sleep(10)

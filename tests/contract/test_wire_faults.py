@@ -41,14 +41,7 @@ from rotator.sandbox.pinata.world import PinataWorld, seeded
 from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.server import SecretsManagerServer
 from rotator.sandbox.secrets_manager.store import Scope
-from tests.contract.faulty_wire import (
-    FAULTS,
-    Reach,
-    Wire,
-    faulty_wire,
-    refusing_port,
-    unanswered_port,
-)
+from tests.contract.faulty_wire import FAULTS, Reach, Wire, faulty_wire, refusing_port, unanswered_port
 
 TIMEOUT_S = 0.1
 PATIENCE_S = 10.0
@@ -187,10 +180,7 @@ class Pinata:
             token=Sensitive(self.admin),
             client=self.http,
             limiter=RateLimiter(
-                per_minute=10_000,
-                data_per_minute=10_000,
-                monotonic=self.clock.time,
-                sleep=self.clock.sleep,
+                per_minute=10_000, data_per_minute=10_000, monotonic=self.clock.time, sleep=self.clock.sleep
             ),
             monotonic=self.clock.time,
             sleep=self.clock.sleep,
@@ -206,9 +196,7 @@ class Pinata:
                     v3 = Resources(frozenset({"org:files:read"}))
                     client.create_key(NAME, wanted if self.api == "legacy" else v3, None, clock)
                 case "list":
-                    assert [
-                        key.key_id for key in client.list_keys("seeded", frozenset(), clock)
-                    ] == [key_id]
+                    assert [key.key_id for key in client.list_keys("seeded", frozenset(), clock)] == [key_id]
                 case "revoke":
                     client.revoke_key(key_id, clock)
                 case "authenticate":
@@ -227,11 +215,7 @@ def served_pinata() -> Iterator[Pinata]:
     """One server, wire and HTTP client for all tests."""
     clock = Clock()
     world = PinataWorld(clock.time, seeded("wire"), Switches(limits=UNLIMITED))
-    with (
-        PinataServer(world) as server,
-        faulty_wire(server.url) as wire,
-        http_client() as http,
-    ):
+    with PinataServer(world) as server, faulty_wire(server.url) as wire, http_client() as http:
         yield Pinata(server, wire, http, clock, server.seed_admin())
 
 
@@ -248,9 +232,7 @@ def pinata(served_pinata: Pinata) -> Pinata:
 ON_THE_WIRE = [name for name in FAULTS if name != "connection refused"]
 
 
-def _meet(
-    pinata: Pinata, fault: str, call: str, monkeypatch: pytest.MonkeyPatch
-) -> tuple[object, str]:
+def _meet(pinata: Pinata, fault: str, call: str, monkeypatch: pytest.MonkeyPatch) -> tuple[object, str]:
     """Make a call that meets a fault every time; return what it came to, and the key it was about."""
     key = pinata.server.site.world.seed("seeded", NOBODY)
     pinata.wire.fault, pinata.wire.at = FAULTS[fault], FIRST_LINE[call]
@@ -282,9 +264,7 @@ def test_a_lasting_fault_of_a_pinata_call_has_one_class(
 @pytest.mark.parametrize(
     "fault", [f for f in ON_THE_WIRE if KEY_TABLE[f]["list"] == "unavailable" and f not in TIMEOUTS]
 )
-def test_a_passing_fault_of_a_pinata_call_is_outlived(
-    pinata: Pinata, fault: str, call: str
-) -> None:
+def test_a_passing_fault_of_a_pinata_call_is_outlived(pinata: Pinata, fault: str, call: str) -> None:
     """What is safe to repeat is repeated once the wire is mended, and comes to what it would have without a fault."""
     key = pinata.server.site.world.seed("seeded", NOBODY)
     pinata.wire.fault, pinata.wire.at, pinata.wire.times = FAULTS[fault], FIRST_LINE[call], 2
@@ -302,9 +282,7 @@ def test_a_create_is_sent_once_on_every_set_of_paths(
     pinata.api = api
     came_to, _ = _meet(pinata, fault, "create", monkeypatch)
     assert pinata.wire.settled(1)
-    assert [line for line in pinata.wire.sent if line.startswith("POST ")] == [
-        FIRST_LINE_OF_CREATE[api]
-    ]
+    assert [line for line in pinata.wire.sent if line.startswith("POST ")] == [FIRST_LINE_OF_CREATE[api]]
     assert len(pinata.made) == (FAULTS[fault].reach is Reach.SEEN)
     assert not (pinata.made and came_to in SURELY_NOT_MADE)
 
@@ -312,10 +290,7 @@ def test_a_create_is_sent_once_on_every_set_of_paths(
 @pytest.mark.parametrize("call", KEY_CALLS)
 @pytest.mark.parametrize("port", [refusing_port, unanswered_port], ids=lambda port: port.__name__)
 def test_a_pinata_that_cannot_be_reached_is_unavailable(
-    pinata: Pinata,
-    call: str,
-    port: Callable[[], AbstractContextManager[int]],
-    monkeypatch: pytest.MonkeyPatch,
+    pinata: Pinata, call: str, port: Callable[[], AbstractContextManager[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Refused, or not even that: nothing was sent, and so a create did surely nothing."""
     monkeypatch.setattr(pinata_transport, "CONNECT_S", TIMEOUT_S)
@@ -482,10 +457,7 @@ def served_aws() -> Iterator[Aws]:
     """One server, wire and client for all tests."""
     clock = Clock()
     secrets = SecretsManager(clock=clock.time)
-    with (
-        SecretsManagerServer(secrets, clock=clock.time) as server,
-        faulty_wire(server.endpoint_url) as wire,
-    ):
+    with SecretsManagerServer(secrets, clock=clock.time) as server, faulty_wire(server.endpoint_url) as wire:
         yield Aws(secrets, wire, clock, _store(wire.url, clock, PATIENCE_S))
 
 
@@ -499,9 +471,7 @@ def aws(served_aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
 
 def _store(url: str, clock: Clock, timeout_s: float) -> SecretsManagerStore:
     patience = Config(connect_timeout=timeout_s, read_timeout=timeout_s)
-    client = boto3.client(
-        "secretsmanager", endpoint_url=url, config=client_config().merge(patience)
-    )
+    client = boto3.client("secretsmanager", endpoint_url=url, config=client_config().merge(patience))
     return SecretsManagerStore(client, clock=clock.time, sleep=clock.sleep)
 
 

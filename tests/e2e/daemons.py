@@ -80,10 +80,7 @@ class Daemon:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Make sure that nothing is left of it."""
         if self.process.poll() is None:

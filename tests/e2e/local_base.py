@@ -29,17 +29,9 @@ LIBRARIES = (
     "zlib1g",
 )
 """What Python's own extension modules are linked with."""
-LEFT_OUT = shutil.ignore_patterns(
-    "__pycache__", "site-packages", "test", "idlelib", "tkinter", "config-*", "ensurepip"
-)
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "site-packages", "test", "idlelib", "tkinter", "config-*", "ensurepip")
 """Compiled modules, which the official image lacks, too, and what nothing here needs."""
-UNUSED = (
-    "usr/share/doc",
-    "usr/share/man",
-    "usr/share/locale",
-    "var/cache/apt",
-    "var/lib/apt/lists",
-)
+UNUSED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/cache/apt", "var/lib/apt/lists")
 
 
 def obstacle() -> str | None:
@@ -64,9 +56,7 @@ def make(folder: Path) -> None:
     suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
     include = f"--include={','.join(LIBRARIES)}"
     command = ["debootstrap", "--variant=minbase", include, suite, str(unfinished)]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"debootstrap failed:\n{done.stdout[-2000:]}")
     for unused in UNUSED:

@@ -13,12 +13,7 @@ from pathlib import Path
 
 BUILD_S = 300.0
 RUN_S = 90.0
-LOCKED_DOWN = (
-    "--read-only",
-    "--tmpfs=/tmp",
-    "--cap-drop=all",
-    "--security-opt=no-new-privileges",
-)
+LOCKED_DOWN = ("--read-only", "--tmpfs=/tmp", "--cap-drop=all", "--security-opt=no-new-privileges")
 """What the manifests under config/ ask for, too."""
 _TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 
@@ -69,9 +64,7 @@ class Podman:
         flags += [f"--env={name}" for name in ("PIP_INDEX_URL",) if name in os.environ]
         return " ".join(flags)
 
-    def call(
-        self, *args: str, check: bool = True, timeout_s: float = RUN_S
-    ) -> subprocess.CompletedProcess[str]:
+    def call(self, *args: str, check: bool = True, timeout_s: float = RUN_S) -> subprocess.CompletedProcess[str]:
         """Call podman, and show what it said if it fails."""
         done = subprocess.run(
             [*self.command, *args],
@@ -85,9 +78,7 @@ class Podman:
         assert not check or done.returncode == 0, f"podman {args}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def create(
-        self, image: str, *args: str, flags: Sequence[str] = (), network: str = "host"
-    ) -> str:
+    def create(self, image: str, *args: str, flags: Sequence[str] = (), network: str = "host") -> str:
         """Make a container, locked down, and return its name."""
         name = f"rotator-{uuid.uuid4().hex[:12]}"
         limits = ("--ulimit=nofile=1024:1024", "--ulimit=nproc=1024:1024")
@@ -95,9 +86,7 @@ class Podman:
         self.call("create", f"--name={name}", *here, *LOCKED_DOWN, *flags, image, *args)
         return name
 
-    def run(
-        self, image: str, *args: str, flags: Sequence[str] = ()
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, image: str, *args: str, flags: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         """Run a container to its end."""
         name = self.create(image, *args, flags=flags)
         try:
@@ -109,9 +98,7 @@ class Podman:
         """Remove every container, image and file of this store."""
         self.call("rm", "--all", "--force", "--time=0", check=False)
         self.call("rmi", "--all", "--force", check=False)
-        subprocess.run(
-            ["umount", str(self.store / "root" / self.driver)], capture_output=True, check=False
-        )
+        subprocess.run(["umount", str(self.store / "root" / self.driver)], capture_output=True, check=False)
         shutil.rmtree(self.store, ignore_errors=True)
 
 

@@ -48,11 +48,7 @@ class Stage:
 
     def environment(self, changes: Environment | None = None) -> dict[str, str]:
         """Return the environment of a child process."""
-        merged: dict[str, str | None] = {
-            **os.environ,
-            **self.sandbox.environment,
-            **(changes or {}),
-        }
+        merged: dict[str, str | None] = {**os.environ, **self.sandbox.environment, **(changes or {})}
         return {name: value for name, value in merged.items() if value is not None}
 
     def start(self, *args: str, env: Environment | None = None) -> subprocess.Popen[str]:
@@ -102,9 +98,7 @@ class Stage:
     def add_secret(self, name: str, secret_id: str) -> None:
         """Add an entry to the configuration."""
         with self.sandbox.config_path.open("a") as file:
-            file.write(
-                f'\n[[secrets]]\nname = "{name}"\nsecret_id = "{secret_id}"\n{PERMISSIONS}\n'
-            )
+            file.write(f'\n[[secrets]]\nname = "{name}"\nsecret_id = "{secret_id}"\n{PERMISSIONS}\n')
 
     # What a command must come to
 
@@ -116,11 +110,7 @@ class Stage:
         return " ".join(text.split())
 
     def refused(
-        self,
-        *phrases: str,
-        code: int,
-        command: tuple[str, ...] = ("run",),
-        env: Environment | None = None,
+        self, *phrases: str, code: int, command: tuple[str, ...] = ("run",), env: Environment | None = None
     ) -> None:
         """Run a command that is refused: this code, these words, and nothing changed."""
         before = self.world()
@@ -160,10 +150,7 @@ class Stage:
     def put(self, value: str, secret: str = SECRET, token: str | None = None) -> str:
         """Put a value by hand as AWSCURRENT, and return its version id."""
         token = token or f"edited-by-hand-{time.time_ns():020}"
-        self.sandbox.call(
-            "PutSecretValue",
-            {"SecretId": secret, "SecretString": value, "ClientRequestToken": token},
-        )
+        self.sandbox.call("PutSecretValue", {"SecretId": secret, "SecretString": value, "ClientRequestToken": token})
         return token
 
     def empty(self) -> None:

@@ -80,11 +80,7 @@ def test_the_configuration_may_be_named_behind_the_command(stage: Stage) -> None
     """--config works in both places, and its errors reach a program that asked for JSON."""
     path = str(stage.sandbox.config_path)
     unset = {"ROTATOR_CONFIG": None}
-    for args in (
-        ["--config", path, "plan"],
-        ["plan", "--config", path],
-        ["config", "check", "--config", path],
-    ):
+    for args in (["--config", path, "plan"], ["plan", "--config", path], ["config", "check", "--config", path]):
         assert stage.rotator(*args, env=unset).returncode == 0
     done = stage.rotator("run", "--json", "--config", "/nowhere.toml")
     assert done.returncode == USAGE

@@ -5,12 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.stage import (
-    AUDIT,
-    COMMAND,
-    COMMAND_S,
-    Stage,
-)
+from tests.e2e.stage import AUDIT, COMMAND, COMMAND_S, Stage
 
 
 def test_a_missing_audit_directory_stops_everything(stage: Stage) -> None:
@@ -45,19 +40,11 @@ TMPFS = 'mount -t tmpfs -o size={size},mode=0700 tmpfs "$DIR"'
 @pytest.mark.parametrize(
     ("mount", "phrase"),
     [
-        pytest.param(
-            TMPFS.format(size="8k") + ' && mount -o remount,ro "$DIR"', "Read-only", id="read_only"
-        ),
-        pytest.param(
-            TMPFS.format(size="8k") + ' && head -c 8192 /dev/zero > "$DIR/else"',
-            "No space",
-            id="full",
-        ),
+        pytest.param(TMPFS.format(size="8k") + ' && mount -o remount,ro "$DIR"', "Read-only", id="read_only"),
+        pytest.param(TMPFS.format(size="8k") + ' && head -c 8192 /dev/zero > "$DIR/else"', "No space", id="full"),
     ],
 )
-def test_an_audit_directory_that_takes_nothing_stops_everything(
-    stage: Stage, mount: str, phrase: str
-) -> None:
+def test_an_audit_directory_that_takes_nothing_stops_everything(stage: Stage, mount: str, phrase: str) -> None:
     """Nothing is done that could not be recorded."""
     before = stage.world()
     done = in_own_mount(stage, mount, "run")
@@ -70,9 +57,7 @@ def test_an_audit_directory_that_takes_nothing_stops_everything(
 
 
 @pytest.mark.parametrize("size", ["4k", "8k", "12k"])
-def test_an_audit_directory_that_fills_up_stops_the_run_where_it_is(
-    stage: Stage, size: str
-) -> None:
+def test_an_audit_directory_that_fills_up_stops_the_run_where_it_is(stage: Stage, size: str) -> None:
     """The secret holds a live key at every moment, and a run with space goes on from there."""
     done = in_own_mount(stage, TMPFS.format(size=size), "run")
     text = stage.said(done)

@@ -14,14 +14,7 @@ import pytest
 from rotator.sandbox.running import ADMIN_SECRET, SECRET
 from rotator.sandbox.secrets_manager.faults import Fault as AwsFault
 from rotator.sandbox.secrets_manager.faults import Kind
-from tests.e2e.stage import (
-    FAILED,
-    PERMISSIONS,
-    PERSON,
-    USAGE,
-    Environment,
-    Stage,
-)
+from tests.e2e.stage import FAILED, PERMISSIONS, PERSON, USAGE, Environment, Stage
 
 CHECK = "rotator config check"
 
@@ -48,9 +41,7 @@ CHECK = "rotator config check"
             ("rotator.toml:22: secrets[0].permissions", "admin"),
             id="admin_for_a_rotated_key",
         ),
-        pytest.param(
-            "http://127.0.0.1", "http://127.0.0.1.example.com", ("loopback",), id="http_elsewhere"
-        ),
+        pytest.param("http://127.0.0.1", "http://127.0.0.1.example.com", ("loopback",), id="http_elsewhere"),
         pytest.param('grace = "0s"', "grace = 0", ("expected a duration",), id="wrong_type"),
         pytest.param(PERMISSIONS, "", ("secrets[0].permissions", "is missing"), id="missing_key"),
         pytest.param("[audit]", "", ("audit",), id="missing_section"),
@@ -143,9 +134,7 @@ def test_wrong_arguments_are_refused(stage: Stage, command: tuple[str, ...], phr
         pytest.param({"ROTATOR_LOG_FORMAT": "xml"}, ("ROTATOR_LOG_FORMAT",), id="log_format"),
     ],
 )
-def test_the_environment_is_refused(
-    stage: Stage, env: Environment, phrases: tuple[str, ...]
-) -> None:
+def test_the_environment_is_refused(stage: Stage, env: Environment, phrases: tuple[str, ...]) -> None:
     """Before anything is done."""
     stage.refused(*phrases, code=USAGE, env=env)
 
@@ -173,13 +162,7 @@ def test_secrets_that_do_not_exist_are_all_named(stage: Stage) -> None:
     """Each has its own line, with what to compare."""
     stage.add_secret("lost", "prod/lost")
     stage.add_secret("gone", "prod/gone")
-    stage.refused(
-        "lost: ",
-        "gone: ",
-        "aws secretsmanager list-secrets",
-        code=USAGE,
-        command=("run", "lost", "gone"),
-    )
+    stage.refused("lost: ", "gone: ", "aws secretsmanager list-secrets", code=USAGE, command=("run", "lost", "gone"))
 
 
 @pytest.mark.parametrize(
@@ -194,9 +177,7 @@ def test_secrets_that_do_not_exist_are_all_named(stage: Stage) -> None:
         pytest.param('{"JWT": "e30.e30.e30"}', ("names no key",), id="no_key"),
     ],
 )
-def test_a_value_of_another_shape_is_left_alone(
-    stage: Stage, value: str, phrases: tuple[str, ...]
-) -> None:
+def test_a_value_of_another_shape_is_left_alone(stage: Stage, value: str, phrases: tuple[str, ...]) -> None:
     """It may be somebody else's secret."""
     stage.put(value)
     stage.refused("uploader: failed", *phrases, "rotator plan", code=PERSON)
@@ -274,9 +255,7 @@ def test_a_managing_variable_works(stage: Stage) -> None:
         pytest.param(" ", ("white space", CHECK), id="space"),
     ],
 )
-def test_a_managing_key_with_white_space_is_refused(
-    stage: Stage, ending: str, phrases: tuple[str, ...]
-) -> None:
+def test_a_managing_key_with_white_space_is_refused(stage: Stage, ending: str, phrases: tuple[str, ...]) -> None:
     """As a field, or as the bare token that a shell command stored."""
     stage.put(stage.sandbox.admin_jwt + ending, ADMIN_SECRET)
     stage.refused(*phrases, code=USAGE)

@@ -8,25 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from rotator.sandbox.pinata.faults import (
-    Damage,
-    Drop,
-    Fault,
-    Omit,
-    Operation,
-    Respond,
-    Side,
-    Slow,
-    Spoil,
-)
+from rotator.sandbox.pinata.faults import Damage, Drop, Fault, Omit, Operation, Respond, Side, Slow, Spoil
 from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Order
-from tests.e2e.stage import (
-    FAILED,
-    PERMISSIONS,
-    PERSON,
-    SHORT,
-    Stage,
-)
+from tests.e2e.stage import FAILED, PERMISSIONS, PERSON, SHORT, Stage
 
 _HTML = "<!DOCTYPE html><html><body><h1>Bad gateway</h1></body></html>"
 
@@ -52,9 +36,7 @@ _HTML = "<!DOCTYPE html><html><body><h1>Bad gateway</h1></body></html>"
         pytest.param(Spoil(Damage.BIG), "more than 1048576 bytes", id="2_mib"),
         pytest.param(Spoil(Damage.GZIP_BOMB), "compressed", id="gzip_bomb"),
         pytest.param(
-            Respond(Side.BEFORE, 302, headers=(("Location", "https://example.com/"),)),
-            "answered 302",
-            id="redirect",
+            Respond(Side.BEFORE, 302, headers=(("Location", "https://example.com/"),)), "answered 302", id="redirect"
         ),
     ],
 )
@@ -78,9 +60,7 @@ def test_a_pinata_that_is_down_stops_the_run(stage: Stage) -> None:
 
 def test_a_short_wait_is_waited(stage: Stage) -> None:
     """429 with `Retry-After: 2`, once, costs two seconds and no more."""
-    stage.inject(
-        Respond(Side.BEFORE, 429, headers=(("Retry-After", "2"),)), Operation.LIST, times=1
-    )
+    stage.inject(Respond(Side.BEFORE, 429, headers=(("Retry-After", "2"),)), Operation.LIST, times=1)
     started = time.monotonic()
     stage.heals()
     assert time.monotonic() - started > 2
@@ -105,9 +85,7 @@ class Struck:
         pytest.param(Struck(Drop(Side.AFTER), leaves_key=True), id="lost_after"),
         pytest.param(Struck(Respond(Side.BEFORE, 429), leaves_key=False), id="429"),
         pytest.param(Struck(Respond(Side.AFTER, 500), leaves_key=True), id="500_after"),
-        pytest.param(
-            Struck(Respond(Side.AFTER, 502, _HTML, "text/html"), leaves_key=True), id="502_html"
-        ),
+        pytest.param(Struck(Respond(Side.AFTER, 502, _HTML, "text/html"), leaves_key=True), id="502_html"),
         pytest.param(Struck(Respond(Side.BEFORE, 400), leaves_key=False, code=PERSON), id="400"),
         pytest.param(Struck(Spoil(Damage.CUT_OFF), leaves_key=True), id="cut_off"),
         pytest.param(Struck(Spoil(Damage.WRONG_TYPE), leaves_key=True), id="wrong_type"),
@@ -118,9 +96,7 @@ class Struck:
         pytest.param(Struck(Spoil(Damage.FOREIGN_JWT), leaves_key=False), id="token_of_another"),
     ],
 )
-def test_a_create_that_goes_wrong_changes_no_secret_and_is_put_right(
-    stage: Stage, struck: Struck
-) -> None:
+def test_a_create_that_goes_wrong_changes_no_secret_and_is_put_right(stage: Stage, struck: Struck) -> None:
     """The create is never repeated in place; consumers keep their key, and the next run finds the orphan."""
     (consumers_key,) = stage.live_keys()
     stage.inject(struck.fault, Operation.CREATE, times=1)
@@ -173,9 +149,7 @@ def test_a_key_that_outlives_its_revocation_needs_a_person(stage: Stage) -> None
 
 @pytest.mark.parametrize("count_of", CountOf, ids=lambda value: value.value)
 @pytest.mark.parametrize("order", [Order.NEWEST_FIRST, Order.OLDEST_FIRST, Order.UNSTABLE])
-def test_a_list_that_changes_while_it_is_read_hides_no_key(
-    stage: Stage, order: Order, count_of: CountOf
-) -> None:
+def test_a_list_that_changes_while_it_is_read_hides_no_key(stage: Stage, order: Order, count_of: CountOf) -> None:
     """On the legacy paths the whole account is paged through, and others make keys meanwhile."""
     stage.own()
     stage.edit("[pinata]\n", '[pinata]\napi = "legacy"\n')

@@ -19,11 +19,7 @@ from tests.e2e.stage import Stage
     ],
 )
 def test_a_rotation_stays_within_its_budget_of_calls(
-    stage: Stage,
-    capsys: pytest.CaptureFixture[str],
-    prepared: Callable[[Stage], object],
-    reason: str,
-    calls_max: int,
+    stage: Stage, capsys: pytest.CaptureFixture[str], prepared: Callable[[Stage], object], reason: str, calls_max: int
 ) -> None:
     """Observe, create, store, verify, promote, revoke and prove dead, in at most so many calls."""
     prepared(stage)

@@ -5,23 +5,9 @@ import json
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import Generation
 from rotator.sandbox.running import SECRET, value_of
-from tests.e2e.stage import (
-    PERMISSIONS,
-    PERSON,
-    Stage,
-)
+from tests.e2e.stage import PERMISSIONS, PERSON, Stage
 
-OUTCOME_KEYS = {
-    "secret",
-    "outcome",
-    "reason",
-    "version_id",
-    "key_id",
-    "revoked",
-    "actions",
-    "error",
-    "run_id",
-}
+OUTCOME_KEYS = {"secret", "outcome", "reason", "version_id", "key_id", "revoked", "actions", "error", "run_id"}
 
 
 def test_json_lines_have_their_keys(stage: Stage) -> None:
@@ -111,12 +97,7 @@ def test_a_rolled_back_secret_waits_for_a_person(stage: Stage) -> None:
     new = stage.row("run")["version_id"]
     stage.sandbox.call(
         "UpdateSecretVersionStage",
-        {
-            "SecretId": SECRET,
-            "VersionStage": "AWSCURRENT",
-            "MoveToVersionId": old,
-            "RemoveFromVersionId": new,
-        },
+        {"SecretId": SECRET, "VersionStage": "AWSCURRENT", "MoveToVersionId": old, "RemoveFromVersionId": new},
     )
     world = stage.world()
     held = stage.row("run", code=PERSON)

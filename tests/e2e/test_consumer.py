@@ -35,12 +35,8 @@ class PathSet:
 
 V3 = PathSet("v3", Generation.V3, RESOURCES, PATH)
 V3_PINATA = PathSet("v3-pinata", Generation.V3_PINATA, RESOURCES, PATH)
-LEGACY = PathSet(
-    "legacy", Generation.LEGACY, '{ endpoints = { data = ["pinList"] } }', "/data/pinList"
-)
-on_all_path_sets = pytest.mark.parametrize(
-    "paths", [V3, V3_PINATA, LEGACY], ids=lambda paths: paths.api
-)
+LEGACY = PathSet("legacy", Generation.LEGACY, '{ endpoints = { data = ["pinList"] } }', "/data/pinList")
+on_all_path_sets = pytest.mark.parametrize("paths", [V3, V3_PINATA, LEGACY], ids=lambda paths: paths.api)
 
 
 def prepare(stage: Stage, paths: PathSet) -> str:
@@ -61,19 +57,11 @@ def prepare(stage: Stage, paths: PathSet) -> str:
 def consumer(stage: Stage, paths: PathSet, cache_s: float = 0.0) -> Consumer:
     """Return a consumer of the secret."""
     sandbox = stage.sandbox
-    return Consumer(
-        sandbox.pinata.url,
-        sandbox.secrets_manager.endpoint_url,
-        SECRET,
-        cache_s=cache_s,
-        path=paths.path,
-    )
+    return Consumer(sandbox.pinata.url, sandbox.secrets_manager.endpoint_url, SECRET, cache_s=cache_s, path=paths.path)
 
 
 @on_all_path_sets
-def test_one_that_always_reads_the_secret_sees_no_refusal_without_grace(
-    stage: Stage, paths: PathSet
-) -> None:
+def test_one_that_always_reads_the_secret_sees_no_refusal_without_grace(stage: Stage, paths: PathSet) -> None:
     """A takeover and a rotation with grace 0: many calls, three keys, none refused."""
     hand_made = prepare(stage, paths)
     with consumer(stage, paths) as watching:

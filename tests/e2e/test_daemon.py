@@ -16,9 +16,7 @@ from tests.e2e.stage import SHORT, USAGE, Stage
 
 def rotated(daemon: Daemon, times: int = 1) -> None:
     """Wait until it has rotated so often."""
-    daemon.until(
-        lambda: len(daemon.outcomes("rotated")) >= times, f"it did not rotate {times} times"
-    )
+    daemon.until(lambda: len(daemon.outcomes("rotated")) >= times, f"it did not rotate {times} times")
 
 
 @contextmanager
@@ -90,9 +88,7 @@ def test_paused_across_ticks(stage: Stage) -> None:
         rotated(daemon)
         daemon.send(signal.SIGSTOP)
         stage.own()
-        time.sleep(
-            4.5
-        )  # the pause itself is what is tested: longer than a watchdog without mercy allows
+        time.sleep(4.5)  # the pause itself is what is tested: longer than a watchdog without mercy allows
         daemon.send(signal.SIGCONT)
         began_s = time.monotonic()
         rotated(daemon, 2)
@@ -135,9 +131,7 @@ def test_loop_that_hangs_is_ended(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("patched", "where"),
     [
-        pytest.param(
-            "import rotator.daemon.tick as t\nt.Watch.tick = lambda self: 1 / 0", "tick", id="tick"
-        ),
+        pytest.param("import rotator.daemon.tick as t\nt.Watch.tick = lambda self: 1 / 0", "tick", id="tick"),
         pytest.param(
             "import apscheduler.triggers.interval as i, itertools\n"
             "n = itertools.count()\n"
@@ -147,14 +141,10 @@ def test_loop_that_hangs_is_ended(stage: Stage) -> None:
             id="trigger",
         ),
         pytest.param(
-            "import rotator.daemon.loop as l\nl.Loop._respond = lambda self, *event: 1 / 0",
-            "listener",
-            id="listener",
+            "import rotator.daemon.loop as l\nl.Loop._respond = lambda self, *event: 1 / 0", "listener", id="listener"
         ),
         pytest.param(
-            "import rotator.daemon.loop as l\nl.Loop._signalled = lambda self, n: 1 / 0",
-            "signals",
-            id="signals",
+            "import rotator.daemon.loop as l\nl.Loop._signalled = lambda self, n: 1 / 0", "signals", id="signals"
         ),
     ],
 )
@@ -211,9 +201,7 @@ def test_reload_on_request(stage: Stage) -> None:
         daemon.send(signal.SIGHUP)
         daemon.until(lambda: daemon.events("configuration taken"))
         twenty_days_s = 20 * 86_400
-        daemon.until(
-            lambda: daemon.metric('rotator_max_age_seconds{secret="uploader"}') == twenty_days_s
-        )
+        daemon.until(lambda: daemon.metric('rotator_max_age_seconds{secret="uploader"}') == twenty_days_s)
         daemon.send(signal.SIGTERM)
         daemon.stopped()
 
@@ -246,9 +234,7 @@ def test_second_signal_ends_at_once(stage: Stage) -> None:
         pytest.param({}, ("--every", "31m"), "to 30m", id="too much time between ticks"),
     ],
 )
-def test_refused_at_start(
-    stage: Stage, env: dict[str, str], more: tuple[str, ...], phrase: str
-) -> None:
+def test_refused_at_start(stage: Stage, env: dict[str, str], more: tuple[str, ...], phrase: str) -> None:
     """What would leak, or cannot be meant, is refused before anything is called."""
     before = stage.calls()
     with Daemon(stage, env=env, more=more) as daemon:

@@ -141,9 +141,7 @@ def test_key_whose_making_outlasts_the_signal_is_stored(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("operation", ["ListSecrets", "DescribeSecret", "PutSecretValue"])
-def test_stop_while_aws_is_silent(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, operation: str
-) -> None:
+def test_stop_while_aws_is_silent(stage: Stage, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
     """The attempt under way is waited for, 10 s, and none is begun after it; one run later all is in order."""
     others = 2 if operation == "ListSecrets" else 0  # with fewer, each secret is described
     for number in range(others):

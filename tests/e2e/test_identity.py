@@ -40,9 +40,6 @@ def test_another_account_is_refused_before_anything_is_read(stage: Stage) -> Non
 
 def test_a_role_is_assumed_for_every_call(stage: Stage) -> None:
     """With `role_arn`, the temporary credentials of the role rotate the key."""
-    configure(
-        stage,
-        f'role_arn = "arn:aws:iam::{ACCOUNT}:role/rotator"\nexpected_account = "{ACCOUNT}"',
-    )
+    configure(stage, f'role_arn = "arn:aws:iam::{ACCOUNT}:role/rotator"\nexpected_account = "{ACCOUNT}"')
     assert stage.row("run")["outcome"] == "rotated"
     assert ":assumed-role/rotator/rotator" in users(stage.sandbox.audit_directory)

@@ -71,12 +71,7 @@ def _import_local_base(podman: Podman) -> str:
 
 def _build(podman: Podman, base: str) -> None:
     """Build the image with the project's own command."""
-    settings = {
-        "BUILDER": podman.build_command,
-        "BUILD_FLAGS": podman.build_flags,
-        "BASE": base,
-        "IMAGE": IMAGE,
-    }
+    settings = {"BUILDER": podman.build_command, "BUILD_FLAGS": podman.build_flags, "BASE": base, "IMAGE": IMAGE}
     done = subprocess.run(
         ["make", "image", *(f"{name}={value}" for name, value in settings.items())],
         cwd=ROOT,
@@ -187,9 +182,7 @@ def test_it_holds_what_is_locked_and_nothing_else(podman: Podman) -> None:
     """Installed are rotator and the locked runtime dependencies; no pip, no tests, no sandbox's moto."""
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     locked = {line.split("==")[0] for line in lines if "==" in line}
-    code = (
-        "from importlib.metadata import distributions as d; print(*{x.name.lower() for x in d()})"
-    )
+    code = "from importlib.metadata import distributions as d; print(*{x.name.lower() for x in d()})"
     assert set(python(podman, code).replace("_", "-").split()) == locked | {"rotator"}
 
 
@@ -314,9 +307,7 @@ def test_the_daemon_rotates_and_stops_when_told(contained: Contained, daemon: Da
     assert contained.rotator("audit", "verify").returncode == 0
 
 
-def test_the_daemon_stores_a_key_that_it_made_before_it_stops(
-    contained: Contained, daemon: Daemon
-) -> None:
+def test_the_daemon_stores_a_key_that_it_made_before_it_stops(contained: Contained, daemon: Daemon) -> None:
     """SIGTERM while Pinata makes the key: it is stored all the same, and the next run promotes that very key."""
     stage = contained.stage
 

@@ -75,9 +75,7 @@ def from_empty_secret(stage: Stage) -> None:
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
 @pytest.mark.parametrize(
-    "prepared",
-    [from_own_key, from_hand_made_key, from_empty_secret],
-    ids=lambda start: start.__name__,
+    "prepared", [from_own_key, from_hand_made_key, from_empty_secret], ids=lambda start: start.__name__
 )
 def test_the_next_run_puts_right_what_a_killed_one_left(
     tmp_path: Path,

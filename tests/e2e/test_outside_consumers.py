@@ -24,9 +24,7 @@ HOUR_S = 3600.0
 
 
 @contextmanager
-def consuming(
-    stage: Stage, folder: Path, names: tuple[str, ...], cache_s: float
-) -> Iterator[list[OutsideConsumer]]:
+def consuming(stage: Stage, folder: Path, names: tuple[str, ...], cache_s: float) -> Iterator[list[OutsideConsumer]]:
     """Run consumers, each at least once through before the block begins."""
     prepare()
     variables = {
@@ -62,9 +60,7 @@ def retire(stage: Stage) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_no_client_is_refused_within_grace(
-    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_client_is_refused_within_grace(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three rotations: each client uses every key while it lives, and none is ever refused."""
     stage.edit('grace = "0s"\n', "")
     default_grace = load(stage.sandbox.config_path).secrets[0].grace

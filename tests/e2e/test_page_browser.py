@@ -34,13 +34,7 @@ CHECKS = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 }
 WIDTHS = (320, 375, 768, 1280)
-BOARDS = {
-    "three": THREE,
-    "fleet": many(10_000),
-    "some": many(30),
-    "empty": a_fleet(),
-    "hostile": hostile_fleet(),
-}
+BOARDS = {"three": THREE, "fleet": many(10_000), "some": many(30), "empty": a_fleet(), "hostile": hostile_fleet()}
 PATHS = {
     "three": ("/", "/secret/uploader", "/?q=nothing", "/nowhere"),
     "fleet": ("/", "/?page=100", "/?state=late", "/secret/tenant-00002", "/secret/tenant-00017"),
@@ -74,9 +68,7 @@ def urls() -> Iterator[dict[str, str]]:
     """Serve every fleet."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(
-                serve(("127.0.0.1", 0), sources(fleet, records=a_story()))
-            ).url
+            name: stack.enter_context(serve(("127.0.0.1", 0), sources(fleet, records=a_story()))).url
             for name, fleet in BOARDS.items()
         }
 
@@ -125,12 +117,7 @@ def test_nothing_sticks_out(page: Page, urls: dict[str, str], fleet: str, path: 
 @pytest.mark.parametrize(("scheme", "width"), [("dark", 375), ("light", 1280)])
 @pytest.mark.parametrize(("fleet", "path"), [view for view in VIEWS if view not in LONG])
 def test_accessibility(  # noqa: PLR0913, PLR0917 - every parameter is a circumstance of one reader
-    page: Page,
-    urls: dict[str, str],
-    fleet: str,
-    path: str,
-    width: int,
-    scheme: Literal["light", "dark"],
+    page: Page, urls: dict[str, str], fleet: str, path: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     """Automatic checks (axe: WCAG 2.2 AA and best practice, contrast included) find nothing, light and dark."""
     page.set_viewport_size({"width": width, "height": 800})

@@ -62,32 +62,17 @@ def test_get_and_head(serving: Serving) -> None:
         (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", b"421"),
-        (
-            b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
-            b"421",
-        ),
-        (
-            b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
-            b"400",
-        ),
-        (
-            b"GET evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
-            b"400",
-        ),
+        (b"GET http://evil.example/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", b"421"),
+        (b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"400"),
+        (b"GET evil.example/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"400"),
         (b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n", b"200"),
         (b"GET / HTTP/1.0\r\n\r\n", b"400"),
-        (
-            b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc",
-            b"405",
-        ),
+        (b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc", b"405"),
         (b"TRACE / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"405"),
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400"),
         (b"GET /../../etc/passwd HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"404"),
         (b"GET /style.css%00 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", b"404"),
-        (
-            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * HEADERS_MAX_BYTES + b"\r\n\r\n",
-            b"431",
-        ),
+        (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * HEADERS_MAX_BYTES + b"\r\n\r\n", b"431"),
         (
             b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
             % (BODY_MAX_BYTES + 1)
@@ -95,8 +80,7 @@ def test_get_and_head(serving: Serving) -> None:
             b"413",
         ),
         (
-            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n"
-            % (BODY_MAX_BYTES * 9)
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (BODY_MAX_BYTES * 9)
             + b"a" * (BODY_MAX_BYTES * 9)
             + b"\r\n0\r\n\r\n",
             b"413",
@@ -120,10 +104,7 @@ def test_readers_do_not_wait_for_each_other() -> None:
         let_go.wait(20)
         return []
 
-    with (
-        serve(ANY_PORT, sources(timeline=slow)) as serving,
-        ThreadPoolExecutor(1) as pool,
-    ):
+    with serve(ANY_PORT, sources(timeline=slow)) as serving, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(httpx.get, f"{serving.url}/secret/uploader", timeout=30)
         try:
             assert httpx.get(f"{serving.url}/livez").text == "ok\n"
@@ -136,9 +117,7 @@ def test_readers_do_not_wait_for_each_other() -> None:
 def test_a_large_fleet_over_the_wire() -> None:
     """Ten thousand secrets are served to eight readers at once, whole pages each."""
     with serve(ANY_PORT, sources(many())) as serving, ThreadPoolExecutor(8) as pool:
-        answers = list(
-            pool.map(lambda n: httpx.get(f"{serving.url}/?page={n}", timeout=30), range(1, 17))
-        )
+        answers = list(pool.map(lambda n: httpx.get(f"{serving.url}/?page={n}", timeout=30), range(1, 17)))
     assert all(answer.text.count("/secret/tenant-") == 100 for answer in answers)
 
 
@@ -186,10 +165,7 @@ def test_ipv6() -> None:
 @pytest.mark.parametrize("address", ["0.0.0.0", "::", ""])  # noqa: S104 - what is refused
 def test_others_reach_it_only_by_name(address: str) -> None:
     """Beyond loopback the page is served only if it is told under which names."""
-    with (
-        pytest.raises(ConfigError, match="refused to serve") as refused,
-        serve((address, 0), sources()),
-    ):
+    with pytest.raises(ConfigError, match="refused to serve") as refused, serve((address, 0), sources()):
         pass
     assert "host names" in refused.value.next_step
     named = sources(hosts=frozenset({"status.example.org"}))
@@ -205,10 +181,7 @@ def test_addresses_that_cannot_be_listened_on(serving: Serving) -> None:
     """A port that is taken and an address that is no address are errors with a next step."""
     port = httpx.URL(serving.url).port
     assert port
-    with (
-        pytest.raises(ConfigError, match="cannot listen on"),
-        serve(("127.0.0.1", port), sources()),
-    ):
+    with pytest.raises(ConfigError, match="cannot listen on"), serve(("127.0.0.1", port), sources()):
         pass
     with pytest.raises(ConfigError, match="no such port"), serve(("127.0.0.1", 70_000), sources()):
         pass

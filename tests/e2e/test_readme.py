@@ -30,9 +30,7 @@ def normalised(text: str) -> list[str]:
 
 def test_demo_prints_what_the_readme_shows() -> None:
     """The demo's output in the README is a demo's output."""
-    done = subprocess.run(
-        [*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False
-    )
+    done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False)
     shown = re.search(r"<!-- demo output -->\n```\n(.*?)```", README, flags=re.DOTALL)
     assert shown is not None
     assert done.returncode == 0, done.stdout + done.stderr
@@ -42,12 +40,7 @@ def test_demo_prints_what_the_readme_shows() -> None:
 
 def test_the_steps_of_the_readme_work_in_their_order(stage: Stage) -> None:
     """Looking, running and asking work as the README writes them, from a hand-made key on."""
-    steps = [
-        line.split()[1:]
-        for line in blocks("sh")
-        for line in line.splitlines()
-        if line.startswith("rotator ")
-    ]
+    steps = [line.split()[1:] for line in blocks("sh") for line in line.splitlines() if line.startswith("rotator ")]
     assert [step[0] for step in steps] == ["init", "config", "plan", "run", "status"]
     for step in steps[1:]:
         done = stage.rotator(*step)
@@ -59,31 +52,19 @@ def test_init_writes_what_config_check_takes(tmp_path: Path) -> None:
     """The starter file is complete: the next command of the README finds no problem in it."""
     for step in (["init"], ["config", "check"]):
         done = subprocess.run(
-            [*COMMAND, *step],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S,
-            check=False,
+            [*COMMAND, *step], cwd=tmp_path, capture_output=True, text=True, timeout=COMMAND_S, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
     assert "no problems" in done.stdout
 
 
 @pytest.mark.parametrize(
-    "command",
-    sorted(set(re.findall(r"`rotator ([a-z]+(?: (?:verify|show|check|bash))?)", README))),
+    "command", sorted(set(re.findall(r"`rotator ([a-z]+(?: (?:verify|show|check|bash))?)", README)))
 )
 def test_every_command_that_the_readme_names_exists(command: str) -> None:
     """Whatever a reader tries from the README is a command."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "rotator",
-            *command.replace("completion bash", "completion").split(),
-            "--help",
-        ],
+        [sys.executable, "-m", "rotator", *command.replace("completion bash", "completion").split(), "--help"],
         capture_output=True,
         text=True,
         timeout=COMMAND_S,
@@ -121,6 +102,4 @@ def test_explored_figures_are_those_of_the_document() -> None:
     assert sum(some) + rest == states["all"]
     bugs = re.search(r"so (\d+) bugs", README)
     assert bugs
-    assert int(bugs[1]) == len(
-        re.findall(r" \| [IL]\d+ \| \d+ steps?[^|]* \|$", document, re.MULTILINE)
-    )
+    assert int(bugs[1]) == len(re.findall(r" \| [IL]\d+ \| \d+ steps?[^|]* \|$", document, re.MULTILINE))

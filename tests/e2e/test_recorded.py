@@ -75,11 +75,7 @@ def test_a_recorded_directory_is_shown_as_it_was(
 
 @pytest.mark.parametrize("output", SHOWN)
 def test_a_recorded_bucket_is_shown_as_it_was(
-    stage: Stage,
-    s3: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    output: str,
+    stage: Stage, s3: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str
 ) -> None:
     """A trail that version 0.1.0 wrote to a bucket verifies, and every output is the recorded one."""
     stage.edit('directory = "audit"', f's3 = "s3://{BUCKET}/keys/prod"')
@@ -100,10 +96,7 @@ def test_what_a_killed_run_left_is_taken_up(stage: Stage, left: str) -> None:
 
     rows = {row["secret"]: row for row in stage.rows("run")}
 
-    assert {name: row["outcome"] for name, row in rows.items()} == {
-        "uploader": "rotated",
-        "reader": "up_to_date",
-    }
+    assert {name: row["outcome"] for name, row in rows.items()} == {"uploader": "rotated", "reader": "up_to_date"}
     current = {json.loads(stage.text(f"prod/pinata/{name}"))["pinata_api_key"] for name in rows}
     assert set(stage.live_keys()) == current
     assert all("AWSPENDING" not in stage.labels(f"prod/pinata/{name}") for name in rows)
@@ -149,18 +142,12 @@ def restored(secret: Secret, row: dict[str, Any], later_s: float) -> Secret:
             version["version_id"]: Version(version["created_at"] + later_s, version["value"])
             for version in row["versions"]
         },
-        labels={
-            label: version["version_id"]
-            for version in row["versions"]
-            for label in version["labels"]
-        },
+        labels={label: version["version_id"] for version in row["versions"] for label in version["labels"]},
     )
 
 
 def permissions(recorded: dict[str, Any]) -> Permissions:
     """Return the permissions of a key."""
     return Permissions(
-        admin=recorded["admin"],
-        endpoints=frozenset(recorded["endpoints"]),
-        resources=tuple(recorded["resources"]),
+        admin=recorded["admin"], endpoints=frozenset(recorded["endpoints"]), resources=tuple(recorded["resources"])
     )

@@ -46,11 +46,7 @@ def trail(stage: Stage) -> Iterator[Trail]:
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
     client = boto3.client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=url,
-        aws_access_key_id="sandbox",
-        aws_secret_access_key="sandbox",
+        "s3", region_name="us-east-1", endpoint_url=url, aws_access_key_id="sandbox", aws_secret_access_key="sandbox"
     )
     client.create_bucket(Bucket=BUCKET)
     stage.edit('directory = "audit"', f's3 = "s3://{BUCKET}/keys/prod"')
@@ -72,10 +68,7 @@ def test_a_whole_life_is_in_the_bucket(trail: Trail) -> None:
     assert all(key.startswith("keys/prod/uploader/") for key in keys)
     assert list(trail.stage.sandbox.audit_directory.iterdir()) == []
     verified = trail.said("audit", "verify")
-    assert (
-        f"{len(keys)} events of 3 runs in {len(keys)} objects of s3://{BUCKET}/keys/prod/"
-        in verified
-    )
+    assert f"{len(keys)} events of 3 runs in {len(keys)} objects of s3://{BUCKET}/keys/prod/" in verified
     assert ": intact" in verified
     assert '"CreateApiKey"' in trail.said("audit", "show", "--json")
     assert "RevokeApiKey" in trail.said("history", "uploader")

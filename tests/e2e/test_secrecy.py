@@ -14,17 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
-from rotator.sandbox.pinata.faults import (
-    Damage,
-    Drop,
-    Fault,
-    Injection,
-    Omit,
-    Operation,
-    Respond,
-    Side,
-    Spoil,
-)
+from rotator.sandbox.pinata.faults import Damage, Drop, Fault, Injection, Omit, Operation, Respond, Side, Spoil
 from rotator.sandbox.pinata.switches import Delay
 from rotator.sandbox.running import ADMIN_SECRET
 from rotator.sandbox.secrets_manager.faults import Fault as AwsFault
@@ -146,10 +136,7 @@ def test_failures_show_no_secret(stage: Stage, everything: Everything) -> None:
         (Operation.CREATE, Drop(Side.AFTER)),
         (Operation.LIST, Spoil(Damage.WRONG_TYPE)),
         (Operation.LIST, Respond(Side.BEFORE, 401, json.dumps({"error": stage.sandbox.admin_jwt}))),
-        (
-            Operation.CREATE,
-            Respond(Side.BEFORE, 400, json.dumps({"error": stage.sandbox.admin_jwt})),
-        ),
+        (Operation.CREATE, Respond(Side.BEFORE, 400, json.dumps({"error": stage.sandbox.admin_jwt}))),
     ]
     for operation, fault in faults:
         with stage.site.lock:
@@ -196,9 +183,7 @@ def test_the_scan_finds_what_it_looks_for(stage: Stage, everything: Everything) 
     assert everything.leaks() != set()
 
 
-@pytest.mark.parametrize(
-    "args", [["rotate"], ["run"], ["history"], ["audit", "show", "--since"], []]
-)
+@pytest.mark.parametrize("args", [["rotate"], ["run"], ["history"], ["audit", "show", "--since"], []])
 def test_a_token_among_the_arguments_is_not_echoed(stage: Stage, args: list[str]) -> None:
     """A token pasted where a name belongs is refused without being repeated."""
     token = stage.sandbox.admin_jwt

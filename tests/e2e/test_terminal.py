@@ -15,16 +15,7 @@ import pytest
 
 from rotator.sandbox.pinata.faults import Operation
 from rotator.sandbox.running import value_of
-from tests.e2e.stage import (
-    COMMAND,
-    COMMAND_S,
-    FAILED,
-    PERMISSIONS,
-    PERSON,
-    USAGE,
-    Environment,
-    Stage,
-)
+from tests.e2e.stage import COMMAND, COMMAND_S, FAILED, PERMISSIONS, PERSON, USAGE, Environment, Stage
 
 ESCAPE = "\x1b["
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
@@ -235,17 +226,9 @@ def test_the_sandbox_serves_the_real_command_line_until_terminated() -> None:
         assert serving.stdout is not None
         told = json.loads(serving.stdout.readline())
         assert told.keys() == {"pinata_url", "aws_endpoint_url", "admin_jwt", "config"}
-        env = os.environ | {
-            "ROTATOR_CONFIG": told["config"],
-            "AWS_ENDPOINT_URL": told["aws_endpoint_url"],
-        }
+        env = os.environ | {"ROTATOR_CONFIG": told["config"], "AWS_ENDPOINT_URL": told["aws_endpoint_url"]}
         rotated = subprocess.run(
-            [*COMMAND, "run", "--json"],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_S,
-            check=False,
+            [*COMMAND, "run", "--json"], env=env, capture_output=True, text=True, timeout=COMMAND_S, check=False
         )
         serving.terminate()
         rest, err = serving.communicate(timeout=COMMAND_S)
@@ -256,9 +239,7 @@ def test_the_sandbox_serves_the_real_command_line_until_terminated() -> None:
 
 def test_the_lines_the_sandbox_prints_can_be_pasted() -> None:
     """`export` lines with which plan and run work in another shell, until Ctrl-C."""
-    with subprocess.Popen(
-        [*COMMAND, "sandbox"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as serving:
+    with subprocess.Popen([*COMMAND, "sandbox"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         pasted = []
         while not (line := serving.stdout.readline()).startswith("# Faults"):
@@ -279,9 +260,7 @@ def test_the_lines_the_sandbox_prints_can_be_pasted() -> None:
 
 def test_the_demo_shows_no_refusal() -> None:
     """It dies half-way once, recovers, and its consumer is never refused."""
-    done = subprocess.run(
-        [*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False
-    )
+    done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert " 0 refused" in done.stdout
     assert "the process is dead: SIGKILL" in done.stdout

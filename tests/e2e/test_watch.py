@@ -12,11 +12,9 @@ def test_watching_sees_a_rotation(stage: Stage) -> None:
     watching = stage.start("status", "--watch", "--every", "1s", "--json")
     assert watching.stdout is not None
     first = json.loads(watching.stdout.readline())
-    assert (first["secret"], first["generation"], first["reason"]) == (
-        "uploader",
-        None,
-        "ADOPTED",
-    ) or (first["generation"] == 0)
+    assert (first["secret"], first["generation"], first["reason"]) == ("uploader", None, "ADOPTED") or (
+        first["generation"] == 0
+    )
     assert stage.rotator("run").returncode == 0
     row = first
     ends_at = time.monotonic() + 20
@@ -27,9 +25,7 @@ def test_watching_sees_a_rotation(stage: Stage) -> None:
     writes = stage.writes()
     watching.stdout.readline()
     assert stage.writes() == writes, "looking on changes nothing"
-    watching.send_signal(
-        signal.SIGTERM
-    )  # as Ctrl-C, which a shell may keep from its background jobs
+    watching.send_signal(signal.SIGTERM)  # as Ctrl-C, which a shell may keep from its background jobs
     _, err = watching.communicate(timeout=20)
     assert (watching.returncode, err) == (0, "")
 

@@ -44,9 +44,7 @@ class Watch:
         self.effects = 0
 
     @contextmanager
-    def standing(
-        self, arriving: Callable[[], None], answering: Callable[[], None]
-    ) -> Iterator[None]:
+    def standing(self, arriving: Callable[[], None], answering: Callable[[], None]) -> Iterator[None]:
         """Judge each request; `arriving` is called before its effect, `answering` before its answer."""
         site, secrets = self._stage.site, self._stage.sandbox.secrets_manager.secrets
 
@@ -105,9 +103,7 @@ class Watch:
         self.broken += broken_by(truth, Act(operation, Demand.DUE, 0.0), then)
         announced = _announced(self._stage.sandbox.audit_directory)
         if announced != EFFECTS[operation].value:
-            self.broken.append(
-                f"I6 {operation} after the durable intent of {announced or 'nothing'}"
-            )
+            self.broken.append(f"I6 {operation} after the durable intent of {announced or 'nothing'}")
 
 
 def _effect(before: View, after: View) -> Operation | None:

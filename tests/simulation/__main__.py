@@ -58,20 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
     parser.add_argument("--deep", action="store_true", help="all bounds, for the night")
     parser.add_argument("--write", action="store_true", help=f"write {DOCUMENT.name}")
-    parser.add_argument(
-        "--configuration", action="append", choices=BY_NAME, help="only this one; repeatable"
-    )
-    parser.add_argument(
-        "--verbose", action="store_true", help=f"tell what else goes to {COUNTEREXAMPLES.name}"
-    )
+    parser.add_argument("--configuration", action="append", choices=BY_NAME, help="only this one; repeatable")
+    parser.add_argument("--verbose", action="store_true", help=f"tell what else goes to {COUNTEREXAMPLES.name}")
     parser.add_argument("--workers", type=int, default=2, help="processes at once")
     commands = parser.add_subparsers(dest="command")
     explore = commands.add_parser("explore", help="one configuration, its report as JSON")
     explore.add_argument("name", choices=BY_NAME)
     explore.add_argument("--hunt", action="store_true", help="give up after a minute")
-    explore.add_argument(
-        "--in-this-folder", action="store_true", help="insist on the package in this folder"
-    )
+    explore.add_argument("--in-this-folder", action="store_true", help="insist on the package in this folder")
     replay = commands.add_parser("replay", help="one schedule, step by step")
     replay.add_argument("name", choices=BY_NAME)
     replay.add_argument("choices", type=int, nargs="+")
@@ -125,9 +119,7 @@ def _all(arguments: argparse.Namespace) -> int:
     broken = any(report.violations or not is_complete(report) for report in reports)
     broken |= not all(hunt.killed for hunt in hunts)
     if len(hunts) < len(mutants):
-        _say(
-            f"{len(mutants) - len(hunts)} seeded bugs were not hunted: the program itself is broken"
-        )
+        _say(f"{len(mutants) - len(hunts)} seeded bugs were not hunted: the program itself is broken")
         broken = True
     told = (line for hunt in hunts for line in (*line_of(hunt, verbose=True), ""))
     COUNTEREXAMPLES.parent.mkdir(exist_ok=True)

@@ -20,15 +20,7 @@ from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager.state import Secret, Version
 from tests.simulation.truth import Keys, Past
 from tests.simulation.universe import Universe, World, Zombie
-from tests.simulation.values import (
-    Held,
-    generation_in_name,
-    generation_of,
-    held_by,
-    lives,
-    spoiled,
-    value_of_key,
-)
+from tests.simulation.values import Held, generation_in_name, generation_of, held_by, lives, spoiled, value_of_key
 from tests.simulation.world import START_S, Operation
 
 SETTLE_S = 600.0
@@ -114,10 +106,7 @@ class _Renaming:
 
     def _calls(self) -> list[_Call]:
         requests = self.universe.instances.requests
-        return [
-            _Call(requests[z.request].operation, requests[z.request].args)
-            for z in self.world.zombies
-        ]
+        return [_Call(requests[z.request].operation, requests[z.request].args) for z in self.world.zombies]
 
     def _kept_versions(self) -> set[str]:
         kept = {*self.world.secret.labels.values(), *self.world.secret_before.labels.values()}
@@ -145,8 +134,7 @@ class _Renaming:
         return [
             k
             for k in world.keys[1:]
-            if k.key in named
-            or (k.key in live and (universe.prefix in k.name or k.key in kept_in_mind))
+            if k.key in named or (k.key in live and (universe.prefix in k.name or k.key in kept_in_mind))
         ]
 
     def _held(self, version_id: str) -> Held | None:
@@ -163,8 +151,7 @@ class _Renaming:
         """Tell whether a labelled version holds a key that was not made for it: its age is the key's own."""
         prefix = self.universe.prefix
         return any(
-            self._holds(version_id, record) and record.name != prefix + version_id
-            for version_id in self._labelled()
+            self._holds(version_id, record) and record.name != prefix + version_id for version_id in self._labelled()
         )
 
     def _labelled(self) -> set[str]:
@@ -181,11 +168,7 @@ class _Renaming:
     def _name_versions(self, versions: set[str], keys: list[KeyRecord]) -> None:
         prefix = self.universe.prefix
         found = set(versions)
-        found |= {
-            k.name.removeprefix(prefix)
-            for k in keys
-            if generation_in_name(self.universe.prefix, k.name)
-        }
+        found |= {k.name.removeprefix(prefix) for k in keys if generation_in_name(self.universe.prefix, k.name)}
         for operation, args in self._calls():
             if operation is Operation.CREATE_KEY:
                 found.add(str(args[1]).removeprefix(prefix))
@@ -232,15 +215,9 @@ class _Renaming:
 
         for serial, record in enumerate(sorted(keys, key=place), start=2):
             own = generation_in_name(universe.prefix, record.name) > 0
-            name = (
-                universe.prefix + self.ids[record.name.removeprefix(universe.prefix)]
-                if own
-                else record.name
-            )
+            name = universe.prefix + self.ids[record.name.removeprefix(universe.prefix)] if own else record.name
             self.order.append(record.key)
-            renamed = universe.key(
-                serial, name, self._made_at(record), live=True, scopes=record.permissions
-            )
+            renamed = universe.key(serial, name, self._made_at(record), live=True, scopes=record.permissions)
             self.keys[record.key] = replace(renamed, revoked_at=_state(record))
 
     # The parts under their new names
@@ -282,11 +259,7 @@ class _Renaming:
 
     def _listed(self, keys: Keys) -> Keys:
         by_id = {record.key: record for record in keys}
-        listed = (
-            replace(self.keys[old], revoked_at=_state(by_id[old]))
-            for old in self.order
-            if old in by_id
-        )
+        listed = (replace(self.keys[old], revoked_at=_state(by_id[old])) for old in self.order if old in by_id)
         return (keys[0], *listed)
 
     def _past(self, past: Past) -> Past:
@@ -327,9 +300,7 @@ class _Renaming:
             case _:
                 moved = (self.ids[str(a)] if a is not None else None for a in args[2:])
                 args = (args[0], self._label(str(args[1])), *moved)
-        return Zombie(
-            self.universe.instances.request_id(request._replace(args=args)), zombie.demand
-        )
+        return Zombie(self.universe.instances.request_id(request._replace(args=args)), zombie.demand)
 
     # Times
 
@@ -343,10 +314,7 @@ class _Renaming:
         return self._time(at_s, *self._ages_of_version(version_id))
 
     def _ages_of_version(self, version_id: str) -> Iterator[float]:
-        labels = (
-            *self.world.secret.labels_of(version_id),
-            *self.world.secret_before.labels_of(version_id),
-        )
+        labels = (*self.world.secret.labels_of(version_id), *self.world.secret_before.labels_of(version_id))
         if AWSCURRENT in labels:
             yield AGE_S
         if AWSPENDING in labels:

@@ -16,20 +16,8 @@ from rotator.model.secret import Demand
 from tests.simulation.canonical import AGE_S
 from tests.simulation.configurations import AT_ONCE, PLAIN
 from tests.simulation.fates import ALPHABET, WRITES, Fate
-from tests.simulation.instances import (
-    CALLS_MAX,
-    Instances,
-    Node,
-    Program,
-    Start,
-    reconcile_once,
-)
-from tests.simulation.invariants import (
-    Act,
-    i5_live_keys_are_bounded,
-    l1_settled,
-    l2_idle_run_writes_nothing,
-)
+from tests.simulation.instances import CALLS_MAX, Instances, Node, Program, Start, reconcile_once
+from tests.simulation.invariants import Act, i5_live_keys_are_bounded, l1_settled, l2_idle_run_writes_nothing
 from tests.simulation.origins import ORIGINS
 from tests.simulation.people import tick
 from tests.simulation.sample import concluded, invoked, rotate_as_published
@@ -102,11 +90,7 @@ def _ticked(universe: Universe, world: int, attempt: int) -> tuple[int, Start]:
 
 ROTATOR = Contender("rotator", reconcile_once, _ticked, lambda _, world: world)
 SAMPLE = Contender(
-    "AWS sample's shape (a stand-in)",
-    rotate_as_published,
-    invoked,
-    concluded,
-    forgiven=frozenset({"I6"}),
+    "AWS sample's shape (a stand-in)", rotate_as_published, invoked, concluded, forgiven=frozenset({"I6"})
 )
 CONTENDERS = (ROTATOR, SAMPLE)
 

@@ -18,16 +18,7 @@ _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
 WITH_GRACE = a_spec(verify_timeout=_ONE_LOOK)
 
-PLAIN = frozenset(
-    {
-        Fate.CRASH_BEFORE,
-        Fate.CRASH_AFTER,
-        Fate.LOST,
-        Fate.LATE,
-        Fate.DELAYED,
-        Fate.REJECTED,
-    }
-)
+PLAIN = frozenset({Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LOST, Fate.LATE, Fate.DELAYED, Fate.REJECTED})
 """What a network and a power cut can do."""
 ALL = frozenset(Fate)
 ALL_BUT_WIDER = ALL - {Fate.WIDER}
@@ -44,15 +35,7 @@ QUICK = (
         ("due",),
         Budgets(runs=1, faults=1),
         fates=ALL
-        - {
-            Fate.WIDER,
-            Fate.DENIED,
-            Fate.AUDIT_ONCE,
-            Fate.AUDIT_DOWN,
-            Fate.STALE,
-            Fate.ACKNOWLEDGED,
-            Fate.LISTED_ONLY,
-        },
+        - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE, Fate.AUDIT_DOWN, Fate.STALE, Fate.ACKNOWLEDGED, Fate.LISTED_ONLY},
         zombies_max=0,
         live_keys_cap=4,
         renews=True,
@@ -139,11 +122,7 @@ QUICK = (
         switches=Switches(jwt_lifetime_s=None, listed_by_default=Listed.ACTIVE_ONLY),
     ),
     Configuration(
-        "a person meddles while old keys die",
-        WITH_GRACE,
-        ("crowded",),
-        Budgets(runs=1, people=2),
-        fates=PLAIN,
+        "a person meddles while old keys die", WITH_GRACE, ("crowded",), Budgets(runs=1, people=2), fates=PLAIN
     ),
     Configuration(
         "a person meddles with 2 runs at once",

@@ -86,10 +86,7 @@ class Story:
         """Say which key consumers read, what is pending, and which keys live."""
         secret, keys = self._universe.worlds[world].secret, self._universe.worlds[world].keys
         moment = self._universe.moment(world)
-        names = {
-            k.key: f"g{n}" if (n := generation_in_name(self._universe.prefix, k.name)) else "hand"
-            for k in keys
-        }
+        names = {k.key: f"g{n}" if (n := generation_in_name(self._universe.prefix, k.name)) else "hand" for k in keys}
         current = names[moment.current] if moment.current else "none"
         pending = ", AWSPENDING" if AWSPENDING in secret.labels else ""
         live = " ".join(sorted(names[key_id] for key_id in moment.live)) or "none"
@@ -111,14 +108,9 @@ def _crashes(beginning: str, words: str) -> Iterator[str]:
     yield "|---:|---|---|---|---|---:|"
     for place, operation in enumerate(story.calls()):
         fate = Fate.CRASH_AFTER if Fate.CRASH_AFTER in ALPHABET[operation] else Fate.OK
-        left = (
-            story.with_fault(place, fate) if fate is not Fate.OK else _killed_before(story, place)
-        )
+        left = story.with_fault(place, fate) if fate is not Fate.OK else _killed_before(story, place)
         then = story.next_run(left.world)
-        yield (
-            f"| {place + 1} | {operation} | {story.state(left.world)} "
-            f"| {_ended(then)} | {len(then.calls)} |"
-        )
+        yield (f"| {place + 1} | {operation} | {story.state(left.world)} | {_ended(then)} | {len(then.calls)} |")
     yield ""
 
 
@@ -142,10 +134,7 @@ def _faults() -> Iterator[str]:
                 continue
             run = story.with_fault(place, fate)
             then = story.next_run(run.world)
-            yield (
-                f"| {place + 1} | {operation} | {fate} | {_kind(run)} | {story.state(run.world)} "
-                f"| {_ended(then)} |"
-            )
+            yield (f"| {place + 1} | {operation} | {fate} | {_kind(run)} | {story.state(run.world)} | {_ended(then)} |")
     yield ""
 
 
@@ -243,9 +232,7 @@ def replaced(text: str, name: str, lines: Iterable[str]) -> str:
         ValueError: the marks are not there exactly once.
     """
     block = f"<!-- {name} -->\n" + "\n".join(lines).strip() + f"\n<!-- /{name} -->"
-    changed, count = re.subn(
-        rf"<!-- {name} -->\n.*<!-- /{name} -->", lambda _: block, text, flags=re.DOTALL
-    )
+    changed, count = re.subn(rf"<!-- {name} -->\n.*<!-- /{name} -->", lambda _: block, text, flags=re.DOTALL)
     if count != 1:
         raise ValueError(f"the document has {count} places for {name}")
     return changed

@@ -14,15 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from rotator.model.secret import Demand
-from tests.simulation.bounds import (
-    Configuration,
-    Label,
-    Purse,
-    Report,
-    State,
-    Successor,
-    Violation,
-)
+from tests.simulation.bounds import Configuration, Label, Purse, Report, State, Successor, Violation
 from tests.simulation.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
 from tests.simulation.fates import ALPHABET, AUDIT, WITHOUT_EFFECT, WRITES, Fate
 from tests.simulation.instances import Instances, Node, Start
@@ -49,9 +41,7 @@ class Explorer:
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
         lags = Fate.STALE in configuration.fates
-        self.universe = Universe(
-            configuration.spec, reads_lag=lags, switches=configuration.switches
-        )
+        self.universe = Universe(configuration.spec, reads_lag=lags, switches=configuration.switches)
         self.instances = Instances(configuration.program, configuration.spec, self.universe.systems)
         self.universe.instances = self.instances
         self.purse = Purse()
@@ -309,10 +299,7 @@ class Search:
         report.quiet = len(explorer.recovery.verdicts)
         report.checks = explorer.universe.checked
         report.program_runs = explorer.instances.runs
-        report.recovery_calls, report.recovery_runs = (
-            explorer.recovery.calls,
-            explorer.recovery.runs,
-        )
+        report.recovery_calls, report.recovery_runs = (explorer.recovery.calls, explorer.recovery.runs)
         report.cut = explorer.cut
         report.covered = {(str(o), str(f)) for o, f in explorer.universe.covered}
         report.seconds = time.process_time() - began_s
@@ -352,9 +339,7 @@ class Search:
             choices.append(choice)
         schedule = tuple(reversed(choices))
         trace = tuple(self.explorer.replay(schedule)[0])
-        self.report.violations.append(
-            Violation(self.explorer.configuration.name, message, schedule, trace, at_rest)
-        )
+        self.report.violations.append(Violation(self.explorer.configuration.name, message, schedule, trace, at_rest))
 
 
 def _chosen(offered: Sequence[T], choice: int, step: int) -> T:

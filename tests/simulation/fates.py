@@ -44,14 +44,7 @@ class Fate(StrEnum):
     """This record fails, and all that follow."""
 
 
-READS = frozenset(
-    {
-        Operation.DESCRIBE,
-        Operation.GET_VALUE,
-        Operation.LIST_KEYS,
-        Operation.TEST_AUTHENTICATION,
-    }
-)
+READS = frozenset({Operation.DESCRIBE, Operation.GET_VALUE, Operation.LIST_KEYS, Operation.TEST_AUTHENTICATION})
 WRITES = frozenset(
     {
         Operation.CREATE_KEY,
@@ -63,9 +56,7 @@ WRITES = frozenset(
     }
 )
 CHANGES = WRITES | {Operation.ROTATE}
-WITHOUT_EFFECT = frozenset(
-    {Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP, Fate.DELAYED}
-)
+WITHOUT_EFFECT = frozenset({Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP, Fate.DELAYED})
 UNANSWERED = frozenset({Fate.LOST, Fate.LATE, Fate.DELAYED})
 MADE_WRONG = frozenset({Fate.WRONG_JWT, Fate.WIDER})
 MISLEADING = frozenset({Fate.STALE, Fate.PARTIAL, Fate.SHIFTED})
@@ -81,11 +72,7 @@ _SPECIAL: dict[Operation, tuple[Fate, ...]] = {
     Operation.TEST_AUTHENTICATION: (Fate.STALE,),
 }
 ALPHABET: dict[Operation, tuple[Fate, ...]] = {
-    operation: (
-        *_ANY,
-        *(_WRITE if operation in WRITES else ()),
-        *_SPECIAL.get(operation, ()),
-    )
+    operation: (*_ANY, *(_WRITE if operation in WRITES else ()), *_SPECIAL.get(operation, ()))
     for operation in sorted(READS | WRITES)
 } | {Operation.ROTATE: ()}
 """The faults of each operation, in the order in which they are tried. A crash after a read is one before the next."""

@@ -23,12 +23,7 @@ from rotator.model.plan import Outcome
 from rotator.model.ports import Authentication
 from rotator.model.secret import Demand, SecretSpec
 from tests.simulation.fates import MADE_WRONG, MISLEADING, UNANSWERED, WRITES, Fate
-from tests.simulation.invariants import (
-    OF_A_RUN,
-    Conduct,
-    i6_intents_have_outcomes,
-    i7_secrets_stay_inside,
-)
+from tests.simulation.invariants import OF_A_RUN, Conduct, i6_intents_have_outcomes, i7_secrets_stay_inside
 from tests.simulation.provider import SimulatedProvider
 from tests.simulation.store import SimulatedStore
 from tests.simulation.values import held_by, key_id_of
@@ -38,10 +33,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 _FRESH_MAX = 16
 """No more entries than this come into a trail between two calls."""
-_FAILED = dict.fromkeys(UNANSWERED, Fault.LOST) | {
-    Fate.REJECTED: Fault.REJECTED,
-    Fate.DENIED: Fault.DENIED,
-}
+_FAILED = dict.fromkeys(UNANSWERED, Fault.LOST) | {Fate.REJECTED: Fault.REJECTED, Fate.DENIED: Fault.DENIED}
 """The error that an adapter would raise, for fates that are one."""
 NEIGHBOUR = "prod/pinata/reader"
 """Another configured secret, where there is one."""
@@ -94,9 +86,7 @@ def reconcile_once(process: Process, spec: SecretSpec, start: Start) -> Outcome 
     return _reconcile(process, spec, start, (spec,))
 
 
-def _reconcile(
-    process: Process, spec: SecretSpec, start: Start, configured: tuple[SecretSpec, ...]
-) -> Outcome | None:
+def _reconcile(process: Process, spec: SecretSpec, start: Start, configured: tuple[SecretSpec, ...]) -> Outcome | None:
     store = SimulatedStore(process)
     others = Neighbours(configured, store)
     world = World("rotator", SimulatedProvider(process), store, process, others.holding)
@@ -110,9 +100,7 @@ def _reconcile(
 
 def reconcile_beside_another(process: Process, spec: SecretSpec, start: Start) -> Outcome | None:
     """Reconcile where another secret is configured, too."""
-    return _reconcile(
-        process, spec, start, (spec, replace(spec, name="reader", secret_id=NEIGHBOUR))
-    )
+    return _reconcile(process, spec, start, (spec, replace(spec, name="reader", secret_id=NEIGHBOUR)))
 
 
 @dataclass(slots=True)
@@ -209,16 +197,12 @@ class Instances:
             self.replies.append(reply)
         return number
 
-    def _new(
-        self, start: Start, replies: tuple[int, ...], failing: tuple[int, Fate] | None
-    ) -> Node:
+    def _new(self, start: Start, replies: tuple[int, ...], failing: tuple[int, Fate] | None) -> Node:
         node = Node(len(self.nodes), start, replies, failing)
         self.nodes.append(node)
         return node
 
-    def _explore(
-        self, start: Start, replies: tuple[int, ...], failing: tuple[int, Fate] | None
-    ) -> Node:
+    def _explore(self, start: Start, replies: tuple[int, ...], failing: tuple[int, Fate] | None) -> Node:
         """Begin the program anew and give it the recorded answers."""
         node = self._new(start, replies, failing)
         process = _Driven(self._systems)
@@ -238,9 +222,7 @@ class Instances:
         process.fresh = process.records
         self._arrive(node, process, running, running.switch(reply))
 
-    def _arrive(
-        self, node: Node, process: "_Driven", running: greenlet.greenlet, asked: object
-    ) -> Node:
+    def _arrive(self, node: Node, process: "_Driven", running: greenlet.greenlet, asked: object) -> Node:
         node.recorded = (process.fresh + 1, process.records + 1)
         if isinstance(asked, Request):
             node.request, node.operation = self.request_id(asked), asked.operation

@@ -45,17 +45,13 @@ def explored(name: str, *, seconds_max: float) -> Report:
     return Explorer(BY_NAME[name]).explore(seconds_max=seconds_max)
 
 
-def explore_all(
-    configurations: Sequence[str], mutants: Sequence[str], workers: int
-) -> Iterator[Report | Hunt]:
+def explore_all(configurations: Sequence[str], mutants: Sequence[str], workers: int) -> Iterator[Report | Hunt]:
     """Explore configurations and hunt mutants in child processes, and yield each result as it comes.
 
     Once something is broken without any mutant, no further hunt is begun: it would find the same.
     """
     with ThreadPoolExecutor(workers) as pool:
-        work: list[Callable[[], Report | Hunt]] = [
-            partial(_explore, name) for name in configurations
-        ]
+        work: list[Callable[[], Report | Hunt]] = [partial(_explore, name) for name in configurations]
         work += [partial(_hunt, MUTANT_BY_NAME[name]) for name in mutants]
         jobs = [pool.submit(task) for task in work]
         for job in as_completed(jobs):
@@ -115,8 +111,7 @@ def _child(folder: Path, *arguments: str) -> Report:
     told: dict[str, Any] = json.loads(done.stdout)
     told["covered"] = {(operation, fate) for operation, fate in told["covered"]}
     told["violations"] = [
-        Violation(**v | {"choices": tuple(v["choices"]), "trace": tuple(v["trace"])})
-        for v in told["violations"]
+        Violation(**v | {"choices": tuple(v["choices"]), "trace": tuple(v["trace"])}) for v in told["violations"]
     ]
     return Report(**told)
 

@@ -152,13 +152,7 @@ MUTANTS = (
     Mutant(
         "keys nobody refers to are swept",
         "Every key of ours that is neither current nor pending is revoked, whatever its generation is.",
-        (
-            Edit(
-                "engine.retirement:superseded_keys",
-                _OURS_BELOW,
-                "0 < observed.generation_of_key(key)",
-            ),
-        ),
+        (Edit("engine.retirement:superseded_keys", _OURS_BELOW, "0 < observed.generation_of_key(key)"),),
         (_RACE, _ANY),
     ),
     Mutant(
@@ -170,24 +164,14 @@ MUTANTS = (
                 "key.state if key else KeyState.LIVE",
                 "key.state if key else KeyState.REVOKED",
             ),
-            Edit(
-                "model.observed:Observed.is_live",
-                "dict(self.witnessed).get(key_id, listed)",
-                "listed",
-            ),
+            Edit("model.observed:Observed.is_live", "dict(self.witnessed).get(key_id, listed)", "listed"),
         ),
         (_TAKING_OVER, _EVERY),
     ),
     Mutant(
         "no grace",
         "The old key is revoked as soon as the new one is current.",
-        (
-            Edit(
-                "engine.retirement:is_grace_over",
-                "now - description.changed_at >= spec.grace",
-                "True",
-            ),
-        ),
+        (Edit("engine.retirement:is_grace_over", "now - description.changed_at >= spec.grace", "True"),),
         (_GRACE,),
     ),
     Mutant(
@@ -206,11 +190,7 @@ MUTANTS = (
         "AWSPENDING is left behind",
         "The pending label stays on the promoted version, and nobody takes it off.",
         (
-            Edit(
-                "engine.executor:Executor._promote",
-                "self._remove_label(action.version_id, AWSPENDING)",
-                "None",
-            ),
+            Edit("engine.executor:Executor._promote", "self._remove_label(action.version_id, AWSPENDING)", "None"),
             Edit(
                 "engine.rules:decide",
                 "first(PENDING, s)",
@@ -221,29 +201,15 @@ MUTANTS = (
     Mutant(
         "a stuck attempt is never given up",
         "A pending version whose key does not work stays pending for ever.",
-        (
-            Edit(
-                "engine.conditions:pending_stalled",
-                "too_old or (key and key.state is KeyState.REVOKED)",
-                "False",
-            ),
-        ),
+        (Edit("engine.conditions:pending_stalled", "too_old or (key and key.state is KeyState.REVOKED)", "False"),),
         (_GRACE,),
     ),
     Mutant(
         "keys are made without limit",
         "`live_keys_max` is not looked at.",
         (
-            Edit(
-                "engine.conditions:no_room",
-                "len(s.observed.live_keys()) < s.spec.live_keys_max",
-                "True",
-            ),
-            Edit(
-                "engine.conditions:orphans_fill_up",
-                "len(s.observed.live_keys()) < s.spec.live_keys_max",
-                "True",
-            ),
+            Edit("engine.conditions:no_room", "len(s.observed.live_keys()) < s.spec.live_keys_max", "True"),
+            Edit("engine.conditions:orphans_fill_up", "len(s.observed.live_keys()) < s.spec.live_keys_max", "True"),
         ),
         (_ANY, "1 run after another, <=3 faults"),
     ),
@@ -263,11 +229,7 @@ MUTANTS = (
         "The audit trail hears of a call when it is over.",
         (
             Edit("engine.executor:Executor._audited", _INTENT, "None"),
-            Edit(
-                "engine.executor:Executor._audited",
-                "returned = call()",
-                f"returned = call()\n{_INTENT}",
-            ),
+            Edit("engine.executor:Executor._audited", "returned = call()", f"returned = call()\n{_INTENT}"),
         ),
     ),
     Mutant(
@@ -303,37 +265,19 @@ MUTANTS = (
     Mutant(
         "a hand edit is overwritten",
         "A key that a person put over ours is replaced unasked.",
-        (
-            Edit(
-                "engine.conditions:drifted",
-                "observed.generation(observed.previous) > 0 or was_ours",
-                "False",
-            ),
-        ),
+        (Edit("engine.conditions:drifted", "observed.generation(observed.previous) > 0 or was_ours", "False"),),
         (_PERSON,),
     ),
     Mutant(
         "a roll-back is undone",
         "A label that a person moved back is moved on again unasked.",
-        (
-            Edit(
-                "engine.conditions:rolled_back",
-                "0 < generation < observed.generation(observed.previous)",
-                "False",
-            ),
-        ),
+        (Edit("engine.conditions:rolled_back", "0 < generation < observed.generation(observed.previous)", "False"),),
         (_PERSON,),
     ),
     Mutant(
         "a take-over forgets what it replaced",
         "No label names the hand-made key, so nobody ever retires it.",
-        (
-            Edit(
-                "engine.executor:Executor._marks",
-                "frozenset({OURS, REPLACED_PREFIX + foreign})",
-                "frozenset({OURS})",
-            ),
-        ),
+        (Edit("engine.executor:Executor._marks", "frozenset({OURS, REPLACED_PREFIX + foreign})", "frozenset({OURS})"),),
         (_EVERY,),
     ),
     Mutant(
@@ -363,13 +307,7 @@ MUTANTS = (
     Mutant(
         "a mask is stored",
         "What is put is a redacted token (as in Cloudflare's incident of 2023-01-24).",
-        (
-            Edit(
-                "model.payload:compose",
-                "(shape.jwt, new.jwt.reveal())",
-                "(shape.jwt, repr(new.jwt))",
-            ),
-        ),
+        (Edit("model.payload:compose", "(shape.jwt, new.jwt.reveal())", "(shape.jwt, repr(new.jwt))"),),
     ),
     Mutant(
         "finishSecret trusts testSecret",
@@ -444,13 +382,7 @@ MUTANTS = (
     Mutant(
         "a key that outlives its revocation is not marked",
         "Only the run that revoked it knows; the list says that it is dead.",
-        (
-            Edit(
-                "engine.executor:Executor._prove_dead",
-                "self._mark_alive(action.key_id)",
-                "None",
-            ),
-        ),
+        (Edit("engine.executor:Executor._prove_dead", "self._mark_alive(action.key_id)", "None"),),
         (_FORCE,),
     ),
     Mutant(
@@ -468,13 +400,7 @@ MUTANTS = (
     Mutant(
         "the key's secret is not renewed",
         "The field of the key's secret keeps the old key's.",
-        (
-            Edit(
-                "model.payload:compose",
-                "(shape.secret, new.secret.reveal() if new.secret else None)",
-                "(None, None)",
-            ),
-        ),
+        (Edit("model.payload:compose", "(shape.secret, new.secret.reveal() if new.secret else None)", "(None, None)"),),
     ),
     Mutant(
         "other fields are lost",
@@ -524,13 +450,7 @@ MUTANTS = (
     Mutant(
         "a leaked key keeps its grace",
         "Once AWSCURRENT has moved, a compromise is a rotation like any other.",
-        (
-            Edit(
-                "model.secret:Demand.once_moved",
-                "Demand(self.value & Override.GRACE)",
-                "Demand.DUE",
-            ),
-        ),
+        (Edit("model.secret:Demand.once_moved", "Demand(self.value & Override.GRACE)", "Demand.DUE"),),
         (_FORCE,),
     ),
     Mutant(
@@ -538,24 +458,14 @@ MUTANTS = (
         "The managing key, and one that another secret holds, are revoked like any other that was replaced.",
         (
             Edit("engine.retirement:_kept", "{*in_use, *observed.protected}", "{*in_use}"),
-            Edit(
-                "engine.guards:check_revocable",
-                _IN_USE,
-                "observed.current is None or key_id in in_use",
-            ),
+            Edit("engine.guards:check_revocable", _IN_USE, "observed.current is None or key_id in in_use"),
         ),
         (_NEEDED,),
     ),
     Mutant(
         "neighbours are not asked",
         "Nobody looks which key is the managing one, or held by another configured secret.",
-        (
-            Edit(
-                "engine.observer:_protected",
-                "kept if managing is None else kept | {managing}",
-                "frozenset()",
-            ),
-        ),
+        (Edit("engine.observer:_protected", "kept if managing is None else kept | {managing}", "frozenset()"),),
         (_NEEDED,),
     ),
     Mutant(
@@ -608,13 +518,7 @@ MUTANTS = (
     Mutant(
         "whoever forces need not wait",
         "A forced rotation, or a take-over, does not let the grace of the one before end.",
-        (
-            Edit(
-                "engine.rules:begin",
-                "due.is_urgent",
-                "due.is_urgent or due in {Reason.FORCED, Reason.ADOPTED}",
-            ),
-        ),
+        (Edit("engine.rules:begin", "due.is_urgent", "due.is_urgent or due in {Reason.FORCED, Reason.ADOPTED}"),),
         ("forced again and again",),
     ),
 )

@@ -21,11 +21,7 @@ def _own(universe: Universe, *, age_s: float = AGE_S) -> World:
     made_s = START_S - age_s
     record = universe.key(2, universe.prefix + _FIRST, made_s, live=True)
     secret = rules.put(
-        rules.create(made_s, token=_FIRST),
-        made_s,
-        token=_FIRST,
-        value=value_of_key(record),
-        labels=(AWSCURRENT, OURS),
+        rules.create(made_s, token=_FIRST), made_s, token=_FIRST, value=value_of_key(record), labels=(AWSCURRENT, OURS)
     )
     return _world(universe, secret, record)
 
@@ -44,8 +40,7 @@ def _crowded(universe: Universe) -> World:
     made_s = START_S - GRACE_S
     ids = [_FIRST.replace("1", str(generation), 1) for generation in (1, 2, 3)]
     records = [
-        universe.key(serial, universe.prefix + made, made_s, live=True)
-        for serial, made in enumerate(ids, start=2)
+        universe.key(serial, universe.prefix + made, made_s, live=True) for serial, made in enumerate(ids, start=2)
     ]
     secret = rules.create(made_s, token=ids[0], value=value_of_key(records[0]))
     secret = rules.put(secret, made_s, token=ids[2], value=value_of_key(records[2]))
@@ -69,9 +64,7 @@ def _hand_made(universe: Universe) -> World:
     """A secret that holds a key that a person made."""
     made_s = START_S - AGE_S
     record = universe.key(2, "made by hand", made_s, live=True)
-    return _world(
-        universe, rules.create(made_s, token="h" * 32, value=value_of_key(record)), record
-    )
+    return _world(universe, rules.create(made_s, token="h" * 32, value=value_of_key(record)), record)
 
 
 def _empty(universe: Universe) -> World:

@@ -14,9 +14,7 @@ def tick(universe: Universe, number: int, seconds: float) -> int:
     """Return the world after some time; by then reads have caught up."""
     world = universe.worlds[number]
     return universe.number(
-        world._replace(
-            now_s=world.now_s + seconds, secret_before=world.secret, keys_before=world.keys
-        )
+        world._replace(now_s=world.now_s + seconds, secret_before=world.secret, keys_before=world.keys)
     )
 
 
@@ -89,10 +87,6 @@ def _edited(universe: Universe, number: int) -> int:
     if moment.generation > 0 or moment.current in past.edited:
         past = past._replace(edited=past.edited | {record.key})
     after = world._replace(
-        secret=secret,
-        secret_before=world.secret,
-        keys=(*world.keys, record),
-        keys_before=world.keys,
-        past=past,
+        secret=secret, secret_before=world.secret, keys=(*world.keys, record), keys_before=world.keys, past=past
     )
     return universe.number(universe.follow_up(world, after))

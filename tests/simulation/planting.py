@@ -90,9 +90,7 @@ def _names(node: ast.AST, name: str) -> bool:
     match node:
         case ast.FunctionDef(name=defined) | ast.ClassDef(name=defined):
             return defined == name
-        case (
-            ast.AnnAssign(target=ast.Name(id=defined)) | ast.Assign(targets=[ast.Name(id=defined)])
-        ):
+        case ast.AnnAssign(target=ast.Name(id=defined)) | ast.Assign(targets=[ast.Name(id=defined)]):
             return defined == name
         case _:
             return False
@@ -104,9 +102,7 @@ class _Swap(ast.NodeTransformer):
     def __init__(self, old: str, new: str) -> None:
         self.fits = 0
         self._old, self._new = ast.parse(old).body, ast.parse(new).body
-        self._is_expression = all(
-            len(body) == 1 and isinstance(body[0], ast.Expr) for body in (self._old, self._new)
-        )
+        self._is_expression = all(len(body) == 1 and isinstance(body[0], ast.Expr) for body in (self._old, self._new))
         self._sought = [ast.dump(node) for node in self._old]
 
     def visit(self, node: ast.AST) -> ast.AST:

@@ -55,9 +55,7 @@ class SimulatedProvider:
         """The id of the managing key."""
         return self.process.systems.admin.key
 
-    def list_keys(
-        self, prefix: str, expected: frozenset[str], deadline: Deadline
-    ) -> tuple[ProviderKey, ...]:
+    def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return the keys whose name contains a prefix, as Pinata's own filter does, and every page of them.
 
         The adapter promises less: names that begin with it. What the program does with others is thus seen, too.
@@ -66,20 +64,10 @@ class SimulatedProvider:
         assert deadline is self.process
         return tuple(self._listed(prefix, None))
 
-    def create_key(
-        self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline
-    ) -> Credential:
+    def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key."""
         assert deadline is self.process
-        return self._call(
-            Operation.CREATE_KEY,
-            _create,
-            self.generation,
-            name,
-            permissions,
-            max_uses,
-            faults=_CREATE,
-        )
+        return self._call(Operation.CREATE_KEY, _create, self.generation, name, permissions, max_uses, faults=_CREATE)
 
     def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
         """Ask testAuthentication once."""
@@ -102,9 +90,7 @@ class SimulatedProvider:
             before = answer
         return unwanted
 
-    def await_revoked(
-        self, key_id: str, name: str | None, within_s: float, deadline: Deadline
-    ) -> ProviderKey | None:
+    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
         """Look for a key until it shows as revoked."""
         assert deadline is self.process
         seen = None
@@ -168,11 +154,7 @@ class KeyPage:
 
 
 def _create(
-    systems: Systems,
-    generation: Generation,
-    name: str,
-    permissions: Permissions,
-    max_uses: int | None,
+    systems: Systems, generation: Generation, name: str, permissions: Permissions, max_uses: int | None
 ) -> Credential:
     body = create_body(name, permissions, max_uses)
     with _refusals():

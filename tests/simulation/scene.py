@@ -145,11 +145,7 @@ class Scene:
     def put_raw(self, value: str | bytes, token: str, *labels: str) -> None:
         """Put anything into the secret by hand."""
         self.systems.secrets[self.name] = label_rules.put(
-            self.secret,
-            self.systems.now_s,
-            token=token,
-            value=value,
-            labels=labels or (AWSCURRENT,),
+            self.secret, self.systems.now_s, token=token, value=value, labels=labels or (AWSCURRENT,)
         )
 
     def move(self, label: str, to: str | None, away_from: str | None) -> None:
@@ -160,15 +156,11 @@ class Scene:
 
     def hold(self, why: str = "incident") -> None:
         """Put the secret on hold."""
-        self.systems.secrets[self.name] = label_rules.tag(
-            self.secret, self.systems.now_s, {"rotator:hold": why}
-        )
+        self.systems.secrets[self.name] = label_rules.tag(self.secret, self.systems.now_s, {"rotator:hold": why})
 
     def release(self) -> None:
         """Take the hold away."""
-        self.systems.secrets[self.name] = label_rules.untag(
-            self.secret, self.systems.now_s, ["rotator:hold"]
-        )
+        self.systems.secrets[self.name] = label_rules.untag(self.secret, self.systems.now_s, ["rotator:hold"])
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key in Pinata's web application."""
@@ -240,11 +232,7 @@ def effects_without_intent(process: Process) -> list[Operation]:
 
 def succeeded(process: Process) -> list[Audited]:
     """Return the audited operations that ended well, in order."""
-    return [
-        event.operation
-        for event in process.trail
-        if isinstance(event, Done) and event.result is Result.SUCCESS
-    ]
+    return [event.operation for event in process.trail if isinstance(event, Done) and event.result is Result.SUCCESS]
 
 
 def events(process: Process) -> list[Event]:

@@ -18,12 +18,7 @@ from rotator.model.errors import (
 from rotator.model.observed import AWSCURRENT, AWSPENDING, HOLD_TAG, SecretDescription, Version
 from rotator.model.ports import Deadline, StoredValue
 from rotator.sandbox.secrets_manager import rules as label_rules
-from rotator.sandbox.secrets_manager.state import (
-    ReplicaStatus,
-    ResourceNotFoundError,
-    RuleError,
-    Secret,
-)
+from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceNotFoundError, RuleError, Secret
 from tests.simulation.world import Fault, Operation, Process, Systems, arn_of
 
 T = TypeVar("T")
@@ -50,9 +45,7 @@ class SimulatedStore:
         assert deadline is self.process
         return self._call(Operation.DESCRIBE, labels_of, secret_id)
 
-    def survey(
-        self, secret_ids: tuple[str, ...], deadline: Deadline
-    ) -> dict[str, SecretDescription]:
+    def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, SecretDescription]:
         """Return the labels of many secrets, a page at a time."""
         assert deadline is self.process
         pages = -(-len(self.process.systems.secrets) // PAGE_SIZE)
@@ -121,13 +114,7 @@ class SimulatedStore:
         return next((v.version_id for v in labels.versions if label in v.labels), None)
 
     def _move(
-        self,
-        operation: Operation,
-        arn: str,
-        label: str,
-        *,
-        to: str | None = None,
-        away_from: str | None = None,
+        self, operation: Operation, arn: str, label: str, *, to: str | None = None, away_from: str | None = None
     ) -> None:
         self._call(operation, _move, arn, label, to, away_from)
 
@@ -171,32 +158,19 @@ def value_of(systems: Systems, arn: str, version_id: str) -> StoredValue | None:
 def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, SecretDescription]:
     rows = {found: labels_of(systems, found) for found in secret_ids if systems.name_of(found)}
     none = frozenset[str]()
-    return {
-        found: replace(labels, replicas_behind=none, replicas_failed=none)
-        for found, labels in rows.items()
-    }
+    return {found: replace(labels, replicas_behind=none, replicas_failed=none) for found, labels in rows.items()}
 
 
-def _put(
-    systems: Systems, arn: str, version_id: str, text: Sensitive, labels: tuple[str, ...]
-) -> None:
+def _put(systems: Systems, arn: str, version_id: str, text: Sensitive, labels: tuple[str, ...]) -> None:
     value = text.reveal()
     _change(
-        systems,
-        arn,
-        lambda secret, now: label_rules.put(
-            secret, now, token=version_id, value=value, labels=labels
-        ),
+        systems, arn, lambda secret, now: label_rules.put(secret, now, token=version_id, value=value, labels=labels)
     )
 
 
 def _move(systems: Systems, arn: str, label: str, to: str | None, away_from: str | None) -> None:
     _change(
-        systems,
-        arn,
-        lambda secret, now: label_rules.move_label(
-            secret, now, label, move_to=to, remove_from=away_from
-        ),
+        systems, arn, lambda secret, now: label_rules.move_label(secret, now, label, move_to=to, remove_from=away_from)
     )
 
 

@@ -86,11 +86,7 @@ def untried(reports: Sequence[Report]) -> list[tuple[str, str]]:
     """Return the operations and faults that no exploration brought together, though nothing speaks against it."""
     covered = set().union(*(report.covered for report in reports))
     pairs = [(operation, fate) for operation, fates in ALPHABET.items() for fate in fates]
-    return [
-        (str(o), str(f))
-        for o, f in pairs
-        if (str(o), str(f)) not in covered and (o, f) not in APART
-    ]
+    return [(str(o), str(f)) for o, f in pairs if (str(o), str(f)) not in covered and (o, f) not in APART]
 
 
 def _row(name: str, reports: Sequence[Report]) -> str:

@@ -48,9 +48,7 @@ from tests.simulation.values import forms_of
 from tests.simulation.world import START_S, Answered, Named, Operation
 
 SMALL = Configuration("small", AT_ONCE, ("due",), Budgets(runs=2, faults=1), fates=ALL_BUT_WIDER)
-PAIR = Configuration(
-    "pair", AT_ONCE, ("due",), Budgets(runs=2, preemptions=2), instances=2, fates=PLAIN
-)
+PAIR = Configuration("pair", AT_ONCE, ("due",), Budgets(runs=2, preemptions=2), instances=2, fates=PLAIN)
 MOMENT = Moment(
     at_s=START_S,
     current="new",
@@ -270,11 +268,7 @@ def test_pair_that_was_never_tried_is_told() -> None:
         (i1_current_key_works, MOMENT, replace(MOMENT, works=False)),
         (i1_current_key_works, MOMENT, replace(MOMENT, works=False, current=None)),
         (i2_grace_is_kept, MOMENT, replace(MOMENT, live=frozenset({"new"}))),
-        (
-            i3_no_foreign_key_dies,
-            replace(MOMENT, managed=frozenset({"new"})),
-            replace(MOMENT, live=frozenset({"new"})),
-        ),
+        (i3_no_foreign_key_dies, replace(MOMENT, managed=frozenset({"new"})), replace(MOMENT, live=frozenset({"new"}))),
         (i3_no_foreign_key_dies, replace(MOMENT, protected=frozenset({"old"})), MOMENT),
         (i4_generation_never_falls, MOMENT, replace(MOMENT, generation=1)),
         (i9_values_are_credentials, MOMENT, replace(MOMENT, well_formed=False)),
@@ -353,23 +347,11 @@ def of(*trail: object) -> Conduct:
             (MADE, Operation.REVOKE_KEY, Named(Subject(key_id="old"))),
             (MADE, Operation.REVOKE_KEY, Named(Subject(key_id="new"))),
         ),
-        (
-            i6_effects_are_announced,
-            (MADE, Operation.REVOKE_KEY),
-            (MADE, Operation.REVOKE_KEY, Operation.REVOKE_KEY),
-        ),
+        (i6_effects_are_announced, (MADE, Operation.REVOKE_KEY), (MADE, Operation.REVOKE_KEY, Operation.REVOKE_KEY)),
         (
             i6_effects_are_not_denied,
-            (
-                MADE,
-                Answered(effect_possible=False),
-                Done(MADE.operation, MADE.subject, Result.FAILURE, ""),
-            ),
-            (
-                MADE,
-                Answered(effect_possible=True),
-                Done(MADE.operation, MADE.subject, Result.FAILURE, ""),
-            ),
+            (MADE, Answered(effect_possible=False), Done(MADE.operation, MADE.subject, Result.FAILURE, "")),
+            (MADE, Answered(effect_possible=True), Done(MADE.operation, MADE.subject, Result.FAILURE, "")),
         ),
         (
             i6_intents_have_outcomes,

@@ -8,17 +8,7 @@ from rotator.engine import retirement
 from rotator.model.observed import AWSCURRENT, AWSPENDING
 from tests.simulation.__main__ import main
 from tests.simulation.canonical import AGE_S
-from tests.simulation.comparison import (
-    CONTENDERS,
-    ROTATOR,
-    SAMPLE,
-    Arena,
-    Flaw,
-    Schedule,
-    compared,
-    listed,
-    score,
-)
+from tests.simulation.comparison import CONTENDERS, ROTATOR, SAMPLE, Arena, Flaw, Schedule, compared, listed, score
 from tests.simulation.fates import READS, WRITES, Fate
 from tests.simulation.instances import Start
 from tests.simulation.people import tick
@@ -132,10 +122,7 @@ def test_sample_fails_where_it_is_known_to() -> None:
         (Operation.REVOKE_KEY, Fate.LOST),
         (Operation.REVOKE_KEY, Fate.REJECTED),
     }
-    assert sites(found.faulty, Flaw.STUCK) == {
-        (Operation.PUT_VALUE, Fate.LATE),
-        (Operation.PUT_VALUE, Fate.DELAYED),
-    }
+    assert sites(found.faulty, Flaw.STUCK) == {(Operation.PUT_VALUE, Fate.LATE), (Operation.PUT_VALUE, Fate.DELAYED)}
     assert sites(found.faulty, Flaw.DEAD_CURRENT) == set()
     assert all(schedule.flaws for schedule in found.failed)
     assert len(list(listed(found))) == len(found.failed)
@@ -154,12 +141,7 @@ def test_rotator_survives_every_fault() -> None:
     assert not found.calm.failed
     assert found.failed == ()
     writes = {s.operation for s in found.faulty if s.operation in WRITES}
-    assert writes >= {
-        Operation.CREATE_KEY,
-        Operation.PUT_VALUE,
-        Operation.PROMOTE,
-        Operation.REVOKE_KEY,
-    }
+    assert writes >= {Operation.CREATE_KEY, Operation.PUT_VALUE, Operation.PROMOTE, Operation.REVOKE_KEY}
 
 
 # The judge
@@ -181,9 +163,7 @@ def test_dead_key_in_current_is_counted(monkeypatch: pytest.MonkeyPatch) -> None
     assert any(message.startswith("I1 ") and AWSCURRENT in message for message in calm.broken)
 
 
-def test_table_shows_both(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_table_shows_both(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The command prints a line for each program, and every schedule that fails if asked to."""
     monkeypatch.setattr(sys, "argv", ["simulation", "compare", "--schedules"])
     assert main() == 0

@@ -27,16 +27,7 @@ from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager.state import LABELS_MAX
 from tests.builders import a_spec
 from tests.simulation.scene import Scene, effects_without_intent
-from tests.simulation.world import (
-    Boundary,
-    Crash,
-    Fault,
-    Operation,
-    Process,
-    at_call,
-    calm,
-    meanwhile,
-)
+from tests.simulation.world import Boundary, Crash, Fault, Operation, Process, at_call, calm, meanwhile
 
 CALLS_MAX = 20
 """No run makes more calls than this before it has done whatever it may be disturbed at."""
@@ -102,19 +93,13 @@ class Walk(RuleBasedStateMachine):
         self._run(demand)
 
     @is_free
-    @rule(
-        demand=demands, call=calls, fault=st.sampled_from([Fault.CRASH_BEFORE, Fault.CRASH_AFTER])
-    )
+    @rule(demand=demands, call=calls, fault=st.sampled_from([Fault.CRASH_BEFORE, Fault.CRASH_AFTER]))
     def runs_and_dies(self, demand: Demand, call: int, fault: Fault) -> None:
         """Run, and die at a call."""
         self._run(demand, at_call(call, fault))
 
     @is_free
-    @rule(
-        demand=demands,
-        call=calls,
-        fault=st.sampled_from([Fault.LOST, Fault.LATE, Fault.REJECTED, Fault.DENIED]),
-    )
+    @rule(demand=demands, call=calls, fault=st.sampled_from([Fault.LOST, Fault.LATE, Fault.REJECTED, Fault.DENIED]))
     def runs_into_a_fault(self, demand: Demand, call: int, fault: Fault) -> None:
         """Run, and have a call fail, with or without its effect."""
         self._run(demand, at_call(call, fault))
@@ -193,9 +178,7 @@ class Walk(RuleBasedStateMachine):
     def somebody_leaves_an_orphan(self, above: int, nonce: str) -> None:
         """Have a key of ours appear that no version holds, as a request that lands late leaves it."""
         generation = max(1, self._generation() + above)
-        name = self.scene.family.key_name(
-            version_id(generation, self.scene.systems.now(), nonce * 10)
-        )
+        name = self.scene.family.key_name(version_id(generation, self.scene.systems.now(), nonce * 10))
         self.scene.seed(name, age_s=0.0)
 
     @rule(name=st.sampled_from(["backup", "{prefix}backup", "x{prefix}", "{prefix}g000009"]))
@@ -215,12 +198,7 @@ class Walk(RuleBasedStateMachine):
     def current_key_lives(self) -> None:
         """The key consumers read works, unless a person killed it, or went back to a dead one."""
         current = self.scene.current_key()
-        assert current in {
-            None,
-            *self.scene.live_keys(),
-            *self.people_revoked,
-            *self.people_revived,
-        }
+        assert current in {None, *self.scene.live_keys(), *self.people_revoked, *self.people_revived}
 
     @invariant()
     def foreign_keys_are_left_alone(self) -> None:

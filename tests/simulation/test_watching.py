@@ -68,9 +68,7 @@ def test_restart_at_every_tick_for_a_year(tmp_path: Path, *, remembers: bool) ->
 @pytest.mark.parametrize(
     ("zone", "start", "end", "days"),
     [
-        pytest.param(
-            "Europe/Berlin", "02:00", "03:00", 7, id="the hour that is skipped and doubled"
-        ),
+        pytest.param("Europe/Berlin", "02:00", "03:00", 7, id="the hour that is skipped and doubled"),
         pytest.param("Australia/Lord_Howe", "01:30", "02:30", 7, id="half an hour on Lord Howe"),
         pytest.param("Europe/Berlin", "22:00", "04:00", 2, id="weekend nights"),
     ],
@@ -78,9 +76,7 @@ def test_restart_at_every_tick_for_a_year(tmp_path: Path, *, remembers: bool) ->
 def test_year_of_windows(tmp_path: Path, zone: str, start: str, end: str, days: int) -> None:
     """Every rotation lies in the window, none is missed, none is doubled, through both changes of the clock."""
     names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[-days:]
-    window = (
-        f'window = {{ days = {list(names)!r}, from = "{start}", to = "{end}", zone = "{zone}" }}'
-    )
+    window = f'window = {{ days = {list(names)!r}, from = "{start}", to = "{end}", zone = "{zone}" }}'
     scene = scene_of()
     daemon = a_daemon(scene, tmp_path, f'max_age = "10d"\n{window}')
     (spec,) = daemon.watch.config.now.secrets
@@ -89,27 +85,18 @@ def test_year_of_windows(tmp_path: Path, zone: str, start: str, end: str, days: 
         if at > scene.systems.now():
             scene.passes(at - scene.systems.now())
         daemon.tick()
-    rotations = [
-        time_of_version(o.version_id or "") for _, o in daemon.outcomes if o.kind == "rotated"
-    ]
+    rotations = [time_of_version(o.version_id or "") for _, o in daemon.outcomes if o.kind == "rotated"]
     local = [at.astimezone(ZoneInfo(zone)) for at in rotations if at]
     assert len(local) == len(rotations)
-    assert all(
-        _is_on_the_clock(at, time.fromisoformat(start), time.fromisoformat(end), names)
-        for at in local
-    )
+    assert all(_is_on_the_clock(at, time.fromisoformat(start), time.fromisoformat(end), names) for at in local)
     assert len({at.utcoffset() for at in local}) == 2, "the year has summer time and winter time"
     due_after = rotate_after(timedelta(days=10), scene.arn)
     closed = timedelta(days=8 - days)
-    assert all(
-        due_after <= b - a <= due_after + closed + DAY for a, b in pairwise(rotations) if a and b
-    )
+    assert all(due_after <= b - a <= due_after + closed + DAY for a, b in pairwise(rotations) if a and b)
     assert 365 // (10 + closed.days + 1) <= len(rotations) <= 1 + 365 // 9
     assert [row.error for row in daemon.watch.status.secrets] == [""]
     waits = [o for _, o in daemon.outcomes if o.reason is Reason.OUTSIDE_WINDOW]
-    assert len(waits) < 24 * len(rotations) * closed.days * 2, (
-        "it looked again and again though it could only wait"
-    )
+    assert len(waits) < 24 * len(rotations) * closed.days * 2, "it looked again and again though it could only wait"
 
 
 def _is_on_the_clock(at: datetime, start: time, end: time, days: Sequence[str]) -> bool:
@@ -202,8 +189,7 @@ def test_two_daemons_and_a_person_on_one_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "frozen_at",
-    [Operation.CREATE_KEY, Operation.PUT_VALUE, Operation.PROMOTE, Operation.REVOKE_KEY],
+    "frozen_at", [Operation.CREATE_KEY, Operation.PUT_VALUE, Operation.PROMOTE, Operation.REVOKE_KEY]
 )
 def test_one_of_two_daemons_is_frozen(tmp_path: Path, frozen_at: Operation) -> None:
     """One stands still just before an effect, the other does the whole work meanwhile; nobody is harmed."""
@@ -267,9 +253,7 @@ def test_idle_tick_asks_nobody_but_the_list(tmp_path: Path) -> None:
     scenes = []
     for name in names:
         scene = Scene(systems, a_spec(name=name, secret_id=name, check_every=DAY))
-        systems.secrets[name] = label_rules.create(
-            systems.now_s, token=NATIVE_ID, value=scene.value(scene.seed(name))
-        )
+        systems.secrets[name] = label_rules.create(systems.now_s, token=NATIVE_ID, value=scene.value(scene.seed(name)))
         scenes.append(scene)
     daemon = Daemon(systems, tmp_path, names, 'check_every = "365d"\ngrace = "0s"')
     for _ in range(3):
@@ -350,9 +334,7 @@ def test_change_by_somebody_else_is_seen_at_the_next_tick(tmp_path: Path) -> Non
     daemon.tick()
     assert daemon.outcomes[-1][1].reason is Reason.DRIFTED
     lives(scene, daemon, DAY)
-    assert len(daemon.outcomes) == looks + 1, (
-        "a person has to come first, and looking again changes nothing"
-    )
+    assert len(daemon.outcomes) == looks + 1, "a person has to come first, and looking again changes nothing"
 
 
 def test_new_configuration_is_taken_and_a_broken_one_is_not(tmp_path: Path) -> None:

@@ -13,14 +13,7 @@ from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, Secret
 from tests.simulation.invariants import AFTER_EFFECT, BY_FORCE, Act, Moment
-from tests.simulation.values import (
-    generation_in_name,
-    generation_of,
-    held_by,
-    held_in,
-    lives,
-    marks,
-)
+from tests.simulation.values import generation_in_name, generation_of, held_by, held_in, lives, marks
 from tests.simulation.world import Operation
 
 SCOPES = Permissions(resources=("org:files:write",))
@@ -75,9 +68,7 @@ def moment_of(view: View) -> Moment:
         well_formed=_is_well_formed(secret, records),
         held=HOLD_TAG in secret.tags,
         live=live,
-        managed=frozenset(
-            k.key for k in view.keys if k.key in live and generation_in_name(view.prefix, k.name)
-        ),
+        managed=frozenset(k.key for k in view.keys if k.key in live and generation_in_name(view.prefix, k.name)),
         left=dict(past.left),
         adopted=past.adopted | past.replaced,
         replaced=past.replaced,
@@ -87,9 +78,7 @@ def moment_of(view: View) -> Moment:
         set_back=_is_set_back(view),
         behind=bool(set(secret.replicas.values()) - {ReplicaStatus.IN_SYNC}),
         protected=(past.elsewhere | {view.keys[0].key}) & alive,
-        stored=frozenset(
-            held.key_id for v in secret.versions.values() if (held := held_by(str(v.value)))
-        ),
+        stored=frozenset(held.key_id for v in secret.versions.values() if (held := held_by(str(v.value)))),
         defied=past.defied,
     )
 

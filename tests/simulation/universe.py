@@ -21,16 +21,7 @@ from tests.simulation.fates import CHANGES, UNANSWERED, WITHOUT_EFFECT, Fate
 from tests.simulation.instances import NEIGHBOUR, Instances, Raised, Reply, Request
 from tests.simulation.invariants import WINDOW, Act, Moment
 from tests.simulation.provider import KeyPage
-from tests.simulation.truth import (
-    SCOPES,
-    Keys,
-    Past,
-    View,
-    broken_by,
-    moment_of,
-    owned,
-    remembered,
-)
+from tests.simulation.truth import SCOPES, Keys, Past, View, broken_by, moment_of, owned, remembered
 from tests.simulation.values import LINGERS, forms_of, held_by, spoiled, value_of_key
 from tests.simulation.world import ARN_SUFFIX, Operation, Systems
 
@@ -233,9 +224,7 @@ class Universe:
         stored = {held.key_id for v in labelled if (held := held_by(str(v.value)))}
         live = {record.key for record in before.keys if record.revoked_at is None}
         keys = tuple(
-            replace(k, revoked_at=LINGERS)
-            if k.key in live & stored and k.revoked_at is not None
-            else k
+            replace(k, revoked_at=LINGERS) if k.key in live & stored and k.revoked_at is not None else k
             for k in after.keys
         )
         return self.number(after._replace(keys=keys))
@@ -262,9 +251,7 @@ class Universe:
                 made = rules.create(world.now_s, token="n" * 32, value=value_of_key(record))
                 self.systems.secrets[NEIGHBOUR] = made
 
-    def _follow(
-        self, before: int, after: World, operation: Operation, demand: Demand
-    ) -> tuple[int, tuple[str, ...]]:
+    def _follow(self, before: int, after: World, operation: Operation, demand: Demand) -> tuple[int, tuple[str, ...]]:
         """Number the world after an effect of ours, and hold it against the invariants."""
         truth = self.moment(before)
         after = after._replace(past=owned(self._view(after), truth, operation, demand))
@@ -282,15 +269,11 @@ class Universe:
         if record.jwt not in self._known_secrets:
             self._known_secrets.add(record.jwt)
             for form in (*forms_of(record.jwt), *forms_of(record.secret)):
-                self.instances.windows.update(
-                    form[i : i + WINDOW] for i in range(len(form) - WINDOW + 1)
-                )
+                self.instances.windows.update(form[i : i + WINDOW] for i in range(len(form) - WINDOW + 1))
 
     # Keys
 
-    def key(
-        self, serial: int, name: str, created_at: float, *, live: bool, scopes: Permissions = SCOPES
-    ) -> KeyRecord:
+    def key(self, serial: int, name: str, created_at: float, *, live: bool, scopes: Permissions = SCOPES) -> KeyRecord:
         """Return a key record as the rules would mint it: its id, token and secret depend on `serial` and the time."""
         record = self._minted(serial, created_at)
         return replace(record, name=name, revoked_at=None if live else 0.0, permissions=scopes)

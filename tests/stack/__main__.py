@@ -18,15 +18,10 @@ def main() -> int:
     """Return 0 if everything passed."""
     began = time.monotonic()
     passed = True
-    with (
-        tempfile.TemporaryDirectory(prefix="rotator-stack-") as folder,
-        Deployment(Path(folder)) as stack,
-    ):
+    with tempfile.TemporaryDirectory(prefix="rotator-stack-") as folder, Deployment(Path(folder)) as stack:
         for step in stack.steps:
             _say("PASS", step.name, step.seconds)
-        sys.stdout.write(
-            f"      left out by moto, so not deployed: {', '.join(sorted(stack.aws.skipped.types))}\n"
-        )
+        sys.stdout.write(f"      left out by moto, so not deployed: {', '.join(sorted(stack.aws.skipped.types))}\n")
         for scenario in SCENARIOS:
             passed &= _played(scenario.name, partial(scenario.play, stack))
         sys.stdout.write("\nRights used by each function, against those of its role\n")
@@ -41,9 +36,7 @@ def main() -> int:
             sys.stdout.writelines(f"      {text}\n" for text in found.differences)
         missing = unknown(stack)
         passed &= not missing
-        sys.stdout.write(
-            f"{'FAIL' if missing else 'PASS'}  every metric with an alarm was sent {missing or ''}\n"
-        )
+        sys.stdout.write(f"{'FAIL' if missing else 'PASS'}  every metric with an alarm was sent {missing or ''}\n")
     sys.stdout.write(f"{'passed' if passed else 'FAILED'} in {time.monotonic() - began:.0f} s\n")
     return 0 if passed else 1
 

@@ -43,11 +43,7 @@ def compare(stack: Deployment) -> Iterator[Comparison]:
 def unused(statement: Mapping[str, Any], uses: Sequence[Use]) -> Iterator[str]:
     """Yield the actions and resources of a statement that no granted use needed."""
     actions, resources = listed(statement["Action"]), listed(statement["Resource"])
-    hits = [
-        use
-        for use in uses
-        if use.granted and matches(use.action, actions) and matches(use.resource, resources)
-    ]
+    hits = [use for use in uses if use.granted and matches(use.action, actions) and matches(use.resource, resources)]
     for action in actions:
         if not any(matches(use.action, [action]) for use in hits):
             yield f"never used: {action} of {statement['Sid']}"

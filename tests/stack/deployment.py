@@ -119,10 +119,7 @@ class Deployment:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop both systems and all functions."""
         self._open.close()
@@ -147,15 +144,8 @@ class Deployment:
         for name in NAMES:
             with self.pinata.site.lock:
                 allowed = Permissions(resources=(PERMISSION,))
-                key = self.pinata.site.world.seed(
-                    f"{name}, made by hand", allowed, account="sandbox", age_s=_MONTH_S
-                )
-            self.call(
-                "CreateSecret",
-                Name=f"prod/pinata/{name}",
-                SecretString=value_of(key),
-                KmsKeyId=KMS_KEY,
-            )
+                key = self.pinata.site.world.seed(f"{name}, made by hand", allowed, account="sandbox", age_s=_MONTH_S)
+            self.call("CreateSecret", Name=f"prod/pinata/{name}", SecretString=value_of(key), KmsKeyId=KMS_KEY)
 
     def _bundle(self) -> None:
         """Pack the zip that `make package` packs, with this place's configuration."""

@@ -81,9 +81,7 @@ def poisoned_message(stack: Deployment) -> None:
     url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
     poison = json.dumps({"name": "uploader", "arn": "arn:of:nobody"})
     group = group_of(load(stack.config).pinata)
-    sqs.send_message(
-        QueueUrl=url, MessageBody=poison, MessageGroupId=group, MessageDeduplicationId="poison"
-    )
+    sqs.send_message(QueueUrl=url, MessageBody=poison, MessageGroupId=group, MessageDeduplicationId="poison")
     _tick_when_due(stack)
     stack.aws.poller.drain()
     assert stack.current_key_id("uploader") != before
@@ -205,10 +203,7 @@ def _begin(stack: Deployment, name: str) -> str:
     """Call RotateSecret, wait for what it starts; the new version's id."""
     arn = function(SCOPE, stack.function("native")).arn
     answer = stack.call(
-        "RotateSecret",
-        SecretId=stack.arn(name),
-        RotationLambdaARN=arn,
-        RotationRules={"AutomaticallyAfterDays": 30},
+        "RotateSecret", SecretId=stack.arn(name), RotationLambdaARN=arn, RotationRules={"AutomaticallyAfterDays": 30}
     )
     assert stack.aws.secrets.wait_for_rotations(WAIT_S)
     return str(answer["VersionId"])
@@ -220,10 +215,7 @@ def _killed_before(stack: Deployment, short: str, operation: str) -> Iterator[li
     victims: list[str] = []
 
     def strike(name: str, action: str) -> None:
-        if not victims and (name, action) == (
-            stack.function(short),
-            f"secretsmanager:{operation}",
-        ):
+        if not victims and (name, action) == (stack.function(short), f"secretsmanager:{operation}"):
             victims.append(name)
             stack.aws.functions.kill(name)
             raise ConnectionAbortedError

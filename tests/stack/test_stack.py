@@ -22,9 +22,7 @@ def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
             assert not {name.partition("/")[0] for name in names} & NEVER_BUNDLED
             assert not [name for name in names if name.endswith(".so")]
             assert not [name for name in names if "/tests/" in name]
-            assert not [
-                name for name in names if name.startswith(("rotator/sandbox", "rotator/cli"))
-            ]
+            assert not [name for name in names if name.startswith(("rotator/sandbox", "rotator/cli"))]
         for scenario in SCENARIOS:
             with subtests.test(scenario.name):
                 scenario.play(stack)

@@ -12,11 +12,7 @@ NAMESPACE = "rotator"
 def unknown(stack: Deployment) -> list[str]:
     """Return the metrics of ours that are watched and that no function sent."""
     template = json.loads(stack.template.read_text(encoding="utf-8"))
-    sent = {
-        _spelt(one)
-        for short in FUNCTIONS
-        for one in stack.aws.functions.metrics(stack.function(short))
-    }
+    sent = {_spelt(one) for short in FUNCTIONS for one in stack.aws.functions.metrics(stack.function(short))}
     watched = set()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::CloudWatch::Alarm":

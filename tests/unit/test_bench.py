@@ -42,9 +42,7 @@ def test_one_missed_budget_fails_the_run() -> None:
     assert exit_code([]) == 1
 
 
-def test_run_shows_and_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_shows_and_fails(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be measured is a FAIL beside what can, and the run ends with 1."""
 
     def broken(_: Path) -> tuple[Figure, ...]:

@@ -22,9 +22,7 @@ CONFIG = ROOT / "config"
 UNITS = sorted((CONFIG / "systemd").iterdir())
 COMPOSE: dict[str, Any] = yaml.safe_load((CONFIG / "docker-compose.yml").read_text())
 OBJECTS: dict[str, Any] = {
-    found["kind"]: found
-    for path in (CONFIG / "kubernetes").iterdir()
-    for found in yaml.safe_load_all(path.read_text())
+    found["kind"]: found for path in (CONFIG / "kubernetes").iterdir() for found in yaml.safe_load_all(path.read_text())
 }
 MAPPED = OBJECTS["ConfigMap"]["data"]["rotator.toml"]
 FIRST_LOOK = (CONFIG / "first-look.toml").read_text()
@@ -45,9 +43,7 @@ def commands() -> Iterator[list[str]]:
         yield from (container["args"] for container in pod["containers"])
     yield COMPOSE["services"]["sandbox"]["command"]
     for unit in UNITS:
-        for line in re.findall(
-            r"^ExecStart=/usr/local/bin/rotator (.*)$", unit.read_text(), re.MULTILINE
-        ):
+        for line in re.findall(r"^ExecStart=/usr/local/bin/rotator (.*)$", unit.read_text(), re.MULTILINE):
             yield line.split()
     yield ["daemon"]  # the image's own
 
@@ -110,9 +106,7 @@ def test_kubernetes_objects_name_each_other() -> None:
         assert named["state"]["persistentVolumeClaim"]["claimName"] == claim
     (daemon,) = deployment["template"]["spec"]["containers"]
     assert daemon["ports"] == [{"name": "http", "containerPort": PORT}]
-    probes = {
-        name: daemon[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")
-    }
+    probes = {name: daemon[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
     paths = {name: probe["path"] for name, probe in probes.items()}
     assert paths == {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
     settings = tomllib.loads(MAPPED)
@@ -144,15 +138,7 @@ def test_compose_locks_down_and_shares_one_loopback() -> None:
     ("path", "settings"),
     [
         ("containers.md", ["--stop-timeout "]),
-        (
-            "daemon.md",
-            [
-                "TimeoutStopSec=",
-                "terminationGracePeriodSeconds: ",
-                "stop_grace_period: ",
-                "--stop-timeout ",
-            ],
-        ),
+        ("daemon.md", ["TimeoutStopSec=", "terminationGracePeriodSeconds: ", "stop_grace_period: ", "--stop-timeout "]),
     ],
 )
 def test_documents_name_the_same_grace(path: str, settings: list[str]) -> None:
@@ -171,11 +157,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for unit, copy in zip(UNITS, copies, strict=True):
         copy.write_text(unit.read_text().replace("/usr/local/bin/rotator", "/bin/true"))
     done = subprocess.run(
-        ["systemd-analyze", "verify", *map(str, copies)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        ["systemd-analyze", "verify", *map(str, copies)], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 

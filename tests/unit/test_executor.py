@@ -20,27 +20,8 @@ from rotator.model.errors import (
 from rotator.model.events import Done, Event, Intent, Result, Subject
 from rotator.model.events import Operation as Audited
 from rotator.model.naming import version_id
-from rotator.model.observed import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    REPLACED_PREFIX,
-    HasKey,
-    KeyState,
-    Observed,
-)
-from rotator.model.plan import (
-    Action,
-    Create,
-    Discard,
-    Plan,
-    Promote,
-    ProveDead,
-    Restamp,
-    Revoke,
-    Unlabel,
-    Verify,
-)
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX, HasKey, KeyState, Observed
+from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
 from rotator.sandbox.pinata.switches import Delay, Switches
@@ -162,10 +143,7 @@ def test_nothing_is_revoked_if_the_current_value_is_gone() -> None:
     scene = Scene.own(FAST)
     key = scene.seed("x")
     desk = Desk(scene)
-    unread = replace(
-        desk.seen,
-        versions=tuple(replace(v, version_id="gone" * 8) for v in desk.seen.versions),
-    )
+    unread = replace(desk.seen, versions=tuple(replace(v, version_id="gone" * 8) for v in desk.seen.versions))
     with pytest.raises(UnsafeActionError, match="holds no key"):
         desk.perform(Revoke(key.key), seen=unread)
     assert key.key in scene.live_keys()
@@ -196,9 +174,7 @@ def test_what_is_read_back_must_be_what_was_stored() -> None:
 
     desk = Desk(scene, just_before(Operation.GET_VALUE, swap, nth=2))
     new = desk.new_id(2)
-    with pytest.raises(
-        KeyRejectedError, match=r"^what was read back from Secrets Manager .* stored$"
-    ):
+    with pytest.raises(KeyRejectedError, match=r"^what was read back from Secrets Manager .* stored$"):
         desk.perform(Create(new, desk.current, new), Verify(new))
 
 
@@ -250,26 +226,16 @@ def test_expectation_matches_what_is_there() -> None:
     new = desk.new_id(2)
     desk.perform(Create(new, desk.current, new), Verify(new), Promote(new, desk.current))
     expected, fresh = desk.executor.observed, Desk(scene).seen
-    assert {v.version_id: v.labels for v in expected.versions} == {
-        v.version_id: v.labels for v in fresh.versions
-    }
+    assert {v.version_id: v.labels for v in expected.versions} == {v.version_id: v.labels for v in fresh.versions}
     assert expected.key_inside(expected.current) == fresh.key_inside(fresh.current)
-    assert {(k.key_id, k.name, k.state) for k in expected.keys} == {
-        (k.key_id, k.name, k.state) for k in fresh.keys
-    }
+    assert {(k.key_id, k.name, k.state) for k in expected.keys} == {(k.key_id, k.name, k.state) for k in fresh.keys}
 
 
 @pytest.mark.parametrize(
-    ("fault", "result"),
-    [(Fault.LATE, Result.UNKNOWN), (Fault.REJECTED, Result.FAILURE)],
-    ids=["late", "rejected"],
+    ("fault", "result"), [(Fault.LATE, Result.UNKNOWN), (Fault.REJECTED, Result.FAILURE)], ids=["late", "rejected"]
 )
-@pytest.mark.parametrize(
-    "operation", [Operation.CREATE_KEY, Operation.PUT_VALUE], ids=["create", "put"]
-)
-def test_audit_tells_unknown_from_failed(
-    fault: Fault, result: Result, operation: Operation
-) -> None:
+@pytest.mark.parametrize("operation", [Operation.CREATE_KEY, Operation.PUT_VALUE], ids=["create", "put"])
+def test_audit_tells_unknown_from_failed(fault: Fault, result: Result, operation: Operation) -> None:
     """A call that may have had an effect is on record as unknown, not as failed."""
     desk = Desk(Scene.own(FAST), on(operation, fault))
     with pytest.raises(RotatorError):
@@ -291,14 +257,10 @@ def test_promotion_of_a_first_version() -> None:
 def test_labels_change_between_two_revocations() -> None:
     """If the labels moved while one key was retired, the next one is not."""
     scene = Scene.own(FAST)
-    keys = [
-        scene.seed(scene.family.key_name(version_id(1, scene.systems.now(), c * 10))) for c in "xy"
-    ]
+    keys = [scene.seed(scene.family.key_name(version_id(1, scene.systems.now(), c * 10))) for c in "xy"]
 
     def touch() -> None:
-        scene.systems.secrets[scene.name] = label_rules.tag(
-            scene.secret, scene.systems.now_s, {"any": "tag"}
-        )
+        scene.systems.secrets[scene.name] = label_rules.tag(scene.secret, scene.systems.now_s, {"any": "tag"})
 
     desk = Desk(scene, just_before(Operation.REVOKE_KEY, touch))
     with pytest.raises(UnsafeActionError, match=r"^refused to revoke more: .* at work$"):
@@ -310,9 +272,7 @@ def test_labels_change_between_two_revocations() -> None:
 def test_a_key_that_outlives_its_revocation_is_marked_until_it_is_dead() -> None:
     """Each run asks again and fails; once the key is dead the mark goes, and nothing remains."""
     scene = Scene.own(spec=a_spec(grace=AT_ONCE, settle=AT_ONCE))
-    scene.systems.pinata.switches = replace(
-        scene.systems.pinata.switches, revocation=Delay(10 * 86_400.0)
-    )
+    scene.systems.pinata.switches = replace(scene.systems.pinata.switches, revocation=Delay(10 * 86_400.0))
     for _ in range(2):
         outcome = scene.run()
         assert isinstance(outcome.error, KeyStillAliveError)
@@ -328,9 +288,7 @@ def test_a_marked_key_is_revoked_again_wherever_its_token_is() -> None:
     scene = Scene.own(spec=a_spec(settle=AT_ONCE))
     first = scene.current_key()
     scene.run()
-    scene.systems.pinata.switches = replace(
-        scene.systems.pinata.switches, revocation=Delay(10 * 86_400.0)
-    )
+    scene.systems.pinata.switches = replace(scene.systems.pinata.switches, revocation=Delay(10 * 86_400.0))
     outcome = scene.run(Demand.COMPROMISED)
     assert isinstance(outcome.error, KeyStillAliveError)
     scene.passes(timedelta(days=1, minutes=1))
@@ -508,8 +466,7 @@ def test_a_minute_of_skew_is_tolerated_and_more_is_not() -> None:
     with pytest.raises(UnsafeActionError) as refused:
         Desk(scene).perform(Revoke(keys[1]))
     assert refused.value.message == (
-        f"refused to revoke {keys[1]}: this machine's clock is +61 s off AWS's, "
-        "so its grace cannot be measured"
+        f"refused to revoke {keys[1]}: this machine's clock is +61 s off AWS's, so its grace cannot be measured"
     )
     assert refused.value.next_step == "Set the clock (NTP), then run `rotator run`."
     assert keys[1] in scene.live_keys()

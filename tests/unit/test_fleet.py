@@ -13,13 +13,7 @@ from rotator.fleet.lookup import Target, resolve
 from rotator.fleet.neighbours import Neighbours
 from rotator.fleet.run import run_all
 from rotator.fleet.wake import is_aged_out, is_asleep
-from rotator.model.errors import (
-    ConfigError,
-    RotatorError,
-    SecretNotFoundError,
-    StoreDeniedError,
-    StoreUnavailableError,
-)
+from rotator.model.errors import ConfigError, RotatorError, SecretNotFoundError, StoreDeniedError, StoreUnavailableError
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretDescription, Version
 from rotator.model.plan import OutcomeKind
@@ -61,9 +55,7 @@ def test_few_secrets_are_described() -> None:
     scene, specs = fleet(2)
     store = store_in(scene)
     targets = resolve(specs, store, store.process).targets
-    assert [(t.spec, t.description.arn) for t in targets] == [
-        (s, arn_of(s.secret_id)) for s in specs
-    ]
+    assert [(t.spec, t.description.arn) for t in targets] == [(s, arn_of(s.secret_id)) for s in specs]
     assert store.process.calls == [Operation.DESCRIBE] * 2
 
 
@@ -71,11 +63,7 @@ def test_many_secrets_are_listed() -> None:
     """Three secrets cost one page of ListSecrets."""
     scene, specs = fleet(3)
     store = store_in(scene)
-    assert [t.description.name for t in resolve(specs, store, store.process).targets] == [
-        "s0",
-        "s1",
-        "s2",
-    ]
+    assert [t.description.name for t in resolve(specs, store, store.process).targets] == ["s0", "s1", "s2"]
     assert store.process.calls == [Operation.LIST_SECRETS]
 
 
@@ -91,9 +79,7 @@ def test_secret_that_the_list_does_not_show_is_described() -> None:
     """A list may lag: what it leaves out is looked at by itself."""
 
     class Lagging(SimulatedStore):
-        def survey(
-            self, secret_ids: tuple[str, ...], deadline: object
-        ) -> dict[str, SecretDescription]:
+        def survey(self, secret_ids: tuple[str, ...], deadline: object) -> dict[str, SecretDescription]:
             found = SimulatedStore.survey(self, secret_ids, deadline)  # type: ignore[arg-type]  # passed on
             return {k: v for k, v in found.items() if k != "s1"}
 
@@ -172,12 +158,8 @@ SETTLED = labelled(current(ago(days=3)))
         pytest.param(replace(SETTLED, hold=""), False, id="on hold"),
         pytest.param(labelled(), False, id="no value"),
         pytest.param(labelled(a_version(NATIVE_ID, AWSCURRENT)), False, id="not ours"),
-        pytest.param(
-            labelled(current(ago(days=3)), a_version(5, AWSPENDING)), False, id="unfinished"
-        ),
-        pytest.param(
-            labelled(current(ago(days=30)), changed_at=ago(days=30)), False, id="old enough"
-        ),
+        pytest.param(labelled(current(ago(days=3)), a_version(5, AWSPENDING)), False, id="unfinished"),
+        pytest.param(labelled(current(ago(days=30)), changed_at=ago(days=30)), False, id="old enough"),
         pytest.param(
             labelled(
                 current(NOW - rotate_after(timedelta(days=30), ARN) + timedelta(seconds=1)),
@@ -186,28 +168,14 @@ SETTLED = labelled(current(ago(days=3)))
             True,
             id="not old enough",
         ),
+        pytest.param(labelled(current(ago(days=2)), changed_at=ago(days=3)), False, id="a time that is not believed"),
+        pytest.param(labelled(current(ago(days=3)), a_version(5, AWSPREVIOUS)), False, id="rolled back"),
+        pytest.param(labelled(current(ago(days=3)), a_version(3, AWSPREVIOUS)), True, id="rolled forward"),
+        pytest.param(labelled(current(ago(days=3)), changed_at=ago(hours=24)), False, id="grace ends now"),
         pytest.param(
-            labelled(current(ago(days=2)), changed_at=ago(days=3)),
-            False,
-            id="a time that is not believed",
+            labelled(current(ago(days=3)), changed_at=ago(hours=24, minutes=1)), True, id="grace ended before this tick"
         ),
-        pytest.param(
-            labelled(current(ago(days=3)), a_version(5, AWSPREVIOUS)), False, id="rolled back"
-        ),
-        pytest.param(
-            labelled(current(ago(days=3)), a_version(3, AWSPREVIOUS)), True, id="rolled forward"
-        ),
-        pytest.param(
-            labelled(current(ago(days=3)), changed_at=ago(hours=24)), False, id="grace ends now"
-        ),
-        pytest.param(
-            labelled(current(ago(days=3)), changed_at=ago(hours=24, minutes=1)),
-            True,
-            id="grace ended before this tick",
-        ),
-        pytest.param(
-            labelled(current(ago(days=3)), changed_at=ago(hours=23)), True, id="grace still runs"
-        ),
+        pytest.param(labelled(current(ago(days=3)), changed_at=ago(hours=23)), True, id="grace still runs"),
     ],
 )
 def test_sleep(labels: SecretDescription, *, sleeps: bool) -> None:
@@ -233,10 +201,7 @@ def test_version_of_secrets_managers_sleeps(*, enabled: bool) -> None:
         ({"changed_at": ago(hours=1)}, False),
         ({"versions": (Version(NATIVE_ID, frozenset({AWSCURRENT})),)}, False),
         ({"versions": (current(ago(days=1)),)}, False),
-        (
-            {"versions": (current(ago(days=99)), Version("p" * 36, frozenset({AWSPENDING})))},
-            False,
-        ),
+        ({"versions": (current(ago(days=99)), Version("p" * 36, frozenset({AWSPENDING})))}, False),
         (
             {
                 "versions": (
@@ -262,9 +227,7 @@ def test_every_secret_wakes_once_per_period() -> None:
     awake = dict.fromkeys(ticks[1:], 0)
     for number in range(300):
         target = Target(spec, replace(SETTLED, arn=arn_of(f"s{number}")))
-        slots = [
-            now for since, now in pairwise(ticks) if not is_asleep(target, now=now, since=since)
-        ]
+        slots = [now for since, now in pairwise(ticks) if not is_asleep(target, now=now, since=since)]
         assert len(slots) == 1
         awake[slots[0]] += 1
     assert max(awake.values()) <= 20
@@ -276,9 +239,7 @@ def test_every_secret_wakes_once_per_period() -> None:
 def world_of(specs: tuple[SecretSpec, ...], process: Process) -> World:
     """Return the world of a fleet in one process."""
     store = SimulatedStore(process)
-    return World(
-        "rotator", SimulatedProvider(process), store, process, Neighbours(specs, store).holding
-    )
+    return World("rotator", SimulatedProvider(process), store, process, Neighbours(specs, store).holding)
 
 
 def run_of(scene: Scene, process: Process) -> Run:
@@ -340,11 +301,7 @@ def test_neighbours_that_use_a_key() -> None:
 
     def put(name: str, value: str, *labels: str) -> None:
         scene.systems.secrets[name] = label_rules.put(
-            scene.systems.secrets[name],
-            scene.systems.now_s,
-            token="y" * 32,
-            value=value,
-            labels=labels,
+            scene.systems.secrets[name], scene.systems.now_s, token="y" * 32, value=value, labels=labels
         )
 
     put("s2", keys["n0"].jwt, AWSPENDING)

@@ -66,9 +66,7 @@ def test_a_date_that_is_none_is_no_time() -> None:
     assert (generation_of_version(impossible), time_of_version(impossible)) == (12, None)
 
 
-@pytest.mark.parametrize(
-    ("generation", "nonce"), [(1, "short"), (1, "n" * 11), (1, "n" * 9 + "/"), (10**9, "n" * 10)]
-)
+@pytest.mark.parametrize(("generation", "nonce"), [(1, "short"), (1, "n" * 11), (1, "n" * 9 + "/"), (10**9, "n" * 10)])
 def test_impossible_ids_are_not_made(generation: int, nonce: str) -> None:
     """What could not be read back is not made."""
     with pytest.raises(ValueError, match="not a version id"):
@@ -77,9 +75,7 @@ def test_impossible_ids_are_not_made(generation: int, nonce: str) -> None:
 
 def test_key_name_is_spelled_so() -> None:
     """A key is named for its owner, account, region, secret with suffix, and version."""
-    assert FAMILY.key_name(OURS) == (
-        f"rotator/111122223333/eu-central-1/prod/pinata/uploader-AbCdEf/{OURS}"
-    )
+    assert FAMILY.key_name(OURS) == (f"rotator/111122223333/eu-central-1/prod/pinata/uploader-AbCdEf/{OURS}")
     assert FAMILY.generation(FAMILY.key_name(OURS)) == 12
 
 

@@ -31,9 +31,7 @@ from tests.simulation.world import Operation, Process
 FAST = a_spec(grace=AT_ONCE, settle=AT_ONCE)
 
 
-def look(
-    scene: Scene, elsewhere: frozenset[str] = frozenset()
-) -> tuple[Observed, Process, list[frozenset[str]]]:
+def look(scene: Scene, elsewhere: frozenset[str] = frozenset()) -> tuple[Observed, Process, list[frozenset[str]]]:
     """Observe a scene: what is seen, who looked, and about which keys the neighbours were asked."""
     process = Process(scene.systems)
     store = SimulatedStore(process)
@@ -99,9 +97,7 @@ def test_the_managing_key_is_protected() -> None:
     assert look(scene)[0].protected == {scene.systems.admin.key}
 
 
-@pytest.mark.parametrize(
-    ("value", "kind"), [("no JSON", Unusable), ("{}", Unusable)], ids=["no JSON", "no key"]
-)
+@pytest.mark.parametrize(("value", "kind"), [("no JSON", Unusable), ("{}", Unusable)], ids=["no JSON", "no key"])
 def test_unusable_pending_value_is_no_error(value: str, kind: type) -> None:
     """A pending version that holds no credential is discarded by a rule, not by an error."""
     scene = Scene.own(FAST)
@@ -162,13 +158,9 @@ def test_unusable_current_value_is_an_error() -> None:
 def test_current_value_that_does_not_show_is_an_error() -> None:
     """A current version without a value is waited for, then given up."""
     scene = Scene.own(FAST)
-    native = label_rules.begin_rotation(
-        scene.secret, scene.systems.now_s, token=HAND_ID, lambda_arn="arn:aws:lambda:x"
-    )
+    native = label_rules.begin_rotation(scene.secret, scene.systems.now_s, token=HAND_ID, lambda_arn="arn:aws:lambda:x")
     labels = {**native.labels, AWSCURRENT: HAND_ID}
-    scene.systems.secrets[scene.name] = type(native)(
-        native.created, native.last_changed, native.versions, labels
-    )
+    scene.systems.secrets[scene.name] = type(native)(native.created, native.last_changed, native.versions, labels)
     with pytest.raises(StoreUnavailableError):
         look(scene)
 

@@ -24,9 +24,7 @@ def utc(text: str) -> datetime:
 @pytest.mark.parametrize(
     ("window", "day", "expected"),
     [
-        pytest.param(
-            Window(DAILY, time(2), time(3), BERLIN), "2027-03-28", [], id="the hour that is skipped"
-        ),
+        pytest.param(Window(DAILY, time(2), time(3), BERLIN), "2027-03-28", [], id="the hour that is skipped"),
         pytest.param(
             Window(DAILY, time(2, 30), time(4), BERLIN),
             "2027-03-28",
@@ -53,9 +51,7 @@ def utc(text: str) -> datetime:
         ),
     ],
 )
-def test_openings_across_changes_of_the_clock(
-    window: Window, day: str, expected: list[tuple[str, str]]
-) -> None:
+def test_openings_across_changes_of_the_clock(window: Window, day: str, expected: list[tuple[str, str]]) -> None:
     """The openings of one UTC day, as the local clock makes them."""
     since = utc(day)
     found = openings(a_spec(window=window), since, since + timedelta(days=1))
@@ -63,14 +59,11 @@ def test_openings_across_changes_of_the_clock(
 
 
 @pytest.mark.parametrize("zone", [BERLIN, LORD_HOWE], ids=str)
-@pytest.mark.parametrize(
-    ("start", "end"), [(time(2), time(2, 30)), (time(22), time(4)), (time(0), time(0))], ids=str
-)
+@pytest.mark.parametrize(("start", "end"), [(time(2), time(2, 30)), (time(22), time(4)), (time(0), time(0))], ids=str)
 def test_openings_agree_with_every_single_look(zone: ZoneInfo, start: time, end: time) -> None:
     """Around both changes of the clock, the intervals say what `is_open` says at each half minute."""
     spec = a_spec(
-        window=Window(frozenset({5, 6, 0}), start, end, zone),
-        blackouts=(Blackout(date(2027, 4, 5), date(2027, 4, 5)),),
+        window=Window(frozenset({5, 6, 0}), start, end, zone), blackouts=(Blackout(date(2027, 4, 5), date(2027, 4, 5)),)
     )
     for first in ("2027-03-26", "2027-04-02", "2027-10-01", "2027-10-29"):
         since, until = utc(first), utc(first) + timedelta(days=4)
@@ -88,20 +81,12 @@ def test_openings_agree_with_every_single_look(zone: ZoneInfo, start: time, end:
         pytest.param({}, "", id="no window"),
         pytest.param({"window": Window(DAILY, time(2), time(3), BERLIN)}, "", id="daily"),
         pytest.param(
-            {
-                "window": Window(frozenset({0}), time(2), time(3), BERLIN),
-                "max_age": timedelta(days=6),
-            },
+            {"window": Window(frozenset({0}), time(2), time(3), BERLIN), "max_age": timedelta(days=6)},
             "longer than `max_age`",
             id="weekly, and younger keys are asked for",
         ),
         pytest.param(
-            {
-                "window": Window(frozenset({0}), time(2), time(3), BERLIN),
-                "max_age": timedelta(days=7),
-            },
-            "",
-            id="weekly",
+            {"window": Window(frozenset({0}), time(2), time(3), BERLIN), "max_age": timedelta(days=7)}, "", id="weekly"
         ),
         pytest.param(
             {"blackouts": (Blackout(date(2020, 1, 1), date(2030, 1, 1)),)},
@@ -113,9 +98,7 @@ def test_openings_agree_with_every_single_look(zone: ZoneInfo, start: time, end:
             "from 2027-01-01 to 2027-02-02 no new key can be made",
             id="a blackout longer than max_age",
         ),
-        pytest.param(
-            {"blackouts": (Blackout(date(2027, 1, 1), date(2027, 1, 20)),)}, "", id="a shorter one"
-        ),
+        pytest.param({"blackouts": (Blackout(date(2027, 1, 1), date(2027, 1, 20)),)}, "", id="a shorter one"),
     ],
 )
 def test_policy_that_cannot_be_met(changes: dict[str, object], expected: str) -> None:
@@ -142,9 +125,7 @@ def test_policy_that_cannot_be_met(changes: dict[str, object], expected: str) ->
         ),
     ],
 )
-def test_short_stretches_are_told_to_the_minute(
-    max_age: timedelta, end: time, expected: str
-) -> None:
+def test_short_stretches_are_told_to_the_minute(max_age: timedelta, end: time, expected: str) -> None:
     """Days alone would say "from one day to the same day"; an age is written as in the configuration."""
     spec = a_spec(window=Window(DAILY, time(2), end, ZoneInfo("UTC")), max_age=max_age)
     said = unmet(spec, NOW)
@@ -157,8 +138,7 @@ def test_window_that_never_opens() -> None:
     spec = a_spec(
         window=Window(frozenset({0}), time(2), time(3), BERLIN),
         blackouts=tuple(
-            Blackout(NOW.date() + timedelta(weeks=week), NOW.date() + timedelta(weeks=week))
-            for week in range(60)
+            Blackout(NOW.date() + timedelta(weeks=week), NOW.date() + timedelta(weeks=week)) for week in range(60)
         ),
     )
     assert unmet(spec, NOW).startswith("no new key can be made")
@@ -177,13 +157,7 @@ def test_windows_in_words() -> None:
     assert described(a_spec()) == ""
     spec = a_spec(
         window=Window(frozenset({1, 0}), time(22), time(4), BERLIN),
-        blackouts=(
-            Blackout(date(2026, 12, 24), date(2027, 1, 2)),
-            Blackout(date(2027, 5, 1), date(2027, 5, 1)),
-        ),
+        blackouts=(Blackout(date(2026, 12, 24), date(2027, 1, 2)), Blackout(date(2027, 5, 1), date(2027, 5, 1))),
     )
-    assert (
-        described(spec)
-        == "Mon, Tue 22:00-04:00 Europe/Berlin; not 2026-12-24..2027-01-02, 2027-05-01"
-    )
+    assert described(spec) == "Mon, Tue 22:00-04:00 Europe/Berlin; not 2026-12-24..2027-01-02, 2027-05-01"
     assert described(a_spec(window=Window(DAILY, time(0), time(0), BERLIN))).startswith("daily")

@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import SecretValueError
-from rotator.model.payload import (
-    VALUE_MAX_BYTES,
-    compose,
-    credential,
-    credential_in,
-    managing_token,
-    mentions,
-)
+from rotator.model.payload import VALUE_MAX_BYTES, compose, credential, credential_in, managing_token, mentions
 from rotator.model.secret import BareJwt, JsonFields
 
 DEFAULT = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "default")
@@ -90,24 +83,14 @@ def test_token_that_names_no_key_needs_the_field() -> None:
         pytest.param('{"JWT": "a b"}', DEFAULT, "white space", id="white space inside"),
         pytest.param('{"JWT": "a.b.c\\n"}', DEFAULT, "white space", id="a newline"),
         pytest.param('{"JWT": "opaque"}', DEFAULT, "names no key", id="nothing names a key"),
+        pytest.param(json.dumps({"JWT": JWT, "pinata_api_key": "key-2"}), DEFAULT, "two different", id="mix"),
         pytest.param(
-            json.dumps({"JWT": JWT, "pinata_api_key": "key-2"}), DEFAULT, "two different", id="mix"
+            json.dumps({"JWT": "opaque", "pinata_api_key": "../x"}), DEFAULT, "names no key", id="a path for a key"
         ),
-        pytest.param(
-            json.dumps({"JWT": "opaque", "pinata_api_key": "../x"}),
-            DEFAULT,
-            "names no key",
-            id="a path for a key",
-        ),
-        pytest.param(
-            json.dumps({"JWT": JWT, "pinata_api_key": 5}), DEFAULT, "not a text", id="a key number"
-        ),
+        pytest.param(json.dumps({"JWT": JWT, "pinata_api_key": 5}), DEFAULT, "not a text", id="a key number"),
         pytest.param(json.dumps({"token": JWT}), CONFIGURED, "no field `id`", id="configured key"),
         pytest.param(
-            json.dumps({"token": JWT, "id": "key-1"}),
-            CONFIGURED,
-            "no field `shared_secret`",
-            id="configured secret",
+            json.dumps({"token": JWT, "id": "key-1"}), CONFIGURED, "no field `shared_secret`", id="configured secret"
         ),
         pytest.param('{"JWT": "x"}', BareJwt(), "bare token", id="JSON for a bare token"),
         pytest.param("", BareJwt(), "empty", id="no bare token"),
@@ -160,10 +143,7 @@ def test_other_fields_are_carried_over() -> None:
 
 def test_fields_that_were_not_there_are_not_added() -> None:
     """A value without the legacy pair does not get it."""
-    assert json.loads(compose(NEW, DEFAULT, stored(JWT=JWT, a=1)).reveal()) == {
-        "JWT": NEW_JWT,
-        "a": 1,
-    }
+    assert json.loads(compose(NEW, DEFAULT, stored(JWT=JWT, a=1)).reveal()) == {"JWT": NEW_JWT, "a": 1}
 
 
 def test_first_value_has_every_configured_field() -> None:

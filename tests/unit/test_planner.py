@@ -27,17 +27,7 @@ from rotator.model.observed import (
     Observed,
     Unusable,
 )
-from rotator.model.plan import (
-    Action,
-    Create,
-    Discard,
-    Promote,
-    ProveDead,
-    Restamp,
-    Revoke,
-    Unlabel,
-    Verify,
-)
+from rotator.model.plan import Action, Create, Discard, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.reasons import Reason
 from rotator.model.secret import Blackout, Demand, SecretSpec, Window
 from tests.builders import (
@@ -82,9 +72,7 @@ def new_id(generation: int) -> str:
 
 def rotate(generation: int, replacing: int | str | None) -> tuple[Action, ...]:
     """Return the actions of a rotation."""
-    return Create(new_id(generation), old(replacing), new_id(generation)), *finish(
-        new_id(generation), replacing
-    )
+    return Create(new_id(generation), old(replacing), new_id(generation)), *finish(new_id(generation), replacing)
 
 
 def finish(pending: str, replacing: int | str | None) -> tuple[Action, ...]:
@@ -121,45 +109,21 @@ HELD = [
         an_observed(AGED, keys=[a_key(4), a_key(3)], hold=""),
         Reason.ON_HOLD,
     ),
+    Case("nobody can force a held secret", an_observed(CURRENT, hold="incident"), Reason.ON_HOLD, demand=Demand.FORCED),
     Case(
-        "nobody can force a held secret",
-        an_observed(CURRENT, hold="incident"),
-        Reason.ON_HOLD,
-        demand=Demand.FORCED,
+        "not even a leak lifts a hold", an_observed(CURRENT, hold="incident"), Reason.ON_HOLD, demand=Demand.COMPROMISED
     ),
-    Case(
-        "not even a leak lifts a hold",
-        an_observed(CURRENT, hold="incident"),
-        Reason.ON_HOLD,
-        demand=Demand.COMPROMISED,
-    ),
-    Case(
-        "a hold comes before a drift",
-        an_observed(FOREIGN, PREVIOUS, hold="incident"),
-        Reason.ON_HOLD,
-    ),
+    Case("a hold comes before a drift", an_observed(FOREIGN, PREVIOUS, hold="incident"), Reason.ON_HOLD),
 ]
 
 DRIFTED = [
-    Case(
-        "a person put another key over ours",
-        an_observed(FOREIGN, a_version(4, AWSPREVIOUS)),
-        Reason.DRIFTED,
-    ),
+    Case("a person put another key over ours", an_observed(FOREIGN, a_version(4, AWSPREVIOUS)), Reason.DRIFTED),
     Case(
         "a person put another key over ours, which a native rotation had made",
-        an_observed(
-            FOREIGN,
-            a_version(OTHER_ID, AWSPREVIOUS, key="key-4"),
-            keys=[a_key(4)],
-        ),
+        an_observed(FOREIGN, a_version(OTHER_ID, AWSPREVIOUS, key="key-4"), keys=[a_key(4)]),
         Reason.DRIFTED,
     ),
-    Case(
-        "a person edited twice a secret that was ours",
-        an_observed(FOREIGN, a_version(1, OURS)),
-        Reason.DRIFTED,
-    ),
+    Case("a person edited twice a secret that was ours", an_observed(FOREIGN, a_version(1, OURS)), Reason.DRIFTED),
     Case(
         "a take-over that died before its promotion is no drift",
         an_observed(FOREIGN, a_version(1, AWSPENDING, OURS, REPLACED_FOREIGN, made_at=NOW)),
@@ -175,16 +139,14 @@ DRIFTED = [
     Case(
         "a person put another key in while we were taking over",
         an_observed(
-            a_version(NATIVE_ID, AWSCURRENT, key="other"),
-            a_version(1, AWSPENDING, OURS, REPLACED_FOREIGN, made_at=NOW),
+            a_version(NATIVE_ID, AWSCURRENT, key="other"), a_version(1, AWSPENDING, OURS, REPLACED_FOREIGN, made_at=NOW)
         ),
         Reason.DRIFTED,
     ),
     Case(
         "a person put another key in while we were taking over, and forces us on",
         an_observed(
-            a_version(NATIVE_ID, AWSCURRENT, key="other"),
-            a_version(1, AWSPENDING, OURS, REPLACED_FOREIGN, made_at=NOW),
+            a_version(NATIVE_ID, AWSCURRENT, key="other"), a_version(1, AWSPENDING, OURS, REPLACED_FOREIGN, made_at=NOW)
         ),
         Reason.SUPERSEDED,
         (Discard(own_id(1)),),
@@ -212,11 +174,7 @@ DRIFTED = [
     ),
     Case(
         "another field edited by hand around our key is no drift",
-        an_observed(
-            a_version(NATIVE_ID, AWSCURRENT, key="key-4"),
-            a_version(4, AWSPREVIOUS),
-            keys=[a_key(4)],
-        ),
+        an_observed(a_version(NATIVE_ID, AWSCURRENT, key="key-4"), a_version(4, AWSPREVIOUS), keys=[a_key(4)]),
         Reason.UP_TO_DATE,
     ),
     Case(
@@ -229,24 +187,18 @@ DRIFTED = [
 ROLLED_BACK = [
     Case(
         "a person moved the label back: nothing moves, nothing is retired",
-        an_observed(
-            a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=map(a_key, (2, 3, 4))
-        ),
+        an_observed(a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=map(a_key, (2, 3, 4))),
         Reason.ROLLED_BACK,
     ),
     Case(
         "a roll-back to a dead key is repaired",
-        an_observed(
-            a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=[a_dead_key(3), a_key(4)]
-        ),
+        an_observed(a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=[a_dead_key(3), a_key(4)]),
         Reason.KEY_REVOKED,
         rotate(5, 3),
     ),
     Case(
         "a roll-back is lifted by force",
-        an_observed(
-            a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=[a_key(3), a_dead_key(4)]
-        ),
+        an_observed(a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=[a_key(3), a_dead_key(4)]),
         Reason.FORCED,
         rotate(5, 3),
         demand=Demand.FORCED,
@@ -309,17 +261,13 @@ PENDING = [
     ),
     Case(
         "a native rotation's placeholder is old",
-        an_observed(
-            CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(hours=2)
-        ),
+        an_observed(CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(hours=2)),
         Reason.STALLED,
         (Discard(NATIVE_ID),),
     ),
     Case(
         "a native rotation has just begun, whatever is due",
-        an_observed(
-            AGED, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(hours=1)
-        ),
+        an_observed(AGED, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(hours=1)),
         Reason.IN_PROGRESS,
     ),
     Case(
@@ -359,11 +307,7 @@ PENDING = [
     ),
     Case(
         "a native rotation's pending version takes its generation from the name of its key",
-        an_observed(
-            CURRENT,
-            a_version(NATIVE_ID, AWSPENDING, key="key-5", made_at=NOW),
-            keys=[a_key(4), a_key(5)],
-        ),
+        an_observed(CURRENT, a_version(NATIVE_ID, AWSPENDING, key="key-5", made_at=NOW), keys=[a_key(4), a_key(5)]),
         Reason.INTERRUPTED,
         finish(NATIVE_ID, 4),
     ),
@@ -375,12 +319,7 @@ PENDING = [
     ),
     Case(
         "a pending version is finished outside the window, within a grace, with too many keys",
-        an_observed(
-            AGED,
-            a_version(5, AWSPENDING, made_at=NOW),
-            keys=map(a_key, (1, 2, 3, 4, 5)),
-            changed_at=NOW,
-        ),
+        an_observed(AGED, a_version(5, AWSPENDING, made_at=NOW), keys=map(a_key, (1, 2, 3, 4, 5)), changed_at=NOW),
         Reason.INTERRUPTED,
         finish(own_id(5), 4),
         spec=a_spec(window=CLOSED),
@@ -440,11 +379,7 @@ DUE = [
         an_observed(CURRENT, keys=[], witnessed=[("key-4", KeyState.LIVE)]),
         Reason.UP_TO_DATE,
     ),
-    Case(
-        "a key missing from the list is not a revoked one",
-        an_observed(CURRENT, keys=[]),
-        Reason.UP_TO_DATE,
-    ),
+    Case("a key missing from the list is not a revoked one", an_observed(CURRENT, keys=[]), Reason.UP_TO_DATE),
     Case(
         "testAuthentication is believed before the list",
         an_observed(CURRENT, witnessed=[("key-4", KeyState.REVOKED)]),
@@ -476,9 +411,7 @@ DUE = [
     ),
     Case(
         "a native rotation was discarded: its key is above the current generation",
-        an_observed(
-            CURRENT, a_version(NATIVE_ID, "custom", key="key-5"), keys=[a_key(4), a_key(5)]
-        ),
+        an_observed(CURRENT, a_version(NATIVE_ID, "custom", key="key-5"), keys=[a_key(4), a_key(5)]),
         Reason.INTERRUPTED,
         rotate(6, 4),
     ),
@@ -492,9 +425,7 @@ DUE = [
     Case(
         "a hand-made key that was restamped",
         an_observed(
-            a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN, key="foreign"),
-            a_version(NATIVE_ID, AWSPREVIOUS),
-            keys=[],
+            a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN, key="foreign"), a_version(NATIVE_ID, AWSPREVIOUS), keys=[]
         ),
         Reason.ADOPTED,
         rotate(5, 4),
@@ -511,9 +442,7 @@ DUE = [
         an_observed(
             a_version(4, AWSCURRENT, *MANY_REPLACED, made_at=ago(days=30)),
             keys=[a_key(4)],
-            witnessed=[
-                (label.removeprefix(REPLACED_PREFIX), KeyState.REVOKED) for label in MANY_REPLACED
-            ],
+            witnessed=[(label.removeprefix(REPLACED_PREFIX), KeyState.REVOKED) for label in MANY_REPLACED],
             changed_at=NOW,
         ),
         Reason.AGED_OUT,
@@ -548,10 +477,7 @@ DUE = [
         Reason.UP_TO_DATE,
     ),
     Case(
-        "age comes before uses",
-        an_observed(AGED, keys=[a_key(4, uses=9, max_uses=10)]),
-        Reason.AGED_OUT,
-        rotate(5, 4),
+        "age comes before uses", an_observed(AGED, keys=[a_key(4, uses=9, max_uses=10)]), Reason.AGED_OUT, rotate(5, 4)
     ),
     Case(
         "eight of ten uses are gone",
@@ -559,41 +485,27 @@ DUE = [
         Reason.NEARLY_USED_UP,
         rotate(5, 4),
     ),
-    Case(
-        "seven of ten uses are gone",
-        an_observed(CURRENT, keys=[a_key(4, uses=7, max_uses=10)]),
-        Reason.UP_TO_DATE,
-    ),
+    Case("seven of ten uses are gone", an_observed(CURRENT, keys=[a_key(4, uses=7, max_uses=10)]), Reason.UP_TO_DATE),
     Case(
         "a long token is replaced a week before it ends",
-        an_observed(
-            a_version(4, AWSCURRENT, made_at=ago(days=29), expires_at=NOW + timedelta(days=7))
-        ),
+        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=29), expires_at=NOW + timedelta(days=7))),
         Reason.EXPIRING,
         rotate(5, 4),
     ),
     Case(
         "a long token has more than a week left",
-        an_observed(
-            a_version(
-                4, AWSCURRENT, made_at=ago(days=29), expires_at=NOW + timedelta(days=7, seconds=1)
-            )
-        ),
+        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=29), expires_at=NOW + timedelta(days=7, seconds=1))),
         Reason.UP_TO_DATE,
     ),
     Case(
         "a short token is replaced in the last quarter of its life",
-        an_observed(
-            a_version(4, AWSCURRENT, made_at=ago(days=3), expires_at=NOW + timedelta(days=1))
-        ),
+        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=3), expires_at=NOW + timedelta(days=1))),
         Reason.EXPIRING,
         rotate(5, 4),
     ),
     Case(
         "a short token is not in its last quarter yet",
-        an_observed(
-            a_version(4, AWSCURRENT, made_at=ago(days=2), expires_at=NOW + timedelta(days=1))
-        ),
+        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=2), expires_at=NOW + timedelta(days=1))),
         Reason.UP_TO_DATE,
     ),
     Case(
@@ -604,19 +516,12 @@ DUE = [
         demand=Demand.FORCED,
     ),
     Case("somebody wants it now", SETTLED, Reason.FORCED, rotate(5, 4), demand=Demand.FORCED),
-    Case(
-        "the key has leaked", SETTLED, Reason.COMPROMISED, rotate(5, 4), demand=Demand.COMPROMISED
-    ),
+    Case("the key has leaked", SETTLED, Reason.COMPROMISED, rotate(5, 4), demand=Demand.COMPROMISED),
     Case("a leak was answered already", SETTLED, Reason.UP_TO_DATE, demand=Demand.CONTAINING),
 ]
 
 WHEN = [
-    Case(
-        "a new key waits for the window",
-        an_observed(AGED),
-        Reason.OUTSIDE_WINDOW,
-        spec=a_spec(window=CLOSED),
-    ),
+    Case("a new key waits for the window", an_observed(AGED), Reason.OUTSIDE_WINDOW, spec=a_spec(window=CLOSED)),
     Case(
         "a new key waits for the end of a blackout",
         an_observed(AGED),
@@ -652,12 +557,7 @@ WHEN = [
         rotate(5, 4),
         spec=a_spec(window=CLOSED),
     ),
-    Case(
-        "nothing due does not speak of the window",
-        SETTLED,
-        Reason.UP_TO_DATE,
-        spec=a_spec(window=CLOSED),
-    ),
+    Case("nothing due does not speak of the window", SETTLED, Reason.UP_TO_DATE, spec=a_spec(window=CLOSED)),
     Case(
         "a rotation inside another one's grace is refused",
         an_observed(AGED, keys=[a_key(4), a_key(3)], changed_at=ago(hours=24, seconds=-1)),
@@ -683,9 +583,7 @@ WHEN = [
         spec=a_spec(grace=AT_ONCE),
     ),
     Case(
-        "grace comes before room",
-        an_observed(AGED, keys=map(a_key, (2, 3, 4)), changed_at=NOW),
-        Reason.WAITING_GRACE,
+        "grace comes before room", an_observed(AGED, keys=map(a_key, (2, 3, 4)), changed_at=NOW), Reason.WAITING_GRACE
     ),
     Case(
         "a dead current key does not wait for a grace",
@@ -712,12 +610,7 @@ WHEN = [
         Reason.FENCING,
         fence(4, NATIVE_ID),
     ),
-    Case(
-        "one key more may live",
-        an_observed(CURRENT, keys=[a_key(4), a_key(5)]),
-        Reason.INTERRUPTED,
-        rotate(6, 4),
-    ),
+    Case("one key more may live", an_observed(CURRENT, keys=[a_key(4), a_key(5)]), Reason.INTERRUPTED, rotate(6, 4)),
     Case(
         "no room, and nothing that could be retired or fenced",
         an_observed(AGED, keys=map(a_key, (2, 3, 4)), protected=["key-2", "key-3"]),
@@ -748,24 +641,13 @@ WHEN = [
         rotate(7, 4),
         demand=Demand.COMPROMISED,
     ),
-    Case(
-        "an empty secret needs no room",
-        an_observed(keys=map(a_key, (1, 2, 3))),
-        Reason.NO_CURRENT,
-        rotate(4, None),
-    ),
+    Case("an empty secret needs no room", an_observed(keys=map(a_key, (1, 2, 3))), Reason.NO_CURRENT, rotate(4, None)),
 ]
 
 RETIRED = [
     Case(
         "a replica is behind: its consumers may read the key before",
-        an_observed(
-            CURRENT,
-            PREVIOUS,
-            keys=[a_key(4), a_key(3)],
-            changed_at=ago(hours=1),
-            behind=["eu-west-1"],
-        ),
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=ago(hours=1), behind=["eu-west-1"]),
         Reason.REPLICA_BEHIND,
         spec=a_spec(grace=AT_ONCE),
     ),
@@ -782,11 +664,7 @@ RETIRED = [
     Case(
         "a replica that is behind for more than an hour does not follow by itself",
         an_observed(
-            CURRENT,
-            PREVIOUS,
-            keys=[a_key(4), a_key(3)],
-            changed_at=ago(hours=1, seconds=1),
-            behind=["eu-west-1"],
+            CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=ago(hours=1, seconds=1), behind=["eu-west-1"]
         ),
         Reason.REPLICA_STUCK,
         spec=a_spec(grace=AT_ONCE),
@@ -829,9 +707,7 @@ RETIRED = [
     ),
     Case(
         "the grace of the key before still runs",
-        an_observed(
-            CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=ago(hours=24, seconds=-1)
-        ),
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=ago(hours=24, seconds=-1)),
         Reason.UP_TO_DATE,
     ),
     Case(
@@ -856,18 +732,13 @@ RETIRED = [
     Case(
         "a run died before it took the label off, and the grace runs anew",
         an_observed(
-            a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN),
-            witnessed=[("foreign", KeyState.REVOKED)],
-            changed_at=NOW,
+            a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN), witnessed=[("foreign", KeyState.REVOKED)], changed_at=NOW
         ),
         Reason.UP_TO_DATE,
     ),
     Case(
         "a run died before it took the label off: one refusal is no proof, so it is proved first",
-        an_observed(
-            a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN),
-            witnessed=[("foreign", KeyState.REVOKED)],
-        ),
+        an_observed(a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN), witnessed=[("foreign", KeyState.REVOKED)]),
         Reason.UP_TO_DATE,
         (ProveDead("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
     ),
@@ -888,27 +759,20 @@ RETIRED = [
     ),
     Case(
         "a take-over that was given up retires nothing",
-        an_observed(
-            a_version(NATIVE_ID, AWSCURRENT, key="other"), a_version(1, REPLACED_FOREIGN), keys=[]
-        ),
+        an_observed(a_version(NATIVE_ID, AWSCURRENT, key="other"), a_version(1, REPLACED_FOREIGN), keys=[]),
         Reason.OUTSIDE_WINDOW,
         spec=a_spec(window=CLOSED),
     ),
     Case(
         "a restamped key was replaced",
-        an_observed(
-            a_version(5, AWSCURRENT),
-            a_version(4, AWSPREVIOUS, OURS, REPLACED_FOREIGN),
-        ),
+        an_observed(a_version(5, AWSCURRENT), a_version(4, AWSPREVIOUS, OURS, REPLACED_FOREIGN)),
         Reason.UP_TO_DATE,
         (*retire("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
     ),
     Case(
         "the managing key, and keys that other secrets use",
         an_observed(
-            a_version(4, AWSCURRENT, REPLACED_FOREIGN),
-            keys=[a_key(4), a_key(3)],
-            protected=["key-3", "foreign"],
+            a_version(4, AWSCURRENT, REPLACED_FOREIGN), keys=[a_key(4), a_key(3)], protected=["key-3", "foreign"]
         ),
         Reason.UP_TO_DATE,
     ),
@@ -932,21 +796,14 @@ RETIRED = [
     Case(
         "the key inside a native rotation that has not been promoted",
         an_observed(
-            CURRENT,
-            a_version(NATIVE_ID, AWSPENDING, content=NoValue()),
-            keys=[a_key(4), a_key(5)],
-            changed_at=NOW,
+            CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), keys=[a_key(4), a_key(5)], changed_at=NOW
         ),
         Reason.IN_PROGRESS,
         spec=a_spec(grace=AT_ONCE),
     ),
     Case(
         "nothing of ours is below a hand-made key",
-        an_observed(
-            a_version(NATIVE_ID, AWSCURRENT),
-            a_version(3, "custom"),
-            keys=[a_key(3, made_at=ago(seconds=1))],
-        ),
+        an_observed(a_version(NATIVE_ID, AWSCURRENT), a_version(3, "custom"), keys=[a_key(3, made_at=ago(seconds=1))]),
         Reason.OUTSIDE_WINDOW,
         spec=a_spec(window=CLOSED),
     ),
@@ -991,9 +848,7 @@ def test_needing_a_person_is_doing_nothing_forward() -> None:
     [
         pytest.param(an_observed(), None, id="no value"),
         pytest.param(an_observed(FOREIGN), None, id="hand-made: due now"),
-        pytest.param(
-            an_observed(a_version(4, AWSCURRENT, content=NoValue())), None, id="no readable value"
-        ),
+        pytest.param(an_observed(a_version(4, AWSCURRENT, content=NoValue())), None, id="no readable value"),
         pytest.param(SETTLED, ago(days=1) + DUE_AFTER, id="by age"),
         pytest.param(
             an_observed(a_version(4, AWSCURRENT, expires_at=NOW + timedelta(days=10))),
@@ -1027,9 +882,7 @@ def test_due_at_is_when_it_becomes_due() -> None:
 def test_age_begins_with_the_key() -> None:
     """The age of a key is known also where nothing is due by it: a hand-made key has one."""
     assert born_at(SETTLED) == ago(days=1)
-    assert born_at(an_observed(a_version(NATIVE_ID, AWSCURRENT, made_at=ago(days=9)))) == ago(
-        days=9
-    )
+    assert born_at(an_observed(a_version(NATIVE_ID, AWSCURRENT, made_at=ago(days=9)))) == ago(days=9)
     assert born_at(an_observed()) is None
     assert born_at(an_observed(a_version(4, AWSCURRENT, content=NoValue()))) is None
 
@@ -1087,10 +940,7 @@ EDGES = [
     ),
     Case(
         "a dead key that a label names is not retired once more",
-        an_observed(
-            a_version(4, AWSCURRENT, REPLACED_FOREIGN),
-            witnessed=[("foreign", KeyState.REVOKED)],
-        ),
+        an_observed(a_version(4, AWSCURRENT, REPLACED_FOREIGN), witnessed=[("foreign", KeyState.REVOKED)]),
         Reason.UP_TO_DATE,
         (ProveDead("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
     ),

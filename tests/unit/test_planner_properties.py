@@ -26,31 +26,10 @@ from rotator.model.observed import (
     Unusable,
     Version,
 )
-from rotator.model.plan import (
-    Action,
-    Create,
-    Discard,
-    Plan,
-    Promote,
-    ProveDead,
-    Restamp,
-    Revoke,
-    Unlabel,
-    Verify,
-)
+from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
-from tests.builders import (
-    AT_ONCE,
-    NATIVE_ID,
-    NOW,
-    a_key,
-    a_spec,
-    a_version,
-    ago,
-    an_observed,
-    own_id,
-)
+from tests.builders import AT_ONCE, NATIVE_ID, NOW, a_key, a_spec, a_version, ago, an_observed, own_id
 
 STEPS_MAX = 8
 """More plans than any history of these needs to settle."""
@@ -86,9 +65,7 @@ def versions(draw: st.DrawFn) -> tuple[Version, ...]:
     )
 
 
-def contents(
-    version_id: str, holders: dict[str, str | None]
-) -> st.SearchStrategy[HasKey | NoValue | Unusable]:
+def contents(version_id: str, holders: dict[str, str | None]) -> st.SearchStrategy[HasKey | NoValue | Unusable]:
     """What a version of ours may hold, and what one of somebody else's."""
     generation = generation_of_version(version_id)
     ours = [f"key-{g}" for g in GENERATIONS if g <= generation]
@@ -154,18 +131,14 @@ def revocations(chosen: Plan) -> set[str]:
 
 
 @given(SPECS, histories(), DEMANDS)
-def test_keys_in_use_are_never_revoked(
-    spec: SecretSpec, observed: Observed, demand: Demand
-) -> None:
+def test_keys_in_use_are_never_revoked(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """No plan revokes the key inside AWSCURRENT or AWSPENDING, or a protected one."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     assert not revocations(planned(spec, observed, demand)) & (in_use | observed.protected)
 
 
 @given(SPECS, histories(), DEMANDS)
-def test_nothing_above_the_fence_is_revoked(
-    spec: SecretSpec, observed: Observed, demand: Demand
-) -> None:
+def test_nothing_above_the_fence_is_revoked(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """What a plan revokes is ours at or below the current generation, or was taken over."""
     fence = observed.generation(observed.current)
     for key_id in revocations(planned(spec, observed, demand)):
@@ -177,9 +150,7 @@ def test_nothing_above_the_fence_is_revoked(
 
 
 @given(SPECS, histories(), DEMANDS)
-def test_nothing_is_revoked_inside_its_grace(
-    spec: SecretSpec, observed: Observed, demand: Demand
-) -> None:
+def test_nothing_is_revoked_inside_its_grace(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """Only a leak shortens a grace."""
     waits = NOW - observed.description.changed_at < spec.grace
     if waits and demand in {Demand.DUE, Demand.FORCED}:
@@ -188,29 +159,16 @@ def test_nothing_is_revoked_inside_its_grace(
 
 @given(SPECS, histories(), DEMANDS, st.booleans())
 def test_nothing_is_revoked_while_a_replica_is_behind(
-    spec: SecretSpec,
-    observed: Observed,
-    demand: Demand,
-    failed: bool,
+    spec: SecretSpec, observed: Observed, demand: Demand, failed: bool
 ) -> None:
     """Only a leak does not wait for a replica; and what waits is told, unless something else is the matter."""
     behind = frozenset({"eu-west-1"})
-    labels = replace(
-        observed.description,
-        replicas_behind=behind,
-        replicas_failed=behind if failed else frozenset(),
-    )
+    labels = replace(observed.description, replicas_behind=behind, replicas_failed=behind if failed else frozenset())
     if demand in {Demand.DUE, Demand.FORCED, Demand.NATIVE}:
-        before, after = (
-            planned(spec, seen, demand)
-            for seen in (observed, replace(observed, description=labels))
-        )
+        before, after = (planned(spec, seen, demand) for seen in (observed, replace(observed, description=labels)))
         assert not any(isinstance(action, Revoke) for action in after.actions)
         if any(isinstance(action, Revoke) for action in before.actions):
-            assert after.reason in {
-                Reason.REPLICA_BEHIND,
-                Reason.REPLICA_STUCK,
-            } or before.reason not in {
+            assert after.reason in {Reason.REPLICA_BEHIND, Reason.REPLICA_STUCK} or before.reason not in {
                 Reason.UP_TO_DATE,
                 Reason.OUTSIDE_WINDOW,
                 Reason.RETIRE_FIRST,
@@ -226,9 +184,7 @@ def test_hold_means_no_action(spec: SecretSpec, observed: Observed, demand: Dema
 
 
 @given(SPECS, histories(), DEMANDS)
-def test_a_plan_moves_forward_or_retires(
-    spec: SecretSpec, observed: Observed, demand: Demand
-) -> None:
+def test_a_plan_moves_forward_or_retires(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """No plan does both, and each revocation is followed by its proof."""
     actions = planned(spec, observed, demand).actions
     forward = [action for action in actions if isinstance(action, FORWARD)]
@@ -252,9 +208,7 @@ def test_current_only_ever_moves_up(spec: SecretSpec, observed: Observed, demand
 
 
 @given(SPECS, histories(), DEMANDS)
-def test_a_new_generation_is_above_everything_seen(
-    spec: SecretSpec, observed: Observed, demand: Demand
-) -> None:
+def test_a_new_generation_is_above_everything_seen(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """A new version has a generation that no version and no key had, live or not."""
     for action in planned(spec, observed, demand).actions:
         if isinstance(action, Create | Restamp):
@@ -271,9 +225,7 @@ def test_room_is_kept(spec: SecretSpec, observed: Observed, demand: Demand) -> N
 
 
 @given(SPECS, histories(), DEMANDS)
-def test_equal_histories_have_equal_plans(
-    spec: SecretSpec, observed: Observed, demand: Demand
-) -> None:
+def test_equal_histories_have_equal_plans(spec: SecretSpec, observed: Observed, demand: Demand) -> None:
     """The order in which the two systems list things is of no account."""
     shuffled = replace(observed, versions=observed.versions[::-1], keys=observed.keys[::-1])
     assert planned(spec, observed, demand) == planned(spec, shuffled, demand)

@@ -21,12 +21,7 @@ def test_a_command_leaves_nothing_to_dump_or_attach_to(tmp_path: Path) -> None:
     """Before a command reads its configuration, core dumps are off and the memory is closed to others."""
     missing = {**os.environ, "ROTATOR_CONFIG": str(tmp_path / "missing.toml")}
     done = subprocess.run(
-        [sys.executable, "-c", COMMAND],
-        env=missing,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
+        [sys.executable, "-c", COMMAND], env=missing, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "2 (0, 0) 0"
 

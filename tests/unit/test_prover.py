@@ -61,9 +61,7 @@ def test_a_scopeless_answer_proves_a_key_of_resources() -> None:
 
 def test_a_scopeless_answer_does_not_prove_a_key_of_endpoints() -> None:
     """A key with legacy scopes must be accepted outright."""
-    spec = a_spec(
-        permissions=Endpoints(frozenset({"pinning.unpin"})), verify_timeout=timedelta(seconds=5)
-    )
+    spec = a_spec(permissions=Endpoints(frozenset({"pinning.unpin"})), verify_timeout=timedelta(seconds=5))
     scene = Scene.own(spec, Switches(resources_only_authenticates=False))
     with pytest.raises(KeyRejectedError, match="after 5 s"):
         Bench(scene).prover.working(held(scene.seed("x")))
@@ -75,9 +73,7 @@ def test_a_scopeless_answer_does_not_prove_a_death() -> None:
     old = scene.current_key() or ""
     scene.edit(scene.seed("new"))
     bench = Bench(scene)
-    scene.systems.pinata.switches = Switches(
-        resources_only_authenticates=False, revocation=Delay(60)
-    )
+    scene.systems.pinata.switches = Switches(resources_only_authenticates=False, revocation=Delay(60))
     scene.revoke(old)
     with pytest.raises(KeyStillAliveError, match="its token is recognised"):
         bench.prover.dead(old, bench.seen)

@@ -38,18 +38,7 @@ from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.builders import AT_ONCE, a_spec
 from tests.simulation.scene import HAND_ID, Scene, effects_without_intent, events, succeeded
-from tests.simulation.world import (
-    Boundary,
-    Crash,
-    Fault,
-    Operation,
-    Process,
-    at_call,
-    calm,
-    just_before,
-    meanwhile,
-    on,
-)
+from tests.simulation.world import Boundary, Crash, Fault, Operation, Process, at_call, calm, just_before, meanwhile, on
 
 FAST = a_spec(grace=AT_ONCE, settle=AT_ONCE)
 DAY = timedelta(hours=24)
@@ -95,9 +84,7 @@ def test_without_grace_one_run_leaves_one_key(begin: Callable[[SecretSpec], Scen
 
 
 @BEGINNINGS
-def test_with_grace_the_old_key_lives_until_it_is_over(
-    begin: Callable[[SecretSpec], Scene],
-) -> None:
+def test_with_grace_the_old_key_lives_until_it_is_over(begin: Callable[[SecretSpec], Scene]) -> None:
     """The key before lives through its grace, and dies in the first run after it."""
     scene = begin(a_spec())
     before = scene.current_key()
@@ -113,9 +100,7 @@ def test_with_grace_the_old_key_lives_until_it_is_over(
     assert scene.is_settled()
 
 
-@pytest.mark.parametrize(
-    ("begin", "calls"), [(Scene.own, 13), (Scene.hand_made, 14)], ids=["own", "hand-made"]
-)
+@pytest.mark.parametrize(("begin", "calls"), [(Scene.own, 13), (Scene.hand_made, 14)], ids=["own", "hand-made"])
 def test_calls_of_a_rotation(begin: Callable[[SecretSpec], Scene], calls: int) -> None:
     """A rotation with a grace of zero stays within its budget of calls."""
     scene = begin(FAST)
@@ -153,9 +138,7 @@ def test_first_key_of_an_empty_secret() -> None:
     scene = Scene.empty(FAST)
     outcome = scene.run()
     assert (outcome.kind, outcome.reason) == (OutcomeKind.ROTATED, Reason.NO_CURRENT)
-    assert scene.last.calls.index(Operation.TEST_AUTHENTICATION) < scene.last.calls.index(
-        Operation.PUT_VALUE
-    )
+    assert scene.last.calls.index(Operation.TEST_AUTHENTICATION) < scene.last.calls.index(Operation.PUT_VALUE)
     assert scene.labels() == {AWSCURRENT: outcome.version_id, OURS: outcome.version_id}
 
 
@@ -234,9 +217,7 @@ def test_fault_at_any_call_is_healed_by_the_next_run(
 
 @BEGINNINGS
 @pytest.mark.parametrize("fault", [Fault.CRASH_AFTER, Fault.LATE], ids=lambda fault: fault.name)
-def test_fault_with_grace_is_healed_after_it(
-    begin: Callable[[SecretSpec], Scene], fault: Fault
-) -> None:
+def test_fault_with_grace_is_healed_after_it(begin: Callable[[SecretSpec], Scene], fault: Fault) -> None:
     """With a grace, the key consumers may still hold lives until it is over, whatever happened."""
     origin = begin(a_spec(settle=AT_ONCE))
     before = origin.current_key()
@@ -456,9 +437,7 @@ def test_death_is_waited_for() -> None:
     scene = Scene.own(FAST, Switches(revocation=lag, listing=lag))
     outcome = scene.run()
     assert outcome.error is None
-    proof = next(
-        e for e in events(scene.last) if isinstance(e, Done) and e.operation is Audited.PROVE_DEAD
-    )
+    proof = next(e for e in events(scene.last) if isinstance(e, Done) and e.operation is Audited.PROVE_DEAD)
     assert "listed as revoked, its token is refused" in proof.detail
     assert scene.is_settled()
 
@@ -737,9 +716,7 @@ def test_key_used_by_another_configured_secret_is_not_retired() -> None:
     other = a_spec(name="other", secret_id="prod/pinata/other", grace=AT_ONCE, settle=AT_ONCE)
     shared = scene.systems.pinata.keys[scene.current_key() or ""]
     twin = Scene(scene.systems, other, (scene.spec,))
-    scene.systems.secrets[twin.name] = label_rules.create(
-        scene.systems.now_s, token=HAND_ID, value=scene.value(shared)
-    )
+    scene.systems.secrets[twin.name] = label_rules.create(scene.systems.now_s, token=HAND_ID, value=scene.value(shared))
     scene.neighbours = (other,)
     assert scene.run().revoked == ()
     assert shared.key in scene.live_keys()
@@ -897,9 +874,7 @@ def replace_scopes(made: KeyRecord, scopes: tuple[str, ...]) -> KeyRecord:
     return replace(made, permissions=Permissions(resources=scopes))
 
 
-@pytest.mark.parametrize(
-    "scopes", [("org:files:write", "org:write"), ("org:files:read",)], ids=["wider", "narrower"]
-)
+@pytest.mark.parametrize("scopes", [("org:files:write", "org:write"), ("org:files:read",)], ids=["wider", "narrower"])
 def test_key_with_other_scopes_is_not_promoted(scopes: tuple[str, ...]) -> None:
     """A key whose listed scopes are not those asked for is not promoted."""
     scene = Scene.own(a_spec())

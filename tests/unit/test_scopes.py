@@ -22,10 +22,7 @@ PIN = Endpoints(frozenset({"pinning.pinFileToIPFS"}))
         pytest.param(Admin(), WRITE, None, id="an admin key, echoed by its resources"),
         pytest.param(WRITE, PIN, None, id="two kinds"),
         pytest.param(
-            WRITE,
-            Resources(frozenset({"org:files:write", "org:files:read"})),
-            None,
-            id="write includes read",
+            WRITE, Resources(frozenset({"org:files:write", "org:files:read"})), None, id="write includes read"
         ),
         pytest.param(
             Resources(frozenset({"org:files:read"})),
@@ -34,10 +31,7 @@ PIN = Endpoints(frozenset({"pinning.pinFileToIPFS"}))
             id="read does not include write",
         ),
         pytest.param(
-            WRITE,
-            Resources(frozenset({"org:files:write", "org:write"})),
-            "it also has org:write",
-            id="wider",
+            WRITE, Resources(frozenset({"org:files:write", "org:write"})), "it also has org:write", id="wider"
         ),
         pytest.param(WRITE, Resources(frozenset()), "it lacks org:files:write", id="narrower"),
         pytest.param(
@@ -48,8 +42,6 @@ PIN = Endpoints(frozenset({"pinning.pinFileToIPFS"}))
         ),
     ],
 )
-def test_difference(
-    requested: Permissions, echoed: Permissions | None, expected: str | None
-) -> None:
+def test_difference(requested: Permissions, echoed: Permissions | None, expected: str | None) -> None:
     """A difference is told where both sides are of one kind; an admin key is wider than anything."""
     assert difference(requested, echoed) == expected

@@ -28,9 +28,7 @@ class _Template(yaml.SafeLoader):
 _Template.add_multi_constructor(
     "!",
     lambda loader, _, node: (
-        loader.construct_scalar(node)
-        if isinstance(node, yaml.ScalarNode)
-        else loader.construct_sequence(node)
+        loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else loader.construct_sequence(node)
     ),
 )
 
@@ -63,9 +61,7 @@ def rings(alarm: dict[str, Any], series: Sequence[tuple[datetime, int]]) -> bool
 def looked_at(target: Target) -> list[tuple[datetime, int]]:
     """Return a day of ticks, each with 1 if it looks at the secret closely."""
     ticks = [NOW + number * TICK for number in range(288)]
-    return [
-        (now, 0 if is_asleep(target, now=now, since=since) else 1) for since, now in pairwise(ticks)
-    ]
+    return [(now, 0 if is_asleep(target, now=now, since=since) else 1) for since, now in pairwise(ticks)]
 
 
 YOUNG = an_observed(
@@ -74,16 +70,13 @@ YOUNG = an_observed(
     changed_at=ago(days=3),
 ).description
 NATIVE = replace(
-    an_observed(a_version(NATIVE_ID, AWSCURRENT), changed_at=ago(days=3)).description,
-    rotation_enabled=True,
+    an_observed(a_version(NATIVE_ID, AWSCURRENT), changed_at=ago(days=3)).description, rotation_enabled=True
 )
 
 
 @pytest.mark.parametrize("labels", [YOUNG, NATIVE], ids=["young", "native"])
 @pytest.mark.parametrize("name", ["OldKeyOverdue", "Held"])
-def test_alarm_hears_of_a_secret_that_sleeps_between_its_slots(
-    name: str, labels: SecretDescription
-) -> None:
+def test_alarm_hears_of_a_secret_that_sleeps_between_its_slots(name: str, labels: SecretDescription) -> None:
     """A secret that is looked at once an hour rings the alarm, and one with nothing to tell does not."""
     series = looked_at(Target(a_spec(), labels))
     assert 20 <= sum(value for _, value in series) <= 26
@@ -114,7 +107,4 @@ def test_configuration_elsewhere_can_be_read_by_every_function() -> None:
     assert statement["Resource"] == "ConfigArn"
     defaults = read("parameters.yml")
     assert (defaults["config"], defaults["config_arn"]) == ("rotator.toml", "")
-    assert (
-        read("../../serverless.yml")["provider"]["environment"]["ROTATOR_CONFIG"]
-        == "${param:config}"
-    )
+    assert read("../../serverless.yml")["provider"]["environment"]["ROTATOR_CONFIG"] == "${param:config}"

@@ -9,15 +9,7 @@ import pytest
 from rotator.engine.conditions import Situation
 from rotator.engine.native import Rotation, Step, is_finished, plan_step
 from rotator.model.errors import EventError
-from rotator.model.observed import (
-    AWSCURRENT,
-    AWSPENDING,
-    AWSPREVIOUS,
-    HOLD_TAG,
-    NoValue,
-    Observed,
-    Unusable,
-)
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, NoValue, Observed, Unusable
 from rotator.model.plan import Create, Outcome, OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
@@ -97,9 +89,7 @@ def test_both_end_states_are_finished(on_promotion: str) -> None:
     do(scene, *Step)
     if on_promotion == "kept":
         secret = scene.systems.secrets[scene.name]
-        scene.systems.secrets[scene.name] = rules.move_label(
-            secret, scene.systems.now_s, AWSPENDING, move_to=TOKEN
-        )
+        scene.systems.secrets[scene.name] = rules.move_label(secret, scene.systems.now_s, AWSPENDING, move_to=TOKEN)
     for step in Step:
         assert do(scene, step).kind is OutcomeKind.UP_TO_DATE
         assert len(scene.last.calls) == 1
@@ -242,15 +232,9 @@ def test_five_rotations_in_a_row(on_rotation: RotationStart) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_rotation", "reason"),
-    [
-        (RotationStart.CHANGES, Reason.WAITING_GRACE),
-        (RotationStart.KEEPS, None),
-    ],
+    ("on_rotation", "reason"), [(RotationStart.CHANGES, Reason.WAITING_GRACE), (RotationStart.KEEPS, None)]
 )
-def test_rotations_without_a_tick_between(
-    on_rotation: RotationStart, reason: Reason | None
-) -> None:
+def test_rotations_without_a_tick_between(on_rotation: RotationStart, reason: Reason | None) -> None:
     """Where no tick retired the key before, a RotateSecret that counts as a change begins its grace anew.
 
     So Secrets Manager is refused until the tick has come; otherwise createSecret itself retires that key first.
@@ -273,9 +257,7 @@ def test_rotations_without_a_tick_between(
         assert labels(scene)[AWSCURRENT] == other
 
 
-@pytest.mark.parametrize(
-    ("enabled", "token"), [(False, TOKEN), (True, TOKEN.replace("6", "7")), (True, "n" * 36)]
-)
+@pytest.mark.parametrize(("enabled", "token"), [(False, TOKEN), (True, TOKEN.replace("6", "7")), (True, "n" * 36)])
 def test_unknown_rotations_are_refused(*, enabled: bool, token: str) -> None:
     """Rotation must be enabled, and the version be pending."""
     scene = rotating(Scene.own(a_spec()))

@@ -30,9 +30,7 @@ class Both:
     trail_locations: TrailLocations
 
 
-def test_new_secrets_are_looked_at_in_turns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_secrets_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 220 nobody knows a hundred are looked at, then another hundred, then the rest, then one at a time."""
     scene, specs = fleet(SIZE)
     looks: list[int] = [0]
@@ -42,18 +40,10 @@ def test_new_secrets_are_looked_at_in_turns(
 
     process = Process(scene.systems, count)
     store = SimulatedStore(process)
-    world = World(
-        "rotator",
-        SimulatedProvider(process),
-        store,
-        process,
-        Neighbours(specs, store).holding,
-    )
+    world = World("rotator", SimulatedProvider(process), store, process, Neighbours(specs, store).holding)
     monkeypatch.setattr(watcher_module, "startup_deadline", lambda: process)
     monkeypatch.setattr(
-        watcher_module,
-        "new_run",
-        lambda _, demand: Run(scene.systems.now(), "a" * 10, demand, process),
+        watcher_module, "new_run", lambda _, demand: Run(scene.systems.now(), "a" * 10, demand, process)
     )
     both: Any = Both(store, TrailLocations(tmp_path, None, lambda: datetime.now(UTC)))
     watcher = Watcher(specs, both, world)

@@ -5,17 +5,7 @@ from datetime import timedelta
 import pytest
 
 from rotator.cli.wording import action_text
-from rotator.model.plan import (
-    Action,
-    Create,
-    Discard,
-    Promote,
-    ProveDead,
-    Restamp,
-    Revoke,
-    Unlabel,
-    Verify,
-)
+from rotator.model.plan import Action, Create, Discard, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.reasons import Reason
 from rotator.model.times import span_text
 

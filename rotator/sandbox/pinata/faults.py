@@ -209,9 +209,7 @@ def _edited(answer: Answer, edit: Callable[[dict[str, object]], dict[str, object
     return replace(answer, body=json.dumps(edit(value), separators=(",", ":")).encode())
 
 
-def _with_foreign_jwt(
-    fields: dict[str, object], foreign_jwt: Callable[[str], str]
-) -> dict[str, object]:
+def _with_foreign_jwt(fields: dict[str, object], foreign_jwt: Callable[[str], str]) -> dict[str, object]:
     if "JWT" not in fields:
         return fields
     return fields | {"JWT": foreign_jwt(str(fields["pinata_api_key"]))}

@@ -10,11 +10,7 @@ from rotator.sandbox.pinata.switches import CountOf, Listed, Order, Switches
 
 
 def page_of(
-    records: Iterable[KeyRecord],
-    query: ListQuery,
-    switches: Switches,
-    now: float,
-    disorder: Callable[[str], str],
+    records: Iterable[KeyRecord], query: ListQuery, switches: Switches, now: float, disorder: Callable[[str], str]
 ) -> Page:
     """Cut the page that `query` asks for; `disorder` gives `Order.UNSTABLE` its sort keys."""
     wanted = _filter(query, switches)

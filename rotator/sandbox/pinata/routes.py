@@ -55,9 +55,7 @@ _ROUTES: dict[str, dict[str, tuple[Operation, Generation]]] = {
 }
 
 
-def route(
-    method: str, path: str, generations: frozenset[Generation]
-) -> Call | NoSuchPath | NoSuchMethod:
+def route(method: str, path: str, generations: frozenset[Generation]) -> Call | NoSuchPath | NoSuchMethod:
     """Find the call; key paths of a generation outside `generations` do not exist."""
     template, key = path, ""
     parent, _, last = path.rpartition("/")
@@ -65,11 +63,7 @@ def route(
         template, key = f"{parent}/{{key}}", unquote(last)
     methods = _ROUTES.get(template, {})
     calls = {name: Call(*found, template, key) for name, found in methods.items()}
-    existing = {
-        name: call
-        for name, call in calls.items()
-        if call.generation in generations or not call.manages_keys
-    }
+    existing = {name: call for name, call in calls.items() if call.generation in generations or not call.manages_keys}
     if not existing:
         return NoSuchPath()
     return existing.get(method) or NoSuchMethod(template, tuple(existing))

@@ -8,13 +8,7 @@ v3).
 import re
 from dataclasses import dataclass
 
-from rotator.sandbox.pinata.switches import (
-    EchoOrder,
-    Generation,
-    LowercaseKeyName,
-    Policy,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import EchoOrder, Generation, LowercaseKeyName, Policy, Switches
 
 ENDPOINTS = {
     "data": frozenset({"pinList", "userPinnedDataTotal"}),
@@ -33,11 +27,7 @@ ENDPOINTS = {
 }
 RESOURCES = frozenset(
     {"org:read", "org:write"}
-    | {
-        f"org:{part}:{access}"
-        for part in ("files", "groups", "gateways", "analytics")
-        for access in ("read", "write")
-    }
+    | {f"org:{part}:{access}" for part in ("files", "groups", "gateways", "analytics") for access in ("read", "write")}
 )
 
 
@@ -100,9 +90,7 @@ class Permissions:
                 groups.setdefault(group, {})[name] = True
             scopes["endpoints"] = groups
         if self.resources and switches.resources_echo is not None:
-            scopes[switches.resources_echo] = _ordered(
-                self.resources, switches.resources_echo_order
-            )
+            scopes[switches.resources_echo] = _ordered(self.resources, switches.resources_echo_order)
         return scopes | {"admin": False}
 
 
@@ -126,9 +114,7 @@ def parse_create(body: object, generation: Generation, switches: Switches) -> Cr
         max_uses = None
     name = _name(body, switches)
     if "permissions" in body:
-        return CreateRequest(
-            name, parse_permissions(body["permissions"], generation, switches), max_uses
-        )
+        return CreateRequest(name, parse_permissions(body["permissions"], generation, switches), max_uses)
     if generation is Generation.LEGACY or switches.permissions_missing is Policy.REFUSED:
         raise bad_request("permissions is required")
     return CreateRequest(name, Permissions(), max_uses)
@@ -138,17 +124,13 @@ def parse_permissions(raw: object, generation: Generation, switches: Switches) -
     """Read `permissions` of a create body; raise `Refused` with 400 if a rule is against it."""
     if not isinstance(raw, dict):
         raise bad_request("permissions must be an object")
-    known = {"admin", "endpoints"} | (
-        {"resources"} if generation is not Generation.LEGACY else set()
-    )
+    known = {"admin", "endpoints"} | ({"resources"} if generation is not Generation.LEGACY else set())
     if unknown := sorted(set(raw) - known):
         raise bad_request(f"permissions.{unknown[0]} is not allowed")
     admin = raw.get("admin", False)
     if not isinstance(admin, bool):
         raise bad_request("permissions.admin must be a boolean")
-    endpoints = (
-        _endpoints(raw.get("endpoints", {}), switches) if "endpoints" in raw else frozenset()
-    )
+    endpoints = _endpoints(raw.get("endpoints", {}), switches) if "endpoints" in raw else frozenset()
     resources = _resources(raw.get("resources", []))
     if {"admin", "endpoints"} <= set(raw) and switches.admin_with_endpoints is Policy.REFUSED:
         raise bad_request("permissions.admin is not allowed beside permissions.endpoints")
@@ -190,9 +172,7 @@ def _endpoints(raw: object, switches: Switches) -> frozenset[str]:
             if name not in ENDPOINTS[group] or not isinstance(allowed, bool):
                 raise bad_request(f"permissions.endpoints.{group}.{name} is not allowed")
             given[f"{group}.{name}"] = allowed
-    if switches.partial_endpoints is Policy.REFUSED and len(given) < sum(
-        map(len, ENDPOINTS.values())
-    ):
+    if switches.partial_endpoints is Policy.REFUSED and len(given) < sum(map(len, ENDPOINTS.values())):
         raise bad_request("permissions.endpoints must name every endpoint")
     return frozenset(endpoint for endpoint, allowed in given.items() if allowed)
 

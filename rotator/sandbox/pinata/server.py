@@ -39,9 +39,7 @@ class PinataServer:
         self.site = PinataSite(world, self._stopping.wait)
         self._sockets = _Sockets(("127.0.0.1", port), _Handler)
         self._sockets.site = self.site
-        self._thread = threading.Thread(
-            target=self._sockets.serve_forever, args=(_STOP_POLL_S,), name="pinata sandbox"
-        )
+        self._thread = threading.Thread(target=self._sockets.serve_forever, args=(_STOP_POLL_S,), name="pinata sandbox")
 
     @property
     def url(self) -> str:
@@ -61,10 +59,7 @@ class PinataServer:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End every wait, connection and thread."""
         self._stopping.set()
@@ -84,9 +79,7 @@ class _Sockets(socketserver.ThreadingTCPServer):
         self._open: set[socket.socket] = set()
         super().__init__(address, handler)
 
-    def process_request(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
+    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         if isinstance(request, socket.socket):
             self._open.add(request)
             super().process_request(request, client_address)
@@ -103,9 +96,7 @@ class _Sockets(socketserver.ThreadingTCPServer):
             except OSError:
                 continue
 
-    def handle_error(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
+    def handle_error(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
         # A client that was killed or hung up is what the sandbox is for; anything else is a bug.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)

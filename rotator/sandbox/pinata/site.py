@@ -132,9 +132,7 @@ class PinataSite:
             case _:
                 assert_never(found)
 
-    def _handle_call(
-        self, number: int, call: Call, request: Request, send: Callable[[Reply], None]
-    ) -> None:
+    def _handle_call(self, number: int, call: Call, request: Request, send: Callable[[Reply], None]) -> None:
         with self.lock:
             refused, limit_headers = self._limit(call, request)
             fault = None if refused else self.faults.next_fault(call.operation)
@@ -204,14 +202,7 @@ class PinataSite:
                 world.open_resource(credential, "org:files:read")
                 return {"data": {"files": [], "next_page_token": ""}}
 
-    def _note(
-        self,
-        number: int,
-        request: Request,
-        template: str,
-        operation: Operation | None,
-        reply: Reply,
-    ) -> None:
+    def _note(self, number: int, request: Request, template: str, operation: Operation | None, reply: Reply) -> None:
         match reply:
             case Answer(status):
                 seen: int | None = status

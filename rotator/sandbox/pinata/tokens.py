@@ -15,9 +15,7 @@ _HEADER = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").
 _EMAIL = "sandbox@example.com"
 
 
-def mint(
-    key: str, secret: str, account_id: str, lifetime: dict[str, int], signing_key: bytes
-) -> str:
+def mint(key: str, secret: str, account_id: str, lifetime: dict[str, int], signing_key: bytes) -> str:
     """Sign a token that names `key`; `lifetime` is the claim `exp` or `iat`, in epoch seconds."""
     regions = [{"desiredReplicationCount": 1, "id": region} for region in ("FRA1", "NYC1")]
     claims: dict[str, object] = {

@@ -66,11 +66,7 @@ def json_answer(status: int, value: object, headers: Headers = ()) -> Answer:
 
 def created(record: KeyRecord) -> dict[str, object]:
     """Give the body of a create: the only place where the secret and the JWT are ever shown."""
-    return {
-        "JWT": record.jwt,
-        "pinata_api_key": record.key,
-        "pinata_api_secret": record.secret,
-    }
+    return {"JWT": record.jwt, "pinata_api_key": record.key, "pinata_api_secret": record.secret}
 
 
 def listed(page: Page, account_id: Callable[[str], str], switches: Switches) -> dict[str, object]:

@@ -18,24 +18,9 @@ from typing import Self
 
 from rotator.sandbox.pinata import tokens as pinata_jwt
 from rotator.sandbox.pinata.listing import page_of
-from rotator.sandbox.pinata.records import (
-    Anonymous,
-    Bearer,
-    Credential,
-    KeyPair,
-    KeyRecord,
-    ListQuery,
-    Page,
-)
+from rotator.sandbox.pinata.records import Anonymous, Bearer, Credential, KeyPair, KeyRecord, ListQuery, Page
 from rotator.sandbox.pinata.scopes import Permissions, Refused, bad_request, parse_create
-from rotator.sandbox.pinata.switches import (
-    DAY_S,
-    DoneAlready,
-    Generation,
-    KeyPairExpiry,
-    Policy,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import DAY_S, DoneAlready, Generation, KeyPairExpiry, Policy, Switches
 
 Clock = Callable[[], float]
 """Gives the time in epoch seconds."""
@@ -85,9 +70,7 @@ class PinataWorld:
         caller = self._managing_caller(credential, generation)
         wanted = parse_create(body, generation, self.switches)
         self._check_room(caller.account, wanted.name)
-        return self._mint(
-            wanted.name, wanted.permissions, caller.account, wanted.max_uses, self.clock()
-        )
+        return self._mint(wanted.name, wanted.permissions, caller.account, wanted.max_uses, self.clock())
 
     def list_keys(self, credential: Credential, generation: Generation, query: ListQuery) -> Page:
         """Give one page of the caller's account; legacy takes an offset and no filters."""
@@ -119,9 +102,7 @@ class PinataWorld:
         """Accept any live key, whatever its scopes (unless switched), and return its record."""
         record = self._authenticate(credential)
         permissions = record.permissions
-        resources_only = bool(permissions.resources) and not (
-            permissions.admin or permissions.endpoints
-        )
+        resources_only = bool(permissions.resources) and not (permissions.admin or permissions.endpoints)
         if resources_only and not self.switches.resources_only_authenticates:
             raise _no_scopes()
         if self.switches.authentication_is_a_use:
@@ -188,11 +169,7 @@ class PinataWorld:
         if revoked_at is not None and self.switches.revocation.is_over(revoked_at, now):
             raise Refused(403, "API_KEY_REVOKED", "This API Key has been revoked")
         if record.used_up:
-            raise Refused(
-                self.switches.used_up_status,
-                self.switches.used_up_reason,
-                "This key has no uses left",
-            )
+            raise Refused(self.switches.used_up_status, self.switches.used_up_reason, "This key has no uses left")
         return record
 
     def _use(self, record: KeyRecord) -> KeyRecord:
@@ -202,12 +179,7 @@ class PinataWorld:
         return record
 
     def _mint(
-        self,
-        name: str,
-        permissions: Permissions,
-        account: str,
-        max_uses: int | None,
-        created_at: float,
+        self, name: str, permissions: Permissions, account: str, max_uses: int | None, created_at: float
     ) -> KeyRecord:
         self.serial += 1
         drawn = self.digest(f"key/{self.serial}")
@@ -266,9 +238,7 @@ class PinataWorld:
             others = (
                 record
                 for record in self.keys_of(target.account)
-                if record.permissions.admin
-                and record.revoked_at is None
-                and record.key != target.key
+                if record.permissions.admin and record.revoked_at is None and record.key != target.key
             )
             if next(others, None) is None:
                 raise Refused(403, "LAST_ADMIN_KEY", "The last admin key cannot be revoked")
@@ -300,9 +270,7 @@ def _no_header() -> Refused:
 
 
 def _no_scopes() -> Refused:
-    return Refused(
-        403, "NO_SCOPES_FOUND", "This key does not have the required scopes associated with it"
-    )
+    return Refused(403, "NO_SCOPES_FOUND", "This key does not have the required scopes associated with it")
 
 
 def _invalid_credentials() -> Refused:

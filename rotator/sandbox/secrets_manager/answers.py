@@ -59,21 +59,13 @@ def replication(secret: Secret) -> Json:
 def secret_value(entry: Entry, found: Found) -> Json:
     """What GetSecretValue says."""
     value = found.value
-    shown = (
-        {"SecretBinary": base64.b64encode(value).decode()}
-        if isinstance(value, bytes)
-        else {"SecretString": value}
-    )
+    shown = {"SecretBinary": base64.b64encode(value).decode()} if isinstance(value, bytes) else {"SecretString": value}
     return {**identity(entry), **version(found), **shown}
 
 
 def version(found: Found) -> Json:
     """What is said of one version."""
-    return {
-        "VersionId": found.version_id,
-        "VersionStages": list(found.labels),
-        "CreatedDate": found.version.created,
-    }
+    return {"VersionId": found.version_id, "VersionStages": list(found.labels), "CreatedDate": found.version.created}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +88,10 @@ class Page:
         """
         token, size = sent.get("NextToken") or "0", sent.get("MaxResults") or size_max
         if not isinstance(size, int) or not 1 <= size <= size_max or not str(token).isdecimal():
-            raise InvalidParameterError(
-                f"MaxResults must be 1 to {size_max}, and NextToken from an earlier answer."
-            )
+            raise InvalidParameterError(f"MaxResults must be 1 to {size_max}, and NextToken from an earlier answer.")
         return cls(int(token), size)
 
-    def cut(
-        self, items: Iterable[Item], serial: Callable[[Item], int]
-    ) -> tuple[Sequence[Item], Json]:
+    def cut(self, items: Iterable[Item], serial: Callable[[Item], int]) -> tuple[Sequence[Item], Json]:
         """The first items, all with a serial above `after`, and the token of a next page if any."""
         found = list(islice(items, self.size + 1))
         shown = found[: self.size]
@@ -121,11 +109,7 @@ def selected(entry: Entry, secret: Secret, filters: Iterable[tuple[str, Sequence
 
 
 def _passes(entry: Entry, secret: Secret, key: str, values: Sequence[str]) -> bool:
-    prefixes = {
-        "name": [entry.name],
-        "tag-key": list(secret.tags),
-        "tag-value": list(secret.tags.values()),
-    }
+    prefixes = {"name": [entry.name], "tag-key": list(secret.tags), "tag-value": list(secret.tags.values())}
     texts = {
         "description": [secret.details.description],
         "all": [entry.name, secret.details.description, *secret.tags, *secret.tags.values()],

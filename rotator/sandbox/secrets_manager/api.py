@@ -165,9 +165,7 @@ class SecretsManager:
     def _batch_get_secret_value(self, call: Call) -> Json:
         ids = call.items("SecretIdList")
         if bool(ids) == bool(call.filters) or len(ids) > BATCH_MAX:
-            raise InvalidParameterError(
-                f"Give either SecretIdList, of at most {BATCH_MAX}, or Filters."
-            )
+            raise InvalidParameterError(f"Give either SecretIdList, of at most {BATCH_MAX}, or Filters.")
         more: Json = {}
         if call.filters:
             shown, more = self._page(call, BATCH_MAX)
@@ -202,16 +200,12 @@ class SecretsManager:
     def _create_secret(self, call: Call) -> Json:
         name, token, value = call.text("Name"), call.token, call.value
         if not NAME.fullmatch(name):
-            raise InvalidParameterError(
-                "The name may have 1 to 512 letters, digits and the characters /_+=.@-"
-            )
+            raise InvalidParameterError("The name may have 1 to 512 letters, digits and the characters /_+=.@-")
         entry = call.store.find(name, call.now)
         if entry is not None:
             _check_same_creation(entry.latest, call)
             return {**wire.identity(entry), "VersionId": token}
-        secret = rules.create(
-            call.now, token=token, value=value, tags=call.tags, details=call.details(Details())
-        )
+        secret = rules.create(call.now, token=token, value=value, tags=call.tags, details=call.details(Details()))
         secret = replace(secret, on_promotion=self._on_promotion, on_rotation=self._on_rotation)
         entry = call.store.add(name, secret)
         return wire.identity(entry) | ({} if value is None else {"VersionId": token})
@@ -228,9 +222,7 @@ class SecretsManager:
     def _update_secret(self, call: Call) -> Json:
         entry, before = call.entry(), call.entry().latest
         details = call.details(before.details)
-        entry.write(
-            rules.update(before, call.now, token=call.token, value=call.value, details=details)
-        )
+        entry.write(rules.update(before, call.now, token=call.token, value=call.value, details=details))
         return wire.identity(entry) | ({} if call.value is None else {"VersionId": call.token})
 
     def _update_secret_version_stage(self, call: Call) -> Json:
@@ -264,14 +256,9 @@ class SecretsManager:
         return {"ARN": entry.arn, **wire.replication(entry.latest)}
 
     def _delete_secret(self, call: Call) -> Json:
-        days, force = (
-            call.sent.get("RecoveryWindowInDays"),
-            call.sent.get("ForceDeleteWithoutRecovery"),
-        )
+        days, force = (call.sent.get("RecoveryWindowInDays"), call.sent.get("ForceDeleteWithoutRecovery"))
         if days is not None and (force or not RECOVERY_DAYS_MIN <= days <= RECOVERY_DAYS_MAX):
-            raise InvalidParameterError(
-                "RecoveryWindowInDays must be 7 to 30, and not given with a forced deletion."
-            )
+            raise InvalidParameterError("RecoveryWindowInDays must be 7 to 30, and not given with a forced deletion.")
         if force:
             return self._delete_at_once(call)
         entry = call.entry()
@@ -325,9 +312,7 @@ class SecretsManager:
     def _cancel_rotate_secret(self, call: Call) -> Json:
         entry = call.entry()
         if not entry.latest.rotation_lambda_arn or entry.latest.deletion is not None:
-            raise InvalidRequestError(
-                "The secret has no rotation function, or is marked for deletion."
-            )
+            raise InvalidRequestError("The secret has no rotation function, or is marked for deletion.")
         entry.rotation_enabled = False
         return wire.identity(entry)
 
@@ -338,9 +323,7 @@ def _check_same_creation(secret: Secret, call: Call) -> None:
         raise InvalidRequestError("A secret with this name is already scheduled for deletion.")
     version = secret.versions.get(call.token)
     if version is None or call.value is None or version.value != call.value:
-        raise ResourceExistsError(
-            f"The operation failed because the secret {call.text('Name')} already exists."
-        )
+        raise ResourceExistsError(f"The operation failed because the secret {call.text('Name')} already exists.")
 
 
 def _rotation_rules(call: Call) -> Json:

@@ -9,12 +9,7 @@ import uuid
 from dataclasses import dataclass
 from functools import cached_property
 
-from rotator.sandbox.secrets_manager.state import (
-    Details,
-    InvalidParameterError,
-    ResourceNotFoundError,
-    Value,
-)
+from rotator.sandbox.secrets_manager.state import Details, InvalidParameterError, ResourceNotFoundError, Value
 from rotator.sandbox.secrets_manager.store import Entry, Json, Store
 
 NOT_FOUND = "Secrets Manager can't find the specified secret."
@@ -63,9 +58,7 @@ class Call:
         """The secret value, if one was sent."""
         string, binary = self.optional("SecretString"), self.optional("SecretBinary")
         if string is not None and binary is not None:
-            raise InvalidParameterError(
-                "You can't specify both a binary secret value and a string secret value."
-            )
+            raise InvalidParameterError("You can't specify both a binary secret value and a string secret value.")
         if binary is None:
             return string
         try:
@@ -101,8 +94,7 @@ class Call:
         """What `before` becomes by this call."""
         description, key = self.optional("Description"), self.optional("KmsKeyId")
         return Details(
-            before.description if description is None else description,
-            before.kms_key_id if key is None else key,
+            before.description if description is None else description, before.kms_key_id if key is None else key
         )
 
     def entry(self) -> Entry:

@@ -54,11 +54,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         """Refuse numbers that could never strike, or would hang a client."""
-        if (
-            min(self.first, self.every) < 1
-            or self.times < 0
-            or not 0 <= self.delay_s <= DELAY_S_MAX
-        ):
+        if min(self.first, self.every) < 1 or self.times < 0 or not 0 <= self.delay_s <= DELAY_S_MAX:
             raise ValueError(f"first, every, times or delay_s is out of bounds: {self}")
 
     def strikes(self, nth: int) -> bool:

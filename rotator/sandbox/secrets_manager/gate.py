@@ -70,9 +70,7 @@ class Gate:
         self._on_request = on_request
         self._numbers = count(1)
 
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one request."""
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(body)
@@ -116,9 +114,7 @@ class Gate:
         try:
             chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
         except NotImplementedError as error:
-            return _json(
-                HTTPStatus.NOT_IMPLEMENTED, {"__type": "NotImplemented", "message": str(error)}
-            )
+            return _json(HTTPStatus.NOT_IMPLEMENTED, {"__type": "NotImplemented", "message": str(error)})
         return int(status.split()[0]), dict(headers), b"".join(chunks)
 
     def _steer(self, control: str, body: bytes) -> Answer:

@@ -41,8 +41,7 @@ class Rotation:
     def run(self, lambdas: Lambdas, attempts: int) -> bool:
         """Run the steps in order up to the first that fails, whole again up to `attempts` times."""
         return any(
-            all(lambdas.run(self.lambda_arn, self._event(step)) for step in self.steps.value)
-            for _ in range(attempts)
+            all(lambdas.run(self.lambda_arn, self._event(step)) for step in self.steps.value) for _ in range(attempts)
         )
 
     def _event(self, step: str) -> dict[str, str]:

@@ -68,14 +68,7 @@ def create(
     return _attached(empty, [CURRENT], token, Version(now, value))
 
 
-def put(
-    secret: Secret,
-    now: float,
-    *,
-    token: str,
-    value: Value,
-    labels: Iterable[str] = (CURRENT,),
-) -> Secret:
+def put(secret: Secret, now: float, *, token: str, value: Value, labels: Iterable[str] = (CURRENT,)) -> Secret:
     """PutSecretValue: a new version, or the one filling of an empty placeholder.
 
     A repeat with the same token and value returns the very same `secret`: labels do not move.
@@ -99,9 +92,7 @@ def put(
     if known is not None and known.value is not None:
         if known.value == value:
             return secret
-        raise ResourceExistsError(
-            f"ClientRequestToken {token} is already in use for a version with another value."
-        )
+        raise ResourceExistsError(f"ClientRequestToken {token} is already in use for a version with another value.")
     if CURRENT not in secret.labels and CURRENT not in asked:
         asked.append(CURRENT)
     changed = _touched(secret, now)
@@ -110,12 +101,7 @@ def put(
 
 
 def update(
-    secret: Secret,
-    now: float,
-    *,
-    token: str,
-    value: Value | None = None,
-    details: Details | None = None,
+    secret: Secret, now: float, *, token: str, value: Value | None = None, details: Details | None = None
 ) -> Secret:
     """UpdateSecret: metadata, and with a value a new current version.
 
@@ -129,9 +115,7 @@ def update(
     check_details(details or secret.details)
     secret.check_live()
     if value is not None and token in secret.versions:
-        raise ResourceExistsError(
-            f"ClientRequestToken {token} is already in use for a version of the secret."
-        )
+        raise ResourceExistsError(f"ClientRequestToken {token} is already in use for a version of the secret.")
     changed = replace(secret, details=details or secret.details)
     if value is not None:
         return put(changed, now, token=token, value=value)
@@ -139,12 +123,7 @@ def update(
 
 
 def move_label(
-    secret: Secret,
-    now: float,
-    label: str,
-    *,
-    move_to: str | None = None,
-    remove_from: str | None = None,
+    secret: Secret, now: float, label: str, *, move_to: str | None = None, remove_from: str | None = None
 ) -> Secret:
     """UpdateSecretVersionStage: a compare-and-swap of one label.
 
@@ -164,9 +143,7 @@ def move_label(
     secret.check_live()
     for version_id in (remove_from, move_to):
         if version_id is not None and version_id not in secret.versions:
-            raise ResourceNotFoundError(
-                f"Secrets Manager can't find the specified secret version: {version_id}"
-            )
+            raise ResourceNotFoundError(f"Secrets Manager can't find the specified secret version: {version_id}")
     holder = secret.labels.get(label)
     _check_swap(label, holder, move_to, remove_from)
     if move_to is None:
@@ -241,13 +218,9 @@ def begin_rotation(secret: Secret, now: float, *, token: str, lambda_arn: str = 
     if not arn:
         raise InvalidRequestError("No Lambda rotation function ARN is associated with this secret.")
     if pending is not None and pending != secret.labels.get(CURRENT):
-        raise InvalidRequestError(
-            "A previous rotation isn't complete. That rotation will be reattempted."
-        )
+        raise InvalidRequestError("A previous rotation isn't complete. That rotation will be reattempted.")
     if token in secret.versions:
-        raise InvalidRequestError(
-            f"ClientRequestToken {token} is already in use for a version of the secret."
-        )
+        raise InvalidRequestError(f"ClientRequestToken {token} is already in use for a version of the secret.")
     touched = _touched(secret, now)
     began = touched.last_changed
     changed = touched if secret.on_rotation is RotationStart.CHANGES else secret
@@ -277,9 +250,7 @@ def _attached(secret: Secret, asked: Iterable[str], version_id: str, version: Ve
     if before is not None and labels[CURRENT] != before:
         labels[PREVIOUS] = before
     if len(labels) > LABELS_MAX:
-        raise LimitExceededError(
-            f"A secret can have at most {LABELS_MAX} staging labels over all its versions."
-        )
+        raise LimitExceededError(f"A secret can have at most {LABELS_MAX} staging labels over all its versions.")
     return replace(secret, versions={**secret.versions, version_id: version}, labels=labels)
 
 
@@ -294,9 +265,7 @@ def _pruned(secret: Secret) -> Secret:
     oldest = sorted(unlabelled, key=lambda i: secret.versions[i].created)[:surplus]
     gone = {i for i in oldest if secret.versions[i].created <= limit}
     if len(gone) < surplus:
-        raise LimitExceededError(
-            f"A secret can have about {UNLABELLED_MAX} versions younger than a day."
-        )
+        raise LimitExceededError(f"A secret can have about {UNLABELLED_MAX} versions younger than a day.")
     return replace(secret, versions={i: v for i, v in secret.versions.items() if i not in gone})
 
 
@@ -305,13 +274,9 @@ def _touched(secret: Secret, now: float) -> Secret:
     return replace(secret, last_changed=round(max(now, secret.last_changed + 0.001), 3))
 
 
-def _check_swap(
-    label: str, holder: str | None, move_to: str | None, remove_from: str | None
-) -> None:
+def _check_swap(label: str, holder: str | None, move_to: str | None, remove_from: str | None) -> None:
     if move_to is None and remove_from is None:
-        raise InvalidParameterError(
-            "Name a version in MoveToVersionId, RemoveFromVersionId, or both."
-        )
+        raise InvalidParameterError("Name a version in MoveToVersionId, RemoveFromVersionId, or both.")
     if move_to is None and label == CURRENT:
         raise InvalidParameterError(f"{CURRENT} can only be moved to another version, not removed.")
     fits = holder in (None, move_to) if remove_from is None else holder == remove_from

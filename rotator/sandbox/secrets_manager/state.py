@@ -177,14 +177,10 @@ class Secret:
         chosen = version_id or self.labels.get(wanted)
         version = self.versions.get(chosen) if chosen else None
         if version_id and label and version and self.labels.get(label) != version_id:
-            raise InvalidRequestError(
-                "You provided a VersionStage that is not associated to the provided VersionId."
-            )
+            raise InvalidRequestError("You provided a VersionStage that is not associated to the provided VersionId.")
         if chosen is None or version is None or version.value is None:
             what = f"VersionId: {version_id}" if version_id else f"staging label: {wanted}"
-            raise ResourceNotFoundError(
-                f"Secrets Manager can't find the specified secret value for {what}"
-            )
+            raise ResourceNotFoundError(f"Secrets Manager can't find the specified secret value for {what}")
         return Found(chosen, version, self.labels_of(chosen))
 
     def check_live(self) -> None:
@@ -205,9 +201,7 @@ class Secret:
 
 def _check_length(what: str, length: int, low: int, high: int) -> None:
     if not low <= length <= high:
-        raise InvalidParameterError(
-            f"{what} must have a length between {low} and {high}; it has {length}."
-        )
+        raise InvalidParameterError(f"{what} must have a length between {low} and {high}; it has {length}.")
 
 
 def check_token(token: str) -> None:

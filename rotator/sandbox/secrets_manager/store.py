@@ -15,15 +15,7 @@ from rotator.sandbox.secrets_manager.state import Secret
 Json = dict[str, Any]
 
 HISTORY_MAX = 256
-READS = frozenset(
-    {
-        "BatchGetSecretValue",
-        "DescribeSecret",
-        "GetSecretValue",
-        "ListSecretVersionIds",
-        "ListSecrets",
-    }
-)
+READS = frozenset({"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "ListSecrets"})
 
 
 @dataclass(frozen=True, slots=True)

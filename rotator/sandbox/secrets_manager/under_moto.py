@@ -60,9 +60,7 @@ def account_of(access_key: str) -> str:
     return get_account_id_from(access_key)
 
 
-def http_answer(
-    world: SecretsManager, operation: str, body: bytes, scope: Scope
-) -> tuple[int, dict[str, str], bytes]:
+def http_answer(world: SecretsManager, operation: str, body: bytes, scope: Scope) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body as AWS's JSON 1.1 protocol sends them."""
     try:
         answer = world.answer(operation, dict(json.loads(body or b"{}")), scope)
@@ -73,10 +71,7 @@ def http_answer(
         message = "The request body is not a JSON object."
         answer = {"__type": "SerializationException", "Message": message}
         status = HTTPStatus.BAD_REQUEST
-    headers = {
-        "Content-Type": "application/x-amz-json-1.1",
-        "x-amzn-RequestId": str(uuid.uuid4()),
-    }
+    headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": str(uuid.uuid4())}
     return status, headers, json.dumps(answer).encode()
 
 

@@ -20,15 +20,7 @@ from pathlib import Path
 from queue import Empty
 from typing import IO
 
-from tests.stack.aws.runtime_api import (
-    Event,
-    Exited,
-    HandlerError,
-    InitError,
-    Ready,
-    Response,
-    RuntimeApi,
-)
+from tests.stack.aws.runtime_api import Event, Exited, HandlerError, InitError, Ready, Response, RuntimeApi
 
 INIT_S = 30.0
 """How long loading a handler may take here; Lambda allows 10 s, on a machine of its own."""
@@ -249,11 +241,7 @@ class Pool:
 
 def credentials(name: str) -> Mapping[str, str]:
     """Return made-up credentials of a function, by which its calls are told from others'."""
-    return {
-        "AWS_ACCESS_KEY_ID": f"ASIA{name}",
-        "AWS_SECRET_ACCESS_KEY": "sandbox",
-        "AWS_SESSION_TOKEN": "sandbox",
-    }
+    return {"AWS_ACCESS_KEY_ID": f"ASIA{name}", "AWS_SECRET_ACCESS_KEY": "sandbox", "AWS_SESSION_TOKEN": "sandbox"}
 
 
 def _error(kind: str, message: str) -> bytes:

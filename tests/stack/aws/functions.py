@@ -15,14 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator.sandbox.secrets_manager.store import Scope
-from tests.stack.aws.environments import (
-    Code,
-    Invocation,
-    Pool,
-    Timeout,
-    credentials,
-    lay_out_runtime,
-)
+from tests.stack.aws.environments import Code, Invocation, Pool, Timeout, credentials, lay_out_runtime
 from tests.stack.aws.rights import Ask
 from tests.stack.aws.under_moto import Deployed
 
@@ -110,11 +103,7 @@ class Functions:
             if not folder.exists():
                 with zipfile.ZipFile(io.BytesIO(function.code)) as bundle:
                     bundle.extractall(folder)
-        given = {
-            **credentials(function.name),
-            "AWS_ENDPOINT_URL": self._endpoint_url,
-            **dict(function.variables),
-        }
+        given = {**credentials(function.name), "AWS_ENDPOINT_URL": self._endpoint_url, **dict(function.variables)}
         return Code(
             function_arn=function.arn,
             handler=function.handler,

@@ -90,9 +90,7 @@ class Poller:
             "body": message.body,
             "attributes": {
                 "ApproximateReceiveCount": str(message.approximate_receive_count),
-                "ApproximateFirstReceiveTimestamp": str(
-                    message.approximate_first_receive_timestamp
-                ),
+                "ApproximateFirstReceiveTimestamp": str(message.approximate_first_receive_timestamp),
                 "SentTimestamp": str(message.sent_timestamp),
                 "SenderId": message.sender_id,
                 "MessageGroupId": message.group_id,

@@ -47,10 +47,7 @@ def applies(statement: Mapping[str, Any], ask: Ask) -> bool:
         (not services or ask.principal in services)
         and matches(ask.action.lower(), (one.lower() for one in listed(statement["Action"])))
         and matches(ask.resource, listed(statement["Resource"]))
-        and all(
-            _holds(operator, tests, ask.context)
-            for operator, tests in statement.get("Condition", {}).items()
-        )
+        and all(_holds(operator, tests, ask.context) for operator, tests in statement.get("Condition", {}).items())
     )
 
 

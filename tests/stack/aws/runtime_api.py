@@ -73,9 +73,7 @@ class RuntimeApi:
         self._events: SimpleQueue[Event | None] = SimpleQueue()
         self._server = _Server((HOST, 0), _Handler)
         self._server.api = self
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(POLL_S,), daemon=True
-        )
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_S,), daemon=True)
 
     @property
     def address(self) -> str:
@@ -96,10 +94,7 @@ class RuntimeApi:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End every wait and stop serving."""
         self._events.put(None)

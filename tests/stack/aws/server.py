@@ -40,9 +40,7 @@ class AwsServer:
         self.scope = scope
         self.secrets = SecretsManager(lambdas=self, rotation_attempts=ATTEMPTS)
         self.witness = Witness(scope, self.secrets)
-        self.server = SecretsManagerServer(
-            self.secrets, in_front=self.witness.stand_before, port=port
-        )
+        self.server = SecretsManagerServer(self.secrets, in_front=self.witness.stand_before, port=port)
         self._folder = folder
         self._lambdas = MotoLambdas()
         self._open = ExitStack()
@@ -50,19 +48,14 @@ class AwsServer:
     def __enter__(self) -> Self:
         """Serve, and run functions."""
         self._open.enter_context(self.server)
-        self.functions = Functions(
-            self.scope, self._folder, self.server.endpoint_url, self.witness.ask
-        )
+        self.functions = Functions(self.scope, self._folder, self.server.endpoint_url, self.witness.ask)
         self._open.callback(self.functions.close)
         self.skipped = self._open.enter_context(mended(self.functions.run))
         self.poller = Poller(self.scope, self.functions, self.witness.ask)
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End every process and stop serving."""
         self.secrets.wait_for_rotations(ROTATIONS_S)
@@ -83,9 +76,7 @@ class AwsServer:
 
     def _fire(self, schedule: Schedule) -> tuple[str, Any, bool]:
         to_invoke = function(self.scope, schedule.function)
-        ask = Ask(
-            INVOKE, to_invoke.arn, {"aws:sourcearn": schedule.arn}, principal="events.amazonaws.com"
-        )
+        ask = Ask(INVOKE, to_invoke.arn, {"aws:sourcearn": schedule.arn}, principal="events.amazonaws.com")
         if not allowed(to_invoke.policy, ask):
             raise RuntimeError(f"{schedule.name} may not invoke {schedule.function}")
         event = {

@@ -95,12 +95,8 @@ def mended(run: Run) -> Iterator[Skipped]:
     no_sources = property(lambda _: {}, lambda _, __: None)
     with ExitStack() as stack:
         stack.enter_context(patch.object(LambdaFunction, "_invoke_lambda", invoke))
-        stack.enter_context(
-            patch.object(Queue, "lambda_event_source_mappings", no_sources, create=True)
-        )
-        stack.enter_context(
-            patch.object(moto.cloudformation.models, "validate_template_cfn_lint", _errors_only)
-        )
+        stack.enter_context(patch.object(Queue, "lambda_event_source_mappings", no_sources, create=True))
+        stack.enter_context(patch.object(moto.cloudformation.models, "validate_template_cfn_lint", _errors_only))
         parsing, skipped = moto.cloudformation.parsing, Skipped()
         stack.enter_context(patch.object(parsing, "warnings", skipped))
         stack.enter_context(patch.object(parsing.logger, "disabled", new=True))

@@ -39,9 +39,7 @@ KMS_FOR = {
     "secretsmanager:PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
     "secretsmanager:UpdateSecret": ("kms:GenerateDataKey", "kms:Decrypt"),
 }
-_CREDENTIAL = re.compile(
-    r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request"
-)
+_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 @dataclass(frozen=True, slots=True)

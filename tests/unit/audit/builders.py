@@ -73,9 +73,7 @@ def an_intent(operation: Operation = Operation.CREATE_KEY) -> Intent:
     return Intent(operation, Subject(version_id=VERSION, key_name=KEY_NAME))
 
 
-def an_outcome(
-    operation: Operation = Operation.CREATE_KEY, result: Result = Result.SUCCESS, detail: str = ""
-) -> Done:
+def an_outcome(operation: Operation = Operation.CREATE_KEY, result: Result = Result.SUCCESS, detail: str = "") -> Done:
     """Return the outcome of a call."""
     return Done(operation, Subject(VERSION, KEY, KEY_NAME), result, detail)
 

@@ -22,14 +22,7 @@ from rotator.audit.bucket import ObjectTakenError
 from rotator.audit.bucket_runs import QUIET_MAX
 from rotator.audit.objects import group, newest_runs
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import (
-    ARN,
-    a_rotation,
-    an_end,
-    an_intent,
-    an_outcome,
-    record_rotation,
-)
+from tests.unit.audit.builders import ARN, a_rotation, an_end, an_intent, an_outcome, record_rotation
 from tests.unit.audit.media import BUCKET, PREFIX, InBucket
 
 EVENTS = 1 + len(list(a_rotation()))
@@ -119,10 +112,7 @@ def test_a_run_is_a_folder_that_sorts(bucket: InBucket) -> None:
     keys = bucket.all_keys()
     assert keys == sorted(keys)
     assert all(re.fullmatch(r"[ab]/\d{13}-\d{8}T\d{6}Z-run-\d/0000\d\d\.json", key) for key in keys)
-    runs = [
-        (run.secret, run.run_id)
-        for run in group(p for page in bucket.bucket.pages("") for p in page)
-    ]
+    runs = [(run.secret, run.run_id) for run in group(p for page in bucket.bucket.pages("") for p in page)]
     assert runs == [("a", "run-3"), ("a", "run-2"), ("b", "run-1")]
 
 
@@ -153,26 +143,15 @@ def test_a_new_process_reads_one_object_more(bucket: InBucket, wire: Wire) -> No
         pytest.param(answer(404, "NoSuchBucket"), 1, "no such bucket", id="404"),
         pytest.param(answer(500, "InternalError"), 3, "InternalError", id="500"),
         pytest.param(answer(503, "SlowDown"), 3, "SlowDown", id="503"),
-        pytest.param(
-            fail(ReadTimeoutError(endpoint_url="https://x")), 3, "ReadTimeoutError", id="timeout"
-        ),
-        pytest.param(
-            fail(ConnectTimeoutError(endpoint_url="https://x")), 3, "ConnectTimeout", id="connect"
-        ),
-        pytest.param(
-            fail(EndpointConnectionError(endpoint_url="https://x")), 3, "Endpoint", id="refused"
-        ),
+        pytest.param(fail(ReadTimeoutError(endpoint_url="https://x")), 3, "ReadTimeoutError", id="timeout"),
+        pytest.param(fail(ConnectTimeoutError(endpoint_url="https://x")), 3, "ConnectTimeout", id="connect"),
+        pytest.param(fail(EndpointConnectionError(endpoint_url="https://x")), 3, "Endpoint", id="refused"),
         pytest.param(fail(ValueError(CANARY)), 1, "ValueError", id="foreign"),
     ],
 )
 @pytest.mark.parametrize("operation", ["PutObject", "ListObjectsV2"])
 def test_a_fault_stops_before_the_effect(  # noqa: PLR0913, PLR0917 - parameters of one table
-    bucket: InBucket,
-    wire: Wire,
-    operation: str,
-    fault: Callable[[Any], AWSResponse],
-    attempts: int,
-    said: str,
+    bucket: InBucket, wire: Wire, operation: str, fault: Callable[[Any], AWSResponse], attempts: int, said: str
 ) -> None:
     """Nothing begins; the attempts are few, the message names the object, and the next run works."""
     wire.fault(operation, fault, attempts)
@@ -336,10 +315,7 @@ def test_a_copied_run_is_found(bucket: InBucket) -> None:
         copies = {(key.replace(old, new), 0): line for (key, _), line in bucket.lines().items()}
         for place, line in copies.items():
             bucket.put(place, line)
-        assert {found.flaw for found in bucket.source.verify().findings} >= {
-            Flaw.REPEATED_RUN,
-            Flaw.OUT_OF_SEQUENCE,
-        }
+        assert {found.flaw for found in bucket.source.verify().findings} >= {Flaw.REPEATED_RUN, Flaw.OUT_OF_SEQUENCE}
         for place in copies:
             bucket.put(place, b"")
 
@@ -351,9 +327,7 @@ def test_foreign_objects_are_nobodys_business(bucket: InBucket) -> None:
     bucket.put(("README", 0), b"hello")
     bucket.put(("uploader/notes.txt", 0), b"hello")
     assert bucket.source.verify().findings == []
-    key = next(k for k in bucket.all_keys() if k.endswith("000001.json")).replace(
-        "000001", "000099"
-    )
+    key = next(k for k in bucket.all_keys() if k.endswith("000001.json")).replace("000001", "000099")
     for content in (b"\n", b"{}\n", b"x" * (2 << 20)):
         bucket.put((key, 0), content)
         assert Flaw.NO_EVENT in {found.flaw for found in bucket.source.verify().findings}
@@ -370,9 +344,7 @@ def test_a_spoilt_run_does_not_stop_the_next(bucket: InBucket) -> None:
     assert {found.flaw for found in bucket.source.verify().findings} == {Flaw.NO_EVENT}
 
 
-def test_long_listings_are_read_to_their_end(
-    bucket: InBucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_listings_are_read_to_their_end(bucket: InBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs across pages are whole; a limit on pages is an error that says what to do."""
     monkeypatch.setattr(bucket_module, "PAGE", 13)
     monkeypatch.setattr("rotator.audit.objects.PAGE", 13)
@@ -401,9 +373,7 @@ def test_a_denied_read_is_told(bucket: InBucket, wire: Wire) -> None:
     assert Kind.ENDED in kinds
 
 
-def test_the_policy_names_the_calls_that_are_made_and_no_other(
-    bucket: InBucket, wire: Wire
-) -> None:
+def test_the_policy_names_the_calls_that_are_made_and_no_other(bucket: InBucket, wire: Wire) -> None:
     """Over a whole life, every call is in the policy of the documentation, and every action there is used."""
     text = (Path(__file__).parents[3] / "docs" / "audit.md").read_text()
     policy = json.loads(text.split("```json\n")[1].split("```")[0])

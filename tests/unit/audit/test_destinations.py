@@ -57,9 +57,7 @@ class Both:
             DirectoryDestination(self.directory, WRITER, clock=clock, new_id=new_id),
             BucketDestination(self.bucket.bucket, WRITER, clock=clock),
         ]
-        return AuditTrail(
-            to, WRITER, clock=clock, new_id=new_id, on_loss=lambda e: self.lost.append(e.message)
-        )
+        return AuditTrail(to, WRITER, clock=clock, new_id=new_id, on_loss=lambda e: self.lost.append(e.message))
 
     @property
     def sources(self) -> Sequence[Source]:
@@ -154,9 +152,7 @@ def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
         both.bucket.clock.now += LONG
         record_rotation(trail)
     assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
-    here, there = (
-        [r.kind for r in source.records(Criteria(run_id=run.run_id))] for source in both.sources
-    )
+    here, there = ([r.kind for r in source.records(Criteria(run_id=run.run_id))] for source in both.sources)
     assert here == [Kind.STARTED, Kind.INTENT, Kind.DONE, Kind.ENDED]
     assert there == [Kind.STARTED, Kind.INTENT, Kind.RECOVERED]
     shown = [r.kind for r in records_of(both.sources, Criteria(run_id=run.run_id))]
@@ -222,9 +218,7 @@ def test_a_run_that_was_rewritten_in_one_place_is_found(both: Both) -> None:
 def test_places_are_what_is_configured(both: Both, *, with_bucket: bool) -> None:
     """A bucket alone, or a directory alone, is a whole trail."""
     place = TrailLocations(
-        None if with_bucket else both.directory,
-        both.bucket.bucket if with_bucket else None,
-        both.bucket.clock,
+        None if with_bucket else both.directory, both.bucket.bucket if with_bucket else None, both.bucket.clock
     )
     with place.trail(WRITER, RunIds(), lambda _: None, lambda *_: None) as trail:
         record_rotation(trail)

@@ -17,15 +17,7 @@ from rotator.audit import Criteria, Verdict, query, verify
 from rotator.audit import directory as directory_module
 from rotator.audit.directory import AuditFile, reading
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import (
-    ARN,
-    START,
-    a_finished_file,
-    a_rotation,
-    a_trail,
-    an_intent,
-    record_rotation,
-)
+from tests.unit.audit.builders import ARN, START, a_finished_file, a_rotation, a_trail, an_intent, record_rotation
 
 MOUNT, UNMOUNT, SLEEP = (shutil.which(name) or "false" for name in ("mount", "umount", "sleep"))
 
@@ -102,11 +94,7 @@ def test_a_full_disk_stops_before_the_effect(small_disk: SmallDisk) -> None:
     report = verify(small_disk.directory)
     assert report.findings == []
     assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
-    others = [
-        r
-        for r in query(small_disk.directory, Criteria(secret="uploader"))
-        if r.operation != "RecoverRun"
-    ]
+    others = [r for r in query(small_disk.directory, Criteria(secret="uploader")) if r.operation != "RecoverRun"]
     assert len(others) == acknowledged
 
 
@@ -145,9 +133,7 @@ def test_a_directory_open_to_others_is_refused(directory: Path, mode: int) -> No
     assert "chmod 0700" in refused.value.next_step
 
 
-def test_somebody_elses_directory_is_refused(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_somebody_elses_directory_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of another user is not used: its owner could not close our files."""
     owner = directory.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
@@ -188,9 +174,7 @@ def test_a_failed_sync_breaks_the_file(directory: Path, monkeypatch: pytest.Monk
     assert (verify(directory).verdict, verify(directory).recovered) == (Verdict.INTACT, 1)
 
 
-def test_a_broken_file_keeps_its_open_name(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_file_keeps_its_open_name(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that failed is never given a final name by the process that broke it."""
     file = AuditFile.create(directory, START)
     monkeypatch.setattr(os, "write", _write_nothing)
@@ -223,9 +207,7 @@ def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.Mon
     file.close()
 
 
-def test_nobody_believes_a_sync_that_failed_for_another(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_believes_a_sync_that_failed_for_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that was written while another's sync failed is refused, though its own would pass."""
     file = AuditFile.create(directory, START)
     syncing, go_on = threading.Event(), threading.Event()
@@ -290,9 +272,7 @@ def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_a_directory_without_locks_is_refused(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_without_locks_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no lock can be had nothing begins, and no descriptor is lost."""
     (directory / "20261122T095328Z-0123456789.open.jsonl").touch()
 
@@ -313,9 +293,7 @@ def test_a_file_that_is_gone_cannot_be_adopted(directory: Path) -> None:
     assert AuditFile.adopt(directory / "20261122T095328Z-0123456789.open.jsonl") is None
 
 
-def test_a_file_that_is_closed_meanwhile_is_not_adopted(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_closed_meanwhile_is_not_adopted(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that another process closes between our look and our lock is left alone."""
     closed = a_finished_file(directory)
     seen = closed.with_name(closed.name.replace(".jsonl", ".open.jsonl"))

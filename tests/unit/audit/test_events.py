@@ -77,9 +77,7 @@ def test_an_event_has_exactly_these_bytes() -> None:
     unsigned = INTENT % (b"", before)
     own = hashlib.sha256(unsigned).hexdigest().encode()
 
-    assert (
-        second == INTENT % (b'"fingerprint":{"algorithm_id":3,"value":"%s"},' % own, before) + b"\n"
-    )
+    assert second == INTENT % (b'"fingerprint":{"algorithm_id":3,"value":"%s"},' % own, before) + b"\n"
     assert own == b"1c584e813901218dca3e304f0813f5e60c93edb4fe735515f24a36ae7c1e6849"
 
 
@@ -89,10 +87,7 @@ def test_a_start_has_exactly_this_fingerprint() -> None:
     (attestation,) = json.loads(line)["unmapped"]["attestation_list"]
     assert attestation == {
         "chain_uid": "run-7",
-        "fingerprint": {
-            "algorithm_id": 3,
-            "value": "26c7d78481d5f5bfca66856fd7ced00c8e0ba22c5ef0a97f76bb3244d128aa67",
-        },
+        "fingerprint": {"algorithm_id": 3, "value": "26c7d78481d5f5bfca66856fd7ced00c8e0ba22c5ef0a97f76bb3244d128aa67"},
     }
 
 
@@ -100,8 +95,7 @@ def test_the_canonical_form_is_that_of_rfc_8785() -> None:
     """Keys are sorted, control characters escaped the short way, all else is as it is."""
     event = canonical({"b": [True, None, -1, 0], "a": {}, "A": '\b\t\n\f\r\x1f"\\/\x7f€\u2028😀'})
     assert event == (
-        b'{"A":"\\b\\t\\n\\f\\r\\u001f\\"\\\\/\x7f' + "€\u2028😀".encode() + b'",'
-        b'"a":{},"b":[true,null,-1,0]}'
+        b'{"A":"\\b\\t\\n\\f\\r\\u001f\\"\\\\/\x7f' + "€\u2028😀".encode() + b'","a":{},"b":[true,null,-1,0]}'
     )
 
 
@@ -144,9 +138,7 @@ def test_each_entry_has_its_place_in_ocsf(  # noqa: PLR0913, PLR0917 - the colum
 
 def test_the_known_fields_are_those_that_are_written() -> None:
     """All entries together have every known field, and each has the required ones."""
-    failed = Ended(
-        OutcomeKind.FAILED, None, "", "", (), Failure("StoreError", Remedy.PERSON, "why", "what")
-    )
+    failed = Ended(OutcomeKind.FAILED, None, "", "", (), Failure("StoreError", Remedy.PERSON, "why", "what"))
     entries = (Recovered("run-1.3", "Promote"), Repaired(17, "0" * 64), failed)
     found = [key_paths(json.loads(line)) for line in chain_lines("run-7", list(a_rotation()))]
     found += [key_paths(_stored(entry).event) for entry in entries]
@@ -204,14 +196,7 @@ def test_time_never_goes_back_within_a_run() -> None:
 def test_no_text_carries_secret_material(text: str, kept: str) -> None:
     """What looks like a token or an API secret is replaced before it is hashed; the rest stays."""
     assert _stored(an_outcome(detail=text)).record.detail == kept
-    ended = Ended(
-        OutcomeKind.FAILED,
-        None,
-        "",
-        "",
-        (text,),
-        Failure("StoreError", Remedy.PERSON, text, text),
-    )
+    ended = Ended(OutcomeKind.FAILED, None, "", "", (text,), Failure("StoreError", Remedy.PERSON, text, text))
     record = _stored(ended).record
     assert record.revoked == (kept,)
     assert record.failure == Failure("StoreError", Remedy.PERSON, kept, kept)

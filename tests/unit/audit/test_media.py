@@ -11,15 +11,7 @@ from rotator.audit import Criteria, Flaw, Kind, Verdict
 from rotator.audit.attestation import Event, sealed
 from rotator.model.events import Operation
 from rotator.model.plan import OutcomeKind
-from tests.unit.audit.builders import (
-    ARN,
-    KEY,
-    a_rotation,
-    an_end,
-    an_intent,
-    an_outcome,
-    record_rotation,
-)
+from tests.unit.audit.builders import ARN, KEY, a_rotation, an_end, an_intent, an_outcome, record_rotation
 from tests.unit.audit.media import InBucket, Medium
 
 EVENTS = 1 + len(list(a_rotation()))
@@ -100,10 +92,7 @@ def test_the_last_outcome_is_the_latest(medium: Medium) -> None:
         long.record(an_end(OutcomeKind.ROTATED))
         trail.begin("two", ARN)
         found = medium.source.last_outcomes(["one", "two", "never"])
-    assert {name: record.result for name, record in found.items()} == {
-        "one": "rotated",
-        "two": "waiting",
-    }
+    assert {name: record.result for name, record in found.items()} == {"one": "rotated", "two": "waiting"}
 
 
 def test_threads_do_not_disturb_each_other(medium: Medium) -> None:
@@ -184,9 +173,7 @@ def test_a_deleted_event_is_found(medium: Medium, sequence: int) -> None:
     ],
     ids=["text", "field", "secret", "api-secret", "number"],
 )
-def test_one_forged_event_is_found(
-    medium: Medium, change: Callable[[Event], object], flaw: Flaw
-) -> None:
+def test_one_forged_event_is_found(medium: Medium, change: Callable[[Event], object], flaw: Flaw) -> None:
     """An event with a new, right fingerprint breaks the link after it, or contradicts its run."""
     place = _rotation(medium)[3]
     event = json.loads(medium.lines()[place])

@@ -32,9 +32,7 @@ def test_a_query_finds_by_each_criterion(directory: Path) -> None:
         record_rotation(trail, "two")
     records = list(query(directory))
     assert len(records) == 2 * EVENTS
-    assert [r.sequence for r in query(directory, Criteria(secret="one"))] == list(
-        range(1, EVENTS + 1)
-    )
+    assert [r.sequence for r in query(directory, Criteria(secret="one"))] == list(range(1, EVENTS + 1))
     assert {r.secret for r in query(directory, Criteria(run_id=first))} == {"one"}
     assert {r.operation for r in query(directory, Criteria(key_id=KEY))} == {
         "CreateApiKey",
@@ -42,9 +40,7 @@ def test_a_query_finds_by_each_criterion(directory: Path) -> None:
         "Promote",
         "EndRun",
     }
-    assert [r.operation for r in query(directory, Criteria(key_id="old-key", secret="two"))] == [
-        "EndRun"
-    ]
+    assert [r.operation for r in query(directory, Criteria(key_id="old-key", secret="two"))] == ["EndRun"]
     middle = records[EVENTS].time
     assert {r.secret for r in query(directory, Criteria(until=middle))} == {"one"}
     assert {r.secret for r in query(directory, Criteria(since=middle))} == {"two"}
@@ -97,20 +93,13 @@ def test_the_last_outcome_is_the_latest_of_all_files(directory: Path) -> None:
     ):
         _record_end(directory, secret, outcome, START + timedelta(hours=hours))
     found = last_outcomes(directory, ["one", "two", "never"])
-    assert {name: record.result for name, record in found.items()} == {
-        "one": "rotated",
-        "two": "waiting",
-    }
+    assert {name: record.result for name, record in found.items()} == {"one": "rotated", "two": "waiting"}
 
 
-def test_old_files_are_not_read_for_the_last_outcome(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_old_files_are_not_read_for_the_last_outcome(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once every secret is found, files that were written to earlier stay closed."""
     for hours in range(5):
-        newest = _record_end(
-            directory, "one", OutcomeKind.UP_TO_DATE, START + timedelta(hours=hours)
-        )
+        newest = _record_end(directory, "one", OutcomeKind.UP_TO_DATE, START + timedelta(hours=hours))
     read: list[Path] = []
     records = reading._records
 

@@ -155,9 +155,7 @@ def test_remains_of_a_write_are_named(directory: Path) -> None:
     ],
     ids=["started", "called", "answered", "called-twice"],
 )
-def test_the_last_call_without_an_outcome_is_named(
-    directory: Path, events: list[Event], unanswered: str
-) -> None:
+def test_the_last_call_without_an_outcome_is_named(directory: Path, events: list[Event], unanswered: str) -> None:
     """A recovery says which call nobody knows the outcome of, if there is one."""
     recovered = parse(_recover(directory, b"".join(chain_lines("run-1", events))).splitlines()[-1])
     assert recovered
@@ -212,9 +210,7 @@ def test_an_older_file_is_never_overwritten(directory: Path) -> None:
     assert {finding.flaw for finding in verify(directory).findings} == {Flaw.REPEATED_RUN}
 
 
-def test_a_file_that_cannot_be_read_stops_everything(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_cannot_be_read_stops_everything(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the disk does not give back what a dead process wrote, nothing begins."""
 
     def fail(_: object) -> Iterator[bytes]:

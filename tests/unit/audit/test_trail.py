@@ -11,15 +11,7 @@ import pytest
 from rotator.audit import Kind, Verdict, files, query, verify
 from rotator.audit.files import FILE_MAX_AGE
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import (
-    ARN,
-    TickingClock,
-    a_rotation,
-    a_trail,
-    an_end,
-    an_intent,
-    record_rotation,
-)
+from tests.unit.audit.builders import ARN, TickingClock, a_rotation, a_trail, an_end, an_intent, record_rotation
 
 
 def test_nothing_is_made_before_the_first_run(directory: Path) -> None:
@@ -77,9 +69,7 @@ def test_a_new_day_has_a_new_file(directory: Path) -> None:
     assert (report.verdict, report.files, report.runs) == (Verdict.INTACT, 3, 3)
 
 
-def test_a_large_file_is_followed_by_another(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_is_followed_by_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that has reached its size takes no new runs."""
     monkeypatch.setattr(files, "FILE_MAX_BYTES", 20_000)
     with a_trail(directory) as trail:

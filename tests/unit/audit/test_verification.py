@@ -43,9 +43,7 @@ OTHER = chain_lines("run-2", ROTATION)
 Lines = list[bytes]
 
 
-def _flaws(
-    directory: Path, lines: Lines, name: str = NAME
-) -> list[tuple[Flaw, int | None, int | None]]:
+def _flaws(directory: Path, lines: Lines, name: str = NAME) -> list[tuple[Flaw, int | None, int | None]]:
     """Return what is found in a file with these lines: flaw, line, sequence."""
     (directory / name).write_bytes(b"".join(lines))
     return [(found.flaw, found.line, found.sequence) for found in verify(directory).findings]
@@ -153,22 +151,9 @@ def test_tampering_is_found(
         (lambda e: e.update(status_detail="9b" * 32), Flaw.EXPOSED),
         (lambda e: e.update(status_detail="Bearer eyJhbGciOiJIUzI1NiJ9.e30.x"), Flaw.EXPOSED),
     ],
-    ids=[
-        "text",
-        "field",
-        "missing",
-        "uid",
-        "run",
-        "time",
-        "secret",
-        "call",
-        "api-secret",
-        "token",
-    ],
+    ids=["text", "field", "missing", "uid", "run", "time", "secret", "call", "api-secret", "token"],
 )
-def test_one_forged_event_is_found(
-    directory: Path, change: Callable[[Event], object], flaw: Flaw
-) -> None:
+def test_one_forged_event_is_found(directory: Path, change: Callable[[Event], object], flaw: Flaw) -> None:
     """An event with a new, right fingerprint breaks the link after it, or contradicts its run."""
     forged = _forged(LINES[3], change)
     flaws = {found for found, _, _ in _flaws(directory, [*LINES[:3], forged, *LINES[4:]])}
@@ -311,9 +296,7 @@ def test_a_report_has_a_limit(directory: Path, monkeypatch: pytest.MonkeyPatch) 
     """Of many findings the first are kept and the others counted; the gravest still decides."""
     monkeypatch.setattr(findings, "FINDINGS_MAX", 2)
     for number in range(3):
-        (directory / f"2026112{number}T000000Z-0123456789.open.jsonl").write_bytes(
-            chain_lines(f"run-{number}", [])[0]
-        )
+        (directory / f"2026112{number}T000000Z-0123456789.open.jsonl").write_bytes(chain_lines(f"run-{number}", [])[0])
     (directory / "20261129T000000Z-0123456789.jsonl").write_bytes(b"spoilt")
     report = verify(directory)
     assert (len(report.findings), report.findings_left_out) == (2, 2)
@@ -364,9 +347,7 @@ RUNS = st.lists(st.lists(CALLS, max_size=3), min_size=1, max_size=4)
 
 @settings(deadline=None)
 @given(runs=RUNS, data=st.data())
-def test_any_interleaving_verifies(
-    runs: list[list[list[Decided | Intent | Done]]], data: st.DataObject
-) -> None:
+def test_any_interleaving_verifies(runs: list[list[list[Decided | Intent | Done]]], data: st.DataObject) -> None:
     """Runs of several threads may mix in any way: each chain stands for itself."""
     chains = [
         chain_lines(f"run-{number}", [*(e for call in calls for e in call), an_end()])
@@ -381,9 +362,7 @@ def test_any_interleaving_verifies(
 
 
 CONTENT = b"".join(
-    line
-    for pair in zip(LINES, chain_lines("run-2", ROTATION, TickingClock()), strict=True)
-    for line in pair
+    line for pair in zip(LINES, chain_lines("run-2", ROTATION, TickingClock()), strict=True) for line in pair
 )
 
 

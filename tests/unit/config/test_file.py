@@ -11,25 +11,9 @@ import pytest
 
 from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load
 from rotator.config.starter import STARTER
-from rotator.config.tables import (
-    AdminEnvironment,
-    AdminSecret,
-    AuditConfig,
-    AwsConfig,
-    DaemonConfig,
-    PinataConfig,
-)
+from rotator.config.tables import AdminEnvironment, AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
 from rotator.model.errors import ConfigError, Remedy
-from rotator.model.secret import (
-    Admin,
-    BareJwt,
-    Blackout,
-    Endpoints,
-    JsonFields,
-    Resources,
-    SecretSpec,
-    Window,
-)
+from rotator.model.secret import Admin, BareJwt, Blackout, Endpoints, JsonFields, Resources, SecretSpec, Window
 
 GOOD = """\
 [pinata]
@@ -92,9 +76,7 @@ def test_everything_but_the_necessary_has_a_default(tmp_path: Path) -> None:
     """The shortest configuration comes to the documented defaults."""
     path = written(tmp_path, GOOD)
     assert load(path) == Config(
-        PinataConfig(
-            "https://api.pinata.cloud", "v3", AdminSecret("pinata/admin"), "rotator", 60, 30
-        ),
+        PinataConfig("https://api.pinata.cloud", "v3", AdminSecret("pinata/admin"), "rotator", 60, 30),
         AwsConfig(None, None, None, None),
         AuditConfig(Path("/audit")),
         (
@@ -229,19 +211,12 @@ def test_defaults_are_inherited_and_overruled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("permissions", "wanted"),
-    [
-        ("{ admin = true }", Admin()),
-        ('{ resources = ["org:write"] }', Resources(frozenset({"org:write"}))),
-    ],
+    [("{ admin = true }", Admin()), ('{ resources = ["org:write"] }', Resources(frozenset({"org:write"})))],
     ids=["admin", "org_write"],
 )
-def test_managing_key_may_manage_keys(
-    tmp_path: Path, permissions: str, wanted: Admin | Resources
-) -> None:
+def test_managing_key_may_manage_keys(tmp_path: Path, permissions: str, wanted: Admin | Resources) -> None:
     """The entry of the managing secret may ask for the rights that no other entry may ask for."""
-    text = changed('"prod/uploader"', '"pinata/admin"').replace(
-        PERMISSIONS, f"permissions = {permissions}"
-    )
+    text = changed('"prod/uploader"', '"pinata/admin"').replace(PERMISSIONS, f"permissions = {permissions}")
     assert loaded(tmp_path, text).secrets[0].permissions == wanted
 
 
@@ -274,32 +249,20 @@ SECTIONS = {
         "6: defaults: expected a table, found an array",
     ),
     "no_admin": ("admin_secret", "#", "1: pinata.admin_secret: the managing key comes from"),
-    "two_admins": (
-        "[pinata]",
-        '[pinata]\nadmin_jwt_env = "A"',
-        "3: pinata.admin_secret: the managing key comes from",
-    ),
+    "two_admins": ("[pinata]", '[pinata]\nadmin_jwt_env = "A"', "3: pinata.admin_secret: the managing key comes from"),
     "admin_variable": (
         'admin_secret = "pinata/admin"',
         'admin_jwt_env = "$A"',
         '2: pinata.admin_jwt_env: expected the name of a variable, such as "PINATA_ADMIN_JWT", fo',
     ),
     "admin_id": ("pinata/admin", "a b", "2: pinata.admin_secret: expected the name or the ARN of"),
-    "api": (
-        "[pinata]",
-        '[pinata]\napi = "v3-pinat"',
-        '2: pinata.api: unknown name "v3-pinat"; did',
-    ),
+    "api": ("[pinata]", '[pinata]\napi = "v3-pinat"', '2: pinata.api: unknown name "v3-pinat"; did'),
     "api_type": (
         "[pinata]",
         "[pinata]\napi = 3",
         '2: pinata.api: expected "v3", "v3-pinata" or "legacy", found the integer 3',
     ),
-    "api_url": (
-        "[pinata]",
-        '[pinata]\napi_url = "http://a.b"',
-        "2: pinata.api_url: http is for lo",
-    ),
+    "api_url": ("[pinata]", '[pinata]\napi_url = "http://a.b"', "2: pinata.api_url: http is for lo"),
     "owner": ("[pinata]", '[pinata]\nowner = "A/b"', "2: pinata.owner: expected a name of 1 to 32"),
     "rate": (
         "[pinata]",
@@ -324,11 +287,7 @@ SECTIONS = {
     "home_directory": ('"/audit"', '"~/audit"', "5: audit.directory: `~` is not expanded here"),
     "s3": ("[audit]", '[audit]\ns3 = "https://b/p"', '5: audit.s3: expected "s3://BUCKET" or'),
     "default_name": ("[defaults]", '[defaults]\nname = "a"', "7: defaults.name: has no default"),
-    "default_id": (
-        "[defaults]",
-        '[defaults]\nsecret_id = "a"',
-        "7: defaults.secret_id: has no default",
-    ),
+    "default_id": ("[defaults]", '[defaults]\nsecret_id = "a"', "7: defaults.secret_id: has no default"),
     "default_duration": ("[defaults]", '[defaults]\ngrace = "x"', f"7: defaults.grace: {DURATION}"),
     "default_pair": (
         "[defaults]",
@@ -347,11 +306,7 @@ SECTIONS = {
     "name": ('"uploader"', '"a/b"', "8: secrets[0].name: expected a name of 1 to 64 letters"),
     "long_name": ('"uploader"', f'"{"a" * 65}"', "8: secrets[0].name: expected a name of 1 to 64"),
     "id": ('"prod/uploader"', '"a*"', "9: secrets[0].secret_id: expected the name or the ARN of a"),
-    "permissions_type": (
-        PERMISSIONS,
-        "permissions = 3",
-        f"10: secrets[0].permissions: {NO_TABLE}",
-    ),
+    "permissions_type": (PERMISSIONS, "permissions = 3", f"10: secrets[0].permissions: {NO_TABLE}"),
     "syntax": ("[aws]", "[aws]\nregion eu", "4:8: not TOML: Expected '=' after a key"),
     "syntax_at_end": (PERMISSIONS, "a = [", "11:1: not TOML: "),
 }
@@ -362,10 +317,7 @@ PERMISSION_CASES = {
         '{ resources = ["org:read"], endpoints = { data = ["pinList"] } }',
         "secrets[0].permissions: expected exactly one of resources, endpoints and admin; found res",
     ),
-    "unknown": (
-        '{ scopes = [], resources = ["org:read"] }',
-        "secrets[0].permissions.scopes: unknown key",
-    ),
+    "unknown": ('{ scopes = [], resources = ["org:read"] }', "secrets[0].permissions.scopes: unknown key"),
     "scope": (
         '{ resources = ["org:read", "org:file:write"] }',
         'secrets[0].permissions.resources[1]: unknown name "org:file:write"; did you mean `org:fi',
@@ -405,23 +357,11 @@ SECRET_CASES = {
     "no_age": ('max_age = "0s"\ngrace = "0s"', 'secrets[0].max_age: "0s" is too short; at least'),
     "no_time": ('timeout = "0s"', 'secrets[0].timeout: "0s" is too short; at least 1s'),
     "one_key": ("live_keys_max = 1", "secrets[0].live_keys_max: expected an integer from 2 to 100"),
-    "few_uses": (
-        "max_uses = 99",
-        "secrets[0].max_uses: expected an integer from 100 to 1000000000",
-    ),
-    "float": (
-        "max_uses = 1e3",
-        "secrets[0].max_uses: expected an integer from 100 to 1000000000, f",
-    ),
+    "few_uses": ("max_uses = 99", "secrets[0].max_uses: expected an integer from 100 to 1000000000"),
+    "float": ("max_uses = 1e3", "secrets[0].max_uses: expected an integer from 100 to 1000000000, f"),
     "huge": (f"max_uses = 0x{'f' * 5000}", "secrets[0].max_uses: expected an integer from 100 to "),
-    "grace": (
-        'grace = "31d"',
-        "secrets[0].grace: `grace` (31d) must not be longer than `max_age` (30d)",
-    ),
-    "age": (
-        'max_age = "12h"',
-        "secrets[0].max_age: `grace` (1d) must not be longer than `max_age` (12h)",
-    ),
+    "grace": ('grace = "31d"', "secrets[0].grace: `grace` (31d) must not be longer than `max_age` (30d)"),
+    "age": ('max_age = "12h"', "secrets[0].max_age: `grace` (1d) must not be longer than `max_age` (12h)"),
     "verify": (
         'verify_timeout = "121s"',
         "secrets[0].verify_timeout: `verify_timeout` (2m1s) must not be longer than `timeout` (2m)",
@@ -441,10 +381,7 @@ SECRET_CASES = {
     "field": ('fields = { jwt = "A", kee = "B" }', "secrets[0].fields.kee: unknown key; did you"),
     "probe": ('probe = "//evil.example/x"', "secrets[0].probe: expected a path on the Pinata API"),
     "negative": ('negative_probe = "v3"', "secrets[0].negative_probe: expected a path on the Pina"),
-    "probes": (
-        'probe = "/a"\nnegative_probe = "/a"',
-        "secrets[0].negative_probe: is the same path",
-    ),
+    "probes": ('probe = "/a"\nnegative_probe = "/a"', "secrets[0].negative_probe: is the same path"),
     "day": (
         f'window = {{ days = ["Mo"], from = {WINDOW}',
         'secrets[0].window.days[0]: unknown name "Mo"; did you mean `Mon`?',
@@ -473,10 +410,7 @@ SECRET_CASES = {
     "window": ("window = 3", f"secrets[0].window: {NO_TABLE}"),
     "blackout": ('blackout = ["24.12."]', "secrets[0].blackout[0]: expected a day or a range of"),
     "blackout_type": ('blackout = "2026-12-24"', "secrets[0].blackout: expected an array, each a"),
-    "no_such_day": (
-        'blackout = ["2026-02-30"]',
-        'secrets[0].blackout[0]: "2026-02-30" names a day',
-    ),
+    "no_such_day": ('blackout = ["2026-02-30"]', 'secrets[0].blackout[0]: "2026-02-30" names a day'),
     "backwards": (
         'blackout = ["2027-01-02..2026-12-24"]',
         'secrets[0].blackout[0]: "2027-01-02..2026-12-24" ends before it begins',
@@ -502,9 +436,7 @@ def test_problem_in_an_entry(tmp_path: Path, line: str, problem: str) -> None:
     assert found[0].partition(": ")[2].startswith(problem)
 
 
-@pytest.mark.parametrize(
-    ("permissions", "problem"), PERMISSION_CASES.values(), ids=PERMISSION_CASES
-)
+@pytest.mark.parametrize(("permissions", "problem"), PERMISSION_CASES.values(), ids=PERMISSION_CASES)
 def test_problem_in_permissions(tmp_path: Path, permissions: str, problem: str) -> None:
     """Permissions are of one kind, known, not empty, and never enough to mint keys."""
     text = changed(PERMISSIONS, f"permissions = {permissions}")
@@ -620,10 +552,7 @@ def test_passwords_in_addresses_are_not_quoted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (
-            b'# a\n# \xff\n[pinata]\nadmin_secret = "a"',
-            "is not UTF-8 text; the first wrong byte is on line 2",
-        ),
+        (b'# a\n# \xff\n[pinata]\nadmin_secret = "a"', "is not UTF-8 text; the first wrong byte is on line 2"),
         (b"#" * (SIZE_MAX_BYTES + 1), f"is larger than {SIZE_MAX_BYTES} bytes"),
         (b"a = " + b"[" * 100_000, "is nested too deeply"),
         (b"a = " + b"9" * 5_000, "not TOML: "),
@@ -696,12 +625,8 @@ def test_starter_shows_the_defaults(tmp_path: Path) -> None:
     keys = [line for line in lines if re.match(r"# \w+ = ", line)]
     shown = [line for line in keys if "# example" not in line and not line.startswith("# window")]
     plain = loaded(tmp_path, STARTER)
-    with_defaults = loaded(
-        tmp_path, "\n".join(line.removeprefix("# ") if line in shown else line for line in lines)
-    )
-    everything = loaded(
-        tmp_path, "\n".join(line.removeprefix("# ") if line in keys else line for line in lines)
-    )
+    with_defaults = loaded(tmp_path, "\n".join(line.removeprefix("# ") if line in shown else line for line in lines))
+    everything = loaded(tmp_path, "\n".join(line.removeprefix("# ") if line in keys else line for line in lines))
     shape = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "config")
     assert len(shown) == 16
     assert with_defaults.pinata == plain.pinata
@@ -721,21 +646,12 @@ def test_starter_names_every_key(tmp_path: Path) -> None:
     for problem in found:
         known = problem.partition("known here: ")[2].split(", ")
         assert [key for key in known if not re.search(rf"\b{key} = ", STARTER)] == []
-    assert set(tomllib.loads(STARTER)) == {
-        "pinata",
-        "aws",
-        "audit",
-        "daemon",
-        "defaults",
-        "secrets",
-    }
+    assert set(tomllib.loads(STARTER)) == {"pinata", "aws", "audit", "daemon", "defaults", "secrets"}
 
 
 def test_daemon_table(tmp_path: Path) -> None:
     """What the daemon is told, and what it is when nothing is said."""
-    assert loaded(tmp_path, GOOD).daemon == DaemonConfig(
-        ("127.0.0.1", 9118), timedelta(minutes=5), None, frozenset()
-    )
+    assert loaded(tmp_path, GOOD).daemon == DaemonConfig(("127.0.0.1", 9118), timedelta(minutes=5), None, frozenset())
     text = """[daemon]
 listen = "[::1]:0"
 every = "30s"

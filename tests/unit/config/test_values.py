@@ -20,9 +20,7 @@ from rotator.config.values import (
 )
 from rotator.model.times import setting_text
 
-whole_seconds = st.integers(0, int(DURATION_MAX.total_seconds())).map(
-    lambda seconds: timedelta(seconds=seconds)
-)
+whole_seconds = st.integers(0, int(DURATION_MAX.total_seconds())).map(lambda seconds: timedelta(seconds=seconds))
 
 
 @given(whole_seconds)
@@ -61,8 +59,7 @@ def test_duration(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "0", "30", "d", "1.5h", "-1d", "+1d", "30m1h", "1h1h", "1 d", "1D", "1y", "1d\n", "٣d"],
+    "text", ["", "0", "30", "d", "1.5h", "-1d", "+1d", "30m1h", "1h1h", "1 d", "1D", "1y", "1d\n", "٣d"]
 )
 def test_no_duration(text: str) -> None:
     """Anything else is refused, in the words of the table it stands in."""
@@ -151,8 +148,7 @@ def test_probe_path(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "v3", "//evil.example", "/\\evil.example", "/a b", "/a\n", "/a#b", "/ä", f"/{'a' * 1024}"],
+    "text", ["", "v3", "//evil.example", "/\\evil.example", "/a b", "/a\n", "/a#b", "/ä", f"/{'a' * 1024}"]
 )
 def test_no_probe_path(text: str) -> None:
     """Nothing that could name another host or break out of a request line."""
@@ -176,13 +172,7 @@ def test_quotations_are_short_and_on_one_line() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [
-        (True, "the boolean true"),
-        (10**18, "a huge integer"),
-        (0.5, "the float 0.5"),
-        ([], "an array"),
-        ({}, "a table"),
-    ],
+    [(True, "the boolean true"), (10**18, "a huge integer"), (0.5, "the float 0.5"), ([], "an array"), ({}, "a table")],
 )
 def test_description(value: object, shown: str) -> None:
     """What was found is said in the words of TOML."""

@@ -25,11 +25,7 @@ def known() -> set[str]:
     metrics = metrics_of(FLEET)
     metrics.tell(Outcome.failed(a_spec().name, RotatorError("x")))
     _, body = metrics.render()
-    return {
-        sample.name
-        for family in text_string_to_metric_families(body.decode())
-        for sample in family.samples
-    }
+    return {sample.name for family in text_string_to_metric_families(body.decode()) for sample in family.samples}
 
 
 @pytest.mark.parametrize("path", [RULES, RULES_TEST, DASHBOARD], ids=lambda path: path.name)
@@ -83,9 +79,7 @@ def test_nothing_is_added_up_over_installations() -> None:
 
 def test_a_pause_between_ticks_is_no_stop() -> None:
     """The longest pause that can be configured, and half as much again for the tick itself, fire nothing."""
-    limit = re.search(
-        r"time\(\) - rotator_last_tick_timestamp_seconds > (\d+)", rules()["RotatorTicksStopped"]
-    )
+    limit = re.search(r"time\(\) - rotator_last_tick_timestamp_seconds > (\d+)", rules()["RotatorTicksStopped"])
     assert limit
     assert int(limit[1]) >= 1.5 * EVERY_MAX.total_seconds()
 

@@ -142,14 +142,9 @@ def test_no_pause_is_too_long_for_the_next_tick() -> None:
 
 @pytest.mark.parametrize(
     ("code", "exception", "kind"),
-    [
-        (EVENT_JOB_MISSED, None, "EVENT_JOB_MISSED"),
-        (EVENT_JOB_ERROR, KeyError("x"), "KeyError"),
-    ],
+    [(EVENT_JOB_MISSED, None, "EVENT_JOB_MISSED"), (EVENT_JOB_ERROR, KeyError("x"), "KeyError")],
 )
-def test_event_that_must_not_be_ends_the_process(
-    code: int, exception: Exception | None, kind: str
-) -> None:
+def test_event_that_must_not_be_ends_the_process(code: int, exception: Exception | None, kind: str) -> None:
     """The log names the defect, or the event if it brings none."""
     ticks = Ticks()
     loop = Deaf(ticks, lambda: ticks.every, Stop(), ticks.reload, ticks.ended.append)

@@ -64,12 +64,9 @@ def test_settled_secret_sleeps() -> None:
         pytest.param(NEVER, id="never looked at"),
         pytest.param(replace(LOOKED, looked_at=NOW + timedelta(days=1)), id="a look in the future"),
         pytest.param(replace(LOOKED, failures=1), id="a failure"),
+        pytest.param(replace(LOOKED, failures=2, looked_at=NOW - EVERY), id="two failures, long enough ago"),
         pytest.param(
-            replace(LOOKED, failures=2, looked_at=NOW - EVERY), id="two failures, long enough ago"
-        ),
-        pytest.param(
-            LastLook(looked_at=ago(days=4), outcome=OutcomeKind.ROTATED),
-            id="changed since a look that is recalled",
+            LastLook(looked_at=ago(days=4), outcome=OutcomeKind.ROTATED), id="changed since a look that is recalled"
         ),
     ],
 )
@@ -93,18 +90,11 @@ def test_person_or_window_is_waited_for() -> None:
     """What a person holds, or what waits for a window, is not asked about at each tick."""
     old = a_version(version_id(4, ago(days=60), "c" * 10), AWSCURRENT, key="key-4")
     seen = an_observed(old, keys=[a_key(4)], changed_at=ago(days=60), hold="incident")
-    held = after_run(
-        NEVER,
-        SPEC,
-        replace(outcome(OutcomeKind.HELD, Reason.ON_HOLD), observed=seen),
-        ago(hours=1),
-    )
+    held = after_run(NEVER, SPEC, replace(outcome(OutcomeKind.HELD, Reason.ON_HOLD), observed=seen), ago(hours=1))
     assert "remove it" in status_of(SPEC, seen.description, held, NOW).next_step
     target = Target(SPEC, seen.description)
     assert not awake(held, target)
-    assert awake(replace(held, looked_at=ago(days=59, hours=12)), target), (
-        "its grace has ended since"
-    )
+    assert awake(replace(held, looked_at=ago(days=59, hours=12)), target), "its grace has ended since"
     assert awake(replace(held, outcome=OutcomeKind.WAITING), target)
 
 
@@ -154,25 +144,13 @@ def test_status_of_a_look() -> None:
     """Old keys with the end of their grace, orphans, age and next rotation."""
     current = a_version(version_id(5, ago(hours=2), "c" * 10), AWSCURRENT, key="key-5")
     previous = a_version(4, AWSPREVIOUS)
-    seen = an_observed(
-        current,
-        previous,
-        keys=[a_key(5), a_key(4), a_key(7), a_key(3)],
-        changed_at=ago(hours=2),
-    )
-    looked = after_preview(
-        NEVER, SPEC, Plan(Reason.TOO_MANY_KEYS, (), None), replace(seen, witnessed=()), NOW
-    )
+    seen = an_observed(current, previous, keys=[a_key(5), a_key(4), a_key(7), a_key(3)], changed_at=ago(hours=2))
+    looked = after_preview(NEVER, SPEC, Plan(Reason.TOO_MANY_KEYS, (), None), replace(seen, witnessed=()), NOW)
     row = status_of(SPEC, seen.description, looked, NOW)
     ends = ago(hours=2) + SPEC.grace
     assert row.old_keys == (OldKey("key-3", ends), OldKey("key-4", ends))
     assert row.orphans == 2, "key-7 was made and never promoted, key-3 is behind no label"
-    assert (row.generation, row.arn, row.window, row.window_open) == (
-        5,
-        seen.description.arn,
-        "",
-        True,
-    )
+    assert (row.generation, row.arn, row.window, row.window_open) == (5, seen.description.arn, "", True)
     assert row.born_at is not None
     assert row.due_at is not None
     assert row.needs_person

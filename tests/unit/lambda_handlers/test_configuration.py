@@ -32,9 +32,7 @@ def _aws() -> Iterator[None]:
 
 def parameter(text: str) -> dict[str, str]:
     """Put a configuration into a parameter; return the environment that names it."""
-    boto3.client("ssm").put_parameter(
-        Name="/rotator/config", Value=text, Type="SecureString", Overwrite=True
-    )
+    boto3.client("ssm").put_parameter(Name="/rotator/config", Value=text, Type="SecureString", Overwrite=True)
     return {"ROTATOR_CONFIG": "ssm:/rotator/config"}
 
 

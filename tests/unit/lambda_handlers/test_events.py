@@ -82,11 +82,7 @@ def test_other_rotation_events_are_refused(event: Any) -> None:  # noqa: ANN401 
 
 def record(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - parts of a JSON document
     """Return a record as SQS event sources send it."""
-    attributes = {
-        "ApproximateReceiveCount": "2",
-        "SentTimestamp": "1795000000123",
-        "MessageGroupId": "rotator-0a",
-    }
+    attributes = {"ApproximateReceiveCount": "2", "SentTimestamp": "1795000000123", "MessageGroupId": "rotator-0a"}
     whole = {"messageId": "m1", "receiptHandle": "r1", "body": "{}", "attributes": attributes}
     return whole | changes
 

@@ -16,16 +16,7 @@ from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.status import FleetStatus, OldKey
 from rotator.page.words import visible
-from tests.page_fleets import (
-    HOSTILE,
-    NOW,
-    a_failed_run,
-    a_fleet,
-    a_retirement,
-    a_status,
-    hostile_fleet,
-    sources,
-)
+from tests.page_fleets import HOSTILE, NOW, a_failed_run, a_fleet, a_retirement, a_status, hostile_fleet, sources
 from tests.unit.page.wsgi import ask
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzY29wZWRLZXkiOiJhYmMifQ.c2lnbmF0dXJl"
@@ -73,9 +64,7 @@ def evil(text: str) -> FleetStatus:
 
 def hidden(text: str) -> set[str]:
     """Return the characters of a page that no reader can see."""
-    return {
-        char for char in text if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}
-    }
+    return {char for char in text if char != "\n" and unicodedata.category(char) in {"Cc", "Cf", "Cs"}}
 
 
 texts = st.one_of(
@@ -106,9 +95,7 @@ def test_a_text_in_the_trail_changes_nothing_but_text(text: str) -> None:
         ]
         fleet = evil(told)
         name = replace(fleet.secrets[0], name="uploader")
-        return ask(
-            sources(replace(fleet, secrets=(name,)), records=records), "/secret/uploader"
-        ).text
+        return ask(sources(replace(fleet, secrets=(name,)), records=records), "/secret/uploader").text
 
     text_page = page(text)
     assert Shape(text_page).tags == Shape(page(HARMLESS)).tags

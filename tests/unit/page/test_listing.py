@@ -56,21 +56,9 @@ HEADLINES: dict[str, tuple[FleetStatus, dict[str, Any], str]] = {
     "persons": (a_fleet(PERSON, PERSON), {}, "2 secrets need a person"),
     "failing": (a_fleet(FAILING, a_status()), {}, "1 secret is failing"),
     "late": (a_fleet(a_status(due_at=NOW - DAY)), {}, "1 secret is late"),
-    "unseen": (
-        a_fleet(a_status(looked_at=None, last_outcome=None)),
-        {},
-        "1 secret was not looked at yet",
-    ),
-    "stale": (
-        replace(THREE, taken_at=NOW - STALE_AFTER - TICK),
-        {},
-        "This is not up to date",
-    ),
-    "stale, and a person": (
-        replace(a_fleet(PERSON), taken_at=NOW - STALE_AFTER - TICK),
-        {},
-        "1 secret needs a person",
-    ),
+    "unseen": (a_fleet(a_status(looked_at=None, last_outcome=None)), {}, "1 secret was not looked at yet"),
+    "stale": (replace(THREE, taken_at=NOW - STALE_AFTER - TICK), {}, "This is not up to date"),
+    "stale, and a person": (replace(a_fleet(PERSON), taken_at=NOW - STALE_AFTER - TICK), {}, "1 secret needs a person"),
     "not live": (THREE, {"live": lambda: "no tick for 20 min"}, "The daemon does not work"),
     "not ready": (THREE, {"ready": lambda: "AWS denies"}, "The daemon is not ready"),
     "audit": (
@@ -78,11 +66,7 @@ HEADLINES: dict[str, tuple[FleetStatus, dict[str, Any], str]] = {
         {"ready": lambda: "disk full"},
         "The audit trail cannot be written: nothing is rotated",
     ),
-    "config": (
-        replace(THREE, config_error="line 3"),
-        {},
-        "The newest configuration is not in force",
-    ),
+    "config": (replace(THREE, config_error="line 3"), {}, "The newest configuration is not in force"),
 }
 
 
@@ -104,13 +88,7 @@ def test_the_order_of_the_board_is_kept() -> None:
 
 def test_every_fact_is_in_the_row() -> None:
     """A row shows age, limit, generation, due time, window, old key, last run, and exact times for machines."""
-    row = replace(
-        THREE.secrets[0],
-        window="Sat 01:00-05:00 UTC",
-        window_open=False,
-        orphans=2,
-        generation=41,
-    )
+    row = replace(THREE.secrets[0], window="Sat 01:00-05:00 UTC", window_open=False, orphans=2, generation=41)
     text = unescape(re.sub(r"\s+", " ", ask(sources(a_fleet(row))).text.replace("\u202f", " ")))
     for shown in (
         "20 h",
@@ -198,9 +176,6 @@ def test_a_page_is_made_quickly(number: int, target: str) -> None:
 def test_a_reason_is_put_into_words() -> None:
     """A secret that waits says for what."""
     waits = a_status(
-        due_at=NOW - DAY,
-        window_open=False,
-        reason=Reason.OUTSIDE_WINDOW,
-        last_outcome=OutcomeKind.WAITING,
+        due_at=NOW - DAY, window_open=False, reason=Reason.OUTSIDE_WINDOW, last_outcome=OutcomeKind.WAITING
     )
     assert "inside the maintenance window only" in ask(sources(a_fleet(waits))).text

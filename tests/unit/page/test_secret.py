@@ -36,10 +36,7 @@ STEPS = {
         "aws secretsmanager untag-resource --secret-id &#39;prod/a b&#39; --tag-keys rotator:hold",
     ),
     "drift": (a_status(person="x", reason=Reason.DRIFTED), "rotator rotate uploader"),
-    "other": (
-        a_status(person="x", reason=Reason.TOO_MANY_KEYS),
-        "rotator plan uploader",
-    ),
+    "other": (a_status(person="x", reason=Reason.TOO_MANY_KEYS), "rotator plan uploader"),
     "failing": (a_status(error="no answer"), "rotator history uploader"),
     "late": (a_status(due_at=NOW - DAY), "rotator plan uploader"),
 }
@@ -133,9 +130,7 @@ def test_failed_calls_tell_no_life() -> None:
     """A call that failed, or whose outcome is unknown, changes no key's life."""
     assert key_lives(a_failed_run(NOW)) == ()
     refused = [
-        replace(record, result=Result.FAILURE)
-        for record in a_retirement("key-12", NOW)
-        if record.kind is Kind.DONE
+        replace(record, result=Result.FAILURE) for record in a_retirement("key-12", NOW) if record.kind is Kind.DONE
     ]
     [life] = key_lives((*a_rotation(12, NOW - DAY), *refused))
     assert (life.revoked_at, life.dead_at) == (None, None)
@@ -195,13 +190,7 @@ def a_long_story() -> list[Record]:
 
 @pytest.mark.parametrize(
     "records",
-    [
-        a_story(),
-        a_long_story(),
-        a_rotation(1, NOW),
-        a_rotation(1, NOW + HOUR),
-        a_retirement("k", NOW),
-    ],
+    [a_story(), a_long_story(), a_rotation(1, NOW), a_rotation(1, NOW + HOUR), a_retirement("k", NOW)],
     ids=["story", "long", "just now", "clock behind", "revocation alone"],
 )
 @pytest.mark.parametrize("due_at", [None, NOW - DAY, NOW + HOUR, NOW + 4_000 * DAY])

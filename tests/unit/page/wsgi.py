@@ -25,13 +25,7 @@ class Answer:
         return self.body.decode()
 
 
-def ask(
-    sources: Sources,
-    target: str = "/",
-    *,
-    method: str = "GET",
-    host: str | None = "127.0.0.1:8080",
-) -> Answer:
+def ask(sources: Sources, target: str = "/", *, method: str = "GET", host: str | None = "127.0.0.1:8080") -> Answer:
     """Make one request."""
     path, _, query = target.partition("?")
     environ: dict[str, object] = {

@@ -151,10 +151,7 @@ class Wire:
             token=Sensitive(jwt),
             client=httpx.Client(transport=httpx.MockTransport(self.handle)),
             limiter=RateLimiter(
-                per_minute=10_000,
-                data_per_minute=10_000,
-                monotonic=clock.monotonic,
-                sleep=clock.sleep,
+                per_minute=10_000, data_per_minute=10_000, monotonic=clock.monotonic, sleep=clock.sleep
             ),
             monotonic=clock.monotonic,
             sleep=clock.sleep,
@@ -228,9 +225,7 @@ row("gzip", says(200, MINTED, Content_Encoding="gzip"), UNKNOWN, *[CONTRACT] * 4
 
 @pytest.mark.parametrize("operation", CALLS)
 @pytest.mark.parametrize("fault", TABLE)
-def test_each_fault_of_each_call_has_one_meaning_and_leaks_nothing(
-    fault: str, operation: str
-) -> None:
+def test_each_fault_of_each_call_has_one_meaning_and_leaks_nothing(fault: str, operation: str) -> None:
     """A fault is one verdict; its error holds no token, and a create is sent once."""
     answer, verdicts = TABLE[fault]
     net = wire(answer)
@@ -272,11 +267,7 @@ def assert_no_leak(error: RotatorError) -> None:
 
 @pytest.mark.parametrize(
     ("api", "line"),
-    [
-        ("v3", "POST /v3/api_keys"),
-        ("v3-pinata", "POST /v3/pinata/keys"),
-        ("legacy", "POST /users/generateApiKey"),
-    ],
+    [("v3", "POST /v3/api_keys"), ("v3-pinata", "POST /v3/pinata/keys"), ("legacy", "POST /users/generateApiKey")],
 )
 def test_create_sends_one_kind_of_scopes_and_no_more(api: str, line: str) -> None:
     """The body has the name and the endpoints; neither `admin` nor `maxUses` unless asked for."""
@@ -288,23 +279,14 @@ def test_create_sends_one_kind_of_scopes_and_no_more(api: str, line: str) -> Non
     assert net.lines == [line]
     assert json.loads(net.requests[0].content) == {
         "keyName": NAME,
-        "permissions": {
-            "endpoints": {
-                "data": {"pinList": True},
-                "pinning": {"pinFileToIPFS": True, "unpin": True},
-            }
-        },
+        "permissions": {"endpoints": {"data": {"pinList": True}, "pinning": {"pinFileToIPFS": True, "unpin": True}}},
     }
     assert net.requests[0].headers["authorization"] == f"Bearer {ADMIN}"
     assert net.requests[0].headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize(
-    ("scopes", "sent"), [(WRITE, {"resources": ["org:files:write"]}), (Admin(), {"admin": True})]
-)
-def test_create_sends_resources_or_admin_and_max_uses(
-    scopes: Resources | Admin, sent: object
-) -> None:
+@pytest.mark.parametrize(("scopes", "sent"), [(WRITE, {"resources": ["org:files:write"]}), (Admin(), {"admin": True})])
+def test_create_sends_resources_or_admin_and_max_uses(scopes: Resources | Admin, sent: object) -> None:
     """The other two kinds of scopes, and a limit of uses."""
     net = wire(says(200, MINTED))
     net.client().create_key(NAME, scopes, 5, net.clock)
@@ -430,12 +412,7 @@ def test_retry_after_in_seconds_is_honoured() -> None:
 
 def test_retry_after_as_a_date_counts_from_the_answers_own_date() -> None:
     """The client's own clock may be wrong."""
-    busy = says(
-        503,
-        ECHO,
-        Date="Sun, 22 Nov 2026 10:00:00 GMT",
-        Retry_After="Sun, 22 Nov 2026 10:00:20 GMT",
-    )
+    busy = says(503, ECHO, Date="Sun, 22 Nov 2026 10:00:00 GMT", Retry_After="Sun, 22 Nov 2026 10:00:20 GMT")
     net = wire(busy, GREETING)
     net.client().authenticate(Sensitive(OLD), net.clock)
     assert sum(net.clock.sleeps) == 20.0
@@ -569,9 +546,7 @@ WANTED = frozenset({Authentication.ACCEPTED})
     ],
     ids=["at once", "after a while", "flapping", "never", "only at the end"],
 )
-def test_waiting_for_an_answer(
-    answers: tuple[Answerer, ...], verdict: Authentication, asked: int
-) -> None:
+def test_waiting_for_an_answer(answers: tuple[Answerer, ...], verdict: Authentication, asked: int) -> None:
     """After an unwanted answer one wanted answer is not enough."""
     net = wire(*answers)
     client = net.client()
@@ -608,9 +583,7 @@ def test_a_probe_keeps_its_query() -> None:
     assert net.requests[0].headers["authorization"] == f"Bearer {OLD}"
 
 
-@pytest.mark.parametrize(
-    "path", ["", "v3", "//evil.example", "https://evil.example/", "/a b", "/\n"]
-)
+@pytest.mark.parametrize("path", ["", "v3", "//evil.example", "https://evil.example/", "/a b", "/\n"])
 def test_a_probe_elsewhere_is_refused(path: str) -> None:
     """A token never goes to another host."""
     net = wire(GREETING)
@@ -740,18 +713,14 @@ def test_an_unreadable_key_matters_only_if_it_is_ours(broken: dict[str, object])
     """Somebody else's odd key does not stop a rotation; one of ours does, without being quoted."""
     rows = [item("0" * 20, name="foreign") | broken, item("1" * 20)]
     net = wire(pages(lambda _: rows))
-    assert [k.key_id for k in net.client().list_keys("rotator/", frozenset(), net.clock)] == [
-        "1" * 20
-    ]
+    assert [k.key_id for k in net.client().list_keys("rotator/", frozenset(), net.clock)] == ["1" * 20]
     net = wire(pages(lambda _: [item("0" * 20) | broken]))
     with pytest.raises(ProviderContractError, match="unreadable key of ours") as caught:
         net.client().list_keys("rotator/", frozenset(), net.clock)
     assert_no_leak(caught.value)
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"keys": None}, {"keys": [7]}, {"keys": [{"name": NAME, "secret": SECRET}]}]
-)
+@pytest.mark.parametrize("body", [{}, {"keys": None}, {"keys": [7]}, {"keys": [{"name": NAME, "secret": SECRET}]}])
 def test_a_list_of_another_shape_breaks_the_contract(body: object) -> None:
     """A shape nobody has seen is not guessed at, not repeated and not quoted."""
     net = wire(says(200, body))
@@ -810,10 +779,7 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.text()
 
 
 @given(
-    st.recursive(
-        LEAVES,
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner),
-    )
+    st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner))
 )
 def test_no_json_makes_the_parser_raise(body: object) -> None:
     """Whatever a body is, it is a page or a misfit."""

@@ -36,10 +36,7 @@ class Clock:
 def limiter(clock: Clock, per_minute: int, data_per_minute: int) -> RateLimiter:
     """Return a limiter on a clock."""
     return RateLimiter(
-        per_minute=per_minute,
-        data_per_minute=data_per_minute,
-        monotonic=clock.monotonic,
-        sleep=clock.sleep,
+        per_minute=per_minute, data_per_minute=data_per_minute, monotonic=clock.monotonic, sleep=clock.sleep
     )
 
 

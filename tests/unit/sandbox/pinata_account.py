@@ -4,10 +4,7 @@ import pytest
 
 from rotator.sandbox.pinata.records import Bearer, KeyRecord, ListQuery
 from rotator.sandbox.pinata.scopes import ENDPOINTS, Permissions, Refused
-from rotator.sandbox.pinata.switches import (
-    Generation,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import Generation, Switches
 from rotator.sandbox.pinata.world import PinataWorld, seeded
 
 LEGACY, V3_PINATA, V3 = Generation.LEGACY, Generation.V3_PINATA, Generation.V3
@@ -39,11 +36,7 @@ class Account:
         self.bearer = Bearer(self.admin.jwt)
 
     def create(
-        self,
-        name: str = "a",
-        permissions: object = FILES,
-        generation: Generation = V3,
-        **more: object,
+        self, name: str = "a", permissions: object = FILES, generation: Generation = V3, **more: object
     ) -> KeyRecord:
         """Create a key as the admin."""
         body = {"keyName": name, "permissions": permissions, **more}

@@ -2,16 +2,9 @@
 
 import httpx
 
-from rotator.sandbox.pinata.faults import (
-    Fault,
-    Injection,
-    Operation,
-)
+from rotator.sandbox.pinata.faults import Fault, Injection, Operation
 from rotator.sandbox.pinata.server import PinataServer
-from rotator.sandbox.pinata.switches import (
-    UNLIMITED,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import UNLIMITED, Switches
 from rotator.sandbox.pinata.world import PinataWorld, seeded
 
 START = 1_790_000_000.0
@@ -29,9 +22,7 @@ class Pinata:
         self.site = self.server.site
         self.jwt = self.server.seed_admin()
         headers = {"Authorization": f"Bearer {self.jwt}"}
-        self.http = httpx.Client(
-            base_url=self.server.url, headers=headers, trust_env=False, timeout=10
-        )
+        self.http = httpx.Client(base_url=self.server.url, headers=headers, trust_env=False, timeout=10)
 
     def switch(self, switches: Switches) -> None:
         """Put other switches in force."""

@@ -30,9 +30,7 @@ Change = Callable[[Secret], Secret]
 
 def put(token: str, value: str = "", *labels: str) -> Change:
     """A Put of the value, or of one named after the token."""
-    return lambda s: rules.put(
-        s, 10.0, token=token, value=value or token, labels=labels or (CURRENT,)
-    )
+    return lambda s: rules.put(s, 10.0, token=token, value=value or token, labels=labels or (CURRENT,))
 
 
 def move(label: str, to: str | None = None, remove_from: str | None = None) -> Change:
@@ -55,14 +53,8 @@ def after(*changes: Change) -> Secret:
 
 ANSWERS: dict[str, tuple[list[Change], dict[str, str]]] = {
     "a first version is current": ([], {CURRENT: V1}),
-    "a put without stages moves AWSCURRENT, and AWSPREVIOUS follows": (
-        [put(V2)],
-        {CURRENT: V2, PREVIOUS: V1},
-    ),
-    "a pending put leaves the current version alone": (
-        [put(V2, "", PENDING)],
-        {CURRENT: V1, PENDING: V2},
-    ),
+    "a put without stages moves AWSCURRENT, and AWSPREVIOUS follows": ([put(V2)], {CURRENT: V2, PREVIOUS: V1}),
+    "a pending put leaves the current version alone": ([put(V2, "", PENDING)], {CURRENT: V1, PENDING: V2}),
     "a repeated put does not move labels": (
         [put(V2, "", PENDING), put(V3), put(V2, "", CURRENT, "extra")],
         {CURRENT: V3, PREVIOUS: V1, PENDING: V2},
@@ -71,35 +63,23 @@ ANSWERS: dict[str, tuple[list[Change], dict[str, str]]] = {
         [put(V2, "", CURRENT, "mine"), put(V3)],
         {CURRENT: V3, PREVIOUS: V2, "mine": V2},
     ),
-    "a label moves from version to version": (
-        [put(V2, "", "mine"), put(V3, "", "mine")],
-        {CURRENT: V1, "mine": V3},
-    ),
+    "a label moves from version to version": ([put(V2, "", "mine"), put(V3, "", "mine")], {CURRENT: V1, "mine": V3}),
     "a promotion by label keeps AWSPENDING": (
         [put(V2, "", PENDING), move(CURRENT, V2, V1)],
         {CURRENT: V2, PREVIOUS: V1, PENDING: V2},
     ),
-    "a roll-back turns AWSPREVIOUS round": (
-        [put(V2), move(CURRENT, V1, V2)],
-        {CURRENT: V1, PREVIOUS: V2},
-    ),
+    "a roll-back turns AWSPREVIOUS round": ([put(V2), move(CURRENT, V1, V2)], {CURRENT: V1, PREVIOUS: V2}),
     "a put after a move by label leaves one AWSCURRENT": (
         [put(V2, "", PENDING), move(CURRENT, V2, V1), move(PENDING, None, V2), put(V3)],
         {CURRENT: V3, PREVIOUS: V2},
     ),
-    "a free label is attached without a RemoveFromVersionId": (
-        [move("mine", V1)],
-        {CURRENT: V1, "mine": V1},
-    ),
+    "a free label is attached without a RemoveFromVersionId": ([move("mine", V1)], {CURRENT: V1, "mine": V1}),
     "a label moved onto its own version stays": (
         [move("mine", V1), move("mine", V1, V1), move("mine", V1)],
         {CURRENT: V1, "mine": V1},
     ),
     "a rotation starts on an empty pending version": ([rotate(V2)], {CURRENT: V1, PENDING: V2}),
-    "an empty pending version is filled once": (
-        [rotate(V2), put(V2, "two", PENDING)],
-        {CURRENT: V1, PENDING: V2},
-    ),
+    "an empty pending version is filled once": ([rotate(V2), put(V2, "two", PENDING)], {CURRENT: V1, PENDING: V2}),
     "a rotation may start with AWSPENDING on the current version": (
         [put(V2, "", PENDING), move(CURRENT, V2, V1), rotate(V3)],
         {CURRENT: V2, PREVIOUS: V1, PENDING: V3},
@@ -121,85 +101,45 @@ def test_labels_end_where_aws_documents(changes: list[Change], labels: dict[str,
 
 DELETED: Change = lambda s: rules.delete(s, 5.0, deletion=DAY_S)  # noqa: E731 - used like the changes above
 REFUSALS: dict[str, tuple[list[Change], Change, type[RuleError]]] = {
-    "another value for a pending version": (
-        [put(V2, "", PENDING)],
-        put(V2, "other", PENDING),
-        ResourceExistsError,
-    ),
+    "another value for a pending version": ([put(V2, "", PENDING)], put(V2, "other", PENDING), ResourceExistsError),
     "another value for a filled placeholder": (
         [rotate(V2), put(V2, "two", PENDING)],
         put(V2, "other", PENDING),
         ResourceExistsError,
     ),
-    "bytes for a text": (
-        [],
-        lambda s: rules.put(s, 9.0, token=V1, value=b"one"),
-        ResourceExistsError,
-    ),
-    "an update with a used token": (
-        [],
-        lambda s: rules.update(s, 9.0, token=V1, value="one"),
-        ResourceExistsError,
-    ),
+    "bytes for a text": ([], lambda s: rules.put(s, 9.0, token=V1, value=b"one"), ResourceExistsError),
+    "an update with a used token": ([], lambda s: rules.update(s, 9.0, token=V1, value="one"), ResourceExistsError),
     "a swap of AWSCURRENT from the wrong version": (
         [put(V2), put(V3, "", PENDING)],
         move(CURRENT, V3, V1),
         InvalidParameterError,
     ),
     "a swap of AWSCURRENT from nothing": ([put(V2)], move(CURRENT, V1), InvalidParameterError),
-    "a swap of a custom label from nothing": (
-        [put(V2, "", "mine")],
-        move("mine", V1),
-        InvalidParameterError,
-    ),
+    "a swap of a custom label from nothing": ([put(V2, "", "mine")], move("mine", V1), InvalidParameterError),
     "a finished swap once more": (
         [put(V2, "", PENDING), move(CURRENT, V2, V1)],
         move(CURRENT, V2, V1),
         InvalidParameterError,
     ),
-    "a swap from a version for a label that is nowhere": (
-        [],
-        move("mine", V1, V1),
-        InvalidParameterError,
-    ),
+    "a swap from a version for a label that is nowhere": ([], move("mine", V1, V1), InvalidParameterError),
     "an unknown target": ([], move(CURRENT, V4, V1), ResourceNotFoundError),
     "an unknown source": ([], move(CURRENT, V1, V4), ResourceNotFoundError),
     "AWSCURRENT without a target": ([], move(CURRENT, None, V1), InvalidParameterError),
-    "a removal from another version": (
-        [put(V2, "", "mine")],
-        move("mine", None, V1),
-        InvalidParameterError,
-    ),
+    "a removal from another version": ([put(V2, "", "mine")], move("mine", None, V1), InvalidParameterError),
     "a move that names no version": ([], move("mine"), InvalidParameterError),
-    "a rotation while AWSPENDING is stuck": (
-        [put(V2, "", PENDING)],
-        rotate(V3),
-        InvalidRequestError,
-    ),
+    "a rotation while AWSPENDING is stuck": ([put(V2, "", PENDING)], rotate(V3), InvalidRequestError),
     "a rotation to a used version": ([], rotate(V1), InvalidRequestError),
-    "a rotation without a function": (
-        [],
-        lambda s: rules.begin_rotation(s, 9.0, token=V2),
-        InvalidRequestError,
-    ),
+    "a rotation without a function": ([], lambda s: rules.begin_rotation(s, 9.0, token=V2), InvalidRequestError),
     "a put on a deleted secret": ([DELETED], put(V2), InvalidRequestError),
     "a replay on a deleted secret": ([DELETED], put(V1, "one"), InvalidRequestError),
     "a move on a deleted secret": ([DELETED], move("mine", V1), InvalidRequestError),
-    "a tag on a deleted secret": (
-        [DELETED],
-        lambda s: rules.tag(s, 9.0, {"a": "b"}),
-        InvalidRequestError,
-    ),
+    "a tag on a deleted secret": ([DELETED], lambda s: rules.tag(s, 9.0, {"a": "b"}), InvalidRequestError),
     "a second deletion": ([DELETED], DELETED, InvalidRequestError),
     "a short token": ([], put("x" * 31), InvalidParameterError),
     "a long token": ([], put("x" * 65), InvalidParameterError),
     "a long label": ([], put(V2, "", "l" * 257), InvalidParameterError),
     "a large value": ([], put(V2, "ü" * 32_769), InvalidParameterError),
-    "21 stages in one put": (
-        [],
-        put(V2, "", *(f"l{n}" for n in range(21))),
-        InvalidParameterError,
-    ),
+    "21 stages in one put": ([], put(V2, "", *(f"l{n}" for n in range(21))), InvalidParameterError),
     "21 labels over all versions": (
         [put(V2, "", *(f"l{n}" for n in range(19)))],
         put(V3, "", "one-more"),
@@ -210,11 +150,7 @@ REFUSALS: dict[str, tuple[list[Change], Change, type[RuleError]]] = {
         lambda s: rules.update(s, 9.0, token=V2, details=Details("d" * 2_049)),
         InvalidParameterError,
     ),
-    "51 tags": (
-        [],
-        lambda s: rules.tag(s, 9.0, {f"k{n}": "" for n in range(51)}),
-        InvalidParameterError,
-    ),
+    "51 tags": ([], lambda s: rules.tag(s, 9.0, {f"k{n}": "" for n in range(51)}), InvalidParameterError),
     "a long tag key": ([], lambda s: rules.tag(s, 9.0, {"k" * 129: ""}), InvalidParameterError),
     "a long tag value": ([], lambda s: rules.tag(s, 9.0, {"k": "v" * 257}), InvalidParameterError),
     "a reserved tag key": ([], lambda s: rules.tag(s, 9.0, {"aws:k": ""}), InvalidParameterError),
@@ -222,9 +158,7 @@ REFUSALS: dict[str, tuple[list[Change], Change, type[RuleError]]] = {
 
 
 @pytest.mark.parametrize(("before", "change", "refusal"), REFUSALS.values(), ids=REFUSALS)
-def test_refusals_are_those_aws_documents(
-    before: list[Change], change: Change, refusal: type[RuleError]
-) -> None:
+def test_refusals_are_those_aws_documents(before: list[Change], change: Change, refusal: type[RuleError]) -> None:
     """Each call is refused with the documented error and the secret stays as it was."""
     secret = after(*before)
     unchanged = replace(secret, labels=dict(secret.labels), versions=dict(secret.versions))

@@ -26,9 +26,7 @@ LAMBDA = "arn:aws:lambda:eu-central-1:123456789012:function:rotate"
 
 def put(token: str, value: str = "", *labels: str) -> Change:
     """A Put of the value, or of one named after the token."""
-    return lambda s: rules.put(
-        s, 10.0, token=token, value=value or token, labels=labels or (CURRENT,)
-    )
+    return lambda s: rules.put(s, 10.0, token=token, value=value or token, labels=labels or (CURRENT,))
 
 
 def move(label: str, to: str | None = None, remove_from: str | None = None) -> Change:
@@ -67,9 +65,7 @@ CHANGES = st.one_of(
 
 
 @given(st.lists(CHANGES, max_size=40), st.sampled_from(PendingOnPromotion))
-def test_invariants_hold_in_every_history(
-    changes: list[Change], on_promotion: PendingOnPromotion
-) -> None:
+def test_invariants_hold_in_every_history(changes: list[Change], on_promotion: PendingOnPromotion) -> None:
     """One AWSCURRENT, at most 20 labels, no dangling label, no changed value, rising dates."""
     secret = replace(after(), on_promotion=on_promotion)
     for change in changes:

@@ -4,23 +4,8 @@ import json
 
 import pytest
 
-from rotator.sandbox.pinata.faults import (
-    Damage,
-    Drop,
-    Injection,
-    Omit,
-    Operation,
-    Respond,
-    Side,
-    Slow,
-    Spoil,
-)
-from rotator.sandbox.pinata.switches import (
-    UNLIMITED,
-    Generation,
-    RateLimits,
-    Switches,
-)
+from rotator.sandbox.pinata.faults import Damage, Drop, Injection, Omit, Operation, Respond, Side, Slow, Spoil
+from rotator.sandbox.pinata.switches import UNLIMITED, Generation, RateLimits, Switches
 from rotator.sandbox.pinata.wire import HangUp
 from tests.unit.sandbox.served_pinata import Pinata
 

@@ -18,11 +18,7 @@ from rotator.sandbox.pinata.faults import (
     Slow,
     Spoil,
 )
-from rotator.sandbox.pinata.switches import (
-    UNLIMITED,
-    ErrorShape,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import UNLIMITED, ErrorShape, Switches
 from rotator.sandbox.pinata.tokens import claims_of
 from rotator.sandbox.pinata.wire import HangUp
 from tests.unit.sandbox.served_pinata import FILES, Pinata
@@ -56,10 +52,7 @@ def test_a_dropped_connection(pinata: Pinata, how: HangUp, side: Side, names: li
 )
 def test_another_answer(pinata: Pinata, fault: Respond, side: Side, names: list[str]) -> None:
     """The client gets exactly the injected answer, once."""
-    pinata.inject(
-        Respond(side, fault.status, fault.body, fault.content_type, fault.headers),
-        Operation.CREATE,
-    )
+    pinata.inject(Respond(side, fault.status, fault.body, fault.content_type, fault.headers), Operation.CREATE)
     answer = pinata.create()
     assert (answer.status_code, answer.text) == (fault.status, fault.body)
     assert answer.headers["Content-Type"] == fault.content_type

@@ -8,18 +8,9 @@ import time
 import httpx
 import pytest
 
-from rotator.sandbox.pinata.faults import (
-    Operation,
-    Side,
-    Slow,
-)
+from rotator.sandbox.pinata.faults import Operation, Side, Slow
 from rotator.sandbox.pinata.server import BODY_BYTES_MAX
-from rotator.sandbox.pinata.switches import (
-    UNLIMITED,
-    ErrorShape,
-    Generation,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import UNLIMITED, ErrorShape, Generation, Switches
 from tests.unit.sandbox.served_pinata import FILES, START, Pinata
 
 CREATE = {
@@ -27,11 +18,7 @@ CREATE = {
     Generation.V3_PINATA: ("POST", "/v3/pinata/keys"),
     Generation.V3: ("POST", "/v3/api_keys"),
 }
-LIST = {
-    Generation.LEGACY: "/users/apiKeys",
-    Generation.V3_PINATA: "/v3/pinata/keys",
-    Generation.V3: "/v3/api_keys",
-}
+LIST = {Generation.LEGACY: "/users/apiKeys", Generation.V3_PINATA: "/v3/pinata/keys", Generation.V3: "/v3/api_keys"}
 
 
 def revoke(pinata: Pinata, generation: Generation, key: str) -> httpx.Response:
@@ -82,10 +69,7 @@ def test_test_authentication_by_token_and_by_pair(pinata: Pinata) -> None:
     made = pinata.create().json()
     greeting = {"message": "Congratulations! You are communicating with the Pinata API!"}
     assert pinata.authenticate(made["JWT"]).json() == greeting
-    pair = {
-        "pinata_api_key": made["pinata_api_key"],
-        "pinata_secret_api_key": made["pinata_api_secret"],
-    }
+    pair = {"pinata_api_key": made["pinata_api_key"], "pinata_secret_api_key": made["pinata_api_secret"]}
     url = f"{pinata.server.url}/data/testAuthentication"
     with httpx.Client(trust_env=False) as bare:
         assert bare.get(url, headers=pair).json() == greeting
@@ -246,10 +230,7 @@ def test_hooks_see_the_effect_before_and_after_the_answer(pinata: Pinata) -> Non
     answered.set()
     assert finished.wait(5)
     names = ["managing key", "a"]
-    assert seen == [
-        ("before", 1, Operation.CREATE, names, False),
-        ("after", 1, Operation.CREATE, names, True),
-    ]
+    assert seen == [("before", 1, Operation.CREATE, names, False), ("after", 1, Operation.CREATE, names, True)]
 
 
 def test_waiting_for_the_nth_request(pinata: Pinata) -> None:

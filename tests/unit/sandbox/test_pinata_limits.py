@@ -2,13 +2,7 @@
 
 import pytest
 
-from rotator.sandbox.pinata.switches import (
-    LimitScope,
-    RateHeaders,
-    RateLimits,
-    RetryAfter,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import LimitScope, RateHeaders, RateLimits, RetryAfter, Switches
 from tests.unit.sandbox.served_pinata import START, Pinata
 
 
@@ -33,20 +27,12 @@ def test_documented_limits_are_the_default_and_slide(pinata: Pinata) -> None:
 
 @pytest.mark.parametrize(
     ("scope", "statuses"),
-    [
-        (LimitScope.KEY, [200, 200, 200]),
-        (LimitScope.ACCOUNT, [200, 429, 200]),
-        (LimitScope.ADDRESS, [200, 429, 429]),
-    ],
+    [(LimitScope.KEY, [200, 200, 200]), (LimitScope.ACCOUNT, [200, 429, 200]), (LimitScope.ADDRESS, [200, 429, 429])],
 )
 def test_c11_scope_of_the_limit(pinata: Pinata, scope: LimitScope, statuses: list[int]) -> None:
     """Two keys of one account and one of another share a limit of 1, or do not."""
     pinata.switch(Switches(limits=RateLimits(data_per_minute=1, scope=scope)))
-    jwts = [
-        pinata.jwt,
-        pinata.server.seed_admin("second"),
-        pinata.server.seed_admin("third", "elsewhere"),
-    ]
+    jwts = [pinata.jwt, pinata.server.seed_admin("second"), pinata.server.seed_admin("third", "elsewhere")]
     assert [pinata.authenticate(jwt).status_code for jwt in jwts] == statuses
 
 
@@ -58,9 +44,7 @@ def test_c11_scope_of_the_limit(pinata: Pinata, scope: LimitScope, statuses: lis
         (RateHeaders.NONE, []),
     ],
 )
-def test_c11_headers_of_the_limit(
-    pinata: Pinata, headers: RateHeaders, carriers: list[str]
-) -> None:
+def test_c11_headers_of_the_limit(pinata: Pinata, headers: RateHeaders, carriers: list[str]) -> None:
     """Served and refused requests carry the limit on the switched paths."""
     pinata.switch(Switches(limits=RateLimits(other_per_minute=1, headers=headers)))
     for path in ("/users/apiKeys", "/v3/api_keys"):
@@ -72,8 +56,7 @@ def test_c11_headers_of_the_limit(
 
 
 @pytest.mark.parametrize(
-    ("retry_after", "expected"),
-    [(RetryAfter.ABSENT, None), (RetryAfter.SECONDS_LEFT, "58"), (RetryAfter.SIXTY, "60")],
+    ("retry_after", "expected"), [(RetryAfter.ABSENT, None), (RetryAfter.SECONDS_LEFT, "58"), (RetryAfter.SIXTY, "60")]
 )
 def test_c11_retry_after(pinata: Pinata, retry_after: RetryAfter, expected: str | None) -> None:
     """A 429 says when to come back, or does not, and has no effect."""

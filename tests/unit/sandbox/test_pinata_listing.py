@@ -5,15 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.sandbox.pinata.records import ListQuery
-from rotator.sandbox.pinata.switches import (
-    CountOf,
-    Delay,
-    Generation,
-    Listed,
-    MaxUsesSpelling,
-    Order,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Listed, MaxUsesSpelling, Order, Switches
 from rotator.sandbox.pinata.wire import item
 from tests.unit.sandbox.pinata_account import LEGACY, V3, Account
 
@@ -115,9 +107,7 @@ def test_u6_rows_shift_between_pages() -> None:
     first = newest.names()
     newest.create("d")
     assert (first, newest.names(ListQuery(offset=2))) == (["c", "b"], ["b", "a"])
-    oldest = Account(
-        Switches(page_size=2, order=Order.OLDEST_FIRST, listed_by_default=Listed.ACTIVE_ONLY)
-    )
+    oldest = Account(Switches(page_size=2, order=Order.OLDEST_FIRST, listed_by_default=Listed.ACTIVE_ONLY))
     records = [oldest.create(name) for name in "abc"]
     first = oldest.names()
     oldest.revoke(records[0].key)
@@ -130,9 +120,7 @@ def test_u6_rows_shift_between_pages() -> None:
     order=st.sampled_from([order for order in Order if order is not Order.UNSTABLE]),
     revoked=st.sets(st.integers(0, 24)),
 )
-def test_u6_paging_gives_every_key_exactly_once(
-    keys: int, page_size: int, order: Order, revoked: set[int]
-) -> None:
+def test_u6_paging_gives_every_key_exactly_once(keys: int, page_size: int, order: Order, revoked: set[int]) -> None:
     """While nothing shifts, pages up to an empty one hold every key once."""
     account = Account(Switches(page_size=page_size, order=order))
     made = [account.create(f"n{number}").key for number in range(keys)]

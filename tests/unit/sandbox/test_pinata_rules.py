@@ -7,26 +7,9 @@ import pytest
 from rotator.sandbox.pinata import tokens as pinata_jwt
 from rotator.sandbox.pinata.records import Anonymous, Bearer, KeyPair, KeyRecord, ListQuery
 from rotator.sandbox.pinata.scopes import Permissions, Refused
-from rotator.sandbox.pinata.switches import (
-    DAY_S,
-    Delay,
-    DoneAlready,
-    Generation,
-    KeyPairExpiry,
-    Policy,
-    Switches,
-)
+from rotator.sandbox.pinata.switches import DAY_S, Delay, DoneAlready, Generation, KeyPairExpiry, Policy, Switches
 from rotator.sandbox.pinata.world import PinataWorld, seeded
-from tests.unit.sandbox.pinata_account import (
-    ALL_ENDPOINTS,
-    FILES,
-    LEGACY,
-    START,
-    V3,
-    Account,
-    HandClock,
-    refusal,
-)
+from tests.unit.sandbox.pinata_account import ALL_ENDPOINTS, FILES, LEGACY, START, V3, Account, HandClock, refusal
 
 
 def test_a_key_has_the_shapes_of_a_real_one() -> None:
@@ -48,13 +31,7 @@ def test_the_jwt_carries_the_documented_claims() -> None:
     assert claims["scopedKeySecret"] == record.secret
     assert claims["authenticationType"] == "scopedKey"
     assert claims["exp"] == int(START + 365 * DAY_S)
-    assert set(claims) == {
-        "userInformation",
-        "authenticationType",
-        "scopedKeyKey",
-        "scopedKeySecret",
-        "exp",
-    }
+    assert set(claims) == {"userInformation", "authenticationType", "scopedKeyKey", "scopedKeySecret", "exp"}
     information = claims["userInformation"]
     assert isinstance(information, dict)
     assert information["id"] == account.world.account_id("sandbox")

@@ -6,22 +6,8 @@ import pytest
 
 from rotator.sandbox.pinata.records import Bearer, ListQuery
 from rotator.sandbox.pinata.scopes import RESOURCES, Permissions, Refused
-from rotator.sandbox.pinata.switches import (
-    EchoOrder,
-    Generation,
-    LowercaseKeyName,
-    Policy,
-    Switches,
-)
-from tests.unit.sandbox.pinata_account import (
-    ALL_ENDPOINTS,
-    FILES,
-    LEGACY,
-    V3,
-    V3_PINATA,
-    Account,
-    refusal,
-)
+from rotator.sandbox.pinata.switches import EchoOrder, Generation, LowercaseKeyName, Policy, Switches
+from tests.unit.sandbox.pinata_account import ALL_ENDPOINTS, FILES, LEGACY, V3, V3_PINATA, Account, refusal
 
 ADMIN_BODY = {"keyName": "x", "permissions": {"admin": True}}
 
@@ -39,9 +25,7 @@ ADMIN_BODY = {"keyName": "x", "permissions": {"admin": True}}
         (Permissions(endpoints=frozenset({"pinning.unpin"})), LEGACY, False),
     ],
 )
-def test_who_may_manage_keys(
-    permissions: Permissions, generation: Generation, *, allowed: bool
-) -> None:
+def test_who_may_manage_keys(permissions: Permissions, generation: Generation, *, allowed: bool) -> None:
     """Create, list and revoke want an admin key on legacy, `org:write` or admin on v3."""
     account = Account()
     caller = Bearer(account.world.seed("caller", permissions).jwt)
@@ -84,9 +68,7 @@ def test_accounts_do_not_see_or_touch_each_other() -> None:
         (("org:read",), True, True),
     ],
 )
-def test_u10_who_may_read_files(
-    resources: tuple[str, ...], *, implied: bool, allowed: bool
-) -> None:
+def test_u10_who_may_read_files(resources: tuple[str, ...], *, implied: bool, allowed: bool) -> None:
     """Write includes read; `org:*` implies the rest only if switched so."""
     account = Account(Switches(org_scopes_imply_all=implied))
     caller = Bearer(account.world.seed("caller", Permissions(resources=resources)).jwt)
@@ -183,11 +165,7 @@ def test_every_documented_scope_can_be_asked_for() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "names"),
-    [
-        (LowercaseKeyName.ACCEPTED, ["x"]),
-        (LowercaseKeyName.IGNORED, [""]),
-        (LowercaseKeyName.REFUSED, []),
-    ],
+    [(LowercaseKeyName.ACCEPTED, ["x"]), (LowercaseKeyName.IGNORED, [""]), (LowercaseKeyName.REFUSED, [])],
 )
 def test_c2_lowercase_key_name(rule: LowercaseKeyName, names: list[str]) -> None:
     """`keyname` is taken, makes a nameless key, or is refused."""
@@ -226,14 +204,8 @@ def test_c3_max_uses_on_v3(*, honoured: bool) -> None:
 @pytest.mark.parametrize(
     ("switches", "permissions"),
     [
-        (
-            Switches(admin_with_endpoints=Policy.REFUSED),
-            {"admin": False, "endpoints": ALL_ENDPOINTS},
-        ),
-        (
-            Switches(partial_endpoints=Policy.REFUSED),
-            {"endpoints": {"data": {"pinList": True}}},
-        ),
+        (Switches(admin_with_endpoints=Policy.REFUSED), {"admin": False, "endpoints": ALL_ENDPOINTS}),
+        (Switches(partial_endpoints=Policy.REFUSED), {"endpoints": {"data": {"pinList": True}}}),
         (Switches(nothing_allowed=Policy.REFUSED), {}),
         (Switches(nothing_allowed=Policy.REFUSED), {"admin": False}),
         (Switches(nothing_allowed=Policy.REFUSED), {"endpoints": {"data": {"pinList": False}}}),
@@ -243,9 +215,7 @@ def test_c3_max_uses_on_v3(*, honoured: bool) -> None:
         ),
     ],
 )
-def test_c4_u9_combinations_of_permissions(
-    switches: Switches, permissions: dict[str, object]
-) -> None:
+def test_c4_u9_combinations_of_permissions(switches: Switches, permissions: dict[str, object]) -> None:
     """Each doubtful combination is refused or accepted, as its switch says."""
     with pytest.raises(Refused) as error:
         Account(switches).create("a", permissions)
@@ -276,9 +246,7 @@ def test_c4_all_endpoints_named_is_not_partial() -> None:
         ("resources", EchoOrder.REVERSED, {"resources": ["org:files:write", "org:read"]}),
     ],
 )
-def test_u8_echo_of_resources(
-    field: str | None, order: EchoOrder, expected: dict[str, object]
-) -> None:
+def test_u8_echo_of_resources(field: str | None, order: EchoOrder, expected: dict[str, object]) -> None:
     """The list echoes resources not at all, or in any field and order."""
     switches = Switches(resources_echo=field, resources_echo_order=order)
     permissions = Permissions(resources=("org:read", "org:files:write"))

@@ -50,10 +50,7 @@ class Function:
         secret_id, token = event["SecretId"], event["ClientRequestToken"]
         if event["Step"] == "createSecret":
             self.client.put_secret_value(
-                SecretId=secret_id,
-                ClientRequestToken=token,
-                SecretString=token,
-                VersionStages=["AWSPENDING"],
+                SecretId=secret_id, ClientRequestToken=token, SecretString=token, VersionStages=["AWSPENDING"]
             )
         if event["Step"] == "finishSecret":
             promote(self.client, token)
@@ -115,10 +112,7 @@ def promote(client: "SecretsManagerClient", token: str) -> None:
     """Move AWSCURRENT by compare-and-swap."""
     current = next(i for i, labels in stages(client).items() if "AWSCURRENT" in labels)
     client.update_secret_version_stage(
-        SecretId=NAME,
-        VersionStage="AWSCURRENT",
-        MoveToVersionId=token,
-        RemoveFromVersionId=current,
+        SecretId=NAME, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
     )
 
 
@@ -132,10 +126,7 @@ def code_of(call: Callable[[], object]) -> str:
 def rotate(aws: Aws, token: str, *, immediately: bool = True) -> None:
     """Rotate by the function and wait for its end."""
     aws.client.rotate_secret(
-        SecretId=NAME,
-        ClientRequestToken=token,
-        RotationLambdaARN=LAMBDA,
-        RotateImmediately=immediately,
+        SecretId=NAME, ClientRequestToken=token, RotationLambdaARN=LAMBDA, RotateImmediately=immediately
     )
     assert aws.secrets.wait_for_rotations(timeout_s=10.0)
 
@@ -168,9 +159,7 @@ def test_a_custom_label_needs_its_holder_named(aws: Aws) -> None:
     """A custom label elsewhere is not moved by a call that does not say from where."""
     put(aws.client, V2, "mine")
     refused = code_of(
-        lambda: aws.client.update_secret_version_stage(
-            SecretId=NAME, VersionStage="mine", MoveToVersionId=V1
-        )
+        lambda: aws.client.update_secret_version_stage(SecretId=NAME, VersionStage="mine", MoveToVersionId=V1)
     )
     assert refused == "InvalidParameterException"
     assert stages(aws.client) == {V1: {"AWSCURRENT"}, V2: {"mine"}}
@@ -190,9 +179,7 @@ def test_an_unknown_target_changes_nothing(aws: Aws) -> None:
 def test_the_current_label_cannot_be_removed(aws: Aws) -> None:
     """A secret never ends without AWSCURRENT."""
     refused = code_of(
-        lambda: aws.client.update_secret_version_stage(
-            SecretId=NAME, VersionStage="AWSCURRENT", RemoveFromVersionId=V1
-        )
+        lambda: aws.client.update_secret_version_stage(SecretId=NAME, VersionStage="AWSCURRENT", RemoveFromVersionId=V1)
     )
     assert refused == "InvalidParameterException"
     assert stages(aws.client) == {V1: {"AWSCURRENT"}}
@@ -254,10 +241,7 @@ def test_a_rotation_test_runs_one_step_and_leaves_nothing(aws: Aws) -> None:
 
 Call = Callable[["SecretsManagerClient"], object]
 BEYOND: dict[str, tuple[Call, str]] = {
-    "21 stages": (
-        lambda c: put(c, V2, *(f"l{n}" for n in range(21))),
-        "InvalidParameterException",
-    ),
+    "21 stages": (lambda c: put(c, V2, *(f"l{n}" for n in range(21))), "InvalidParameterException"),
     "21 labels over all versions": (
         lambda c: [put(c, f"{n:032}", *(f"l{n}-{m}" for m in range(7))) for n in range(3)],
         "LimitExceededException",
@@ -270,15 +254,10 @@ BEYOND: dict[str, tuple[Call, str]] = {
         "InvalidParameterException",
     ),
     "51 tags": (
-        lambda c: c.tag_resource(
-            SecretId=NAME, Tags=[{"Key": f"k{n}", "Value": ""} for n in range(51)]
-        ),
+        lambda c: c.tag_resource(SecretId=NAME, Tags=[{"Key": f"k{n}", "Value": ""} for n in range(51)]),
         "InvalidParameterException",
     ),
-    "150 puts": (
-        lambda c: [put(c, f"{n:032}") for n in range(150)],
-        "LimitExceededException",
-    ),
+    "150 puts": (lambda c: [put(c, f"{n:032}") for n in range(150)], "LimitExceededException"),
     "an update with a used token": (
         lambda c: c.update_secret(SecretId=NAME, SecretString="one", ClientRequestToken=V1),
         "ResourceExistsException",
@@ -302,9 +281,7 @@ def test_a_deleted_secret_takes_no_writes(aws: Aws) -> None:
         lambda c: put(c, V2),
         lambda c: c.tag_resource(SecretId=NAME, Tags=[{"Key": "a", "Value": "b"}]),
         lambda c: c.untag_resource(SecretId=NAME, TagKeys=["a"]),
-        lambda c: c.update_secret_version_stage(
-            SecretId=NAME, VersionStage="mine", MoveToVersionId=V1
-        ),
+        lambda c: c.update_secret_version_stage(SecretId=NAME, VersionStage="mine", MoveToVersionId=V1),
         lambda c: c.get_secret_value(SecretId=NAME),
     ]
     for call in calls:
@@ -322,9 +299,7 @@ def test_five_rotations_by_label_in_a_row(aws: Aws) -> None:
         read_back = aws.client.get_secret_value(SecretId=NAME, VersionStage="AWSPENDING")
         assert read_back["SecretString"] == token
         promote(aws.client, token)
-        aws.client.update_secret_version_stage(
-            SecretId=NAME, VersionStage="AWSPENDING", RemoveFromVersionId=token
-        )
+        aws.client.update_secret_version_stage(SecretId=NAME, VersionStage="AWSPENDING", RemoveFromVersionId=token)
     assert stages(aws.client) == {tokens[3]: {"AWSPREVIOUS"}, tokens[4]: {"AWSCURRENT"}}
 
 
@@ -339,10 +314,7 @@ def test_of_eight_racing_swaps_one_wins(aws: Aws) -> None:
         together.wait(timeout=10.0)
         try:
             aws.client.update_secret_version_stage(
-                SecretId=NAME,
-                VersionStage="AWSCURRENT",
-                MoveToVersionId=token,
-                RemoveFromVersionId=V1,
+                SecretId=NAME, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=V1
             )
         except ClientError as error:
             return error.response["Error"]["Code"]

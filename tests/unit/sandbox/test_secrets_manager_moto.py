@@ -35,14 +35,9 @@ def client() -> Iterator["SecretsManagerClient"]:
 def promote(client: "SecretsManagerClient") -> None:
     """A secret whose second version was made current by its label."""
     client.create_secret(Name="a", SecretString="one", ClientRequestToken=V1)
-    client.put_secret_value(
-        SecretId="a", SecretString="two", ClientRequestToken=V2, VersionStages=["AWSPENDING"]
-    )
+    client.put_secret_value(SecretId="a", SecretString="two", ClientRequestToken=V2, VersionStages=["AWSPENDING"])
     client.update_secret_version_stage(
-        SecretId="a",
-        VersionStage="AWSCURRENT",
-        MoveToVersionId=V2,
-        RemoveFromVersionId=V1,
+        SecretId="a", VersionStage="AWSCURRENT", MoveToVersionId=V2, RemoveFromVersionId=V1
     )
 
 
@@ -70,18 +65,11 @@ def test_motos_own_server_becomes_strict() -> None:
     server.start()
     url = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
     try:
-        with (
-            strict(),
-            closing(
-                boto3.client("secretsmanager", region_name=REGION, endpoint_url=url)
-            ) as connected,
-        ):
+        with strict(), closing(boto3.client("secretsmanager", region_name=REGION, endpoint_url=url)) as connected:
             promote(connected)
             assert connected.get_secret_value(SecretId="a")["SecretString"] == "two"
             with pytest.raises(ClientError, match="InvalidParameterException"):
-                connected.update_secret_version_stage(
-                    SecretId="a", VersionStage="AWSCURRENT", MoveToVersionId=V1
-                )
+                connected.update_secret_version_stage(SecretId="a", VersionStage="AWSCURRENT", MoveToVersionId=V1)
     finally:
         server.stop()
 

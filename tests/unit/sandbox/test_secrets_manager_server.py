@@ -49,11 +49,7 @@ def clock() -> Clock:
 def server(clock: Clock) -> Iterator[SecretsManagerServer]:
     """A server with one secret of one version."""
     with SecretsManagerServer(clock=clock) as running:
-        running.secrets.answer(
-            "CreateSecret",
-            {"Name": NAME, "SecretString": "one", "ClientRequestToken": V1},
-            SCOPE,
-        )
+        running.secrets.answer("CreateSecret", {"Name": NAME, "SecretString": "one", "ClientRequestToken": V1}, SCOPE)
         yield running
 
 
@@ -99,9 +95,7 @@ def steer(server: SecretsManagerServer, method: str, control: str, **body: objec
         return json.load(answer)
 
 
-def test_ten_thousand_secrets_are_a_hundred_pages(
-    server: SecretsManagerServer, client: "SecretsManagerClient"
-) -> None:
+def test_ten_thousand_secrets_are_a_hundred_pages(server: SecretsManagerServer, client: "SecretsManagerClient") -> None:
     """ListSecrets shows every secret once, with stages, date, tags and ARN, 100 to a page."""
     for n in range(9_999):
         sent = {"Name": f"s{n}", "SecretString": "x", "ClientRequestToken": V1}
@@ -177,9 +171,7 @@ def test_listed_versions_hide_unlabelled_ones(client: "SecretsManagerClient") ->
     every = client.list_secret_version_ids(SecretId=NAME, IncludeDeprecated=True, MaxResults=2)
     assert [version.get("VersionId") for version in every["Versions"]] == [V1, V2]
     assert every["ARN"] == client.describe_secret(SecretId=NAME)["ARN"]
-    more = client.list_secret_version_ids(
-        SecretId=NAME, IncludeDeprecated=True, NextToken=every["NextToken"]
-    )
+    more = client.list_secret_version_ids(SecretId=NAME, IncludeDeprecated=True, NextToken=every["NextToken"])
     assert [version.get("VersionId") for version in more["Versions"]] == [V3]
 
 
@@ -218,9 +210,7 @@ def test_reads_lag_by_writes(server: SecretsManagerServer, client: "SecretsManag
     assert listed == {V2: ["AWSCURRENT"], V1: ["AWSPREVIOUS"]}
 
 
-def test_reads_lag_by_time(
-    server: SecretsManagerServer, client: "SecretsManagerClient", clock: Clock
-) -> None:
+def test_reads_lag_by_time(server: SecretsManagerServer, client: "SecretsManagerClient", clock: Clock) -> None:
     """A write is seen once the lag has passed; a young secret is not found before."""
     steer(server, "PUT", "stale", age_s=2.0)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
@@ -247,16 +237,10 @@ def test_throttling_ends_and_retries_cope(server: SecretsManagerServer) -> None:
     assert gets == [200, 400, 200]
 
 
-@pytest.mark.parametrize(
-    ("moment", "version"), [(Moment.BEFORE, V1), (Moment.AFTER, V2)], ids=["before", "after"]
-)
+@pytest.mark.parametrize(("moment", "version"), [(Moment.BEFORE, V1), (Moment.AFTER, V2)], ids=["before", "after"])
 @pytest.mark.parametrize("kind", [Kind.DROP, Kind.ERROR, Kind.THROTTLE])
 def test_a_fault_strikes_before_or_after_the_effect(
-    server: SecretsManagerServer,
-    client: "SecretsManagerClient",
-    kind: Kind,
-    moment: Moment,
-    version: str,
+    server: SecretsManagerServer, client: "SecretsManagerClient", kind: Kind, moment: Moment, version: str
 ) -> None:
     """The client sees a failure either way; only a fault after the effect leaves a version."""
     server.faults.add(Fault(kind, "PutSecretValue", moment))
@@ -279,18 +263,13 @@ def test_the_hook_runs_after_the_effect(clock: Clock) -> None:
         listed = secrets.answer("ListSecrets", {}, SCOPE)["SecretList"]
         seen.append((number, operation, ",".join(secret["Name"] for secret in listed)))
 
-    with (
-        SecretsManagerServer(secrets, clock=clock, on_request=hook) as server,
-        closing(connect(server)) as client,
-    ):
+    with SecretsManagerServer(secrets, clock=clock, on_request=hook) as server, closing(connect(server)) as client:
         client.create_secret(Name="a")
         client.create_secret(Name="b")
     assert seen == [(1, "CreateSecret", "a"), (2, "CreateSecret", "a,b")]
 
 
-def test_controls_work_over_http(
-    server: SecretsManagerServer, client: "SecretsManagerClient"
-) -> None:
+def test_controls_work_over_http(server: SecretsManagerServer, client: "SecretsManagerClient") -> None:
     """Faults, the record and a reset can be had by any HTTP client; nonsense is refused."""
     steer(server, "POST", "faults", kind="throttle", operation="DescribeSecret", times=0)
     steer(server, "POST", "faults", kind="delay", moment="after", delay_s=0.01)
@@ -329,9 +308,7 @@ def test_a_stopped_server_hangs_up(clock: Clock) -> None:
         client.list_secrets()
 
 
-def test_replication_comes_to_what_is_said(
-    server: SecretsManagerServer, client: "SecretsManagerClient"
-) -> None:
+def test_replication_comes_to_what_is_said(server: SecretsManagerServer, client: "SecretsManagerClient") -> None:
     """A replica is in sync until a control says otherwise; other regions and other secrets keep their status."""
     client.replicate_secret_to_regions(
         SecretId=NAME, AddReplicaRegions=[{"Region": "eu-west-1"}, {"Region": "us-east-1"}]
@@ -343,9 +320,9 @@ def test_replication_comes_to_what_is_said(
     assert [replica["Status"] for replica in after["ReplicationStatus"]] == ["InSync", "Failed"]
     assert after["LastChangedDate"] == before["LastChangedDate"]
     assert "ReplicationStatus" not in client.list_secrets()["SecretList"][0]
-    left = client.remove_regions_from_replication(
-        SecretId=NAME, RemoveReplicaRegions=["us-east-1"]
-    )["ReplicationStatus"]
+    left = client.remove_regions_from_replication(SecretId=NAME, RemoveReplicaRegions=["us-east-1"])[
+        "ReplicationStatus"
+    ]
     assert [replica["Region"] for replica in left] == ["eu-west-1"]
 
 

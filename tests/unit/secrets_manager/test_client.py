@@ -16,25 +16,14 @@ from rotator.model.errors import ConfigError
         ({"AWS_ENDPOINT_URL": "http://localhost:4566"}, "http://localhost:4566"),
         ({"AWS_ENDPOINT_URL": "https://[::1]:4566"}, "https://[::1]:4566"),
         (
-            {
-                "AWS_ENDPOINT_URL": "https://evil.example",
-                "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.2:1",
-            },
+            {"AWS_ENDPOINT_URL": "https://evil.example", "AWS_ENDPOINT_URL_SECRETS_MANAGER": "http://127.0.0.2:1"},
             "http://127.0.0.2:1",
         ),
         ({"AWS_ENDPOINT_URL_S3": "https://evil.example"}, None),
-        (
-            {
-                "AWS_ENDPOINT_URL": "https://evil.example",
-                "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
-            },
-            None,
-        ),
+        ({"AWS_ENDPOINT_URL": "https://evil.example", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, None),
     ],
 )
-def test_endpoint_variables_are_obeyed_on_loopback(
-    variables: dict[str, str], endpoint: str | None
-) -> None:
+def test_endpoint_variables_are_obeyed_on_loopback(variables: dict[str, str], endpoint: str | None) -> None:
     """AWS's own variables work for simulators on this machine."""
     assert endpoint_from_environment(variables, "SECRETS_MANAGER") == endpoint
 

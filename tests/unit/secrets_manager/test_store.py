@@ -140,9 +140,7 @@ def edge() -> Edge:
     client = boto3.client("secretsmanager", region_name="eu-central-1", config=client_config())
     client.meta.events.register("request-created.secrets-manager", wire.sign)
     client.meta.events.register("before-send.secrets-manager", wire.answer)
-    return Edge(
-        SecretsManagerStore(client, clock=lambda: 0.0, sleep=deadline.sleep), wire, deadline
-    )
+    return Edge(SecretsManagerStore(client, clock=lambda: 0.0, sleep=deadline.sleep), wire, deadline)
 
 
 def ok(**body: object) -> Http:
@@ -176,18 +174,9 @@ READS = ("describe", "survey", "read", "read_current")
 WRITES = ("put", "promote", "remove")
 Kinds = type[RotatorError] | dict[str, type[RotatorError]]
 
-_BY_EFFECT: Kinds = {
-    **dict.fromkeys(READS, StoreUnavailableError),
-    **dict.fromkeys(WRITES, StoreRejectedError),
-}
-_DELETED: Kinds = {
-    **dict.fromkeys(READS, SecretNotFoundError),
-    **dict.fromkeys(WRITES, StoreRejectedError),
-}
-_NOT_AN_ID: Kinds = {
-    **dict.fromkeys(CALLS, StoreRejectedError),
-    "describe": SecretNotFoundError,
-}
+_BY_EFFECT: Kinds = {**dict.fromkeys(READS, StoreUnavailableError), **dict.fromkeys(WRITES, StoreRejectedError)}
+_DELETED: Kinds = {**dict.fromkeys(READS, SecretNotFoundError), **dict.fromkeys(WRITES, StoreRejectedError)}
+_NOT_AN_ID: Kinds = {**dict.fromkeys(CALLS, StoreRejectedError), "describe": SecretNotFoundError}
 FAULTS: dict[str, tuple[Line, Kinds]] = {
     "role lacks the right": (refused("AccessDeniedException"), StoreDeniedError),
     "role lacks the right (XML services)": (refused("AccessDenied", status=403), StoreDeniedError),
@@ -196,18 +185,12 @@ FAULTS: dict[str, tuple[Line, Kinds]] = {
     "wrong secret key": (refused("InvalidSignatureException"), StoreDeniedError),
     "session is over": (refused("ExpiredTokenException"), StoreDeniedError),
     "no credentials": (Unsigned(NoCredentialsError()), ConfigError),
-    "credential process fails": (
-        Unsigned(CredentialRetrievalError(provider="process", error_msg=CANARY)),
-        ConfigError,
-    ),
+    "credential process fails": (Unsigned(CredentialRetrievalError(provider="process", error_msg=CANARY)), ConfigError),
     "throttled": (refused("ThrottlingException"), _BY_EFFECT),
     "throttled by status": (Http(429, CANARY.encode()), _BY_EFFECT),
     "bad parameter": (refused("InvalidParameterException"), _NOT_AN_ID),
     "bad state": (refused("InvalidRequestException"), StoreRejectedError),
-    "marked for deletion": (
-        refused("InvalidRequestException", "it was marked for deletion. " + CANARY),
-        _DELETED,
-    ),
+    "marked for deletion": (refused("InvalidRequestException", "it was marked for deletion. " + CANARY), _DELETED),
     "version id is taken": (refused("ResourceExistsException"), StoreRejectedError),
     "quota": (refused("LimitExceededException"), StoreRejectedError),
     "key cannot encrypt": (refused("EncryptionFailure"), StoreRejectedError),
@@ -217,14 +200,8 @@ FAULTS: dict[str, tuple[Line, Kinds]] = {
     "a code as long as a secret": (refused(CANARY * 2), StoreRejectedError),
     "internal error": (refused("InternalServiceError", status=500), StoreUnavailableError),
     "bad gateway": (Http(502, f"<html>{CANARY}</html>".encode()), StoreUnavailableError),
-    "no connection": (
-        EndpointConnectionError(endpoint_url=f"https://{CANARY}"),
-        StoreUnavailableError,
-    ),
-    "connection lost": (
-        ConnectionClosedError(endpoint_url=f"https://{CANARY}"),
-        StoreUnavailableError,
-    ),
+    "no connection": (EndpointConnectionError(endpoint_url=f"https://{CANARY}"), StoreUnavailableError),
+    "connection lost": (ConnectionClosedError(endpoint_url=f"https://{CANARY}"), StoreUnavailableError),
     "no answer": (ReadTimeoutError(endpoint_url=f"https://{CANARY}"), StoreUnavailableError),
     "an unforeseen library fault": (RuntimeError(CANARY), StoreUnavailableError),
     "page of a proxy": (Http(200, f"<html>{CANARY}</html>".encode()), StoreUnavailableError),
@@ -239,9 +216,7 @@ FAULTS: dict[str, tuple[Line, Kinds]] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("call", CALLS)
-def test_fault_becomes_one_of_our_errors_and_leaks_nothing(
-    edge: Edge, call: str, fault: str
-) -> None:
+def test_fault_becomes_one_of_our_errors_and_leaks_nothing(edge: Edge, call: str, fault: str) -> None:
     """Each operation x each fault is the class its caller decides by, and carries no trace."""
     line, kinds = FAULTS[fault]
     edge.wire.script = [line]
@@ -423,9 +398,7 @@ def test_not_found_is_no_value_rather_than_an_error(edge: Edge) -> None:
         ([{"Key": "team", "Value": "rotator:hold"}], None),
     ],
 )
-def test_hold_is_the_tag_whatever_its_value(
-    edge: Edge, tags: list[dict[str, str]], hold: str | None
-) -> None:
+def test_hold_is_the_tag_whatever_its_value(edge: Edge, tags: list[dict[str, str]], hold: str | None) -> None:
     """An empty hold still holds."""
     edge.wire.script = [ok(LastChangedDate=1.0, VersionIdsToStages={OLD: [AWSCURRENT]}, Tags=tags)]
     assert edge.store.describe(ARN, edge.deadline).hold == hold
@@ -436,11 +409,7 @@ def test_hold_is_the_tag_whatever_its_value(
     [
         ([], set(), set()),
         ([{"Region": "a", "Status": "InSync"}], set(), set()),
-        (
-            [{"Region": "a", "Status": "InProgress"}, {"Region": "b", "Status": "InSync"}],
-            {"a"},
-            set(),
-        ),
+        ([{"Region": "a", "Status": "InProgress"}, {"Region": "b", "Status": "InSync"}], {"a"}, set()),
         ([{"Region": "a", "Status": "Failed", "StatusMessage": "KMS"}], {"a"}, {"a"}),
         ([{"Region": "a", "Status": "Paused"}, {"Region": "b"}], {"a", "b"}, set()),
         ([{"Status": "InProgress"}], {"a region without a name"}, set()),
@@ -450,9 +419,7 @@ def test_replica_is_behind_unless_it_is_in_sync(
     edge: Edge, status: list[dict[str, str]], behind: set[str], failed: set[str]
 ) -> None:
     """A status that nobody has heard of, or none, is no reason to believe that consumers have the new value."""
-    edge.wire.script = [
-        ok(LastChangedDate=1.0, VersionIdsToStages={OLD: [AWSCURRENT]}, ReplicationStatus=status)
-    ]
+    edge.wire.script = [ok(LastChangedDate=1.0, VersionIdsToStages={OLD: [AWSCURRENT]}, ReplicationStatus=status)]
     seen = edge.store.describe(ARN, edge.deadline)
     assert set(seen.replicas_behind) == behind
     assert set(seen.replicas_failed) == failed
@@ -475,10 +442,7 @@ def test_skew_is_the_servers_clock_minus_ours(edge: Edge, date: str | None, skew
 
 def test_empty_secret_has_no_versions(edge: Edge) -> None:
     """A secret made without a value has no labels, and a version without labels is not shown."""
-    edge.wire.script = [
-        ok(LastChangedDate=1.0),
-        ok(LastChangedDate=1.0, VersionIdsToStages={OLD: []}),
-    ]
+    edge.wire.script = [ok(LastChangedDate=1.0), ok(LastChangedDate=1.0, VersionIdsToStages={OLD: []})]
     assert edge.store.describe(ARN, edge.deadline).versions == ()
     assert edge.store.describe(ARN, edge.deadline).versions == ()
 
@@ -504,38 +468,23 @@ HISTORIES: dict[str, tuple[list[Line], type[RotatorError] | None]] = {
     "refused; it is there already": ([PLACE, described(current=NEW)], None),
     "refused; somebody else was first": ([PLACE, described(current=OTHER)], LabelConflictError),
     "refused; one look is stale": ([PLACE, described(current=OLD), described(current=NEW)], None),
-    "refused; one look is older still": (
-        [PLACE, described(current=OTHER), described(current=NEW)],
-        None,
-    ),
+    "refused; one look is older still": ([PLACE, described(current=OTHER), described(current=NEW)], None),
     "refused; no look shows why": ([PLACE, described(current=OLD)], StoreRejectedError),
-    "no such version": (
-        [refused("ResourceNotFoundException"), described(current=OLD)],
-        StoreRejectedError,
-    ),
+    "no such version": ([refused("ResourceNotFoundException"), described(current=OLD)], StoreRejectedError),
     "lost, and it was done": ([LOST, LOST, LOST, described(current=NEW)], None),
     "lost, then refused since it was done": ([LOST, PLACE, described(current=NEW)], None),
     "lost, then throttled, and it was done": (
         [LOST, *[refused("ThrottlingException")] * 2, described(current=NEW)],
         None,
     ),
-    "lost, and no look shows it": (
-        [LOST, LOST, LOST, described(current=OLD)],
-        StoreUnavailableError,
-    ),
+    "lost, and no look shows it": ([LOST, LOST, LOST, described(current=OLD)], StoreUnavailableError),
     "lost, and nobody can look": ([LOST], StoreUnavailableError),
-    "lost, and we may not look": (
-        [LOST, LOST, LOST, refused("AccessDeniedException")],
-        StoreUnavailableError,
-    ),
+    "lost, and we may not look": ([LOST, LOST, LOST, refused("AccessDeniedException")], StoreUnavailableError),
     "lost, and the secret was deleted": (
         [LOST, LOST, LOST, ok(LastChangedDate=1.0, DeletedDate=2.0)],
         StoreUnavailableError,
     ),
-    "refused, and we may not look": (
-        [PLACE, refused("AccessDeniedException")],
-        StoreRejectedError,
-    ),
+    "refused, and we may not look": ([PLACE, refused("AccessDeniedException")], StoreRejectedError),
 }
 
 

@@ -26,9 +26,7 @@ permissions = { resources = ["org:files:write"] }
 """
 
 
-def test_role_is_for_the_secrets_and_not_for_the_bucket(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_role_is_for_the_secrets_and_not_for_the_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With `role_arn` the bucket's client signs with the process's own key; the secrets' session as the role."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "OWN")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")

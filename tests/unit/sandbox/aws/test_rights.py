@@ -34,15 +34,7 @@ DENY = {"Effect": "Deny", "Action": "secretsmanager:*", "Resource": "*"}
         ([READ, DENY], Ask("secretsmanager:GetSecretValue", SECRET), False),
         ([VIA], Ask("kms:Decrypt", "key"), False),
         ([VIA], Ask("kms:Decrypt", "key", {"kms:viaservice": "s3.amazonaws.com"}), False),
-        (
-            [VIA],
-            Ask(
-                "kms:Decrypt",
-                "key",
-                {"kms:viaservice": "secretsmanager.eu-central-1.amazonaws.com"},
-            ),
-            True,
-        ),
+        ([VIA], Ask("kms:Decrypt", "key", {"kms:viaservice": "secretsmanager.eu-central-1.amazonaws.com"}), True),
     ],
 )
 def test_allowed(statements: list[dict[str, Any]], ask: Ask, *, expected: bool) -> None:
@@ -62,10 +54,7 @@ def test_a_function_policy_names_who_may_invoke() -> None:
     assert not allowed([statement], Ask("lambda:InvokeFunction", "f", principal="s3.amazonaws.com"))
 
 
-@pytest.mark.parametrize(
-    "strange",
-    [{"NotAction": "s3:*"}, {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}],
-)
+@pytest.mark.parametrize("strange", [{"NotAction": "s3:*"}, {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}])
 def test_what_is_not_understood_is_an_error(strange: dict[str, Any]) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match="not understood"):

@@ -125,12 +125,7 @@ class Cloud:
             FunctionResponseTypes=["ReportBatchItemFailures"],
         )
         for number, body in enumerate(bodies):
-            sqs.send_message(
-                QueueUrl=url,
-                MessageBody=body,
-                MessageGroupId="g",
-                MessageDeduplicationId=str(number),
-            )
+            sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g", MessageDeduplicationId=str(number))
 
 
 @pytest.fixture
@@ -190,9 +185,7 @@ def test_a_call_needs_a_right(cloud: Cloud) -> None:
     assert cloud.invoke("poor", do="get", id="a") == "AccessDeniedException"
     assert cloud.invoke("rich", do="get", id="a") == "v"
     asked = {
-        use.function: use.granted
-        for use in cloud.aws.witness.uses
-        if use.action == "secretsmanager:GetSecretValue"
+        use.function: use.granted for use in cloud.aws.witness.uses if use.action == "secretsmanager:GetSecretValue"
     }
     assert asked == {"poor": False, "rich": True}
 
