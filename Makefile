@@ -43,11 +43,11 @@ test: $(READY)
 
 # Every crash, fault and race over the real engine, within bounds that take a minute; and every seeded bug.
 simulate: $(READY)
-	@$(BIN)/python -m tests.simulation
+	@$(BIN)/python -m tests.exploration
 
 # The same within bounds that take hours.
 simulate-deep: $(READY)
-	@$(BIN)/python -m tests.simulation --deep
+	@$(BIN)/python -m tests.exploration --deep
 
 # The container image. BASE=... builds on another base, TARGET=sandbox adds the simulated systems.
 image:

@@ -48,9 +48,9 @@ from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceExistsError
 from rotator.sandbox.secrets_manager.store import Scope
 from rotator.sandbox.secrets_manager.under_moto import http_answer
-from tests.simulation.provider import SimulatedProvider
-from tests.simulation.store import SimulatedStore
-from tests.simulation.world import Process, Systems, arn_of
+from tests.simulated.provider import SimulatedProvider
+from tests.simulated.store import SimulatedStore
+from tests.simulated.world import Process, Systems, arn_of
 
 T = TypeVar("T")
 LONG_S = 1e12

@@ -1,4 +1,4 @@
-"""The invariants of `tests/simulation`, held against real processes: after every effect, and when all is quiet.
+"""The invariants of `tests/exploration`, held against real processes: after every effect, and when all is quiet.
 
 A watch stands inside the two servers, between a request and its effect. It judges what they hold with the same
 functions that judge the explored worlds, and reads the audit trail as the process under test left it on the disk.
@@ -17,7 +17,9 @@ from rotator.model.secret import Demand
 from rotator.sandbox.running import ACCOUNT, REGION, SECRET
 from rotator.sandbox.secrets_manager.store import Scope
 from tests.e2e.stage import Stage
-from tests.simulation.invariants import (
+from tests.exploration.recovery import CALLS_MAX
+from tests.exploration.truth import Past, View, broken_by, moment_of, owned, remembered
+from tests.simulated.invariants import (
     EFFECTS,
     WINDOW,
     Act,
@@ -26,10 +28,8 @@ from tests.simulation.invariants import (
     l1_settled,
     l3_recovery_is_short,
 )
-from tests.simulation.recovery import CALLS_MAX
-from tests.simulation.truth import Past, View, broken_by, moment_of, owned, remembered
-from tests.simulation.values import forms_of
-from tests.simulation.world import Operation
+from tests.simulated.values import forms_of
+from tests.simulated.world import Operation
 
 
 class Watch:

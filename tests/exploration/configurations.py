@@ -1,0 +1,295 @@
+"""The explorations that are run: a minute's worth for every change, and everything for the night.
+
+`AT_ONCE` is a secret whose superseded key is revoked in the same run, `WITH_GRACE` one whose consumers get a day.
+One look per proof instead of polling (`verify_timeout`): that a proof is not given in time is a fault of its own.
+"""
+
+from datetime import timedelta
+
+from rotator.model.secret import Demand
+from rotator.sandbox.pinata.switches import Listed, Switches
+from tests.builders import a_spec
+from tests.exploration.bounds import Budgets, Configuration
+from tests.exploration.fates import Fate
+from tests.exploration.instances import reconcile_beside_another
+from tests.exploration.native import rotate_or_reconcile
+
+_ONE_LOOK = timedelta(seconds=1)
+AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
+WITH_GRACE = a_spec(verify_timeout=_ONE_LOOK)
+
+PLAIN = frozenset({Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LOST, Fate.LATE, Fate.DELAYED, Fate.REJECTED})
+"""What a network and a power cut can do."""
+ALL = frozenset(Fate)
+ALL_BUT_WIDER = ALL - {Fate.WIDER}
+"""Without a grace a rotation does not read the list again, so wider scopes show up only at the next look."""
+NEAR = ALL - {Fate.LISTED_ONLY}
+"""A key that outlives its revocation is known by its token: where that is in no version any more, nobody can know."""
+_OWN_AND_NATIVE = (Demand.DUE, Demand.NATIVE)
+_EVERY_DEMAND = (Demand.DUE, Demand.FORCED, Demand.COMPROMISED)
+
+QUICK = (
+    Configuration(
+        "any number of runs, <=1 fault each",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=ALL
+        - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE, Fate.AUDIT_DOWN, Fate.STALE, Fate.ACKNOWLEDGED, Fate.LISTED_ONLY},
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "2 runs at once, <=1 fault, <=2 preemptions",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=1, preemptions=2),
+        instances=2,
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
+    ),
+    Configuration(
+        "1 run after another, <=3 faults",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=4, faults=3),
+        fates=PLAIN | {Fate.PARTIAL, Fate.WRONG_JWT},
+    ),
+    Configuration(
+        "with grace, <=2 faults, time passes",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
+        fates=PLAIN | {Fate.WRONG_JWT, Fate.STALE},
+    ),
+    Configuration(
+        "every beginning, every fault, <=1 fault",
+        WITH_GRACE,
+        ("beside others", "hand-made", "empty"),
+        Budgets(runs=2, faults=1, ticks=(1, 1, 0)),
+    ),
+    Configuration(
+        "taking over at once, <=1 fault",
+        AT_ONCE,
+        ("hand-made", "empty"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0)),
+        fates=ALL_BUT_WIDER,
+    ),
+    Configuration(
+        "keys that something else needs, <=1 fault",
+        AT_ONCE,
+        ("managing", "shared"),
+        Budgets(runs=2, faults=1),
+        fates=ALL_BUT_WIDER,
+        program=reconcile_beside_another,
+    ),
+    Configuration(
+        "proofs that lie, <=2 faults",
+        AT_ONCE,
+        ("hand-made", "crowded"),
+        Budgets(runs=2, faults=2),
+        fates=PLAIN | {Fate.ACKNOWLEDGED, Fate.PARTIAL, Fate.SHIFTED, Fate.DENIED, Fate.TIME_UP},
+    ),
+    Configuration(
+        "forced and compromised, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0)),
+        demands=_EVERY_DEMAND,
+    ),
+    Configuration(
+        "a person meddles, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        demands=(Demand.DUE, Demand.FORCED),
+        fates=PLAIN,
+    ),
+    Configuration(
+        "forced again and again",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=4, ticks=(1, 1, 0)),
+        demands=(Demand.DUE, Demand.FORCED),
+        fates=frozenset(),
+    ),
+    Configuration(
+        "a person meddles, dead keys are not listed",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, ticks=(0, 1, 0), people=1),
+        fates=frozenset(),
+        switches=Switches(jwt_lifetime_s=None, listed_by_default=Listed.ACTIVE_ONLY),
+    ),
+    Configuration(
+        "a person meddles while old keys die", WITH_GRACE, ("crowded",), Budgets(runs=1, people=2), fates=PLAIN
+    ),
+    Configuration(
+        "a person meddles with 2 runs at once",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, preemptions=2, people=1),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "a replica falls behind, <=1 fault",
+        AT_ONCE,
+        ("replicated",),
+        Budgets(runs=2, faults=1, preemptions=1, people=2),
+        instances=2,
+        fates=PLAIN - {Fate.REJECTED},
+    ),
+    Configuration(
+        "2 runs at once, every interleaving",
+        AT_ONCE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=2, preemptions=99),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation, <=1 fault",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, faults=1, preemptions=1),
+        instances=2,
+        demands=_OWN_AND_NATIVE,
+        fates=PLAIN | {Fate.WRONG_JWT},
+        program=rotate_or_reconcile,
+    ),
+)
+
+DEEP = (
+    *QUICK,
+    Configuration(
+        "any number of runs, <=1 fault each, every fault",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=NEAR - {Fate.WIDER, Fate.ACKNOWLEDGED},
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "any number of runs, <=1 fault each, with grace",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE, Fate.ACKNOWLEDGED},
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "any number of runs, <=1 fault each, one delayed request",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=1),
+        fates=PLAIN,
+        zombies_max=1,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "any number of runs, 2 at once, <=1 preemption",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, preemptions=1),
+        instances=2,
+        fates=PLAIN,
+        zombies_max=0,
+        live_keys_cap=4,
+        renews=True,
+    ),
+    Configuration(
+        "1 run after another, <=2 faults, every fault",
+        AT_ONCE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
+        fates=NEAR - {Fate.WIDER},
+    ),
+    Configuration(
+        "with grace, <=2 faults, every fault",
+        WITH_GRACE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=3, faults=2, ticks=(1, 1, 0)),
+        fates=NEAR - {Fate.WIDER},
+    ),
+    Configuration(
+        "1 run after another, <=3 faults, every fault",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=4, faults=3),
+        fates=NEAR - {Fate.WIDER, Fate.DENIED, Fate.AUDIT_ONCE},
+    ),
+    Configuration(
+        "with grace, <=3 faults, time passes",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=4, faults=3, ticks=(1, 2, 0)),
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once, <=1 fault, every interleaving",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=1, preemptions=99),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once, <=2 faults, <=2 preemptions",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=2, preemptions=2),
+        instances=2,
+        fates=PLAIN,
+    ),
+    Configuration(
+        "2 runs at once with grace, frozen processes, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, preemptions=2, ticks=(0, 1, 0)),
+        instances=2,
+        fates=PLAIN,
+        suspends=True,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation, every fault",
+        WITH_GRACE,
+        ("due", "hand-made", "empty"),
+        Budgets(runs=3, faults=1, ticks=(1, 1, 0)),
+        demands=_OWN_AND_NATIVE,
+        program=rotate_or_reconcile,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation, a person meddles",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        demands=_OWN_AND_NATIVE,
+        fates=PLAIN,
+        program=rotate_or_reconcile,
+    ),
+    Configuration(
+        "Secrets Manager's own rotation beside ours, <=1 fault",
+        AT_ONCE,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, preemptions=2),
+        instances=2,
+        demands=_OWN_AND_NATIVE,
+        fates=PLAIN | {Fate.WRONG_JWT, Fate.STALE},
+        program=rotate_or_reconcile,
+    ),
+    Configuration(
+        "a person meddles twice, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, ticks=(0, 1, 0), people=2),
+        fates=PLAIN,
+    ),
+)
+
+BY_NAME = {configuration.name: configuration for configuration in DEEP}

@@ -1,0 +1,526 @@
+"""Seeded bugs: small changes to the real program, each of which some exploration must find.
+
+A checker that finds nothing proves nothing until it has found what is known to be wrong. Several of these are
+published bugs of other rotators.
+"""
+
+from tests.exploration.planting import Edit, Mutant
+
+_RACE = "2 runs at once, <=1 fault, <=2 preemptions"
+_ANY = "any number of runs, <=1 fault each"
+_GRACE = "with grace, <=2 faults, time passes"
+_EVERY = "every beginning, every fault, <=1 fault"
+_FORCE = "forced and compromised, <=1 fault"
+_PERSON = "a person meddles, <=1 fault"
+_REPLICA = "a replica falls behind, <=1 fault"
+_DYING = "a person meddles while old keys die"
+_NEEDED = "keys that something else needs, <=1 fault"
+_LIES = "proofs that lie, <=2 faults"
+_NATIVE = "Secrets Manager's own rotation, <=1 fault"
+_NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
+_TAKING_OVER = "taking over at once, <=1 fault"
+
+_FENCE = "self.observed.generation(new) <= self.observed.generation(replaced)"
+_PROMOTE_CALL = "self.store.promote(arn, action.version_id, action.replacing, self.deadline)"
+_PROMOTE = f"""
+self._audited(
+    Operation.PROMOTE,
+    Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
+    lambda: {_PROMOTE_CALL},
+)
+"""
+_IN_USE = "observed.current is None or key_id in in_use | observed.protected"
+_AGAIN = "isinstance(action, Revoke) and self.observed is not observed"
+_OURS_BELOW = "0 < observed.generation_of_key(key) <= fence"
+_CREATE = "self.provider.create_key(name, self.spec.permissions, self.spec.max_uses, self.deadline)"
+_CREATE_TWICE = f"""
+def twice():
+    try:
+        return {_CREATE}
+    except RotatorError:
+        return {_CREATE}
+"""
+_CREATED = """
+new = self._audited(
+    Operation.CREATE_KEY,
+    subject,
+    {call},
+    lambda made: (replace(subject, key_id=made.key_id), ""),
+)
+"""
+_INTENT = "self.audit.record(Intent(operation, subject))"
+
+MUTANTS = (
+    Mutant(
+        "revoke before promote",
+        "The old key is revoked before AWSCURRENT has left it (seen in a published Confluent plugin).",
+        (
+            Edit(
+                "engine.planner:plan",
+                "actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))",
+                "from rotator.model.plan import Revoke\n"
+                "old = observed.key_inside(observed.current)\n"
+                "actions = (create, Verify(new_version_id), *(Revoke(k) for k in [old] if k), "
+                "Promote(new_version_id, replacing))",
+            ),
+            Edit("engine.guards:check_revocable", _IN_USE, "observed.current is None"),
+            Edit("engine.executor:Executor.perform", _AGAIN, "False"),
+        ),
+    ),
+    Mutant(
+        "promote without compare-and-swap",
+        "AWSCURRENT is taken from whichever version has it by now, not from the one this plan saw.",
+        (
+            Edit(
+                "engine.executor:Executor._promote",
+                _PROMOTE_CALL,
+                "self.store.promote(arn, action.version_id, next((v.version_id for v in "
+                "self.store.describe(arn, self.deadline).versions if AWSCURRENT in v.labels), None), "
+                "self.deadline)",
+            ),
+        ),
+        (_RACE,),
+    ),
+    Mutant(
+        "any pending version is adopted",
+        "A pending version is promoted whatever its generation is.",
+        (
+            Edit(
+                "engine.conditions:pending_overtaken",
+                "pending is None or observed.generation(pending) > observed.generation(observed.current)",
+                "pending is None or pending is not observed.current",
+            ),
+            Edit("engine.executor:Executor._promote", _FENCE, "new is replaced"),
+        ),
+        (_RACE,),
+    ),
+    Mutant(
+        "nothing to do once current",
+        "Revocation belongs to the run that rotated; a secret that is up to date is not looked at (AWS templates).",
+        (
+            Edit(
+                "engine.planner:plan",
+                "not actions and not reason.keeps_keys",
+                "not actions and not reason.keeps_keys and reason != 'UP_TO_DATE'",
+            ),
+        ),
+    ),
+    Mutant(
+        "new keys are not proved",
+        "A new key is promoted without asking testAuthentication.",
+        (Edit("engine.proofs:Proofs.working", "answer not in wanted", "False"),),
+        (_EVERY,),
+    ),
+    Mutant(
+        "a promotion that times out has failed",
+        "When the answer to the promotion is lost, the new key is revoked.",
+        (
+            Edit(
+                "engine.executor:Executor._promote",
+                _PROMOTE,
+                "try:\n"
+                + "".join(f"    {line}\n" for line in _PROMOTE.splitlines())
+                + "except StoreUnavailableError:\n"
+                "    self._revoke_unstored(self.observed.key_inside(new) or '', '')\n"
+                "    raise",
+            ),
+        ),
+    ),
+    Mutant(
+        "a put that times out has failed",
+        "When the answer to the put is lost, the minted key is revoked, though it may be stored.",
+        (
+            Edit(
+                "engine.executor:Executor._create",
+                "(StoreUnavailableError, AuditUnavailableError)",
+                "AuditUnavailableError",
+            ),
+        ),
+        (_TAKING_OVER, _EVERY),
+    ),
+    Mutant(
+        "orphans are not swept",
+        "Only the key before is retired; keys that were made and never stored live for ever.",
+        (
+            Edit(
+                "engine.retirement:superseded_keys",
+                _OURS_BELOW,
+                "0 < observed.generation_of_key(key) == observed.generation(observed.previous)",
+            ),
+        ),
+    ),
+    Mutant(
+        "keys nobody refers to are swept",
+        "Every key of ours that is neither current nor pending is revoked, whatever its generation is.",
+        (Edit("engine.retirement:superseded_keys", _OURS_BELOW, "0 < observed.generation_of_key(key)"),),
+        (_RACE, _ANY),
+    ),
+    Mutant(
+        "missing from the list is dead",
+        "A key that the list does not show is taken for revoked.",
+        (
+            Edit(
+                "model.observed:Observed.is_live",
+                "key.state if key else KeyState.LIVE",
+                "key.state if key else KeyState.REVOKED",
+            ),
+            Edit("model.observed:Observed.is_live", "dict(self.witnessed).get(key_id, listed)", "listed"),
+        ),
+        (_TAKING_OVER, _EVERY),
+    ),
+    Mutant(
+        "no grace",
+        "The old key is revoked as soon as the new one is current.",
+        (Edit("engine.retirement:is_grace_over", "now - description.changed_at >= spec.grace", "True"),),
+        (_GRACE,),
+    ),
+    Mutant(
+        "names that begin like ours are ours",
+        "A key is taken for ours if its name only begins like one of ours.",
+        (
+            Edit(
+                "model.naming:generation_of_version",
+                "_VERSION_ID.fullmatch(version_id)",
+                "_VERSION_ID.match(version_id)",
+            ),
+        ),
+        (_EVERY,),
+    ),
+    Mutant(
+        "AWSPENDING is left behind",
+        "The pending label stays on the promoted version, and nobody takes it off.",
+        (
+            Edit("engine.executor:Executor._promote", "self._remove_label(action.version_id, AWSPENDING)", "None"),
+            Edit(
+                "engine.rules:decide",
+                "first(PENDING, s)",
+                "s.observed.pending != s.observed.current and first(PENDING, s)",
+            ),
+        ),
+    ),
+    Mutant(
+        "a stuck attempt is never given up",
+        "A pending version whose key does not work stays pending for ever.",
+        (Edit("engine.conditions:pending_stalled", "too_old or (key and key.state is KeyState.REVOKED)", "False"),),
+        (_GRACE,),
+    ),
+    Mutant(
+        "keys are made without limit",
+        "`live_keys_max` is not looked at.",
+        (
+            Edit("engine.conditions:no_room", "len(s.observed.live_keys()) < s.spec.live_keys_max", "True"),
+            Edit("engine.conditions:orphans_fill_up", "len(s.observed.live_keys()) < s.spec.live_keys_max", "True"),
+        ),
+        (_ANY, "1 run after another, <=3 faults"),
+    ),
+    Mutant(
+        "a create is repeated in place",
+        "When the answer to a create is lost, it is sent again.",
+        (
+            Edit(
+                "engine.executor:Executor._create",
+                _CREATED.format(call=f"lambda: {_CREATE}"),
+                _CREATE_TWICE + _CREATED.format(call="twice"),
+            ),
+        ),
+    ),
+    Mutant(
+        "effects before their intents",
+        "The audit trail hears of a call when it is over.",
+        (
+            Edit("engine.executor:Executor._audited", _INTENT, "None"),
+            Edit("engine.executor:Executor._audited", "returned = call()", f"returned = call()\n{_INTENT}"),
+        ),
+    ),
+    Mutant(
+        "an audit trail that fails is ignored",
+        "An intent that cannot be recorded does not stop the effect (seen in a published rotation engine).",
+        (
+            Edit(
+                "engine.executor:Executor._audited",
+                _INTENT,
+                f"try:\n    {_INTENT}\nexcept AuditUnavailableError:\n    pass",
+            ),
+        ),
+        (_EVERY,),
+    ),
+    Mutant(
+        "a hold is not respected",
+        "The hold tag does not stop a rotation (as when Azure's automation overlooked a key's retain mark).",
+        (Edit("engine.conditions:on_hold", "s.observed.description.hold is None", "True"),),
+        (_PERSON,),
+    ),
+    Mutant(
+        "replicas are not looked at",
+        "The old key is revoked while a region still has the value before (nearly every published rotation function).",
+        (
+            Edit(
+                "engine.retirement:is_replica_behind",
+                "bool(description.replicas_behind) and not demand.overrides(Override.GRACE)",
+                "False",
+            ),
+        ),
+        (_REPLICA,),
+    ),
+    Mutant(
+        "a hand edit is overwritten",
+        "A key that a person put over ours is replaced unasked.",
+        (Edit("engine.conditions:drifted", "observed.generation(observed.previous) > 0 or was_ours", "False"),),
+        (_PERSON,),
+    ),
+    Mutant(
+        "a roll-back is undone",
+        "A label that a person moved back is moved on again unasked.",
+        (Edit("engine.conditions:rolled_back", "0 < generation < observed.generation(observed.previous)", "False"),),
+        (_PERSON,),
+    ),
+    Mutant(
+        "a take-over forgets what it replaced",
+        "No label names the hand-made key, so nobody ever retires it.",
+        (Edit("engine.executor:Executor._marks", "frozenset({OURS, REPLACED_PREFIX + foreign})", "frozenset({OURS})"),),
+        (_EVERY,),
+    ),
+    Mutant(
+        "scopes are not compared",
+        "A key that may do more than was asked is promoted.",
+        (
+            Edit(
+                "engine.proofs:Proofs.scopes",
+                "(problem := difference(spec.permissions, echoed))",
+                "(problem := difference(spec.permissions, echoed)) and False",
+            ),
+        ),
+        (_EVERY,),
+    ),
+    Mutant(
+        "an error quotes the token",
+        "The message about a refused key holds the beginning of its token.",
+        (
+            Edit(
+                "engine.proofs:Proofs.working",
+                'f"testAuthentication does not accept the key after {within_s:g} s: {answer.value}"',
+                'f"testAuthentication does not accept the key: {held.jwt.reveal()[:40]}"',
+            ),
+        ),
+        (_EVERY,),
+    ),
+    Mutant(
+        "a mask is stored",
+        "What is put is a redacted token (as in Cloudflare's incident of 2023-01-24).",
+        (Edit("model.payload:compose", "(shape.jwt, new.jwt.reveal())", "(shape.jwt, repr(new.jwt))"),),
+    ),
+    Mutant(
+        "finishSecret trusts testSecret",
+        "Secrets Manager's version is promoted by a finishSecret that nobody's testSecret came before.",
+        (
+            Edit(
+                "engine.native:_remaining",
+                "actions if reason is Reason.INTERRUPTED else ()",
+                "actions[1:] if reason is Reason.INTERRUPTED else ()",
+            ),
+        ),
+        (_NATIVE,),
+    ),
+    Mutant(
+        "an empty version is never given up",
+        "AWSPENDING stays on the version without a value that a failed rotation left, and blocks all others.",
+        (
+            Edit(
+                "engine.conditions:pending_empty",
+                "s.now - s.observed.description.changed_at > s.spec.pending_timeout",
+                "False",
+            ),
+        ),
+        (_NATIVE,),
+    ),
+    Mutant(
+        "Secrets Manager's schedule overrules people",
+        "A rotation that a schedule began replaces a key that a person put in.",
+        (
+            Edit(
+                "engine.conditions:drifted",
+                "s.demand.overrides(Override.DECISIONS)",
+                "s.demand.overrides(Override.AGE)",
+            ),
+            Edit(
+                "engine.conditions:rolled_back",
+                "s.demand.overrides(Override.DECISIONS)",
+                "s.demand.overrides(Override.AGE)",
+            ),
+        ),
+        (_NATIVE_PERSON,),
+    ),
+    Mutant(
+        "a version of Secrets Manager's has no generation",
+        "Which key is inside AWSPREVIOUS is not read where Secrets Manager chose the version id.",
+        (
+            Edit(
+                "engine.observer:_with_previous",
+                "any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys)",
+                "False",
+            ),
+        ),
+        (_NATIVE_PERSON,),
+    ),
+    Mutant(
+        "a run never ends",
+        "A run that has nothing left to do asks again and again.",
+        (
+            Edit(
+                "engine.reconcile:_Progress.settle",
+                "if not chosen.actions:\n    return",
+                "while not chosen.actions:\n    self._described()",
+            ),
+        ),
+    ),
+    Mutant(
+        "a token that still works is dead",
+        "The list alone is asked whether a revocation had its effect.",
+        (Edit("engine.proofs:Proofs.dead", "answer not in _DEAD", "False"),),
+        (_LIES,),
+    ),
+    Mutant(
+        "a key that outlives its revocation is not marked",
+        "Only the run that revoked it knows; the list says that it is dead.",
+        (Edit("engine.executor:Executor._prove_dead", "self._mark_alive(action.key_id)", "None"),),
+        (_FORCE,),
+    ),
+    Mutant(
+        "revoked without looking at the current key",
+        "Whether consumers have a key that works is not asked before an old one is revoked.",
+        (Edit("engine.executor:Executor._revoke", "self.proofs.working(held)", "None"),),
+        (_PERSON,),
+    ),
+    Mutant(
+        "a revocation does not look again",
+        "A hold that is set while a run revokes one key does not save the next one.",
+        (Edit("engine.executor:Executor.perform", _AGAIN, "False"),),
+        (_DYING,),
+    ),
+    Mutant(
+        "the key's secret is not renewed",
+        "The field of the key's secret keeps the old key's.",
+        (Edit("model.payload:compose", "(shape.secret, new.secret.reveal() if new.secret else None)", "(None, None)"),),
+    ),
+    Mutant(
+        "other fields are lost",
+        "What else a value holds is not carried over (as in a published rotation function).",
+        (
+            Edit(
+                "model.payload:compose",
+                "value = dict(_json_object(current)) if current is not None else {}\n"
+                "known = set(value) if current is not None else None",
+                "value = {}\nknown = set(_json_object(current)) if current is not None else None",
+            ),
+        ),
+    ),
+    Mutant(
+        "an unanswered call is recorded as a failure",
+        "The audit trail says that nothing happened where something may have.",
+        (
+            Edit(
+                "engine.executor:Executor._audited",
+                "Result.UNKNOWN if error.may_have_effect else Result.FAILURE",
+                "Result.FAILURE",
+            ),
+        ),
+    ),
+    Mutant(
+        "a failure has no record",
+        "The audit trail is told of outcomes that are successes.",
+        (
+            Edit(
+                "engine.executor:Executor._audited",
+                "self.audit.record(Done(operation, subject, result, error.message))",
+                "None",
+            ),
+        ),
+    ),
+    Mutant(
+        "an intent names the wrong version",
+        "The audit trail speaks of the version that is replaced, not of the one that is promoted.",
+        (
+            Edit(
+                "engine.executor:Executor._promote",
+                'Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT)',
+                'Subject(action.replacing or "", "", label=AWSCURRENT)',
+            ),
+        ),
+    ),
+    Mutant(
+        "a leaked key keeps its grace",
+        "Once AWSCURRENT has moved, a compromise is a rotation like any other.",
+        (Edit("model.secret:Demand.once_moved", "Demand(self.value & Override.GRACE)", "Demand.DUE"),),
+        (_FORCE,),
+    ),
+    Mutant(
+        "nothing is protected from the plan",
+        "The managing key, and one that another secret holds, are revoked like any other that was replaced.",
+        (
+            Edit("engine.retirement:_kept", "{*in_use, *observed.protected}", "{*in_use}"),
+            Edit("engine.guards:check_revocable", _IN_USE, "observed.current is None or key_id in in_use"),
+        ),
+        (_NEEDED,),
+    ),
+    Mutant(
+        "neighbours are not asked",
+        "Nobody looks which key is the managing one, or held by another configured secret.",
+        (Edit("engine.observer:_protected", "kept if managing is None else kept | {managing}", "frozenset()"),),
+        (_NEEDED,),
+    ),
+    Mutant(
+        "names that contain one of ours are ours",
+        "A key is taken for ours if one of our names stands anywhere in its own, as Pinata's filter finds it.",
+        (
+            Edit(
+                "model.naming:KeyFamily.generation",
+                "not key_name.startswith(self.prefix)",
+                "self.prefix not in key_name",
+            ),
+            Edit(
+                "model.naming:KeyFamily.generation",
+                "key_name.removeprefix(self.prefix)",
+                "key_name.partition(self.prefix)[2]",
+            ),
+        ),
+        (_EVERY,),
+    ),
+    Mutant(
+        "a promotion forgets a hand-made key",
+        "A pending version that does not name the key a person put in since is promoted over it.",
+        (
+            Edit(
+                "engine.conditions:pending_forgets_current",
+                "foreign is None or foreign in observed.replaced_key_ids()",
+                "True",
+            ),
+        ),
+        (_PERSON,),
+    ),
+    Mutant(
+        "a generation is one above the current one",
+        "A new key may get the generation of one that was made and never promoted.",
+        (
+            Edit(
+                "engine.reconcile:_next_generation",
+                "observed.highest_generation()",
+                "observed.generation(observed.current)",
+            ),
+        ),
+        (_DYING,),
+    ),
+    Mutant(
+        "a current key that the list lacks is not asked about",
+        "A key is taken for live where the list does not show it, whatever testAuthentication says.",
+        (Edit("engine.observer:_witness", "asked.append((current, seen.current))", "None"),),
+        ("a person meddles, dead keys are not listed",),
+    ),
+    Mutant(
+        "whoever forces need not wait",
+        "A forced rotation, or a take-over, does not let the grace of the one before end.",
+        (Edit("engine.rules:begin", "due.is_urgent", "due.is_urgent or due in {Reason.FORCED, Reason.ADOPTED}"),),
+        ("forced again and again",),
+    ),
+)
+
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -1,0 +1,92 @@
+"""What time and people do to the two systems, past every rule of the program."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.sandbox.secrets_manager import rules
+from rotator.sandbox.secrets_manager.state import ReplicaStatus
+from tests.exploration.universe import Universe, World
+from tests.simulated.values import held_in, value_of_key
+
+
+def tick(universe: Universe, number: int, seconds: float) -> int:
+    """Return the world after some time; by then reads have caught up."""
+    world = universe.worlds[number]
+    return universe.number(
+        world._replace(now_s=world.now_s + seconds, secret_before=world.secret, keys_before=world.keys)
+    )
+
+
+def people(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield what an operator could do, and the world after it."""
+    world = universe.worlds[number]
+    secret = world.secret
+    if secret.replicas:  # replication alone is looked at then
+        yield "replication goes on or fails", toggle_replicas(universe, number)
+        return
+    for label in (AWSCURRENT, AWSPENDING):
+        held = held_in(secret, label)
+        if held and held.key_id in universe.moment(number).live:
+            yield f"revoke the {label} key in the UI", _killed(universe, world, held.key_id)
+    if AWSPREVIOUS in secret.labels and AWSCURRENT in secret.labels:
+        yield "roll AWSCURRENT back", _rolled_back(universe, number)
+    yield "put a hand-made key", _edited(universe, number)
+    yield "hold" if HOLD_TAG not in secret.tags else "release", toggle_hold(universe, number)
+
+
+def toggle_hold(universe: Universe, number: int) -> int:
+    """Return the world after the hold tag was set, or taken away."""
+    world = universe.worlds[number]
+    if HOLD_TAG in world.secret.tags:
+        secret = rules.untag(world.secret, world.now_s, [HOLD_TAG])
+    else:
+        secret = rules.tag(world.secret, world.now_s, {HOLD_TAG: "incident"})
+    past = world.past._replace(defied=0)
+    return universe.number(world._replace(secret=secret, secret_before=world.secret, past=past))
+
+
+def toggle_replicas(universe: Universe, number: int) -> int:
+    """Return the world after replication has failed everywhere, or has caught up."""
+    world = universe.worlds[number]
+    behind = universe.moment(number).behind
+    status = ReplicaStatus.IN_SYNC if behind else ReplicaStatus.FAILED
+    secret = replace(world.secret, replicas=dict.fromkeys(world.secret.replicas, status))
+    return universe.number(world._replace(secret=secret, secret_before=world.secret))
+
+
+def _killed(universe: Universe, world: World, key_id: str) -> int:
+    keys = tuple(replace(k, revoked_at=0.0) if k.key == key_id else k for k in world.keys)
+    past = world.past._replace(excused=world.past.excused | {key_id})
+    after = world._replace(keys=keys, keys_before=world.keys, past=past)
+    return universe.number(universe.follow_up(world, after))
+
+
+def _rolled_back(universe: Universe, number: int) -> int:
+    world = universe.worlds[number]
+    labels = world.secret.labels
+    to, away = labels[AWSPREVIOUS], labels[AWSCURRENT]
+    secret = rules.move_label(world.secret, world.now_s, AWSCURRENT, move_to=to, remove_from=away)
+    held = held_in(secret, AWSCURRENT)
+    past = world.past
+    left_s = dict(past.left).get(held.key_id) if held else None
+    over = left_s is None or world.now_s - left_s >= universe.spec.grace.total_seconds()
+    if held and over:  # to a key that may be dead, or about to be: at one's own risk
+        past = past._replace(excused=past.excused | {k.key for k in world.keys[1:]})
+    after = world._replace(secret=secret, secret_before=world.secret, past=past)
+    return universe.number(universe.follow_up(world, after))
+
+
+def _edited(universe: Universe, number: int) -> int:
+    world = universe.worlds[number]
+    record = universe.key(len(world.keys) + 1, "made by hand", world.now_s, live=True)
+    token = f"hand{len(world.keys):028}"
+    secret = rules.put(world.secret, world.now_s, token=token, value=value_of_key(record))
+    moment = universe.moment(number)
+    past = world.past
+    if moment.generation > 0 or moment.current in past.edited:
+        past = past._replace(edited=past.edited | {record.key})
+    after = world._replace(
+        secret=secret, secret_before=world.secret, keys=(*world.keys, record), keys_before=world.keys, past=past
+    )
+    return universe.number(universe.follow_up(world, after))

@@ -1,0 +1,238 @@
+"""`KeyProvider` over the rules of the simulated Pinata."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TypeVar, TypeVarTuple
+
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import (
+    CreateOutcomeUnknownError,
+    ProviderContractError,
+    ProviderDeniedError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    RotatorError,
+)
+from rotator.model.observed import KeyState, ProviderKey
+from rotator.model.payload import credential
+from rotator.model.ports import Authentication, Deadline, ProbeAnswer
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources
+from rotator.pinata.bodies import create_body
+from rotator.sandbox.pinata.faults import Operation as PinataOperation
+from rotator.sandbox.pinata.records import Bearer, KeyRecord, ListQuery
+from rotator.sandbox.pinata.routes import Call, route
+from rotator.sandbox.pinata.scopes import Refused
+from rotator.sandbox.pinata.switches import Generation, Switches
+from tests.simulated.world import Fault, Operation, Process, Systems
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+PAGES_MAX = 100
+PAUSE_S = 1.0
+_READ: dict[Fault, Callable[[], RotatorError]] = {
+    Fault.LOST: lambda: ProviderUnavailableError("Pinata did not answer"),
+    Fault.REJECTED: lambda: ProviderContractError("Pinata answered nonsense"),
+    Fault.DENIED: lambda: ProviderDeniedError("Pinata refused the managing key"),
+}
+_CREATE: dict[Fault, Callable[[], RotatorError]] = _READ | {
+    Fault.LOST: lambda: CreateOutcomeUnknownError("Pinata did not answer; a key may exist"),
+    Fault.REJECTED: lambda: ProviderRejectedError("Pinata refused to make a key"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedProvider:
+    """The managing key's view of the simulated Pinata, for one process."""
+
+    process: Process
+    generation: Generation = Generation.V3
+
+    @property
+    def managing_key_id(self) -> str | None:
+        """The id of the managing key."""
+        return self.process.systems.admin.key
+
+    def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
+        """Return the keys whose name contains a prefix, as Pinata's own filter does, and every page of them.
+
+        The adapter promises less: names that begin with it. What the program does with others is thus seen, too.
+        """
+        del expected
+        assert deadline is self.process
+        return tuple(self._listed(prefix, None))
+
+    def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
+        """Mint a key."""
+        assert deadline is self.process
+        return self._call(Operation.CREATE_KEY, _create, self.generation, name, permissions, max_uses, faults=_CREATE)
+
+    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
+        """Ask testAuthentication once."""
+        assert deadline is self.process
+        return self._call(Operation.TEST_AUTHENTICATION, _authenticate, jwt)
+
+    def await_authentication(
+        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+    ) -> Authentication:
+        """Ask until the answer is a wanted one, twice in a row after an unwanted one."""
+        answers = self._polled(lambda: self.authenticate(jwt, deadline), within_s)
+        first = unwanted = next(answers)
+        if first in wanted:
+            return first
+        before = first
+        for answer in answers:
+            if answer in wanted and before in wanted:
+                return answer
+            unwanted = unwanted if answer in wanted else answer
+            before = answer
+        return unwanted
+
+    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
+        """Look for a key until it shows as revoked."""
+        assert deadline is self.process
+        seen = None
+        for found in self._polled(lambda: self._find(key_id, name), within_s):
+            seen = found or seen
+            if seen is not None and seen.state is KeyState.REVOKED:
+                break
+        return seen
+
+    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
+        """GET a path with a token."""
+        assert deadline is self.process
+        return self._call(Operation.PROBE, _probe, jwt, path)
+
+    def revoke_key(self, key_id: str, deadline: Deadline) -> None:
+        """Revoke a key."""
+        assert deadline is self.process
+        self._call(Operation.REVOKE_KEY, _revoke, self.generation, key_id)
+
+    def _find(self, key_id: str, name: str | None) -> ProviderKey | None:
+        searches = (self._listed(name, revoked) for revoked in (True, None))
+        return next((key for keys in searches for key in keys if key.key_id == key_id), None)
+
+    def _listed(self, name: str | None, revoked: bool | None) -> Iterator[ProviderKey]:
+        received = 0
+        for _ in range(PAGES_MAX):
+            query = ListQuery(offset=received, name=name, revoked=revoked)
+            page = self._call(Operation.LIST_KEYS, _page, self.generation, query)
+            yield from page.keys
+            received += len(page.keys)
+            if page.is_last:
+                return
+        raise ProviderContractError("the list does not end")
+
+    def _polled(self, ask: Callable[[], T], within_s: float) -> Iterator[T]:
+        until_s = self.process.now_s + within_s
+        yield ask()
+        while min(until_s - self.process.now_s, self.process.remaining_s()) > PAUSE_S:
+            self.process.wait(PAUSE_S)
+            yield ask()
+
+    def _call(
+        self,
+        operation: Operation,
+        effect: Callable[[Systems, *Ts], T],
+        *args: *Ts,
+        faults: dict[Fault, Callable[[], RotatorError]] = _READ,
+    ) -> T:
+        return self.process.call(operation, faults, effect, *args)
+
+
+# What a call does and answers: functions of the systems and plain values, so that a call can be delayed or repeated
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPage:
+    """One page of the key list."""
+
+    keys: tuple[ProviderKey, ...]
+    is_last: bool
+
+
+def _create(
+    systems: Systems, generation: Generation, name: str, permissions: Permissions, max_uses: int | None
+) -> Credential:
+    body = create_body(name, permissions, max_uses)
+    with _refusals():
+        made = systems.pinata.create(_admin(systems), generation, body)
+    return credential(Sensitive(made.jwt), key_id=None, secret=Sensitive(made.secret))
+
+
+def _authenticate(systems: Systems, jwt: Sensitive) -> Authentication:
+    try:
+        systems.pinata.test_authentication(Bearer(jwt.reveal()))
+    except Refused as refused:
+        scopeless = refused.reason == "NO_SCOPES_FOUND"
+        return Authentication.SCOPELESS if scopeless else Authentication.REFUSED
+    return Authentication.ACCEPTED
+
+
+def _probe(systems: Systems, jwt: Sensitive, path: str) -> ProbeAnswer:
+    pinata, bearer = systems.pinata, Bearer(jwt.reveal())
+    called = route("GET", path, pinata.switches.generations)
+    assert isinstance(called, Call)
+    try:
+        if called.operation is PinataOperation.PINS:
+            pinata.open_endpoint(bearer, "data.pinList")
+        else:
+            pinata.open_resource(bearer, "org:files:read")
+    except Refused:
+        return ProbeAnswer.FORBIDDEN
+    return ProbeAnswer.ALLOWED
+
+
+def _revoke(systems: Systems, generation: Generation, key_id: str) -> None:
+    with _refusals():
+        try:
+            systems.pinata.revoke(_admin(systems), generation, key_id)
+        except Refused as refused:
+            gone = refused.status == HTTPStatus.NOT_FOUND and generation is not Generation.LEGACY
+            if not gone:
+                raise
+
+
+def _page(systems: Systems, generation: Generation, query: ListQuery) -> KeyPage:
+    pinata = systems.pinata
+    with _refusals():
+        page = pinata.list_keys(_admin(systems), generation, query)
+    keys = tuple(_key(record, pinata.switches) for record in page.records)
+    return KeyPage(keys, is_last=len(keys) < pinata.switches.page_size)
+
+
+def _admin(systems: Systems) -> Bearer:
+    return Bearer(systems.admin.jwt)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn a refusal of the simulated Pinata into the error of the adapter."""
+    try:
+        yield
+    except Refused as refused:
+        error = ProviderDeniedError if refused.status in {401, 403} else ProviderRejectedError
+        raise error(refused.details) from None
+
+
+def _key(record: KeyRecord, switches: Switches) -> ProviderKey:
+    return ProviderKey(
+        key_id=record.key,
+        name=record.name,
+        created_at=datetime.fromtimestamp(record.created_at, UTC),
+        state=KeyState.LIVE if record.revoked_at is None else KeyState.REVOKED,
+        uses=record.uses,
+        max_uses=record.max_uses,
+        scopes=_scopes(record, switches),
+    )
+
+
+def _scopes(record: KeyRecord, switches: Switches) -> Permissions | None:
+    held = record.permissions
+    if held.admin:
+        return Admin()
+    if held.endpoints:
+        return Endpoints(held.endpoints)
+    return Resources(frozenset(held.resources)) if switches.resources_echo else None

@@ -1,0 +1,164 @@
+"""What counts as proof that a key works, and that one is dead."""
+
+from datetime import timedelta
+
+import pytest
+
+from rotator.engine.observer import Reader, observe
+from rotator.engine.proofs import Proofs
+from rotator.model.credential import Credential, Sensitive
+from rotator.model.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSPREVIOUS
+from rotator.model.payload import credential
+from rotator.model.secret import Endpoints
+from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.pinata.switches import Delay, Switches
+from tests.builders import AT_ONCE, a_spec
+from tests.simulated.provider import SimulatedProvider
+from tests.simulated.scene import Scene
+from tests.simulated.store import SimulatedStore
+from tests.simulated.world import Operation, Process
+
+FAST = a_spec(grace=AT_ONCE, verify_timeout=timedelta(seconds=5))
+
+
+class Bench:
+    """A prover in a scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        """Observe the scene."""
+        self.scene = scene
+        self.process = Process(scene.systems)
+        provider, store = SimulatedProvider(self.process), SimulatedStore(self.process)
+        reader = Reader(scene.spec, scene.arn, store, self.process)
+        self.prover = Proofs(scene.spec, provider, reader, self.process)
+        labels = store.describe(scene.arn, self.process)
+        self.seen = observe(labels, scene.family, reader, provider, lambda *_: frozenset(), None)
+        self.process.calls.clear()
+
+
+def held(key: KeyRecord) -> Credential:
+    """Return the credential of a key."""
+    return credential(Sensitive(key.jwt), key_id=key.key, secret=None)
+
+
+def test_a_working_key_is_asked_about_once() -> None:
+    """A key that this run has seen working is not asked about again."""
+    bench = Bench(Scene.own(FAST))
+    key = bench.scene.seed("x")
+    bench.prover.working(held(key))
+    bench.prover.working(held(key))
+    assert bench.process.calls == [Operation.TEST_AUTHENTICATION]
+
+
+def test_a_scopeless_answer_proves_a_key_of_resources() -> None:
+    """A key with v3 resources only may be refused by testAuthentication for want of legacy scopes."""
+    scene = Scene.own(FAST, Switches(resources_only_authenticates=False))
+    Bench(scene).prover.working(held(scene.seed("x")))
+
+
+def test_a_scopeless_answer_does_not_prove_a_key_of_endpoints() -> None:
+    """A key with legacy scopes must be accepted outright."""
+    spec = a_spec(permissions=Endpoints(frozenset({"pinning.unpin"})), verify_timeout=timedelta(seconds=5))
+    scene = Scene.own(spec, Switches(resources_only_authenticates=False))
+    with pytest.raises(KeyRejectedError, match="after 5 s"):
+        Bench(scene).prover.working(held(scene.seed("x")))
+
+
+def test_a_scopeless_answer_does_not_prove_a_death() -> None:
+    """Whoever is refused for want of a scope is alive."""
+    scene = Scene.own(FAST)
+    old = scene.current_key() or ""
+    scene.edit(scene.seed("new"))
+    bench = Bench(scene)
+    scene.systems.pinata.switches = Switches(resources_only_authenticates=False, revocation=Delay(60))
+    scene.revoke(old)
+    with pytest.raises(KeyStillAliveError, match="its token is recognised"):
+        bench.prover.dead(old, bench.seen)
+
+
+def test_death_of_a_key_that_is_not_listed() -> None:
+    """Some lists show active keys only: then the token alone is the witness."""
+    scene = Scene.own(FAST)
+    old = scene.current_key() or ""
+    scene.edit(scene.seed("new"))
+    bench = Bench(scene)
+    del scene.systems.pinata.keys[old]
+    assert bench.prover.dead(old, bench.seen).startswith("no longer listed, its token is refused")
+
+
+def test_death_of_a_key_that_was_never_stored() -> None:
+    """Of a lost key nobody has the token: then the list alone is the witness."""
+    scene = Scene.own(FAST)
+    orphan = scene.seed(scene.family.key_name(version_id(2, scene.systems.now(), "x" * 10)))
+    bench = Bench(scene)
+    scene.revoke(orphan.key)
+    said = bench.prover.dead(orphan.key, bench.seen)
+    assert said.startswith("listed as revoked, its token is in no version to ask with")
+    assert Operation.TEST_AUTHENTICATION not in bench.process.calls
+
+
+def test_token_is_found_by_the_name_of_its_version() -> None:
+    """The token of a key of ours is in the version it is named for, as long as that is labelled."""
+    scene = Scene.own(FAST)
+    lost = version_id(2, scene.systems.now(), "x" * 10)
+    key = scene.seed(scene.family.key_name(lost))
+    scene.put_raw(scene.value(key), lost, "custom")
+    bench = Bench(scene)
+    scene.revoke(key.key)
+    assert "its token is refused" in bench.prover.dead(key.key, bench.seen)
+
+
+def test_another_token_in_the_previous_version_is_no_witness() -> None:
+    """The previous version may hold another key by now."""
+    scene = Scene.own(FAST)
+    orphan = scene.seed(scene.family.key_name(version_id(2, scene.systems.now(), "x" * 10)))
+    scene.edit(scene.seed("new"))
+    bench = Bench(scene)
+    assert AWSPREVIOUS in scene.labels()
+    scene.revoke(orphan.key)
+    assert "in no version" in bench.prover.dead(orphan.key, bench.seen)
+
+
+def test_time_to_death_runs_from_the_revocation() -> None:
+    """The proof says within what time the key was dead."""
+    scene = Scene.own(a_spec(grace=AT_ONCE), Switches(revocation=Delay(8)))
+    old = scene.current_key() or ""
+    scene.edit(scene.seed("new"))
+    bench = Bench(scene)
+    scene.revoke(old)
+    bench.prover.revoked(old)
+    said = bench.prover.dead(old, bench.seen)
+    seconds = float(said.rpartition("dead within ")[2].removesuffix(" s"))
+    assert 8 <= seconds < 12
+
+
+def test_death_in_an_earlier_run_has_no_time() -> None:
+    """A run that did not revoke the key itself claims no time for its death beyond its own look."""
+    scene = Scene.own(FAST)
+    old = scene.current_key() or ""
+    scene.edit(scene.seed("new"))
+    bench = Bench(scene)
+    scene.revoke(old)
+    assert "dead within 0.0 s" in bench.prover.dead(old, bench.seen)
+
+
+def test_scopes_without_grace_are_compared_with_what_was_read_anyway() -> None:
+    """With a grace of zero and no probe no further call is made."""
+    scene = Scene.own(FAST)
+    bench = Bench(scene)
+    key = scene.systems.pinata.keys[scene.current_key() or ""]
+    assert bench.prover.scopes(held(key), bench.seen) == bench.seen.keys
+    assert bench.process.calls == []
+
+
+def test_an_admin_key_is_wider_than_anything() -> None:
+    """A listed admin key is refused, however it came about."""
+    scene = Scene.own(a_spec())
+    bench = Bench(scene)
+    lost = version_id(2, scene.systems.now(), "x" * 10)
+    key = scene.systems.pinata.seed(scene.family.key_name(lost), Permissions(admin=True))
+    with pytest.raises(KeyScopeError, match="it is an admin key"):
+        bench.prover.scopes(held(key), bench.seen)
