@@ -1,4 +1,4 @@
-"""Calls to Secrets Manager, and what a failed one means: one of our errors, ready to be raised.
+"""GuardedCalls to Secrets Manager, and what a failed one means: one of our errors, ready to be raised.
 
 A library's exception keeps the answer it failed on, and sometimes the request: `UnicodeDecodeError`
 holds a whole body, `ParamValidationError` quotes parameters. So nothing of it passes through here
@@ -68,7 +68,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
+class _Reported:
     """What of a failure may be told."""
 
     code: str
@@ -170,7 +170,7 @@ _MEANINGS = {
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)  # shorter than any secret of Pinata's
 
 
-class Calls:
+class GuardedCalls:
     """Makes the calls of one client; what fails is returned, not raised. Safe for threads."""
 
     def __init__(self, events: BaseEventHooks) -> None:
@@ -231,7 +231,7 @@ def fault_of(operation: str, subject: str, failure: Exception, earlier: Effect) 
         earlier: whether an attempt before the last, of those the client makes by itself, may have
             changed something; a refusal then does not prove that nothing was changed.
     """
-    facts = _facts(operation, failure)
+    facts = _reported(operation, failure)
     meaning = _meaning(operation, facts)
     if isinstance(failure, _NOT_CONFIGURED):
         meaning = _Meaning(ConfigError, "lacks AWS credentials or a region", _CONFIGURE)
@@ -245,12 +245,12 @@ def fault_of(operation: str, subject: str, failure: Exception, earlier: Effect) 
     return Fault(error(message, next_step=meaning.next_step), facts.code, effect)
 
 
-def _facts(operation: str, failure: Exception) -> _Facts:
+def _reported(operation: str, failure: Exception) -> _Reported:
     if not isinstance(failure, boto.ClientError):
-        return _Facts(type(failure).__name__)
+        return _Reported(type(failure).__name__)
     problem = failure.response.get("Error", {})
     metadata = failure.response.get("ResponseMetadata", {})
-    return _Facts(
+    return _Reported(
         code=_plain(problem.get("Code")) or "no error code",
         status=metadata.get("HTTPStatusCode", 0),
         request_id=_plain(metadata.get("RequestId")),
@@ -267,7 +267,7 @@ def _writes(operation: str) -> bool:
     return _MEANINGS[operation] is _WRITE
 
 
-def _meaning(operation: str, facts: _Facts) -> _Meaning:
+def _meaning(operation: str, facts: _Reported) -> _Meaning:
     """First match wins; the HTTP status decides over codes that no table has."""
     if facts.code.startswith("AccessDenied"):
         return _denied(operation, facts)
@@ -278,7 +278,7 @@ def _meaning(operation: str, facts: _Facts) -> _Meaning:
     return known or _by_status(operation, facts)
 
 
-def _by_status(operation: str, facts: _Facts) -> _Meaning:
+def _by_status(operation: str, facts: _Reported) -> _Meaning:
     match facts.status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return _denied(operation, facts)
@@ -290,7 +290,7 @@ def _by_status(operation: str, facts: _Facts) -> _Meaning:
             return _Meaning(StoreUnavailableError, _UNUSABLE)
 
 
-def _denied(operation: str, facts: _Facts) -> _Meaning:
+def _denied(operation: str, facts: _Reported) -> _Meaning:
     if "KMS" in facts.message:
         return _Meaning(StoreDeniedError, "was denied the use of the KMS key", _GRANT_KEY)
     right = f"sts:{facts.during}" if facts.during else f"secretsmanager:{operation}"

@@ -17,7 +17,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from rotator.aws.answers import described, listed, stored
-from rotator.aws.faults import RESTORE, Calls, Effect, Fault
+from rotator.aws.faults import RESTORE, Effect, Fault, GuardedCalls
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
     LabelConflictError,
@@ -69,7 +69,7 @@ class SecretsManagerStore:
         self._sleep = sleep
         self._rotation_token: Sensitive | None = None
         self._list_denied_at_s = -LIST_DENIED_FOR_S
-        self._calls = Calls(client.meta.events)
+        self._calls = GuardedCalls(client.meta.events)
 
     def in_rotation(self, token: Sensitive | None) -> "SecretsManagerStore":
         """Return this store with a RotationToken: its Puts prove that Secrets Manager asked for them."""
@@ -219,7 +219,7 @@ class SecretsManagerStore:
         skew_s = self._skew_s(answer["ResponseMetadata"])
         return described(answer, skew_s)
 
-    def _page(self, wanted: set[str], token: str, deadline: Deadline) -> "_Page | Fault":
+    def _page(self, wanted: set[str], token: str, deadline: Deadline) -> "_SurveyPage | Fault":
         ask: dict[str, Any] = {"NextToken": token} if token else {}
         return self._calls.make(
             "ListSecrets",
@@ -228,10 +228,10 @@ class SecretsManagerStore:
             lambda: self._listed(wanted, self._client.list_secrets(MaxResults=PAGE_SIZE, **ask)),
         )
 
-    def _listed(self, wanted: set[str], answer: "ListSecretsResponseTypeDef") -> "_Page":
+    def _listed(self, wanted: set[str], answer: "ListSecretsResponseTypeDef") -> "_SurveyPage":
         """Parse what is wanted and nothing else: most of a large account is not."""
         skew_s = self._skew_s(answer["ResponseMetadata"])
-        page = _Page({}, set(), answer.get("NextToken", ""))
+        page = _SurveyPage({}, set(), answer.get("NextToken", ""))
         for row in answer["SecretList"]:
             ids = wanted.intersection(ids_of(row["ARN"]))
             if not ids:
@@ -288,7 +288,7 @@ class SecretsManagerStore:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _SurveyPage:
     """Of one page of ListSecrets: what was wanted, which ids were on it, and how to go on."""
 
     found: dict[str, SecretDescription]

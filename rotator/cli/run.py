@@ -16,7 +16,7 @@ from rotator.config.file import Config
 from rotator.config.values import duration, quoted
 from rotator.fleet.lookup import resolve
 from rotator.fleet.run import run_all
-from rotator.fleet.wake import is_asleep
+from rotator.fleet.wake import Wake, wake
 from rotator.model.errors import ConfigError
 from rotator.model.events import Event
 from rotator.model.plan import Outcome
@@ -44,7 +44,7 @@ def _reconcile(config: Config, specs: Sequence[SecretSpec], demand: Demand, ever
     with connected(config) as both:
         found = resolve(specs, both.store, startup_deadline())
         targets = found.targets
-        awake = [t for t in targets if since is None or not is_asleep(t, now=now, since=since)]
+        awake = [t for t in targets if since is None or wake(t, now=now, since=since) is not Wake.ASLEEP]
         with _watched(len(awake), as_json=as_json) as (listener, tell), both.audit_trail("cli", listener) as audit:
             for spec, error in found.lost:
                 codes.append(exit_code_of(error))

@@ -34,7 +34,7 @@ from rotator.model.plan import Outcome
 from rotator.model.secret import Demand
 from rotator.page import Sources, serve
 from rotator.wiring import logs
-from rotator.wiring.call_counts import Traffic
+from rotator.wiring.call_counts import CallCounts
 from rotator.wiring.connect import Connected, connect, ping, rate_limiter, trail_locations
 from rotator.wiring.runs import STARTUP_S, new_run
 
@@ -70,7 +70,7 @@ def run(
     environment.check(live.now, env)
     for name in environment.trusted_elsewhere(env):
         log.warning("whom this process trusts is set from outside", variable=name)
-    stop, pulse, traffic = Stop(), Pulse(), Traffic()
+    stop, pulse, calls = Stop(), Pulse(), CallCounts()
 
     def told(outcome: Outcome) -> None:
         metrics.tell(outcome)
@@ -82,8 +82,8 @@ def run(
         logs.log_event(secret, run_id, event)
         metrics.listen(secret, run_id, event)
 
-    watch = Watch(live, _outside(env, stop, traffic), stop, pulse, heard, told, every)
-    metrics = Metrics(lambda: watch.status, lambda: watch.ticked_at, traffic, _now)
+    watch = Watch(live, _outside(env, stop, calls), stop, pulse, heard, told, every)
+    metrics = Metrics(lambda: watch.status, lambda: watch.ticked_at, calls, _now)
 
     def limit_s() -> float:
         longest_s = max(spec.timeout.total_seconds() for spec in live.now.secrets)
@@ -129,7 +129,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
+def _outside(env: Mapping[str, str], stop: Stop, calls: CallCounts) -> Outside:
     """Return the real outside: each tick connects anew, so that it sees new credentials and a new managing key."""
     limiters = {}  # by budget: what was used of it outlasts a tick
 
@@ -138,7 +138,7 @@ def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
         if budgets not in limiters:
             limiters[budgets] = rate_limiter(config)
         deadline = stop.deadline(STARTUP_S)
-        return connect(config, env, limiters[budgets], traffic, deadline)
+        return connect(config, env, limiters[budgets], calls, deadline)
 
     return Outside(
         now=_now,

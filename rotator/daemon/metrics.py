@@ -24,7 +24,7 @@ from rotator.model.errors import StoppedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.plan import Outcome
 from rotator.model.status import FleetStatus, SecretStatus
-from rotator.wiring.call_counts import System, Traffic
+from rotator.wiring.call_counts import CallCounts, System
 
 _DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _PENDING_MAX = 10_000
@@ -36,7 +36,7 @@ class Metrics:
     Args:
         board: the newest status.
         ticked_at: when the last tick ended.
-        traffic: the requests that were made.
+        calls: the requests that were made.
         now: the time; ages grow with it though no tick may come.
     """
 
@@ -44,7 +44,7 @@ class Metrics:
         self,
         status: Callable[[], FleetStatus],
         ticked_at: Callable[[], datetime | None],
-        traffic: Traffic,
+        calls: CallCounts,
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,7 +65,7 @@ class Metrics:
         self._revoked_at_s: dict[str, float] = {}
         self._lock = Lock()
         ProcessCollector(namespace="rotator", registry=self._registry)
-        self._registry.register(_Live(status, ticked_at, traffic, now))
+        self._registry.register(_Live(status, ticked_at, calls, now))
 
     def tell(self, outcome: Outcome) -> None:
         """Count a failure; a run that was told to stop has not failed."""
@@ -96,13 +96,13 @@ class _Live(Collector):
         self,
         status: Callable[[], FleetStatus],
         ticked_at: Callable[[], datetime | None],
-        traffic: Traffic,
+        calls: CallCounts,
         now: Callable[[], datetime],
     ) -> None:
         self._status = status
         self._ticked_at = ticked_at
         self._now = now
-        self._traffic = traffic
+        self._calls = calls
 
     def collect(self) -> Iterator[Metric]:
         """Yield every gauge, and the counters that others keep."""
@@ -121,12 +121,12 @@ class _Live(Collector):
             yield family
         calls = CounterMetricFamily("rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"])
         for system in System:
-            calls.add_metric([system], self._traffic.calls(system))
+            calls.add_metric([system], self._calls.calls(system))
         yield calls
         yield CounterMetricFamily(
             "rotator_rate_limited",
             "Answers 429 of Pinata: its budget is shared, or set too high here.",
-            value=self._traffic.rate_limits(),
+            value=self._calls.rate_limits(),
         )
 
 

@@ -13,7 +13,7 @@ from rotator.engine.jitter import rotate_after, slot_between
 from rotator.engine.retirement import superseded_keys, unlabelled_keys
 from rotator.engine.windows import described, is_open
 from rotator.fleet.lookup import Target
-from rotator.fleet.wake import is_asleep
+from rotator.fleet.wake import Wake, wake
 from rotator.model.errors import Remedy, RotatorError, StoppedError
 from rotator.model.events import Failure, RunEnd
 from rotator.model.naming import generation_of_version, time_of_version
@@ -151,7 +151,7 @@ def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta)
         grace_ends = description.changed_at + target.spec.grace
         in_slot = slot_between(description.arn, target.spec.check_every, since, now)
         return in_slot or since < grace_ends <= now
-    return not is_asleep(target, now=now, since=since)
+    return wake(target, now=now, since=since) is not Wake.ASLEEP
 
 
 def _waits_for_others(spec: SecretSpec, look: LastLook, now: datetime) -> bool:

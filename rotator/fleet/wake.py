@@ -1,10 +1,12 @@
-"""Whether a secret is due for a closer look, judged by its staging labels alone.
+"""What a secret's staging labels alone say about its turn: asleep, due, or to be looked at closely.
 
-A tick over a fleet reads labels, one page of ListSecrets for 100 secrets, and looks closely only at what is due,
-unfinished, changed lately, or at its own slot of `check_every`.
+A tick over a fleet reads labels, one page of ListSecrets for 100 secrets, and asks both systems only about what is
+due, unfinished, changed lately, or at its own slot of `check_every`. The time in a version id is an index, not
+evidence: one that is later than the last change is not believed, and every secret is looked at closely at its slot.
 """
 
 from datetime import datetime, timedelta
+from enum import Enum
 
 from rotator.engine.jitter import rotate_after, slot_between
 from rotator.engine.retirement import is_grace_over
@@ -18,45 +20,33 @@ _INDEX_SLACK = timedelta(seconds=1)
 """The time in a version id is in seconds."""
 
 
-def is_asleep(target: Target, *, now: datetime, since: datetime) -> bool:
-    """Tell from labels alone that a secret needs no closer look in a tick that covers (since, now].
+class Wake(Enum):
+    """What labels say about a secret in one tick."""
 
-    The time in a version id is an index, not evidence: one that is later than the last change is not believed, and
-    every secret is looked at closely at its slot anyway.
-    """
+    ASLEEP = "asleep"
+    """Nothing that labels show has become due since the tick before."""
+    LOOK = "look"
+    """Labels do not tell: both systems have to be asked."""
+    DUE = "due"
+    """A new key is due by age, and nothing that labels show stands against it."""
+
+
+def wake(target: Target, *, now: datetime, since: datetime) -> Wake:
+    """Return what a secret's labels say in a tick that covers (since, now]."""
     spec, description = target.spec, target.description
     by_label = {label: version.version_id for version in description.versions for label in version.labels}
     current = by_label.get(AWSCURRENT, "")
-    made_at = time_of_version(current)
-    if description.hold is not None or AWSPENDING in by_label:
-        return False
-    if made_at is None:
-        # Secrets Manager chose the id, and keeps a schedule of its own; or a person put a key in, which can wait.
-        if not description.rotation_enabled or AWSCURRENT not in by_label:
-            return False
-    elif (
-        made_at > description.changed_at + _INDEX_SLACK
-        or now >= made_at + rotate_after(spec.max_age, description.arn)
-        or generation_of_version(by_label.get(AWSPREVIOUS, "")) > generation_of_version(current)
-    ):
-        return False
+    made_at, generation = time_of_version(current), generation_of_version(current)
+    before = generation_of_version(by_label.get(AWSPREVIOUS, ""))
+    # Without a time in its id, the version is Secrets Manager's, which keeps a schedule of its own, or a person's.
+    is_foreign = made_at is None and not (description.rotation_enabled and current)
+    is_forged = made_at is not None and made_at > description.changed_at + _INDEX_SLACK
+    is_rolled_back = made_at is not None and before > generation
+    if description.hold is not None or AWSPENDING in by_label or is_foreign or is_forged or is_rolled_back:
+        return Wake.LOOK
+    if made_at is not None and now >= made_at + rotate_after(spec.max_age, description.arn):
+        allowed = is_grace_over(spec, description, now, Demand.DUE) and is_open(spec, now)
+        return Wake.DUE if allowed and before < generation else Wake.LOOK
     grace_ends = description.changed_at + spec.grace
-    return not (since < grace_ends <= now) and not slot_between(description.arn, spec.check_every, since, now)
-
-
-def is_aged_out(target: Target, *, now: datetime) -> bool:
-    """Tell from labels alone that a new key is due by age, and that nothing they show stands against it."""
-    spec, description = target.spec, target.description
-    by_label = {label: version.version_id for version in description.versions for label in version.labels}
-    current = by_label.get(AWSCURRENT, "")
-    made_at = time_of_version(current)
-    return (
-        made_at is not None
-        and made_at <= description.changed_at + _INDEX_SLACK
-        and made_at + rotate_after(spec.max_age, description.arn) <= now
-        and is_grace_over(spec, description, now, Demand.DUE)
-        and description.hold is None
-        and AWSPENDING not in by_label
-        and generation_of_version(by_label.get(AWSPREVIOUS, "")) < generation_of_version(current)
-        and is_open(spec, now)
-    )
+    in_slot = slot_between(description.arn, spec.check_every, since, now)
+    return Wake.LOOK if since < grace_ends <= now or in_slot else Wake.ASLEEP

@@ -1,17 +1,17 @@
 """`work`: the queue. Reconciles the secrets that a tick found due, one message after the other.
 
-All messages of one group are of one Pinata account, so they are taken one by one. Secrets are independent of each
-other: whatever becomes of one, the next is taken. What failed and may succeed later is handed back
-(`batchItemFailures`): a queue that redrives moves it to its dead-letter queue after some receives. A message handed
-back is not the only memory of its secret: the next tick finds due again what is due.
+All messages of one group concern one Pinata account, so they are handled one by one. Secrets are independent: whatever
+happens to one, the next is handled. What failed and may succeed later is handed back (`batchItemFailures`); a queue
+with a redrive policy moves it to its dead-letter queue after some receives. A handed-back message is not the only
+memory of its secret: the next tick finds again what is due.
 
 - A FIFO queue hands out nothing of a group while one of its messages is invisible. So what is handed back becomes
-  visible soon: what failed in a minute, what there was no time to begin at once.
-- Those that were not begun must not end in the dead-letter queue beside the one that takes all the time: each further
+  visible soon: a failure after a minute, what there was no time to begin at once.
+- What was not begun must not end in the dead-letter queue because of a message that takes all the time: each further
   receive begins one message later, and ends with those before.
-- Further copies of an errand in a batch are done with the first: what becomes of that one holds for them.
-- A message that is no errand of ours never succeeds. It is handed back alone and stops nobody.
-- What needs a person is not handed back: no repetition cures it.
+- Further copies of a secret in one batch are handled with the first: its result holds for them.
+- A message that cannot be read never succeeds. It is handed back alone and stops no other.
+- What needs a person is not handed back: repeating it does not help.
 """
 
 import os
@@ -22,8 +22,8 @@ from typing import Any
 from rotator.engine.run import Run, World
 from rotator.fleet.lookup import Target
 from rotator.fleet.run import run_all
-from rotator.fleet.wake import is_asleep
-from rotator.lambda_handlers.events import Batch, Errand, Message, batch, errand
+from rotator.fleet.wake import Wake, wake
+from rotator.lambda_handlers.events import Batch, Message, QueuedSecret, batch, queued_secret
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import HandedBack, hand_back
 from rotator.model.errors import DeadlineExceededError, EventError, Remedy, RotatorError
@@ -50,17 +50,17 @@ def _work(received: Batch, invocation: Invocation) -> dict[str, list[dict[str, s
     for _ in received.unreadable:
         invocation.refuse(EventError("a record lacks what a queue always tells; it is handed back"))
     kept: list[tuple[Message, int]] = []
-    errands: list[tuple[Message, SecretSpec, Errand]] = []
+    queued: list[tuple[Message, SecretSpec, QueuedSecret]] = []
     for message in _in_turn(received.messages):
         try:
-            asked = errand(message.body)
-            errands.append((message, _spec(asked, invocation.container.config.secrets), asked))
+            asked = queued_secret(message.body)
+            queued.append((message, _spec(asked, invocation.container.config.secrets), asked))
         except EventError as error:
             invocation.refuse(error)
             kept.append((message, RETRY_S))
-    if errands:
+    if queued:
         with invocation.world() as world:
-            kept += _run(errands, world, invocation)
+            kept += _run(queued, world, invocation)
     _hasten(kept, invocation)
     ids = (*received.unreadable, *(message.message_id for message, _ in kept))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in ids]}
@@ -72,8 +72,8 @@ def _in_turn(received: Sequence[Message]) -> tuple[Message, ...]:
     return (*received[begin:], *received[:begin])
 
 
-def _spec(asked: Errand, specs: Sequence[SecretSpec]) -> SecretSpec:
-    """Return the entry that an errand names.
+def _spec(asked: QueuedSecret, specs: Sequence[SecretSpec]) -> SecretSpec:
+    """Return the entry that a message names.
 
     Raises:
         EventError: there is none of this name for this secret.
@@ -85,12 +85,12 @@ def _spec(asked: Errand, specs: Sequence[SecretSpec]) -> SecretSpec:
 
 
 def _run(
-    errands: Sequence[tuple[Message, SecretSpec, Errand]], world: World, invocation: Invocation
+    queued: Sequence[tuple[Message, SecretSpec, QueuedSecret]], world: World, invocation: Invocation
 ) -> list[tuple[Message, int]]:
-    """Run the errands in turn; return the messages to keep, and after how many seconds to hand each out again."""
+    """Run the queued in turn; return the messages to keep, and after how many seconds to hand each out again."""
     kept: list[tuple[Message, int]] = []
-    begun: set[Errand] = set()
-    for message, spec, asked in errands:
+    begun: set[QueuedSecret] = set()
+    for message, spec, asked in queued:
         if asked in begun:
             continue
         try:
@@ -115,13 +115,13 @@ def _run(
     return kept
 
 
-def _outcome(message: Message, spec: SecretSpec, asked: Errand, world: World, run: Run) -> Outcome | None:
+def _outcome(message: Message, spec: SecretSpec, asked: QueuedSecret, world: World, run: Run) -> Outcome | None:
     """Reconcile one secret; None if it was rotated since the message was sent and nothing has come up since.
 
     A queue that drains slower than ticks fill it holds several messages about one secret.
 
     Raises:
-        EventError: the configured secret has another ARN than that of the errand.
+        EventError: the configured secret has another ARN than the message says.
     """
     try:
         description = world.store.describe(spec.secret_id, run.deadline)
@@ -131,7 +131,7 @@ def _outcome(message: Message, spec: SecretSpec, asked: Errand, world: World, ru
         raise EventError(f"a message names another secret than `{spec.name}`, by its ARN")
     target = Target(spec, description)
     made_at = max((time_of_version(v.version_id) or _LONG_AGO for v in description.versions), default=_LONG_AGO)
-    if made_at > message.sent_at and is_asleep(target, now=run.now, since=message.sent_at):
+    if made_at > message.sent_at and wake(target, now=run.now, since=message.sent_at) is Wake.ASLEEP:
         return None
     (outcome,) = run_all([target], world, lambda _: run)
     return outcome

@@ -58,14 +58,16 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """The body of a message: a configured secret, by name and by ARN."""
+class QueuedSecret:
+    """A configured secret that is due, by name and by ARN; the body of a message is these two."""
 
     name: str
     arn: str
+    generation: int = 0
+    """The one that its next version would get; 0 if it is not known."""
 
     def body(self) -> str:
-        """Return the text that `errand` reads."""
+        """Return the text that `queued_secret` reads."""
         return json.dumps({"name": self.name, "arn": self.arn})
 
 
@@ -106,7 +108,7 @@ def _message(message_id: str, record: Mapping[str, Any]) -> Message | None:
         return None
 
 
-def errand(body: str) -> Errand:
+def queued_secret(body: str) -> QueuedSecret:
     """Read the body of a message.
 
     Raises:
@@ -125,7 +127,7 @@ def errand(body: str) -> Errand:
         raise EventError("`name` and `arn` of a message are not both texts")
     if place_of(arn) is None:
         raise EventError("`arn` of a message is not the whole ARN of a secret")
-    return Errand(name, arn)
+    return QueuedSecret(name, arn)
 
 
 def rotation_event(event: object) -> RotationEvent:

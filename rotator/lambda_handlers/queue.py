@@ -1,7 +1,7 @@
 """An SQS FIFO queue: sending what is due, and handing back what was not done.
 
 One message group is one Pinata account: its messages are handed out one batch after the other, so that workers do not
-compete for the account's few requests a minute. The same errand is accepted once in five minutes (SQS deduplicates for
+compete for the account's few requests a minute. The same secret and generation is accepted once in five minutes (SQS deduplicates for
 that long), then again, if it is still due by then.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotator.config.tables import AdminEnvironment, PinataConfig
-from rotator.lambda_handlers.events import Errand
+from rotator.lambda_handlers.events import QueuedSecret
 from rotator.model.errors import RotatorError
 
 BATCH_MAX = 10
@@ -37,15 +37,6 @@ class SqsClient(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """A secret that is due."""
-
-    errand: Errand
-    generation: int
-    """That its next version would get; 0 if nobody looked."""
-
-
-@dataclass(frozen=True, slots=True)
 class HandedBack:
     """A message in flight that the queue is to hand out again."""
 
@@ -61,14 +52,14 @@ def group_of(pinata: PinataConfig) -> str:
     return f"{pinata.owner}-{_digest(managing)[:16]}"
 
 
-def send(client: SqsClient, queue_url: str, group: str, due: Sequence[Due]) -> tuple[Due, ...]:
-    """Send errands; return those that the queue did not take.
+def send(client: SqsClient, queue_url: str, group: str, due: Sequence[QueuedSecret]) -> tuple[QueuedSecret, ...]:
+    """Send secrets that are due; return those that the queue did not take.
 
     Args:
         client: an SQS client.
         queue_url: of a FIFO queue.
         group: the message group.
-        due: the errands.
+        due: what is sent.
     """
     left = tuple(due)
     for _ in range(TRIES):
@@ -82,16 +73,16 @@ def send(client: SqsClient, queue_url: str, group: str, due: Sequence[Due]) -> t
     return left
 
 
-def _lost(client: SqsClient, queue_url: str, group: str, batch: Sequence[Due]) -> Iterator[Due]:
+def _lost(client: SqsClient, queue_url: str, group: str, batch: Sequence[QueuedSecret]) -> Iterator[QueuedSecret]:
     """Send one batch; yield what was not taken. A batch without an answer may have been: it is deduplicated."""
     entries = [
         {
             "Id": str(number),
-            "MessageBody": due.errand.body(),
+            "MessageBody": secret.body(),
             "MessageGroupId": group,
-            "MessageDeduplicationId": _digest(f"{due.errand.arn} {due.generation}"),
+            "MessageDeduplicationId": _digest(f"{secret.arn} {secret.generation}"),
         }
-        for number, due in enumerate(batch)
+        for number, secret in enumerate(batch)
     ]
     try:
         answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)
@@ -99,7 +90,7 @@ def _lost(client: SqsClient, queue_url: str, group: str, batch: Sequence[Due]) -
         yield from batch
         return
     taken = {entry["Id"] for entry in answer.get("Successful", ())}
-    yield from (due for number, due in enumerate(batch) if str(number) not in taken)
+    yield from (secret for number, secret in enumerate(batch) if str(number) not in taken)
 
 
 def hand_back(client: SqsClient, queue_url: str, messages: Sequence[HandedBack]) -> None:

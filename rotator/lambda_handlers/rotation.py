@@ -20,21 +20,11 @@ from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 
+_FURTHER_APART = (
+    "Let rotations be further apart than `grace` and a day: grace runs from the last change of a label, and this "
+    "attempt is one."
+)
 _DONE = frozenset({OutcomeKind.ROTATED, OutcomeKind.UP_TO_DATE})
-_WHY = {
-    Reason.ON_HOLD: "a person put the secret on hold",
-    Reason.DRIFTED: "a person put another key in; `rotator rotate` replaces it",
-    Reason.ROLLED_BACK: "a person rolled it back; `rotator rotate` moves on",
-    Reason.IN_PROGRESS: "the version has no value yet",
-    Reason.OUTSIDE_WINDOW: "no key is made outside the configured window",
-    Reason.WAITING_GRACE: (
-        "the key before is still inside its grace, which runs from the last change of a label, this attempt included: "
-        "let rotations be further apart than `grace` and a day"
-    ),
-    Reason.REPLICA_BEHIND: "the key before is kept until every replica is InSync",
-    Reason.REPLICA_STUCK: "a replica of the secret has failed or does not follow; repair or remove it",
-    Reason.TOO_MANY_KEYS: "there are `live_keys_max` keys already",
-}
 
 
 def native(event: Any, context: Context) -> None:  # noqa: ANN401 - parsed before anything is done
@@ -71,9 +61,11 @@ def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> 
         raise outcome.error  # counted where it is caught
     invocation.count(outcome)
     if outcome.kind not in _DONE and outcome.reason is not None:
-        why = _WHY.get(outcome.reason, "the version can no longer become current")
         name = asked.rotation.step.value
-        raise StepRefusedError(f"{name} of `{spec.name}` is refused: {outcome.reason}, {why}")
+        raise StepRefusedError(
+            f"{name} of `{spec.name}` is refused: {outcome.reason}, {outcome.reason.clause}",
+            next_step=_FURTHER_APART if outcome.reason is Reason.WAITING_GRACE else None,
+        )
 
 
 def _place(aws: AwsConfig, function_arn: str) -> tuple[str, str]:

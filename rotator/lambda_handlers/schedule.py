@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,10 @@ from rotator.engine.retirement import is_grace_renewed, superseded_keys
 from rotator.engine.run import World
 from rotator.fleet.lookup import LIST_FROM, Target, resolve
 from rotator.fleet.run import WORKERS_MAX, defect_of, run_all
-from rotator.fleet.wake import is_aged_out, is_asleep
-from rotator.lambda_handlers.events import Errand
+from rotator.fleet.wake import Wake, wake
+from rotator.lambda_handlers.events import QueuedSecret
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
-from rotator.lambda_handlers.queue import Due, group_of, send
+from rotator.lambda_handlers.queue import group_of, send
 from rotator.model.errors import ConfigError, DeadlineExceededError, RotatorError
 from rotator.model.naming import generation_of_version
 from rotator.model.plan import Outcome, Revoke
@@ -50,7 +51,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     for spec, error in found.lost:
         invocation.count(Outcome.failed(spec.name, error))
     since = min(at, invocation.now) - every
-    awake = [t for t in found.targets if not is_asleep(t, now=invocation.now, since=since)]
+    awake = [t for t in found.targets if wake(t, now=invocation.now, since=since) is not Wake.ASLEEP]
     queue_url = os.environ.get("ROTATOR_QUEUE_URL")
     if awake:
         with invocation.world() as world:
@@ -60,7 +61,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
                 lost = send(sqs, queue_url, group_of(config.pinata), due)
                 invocation.figures.queued += len(due) - len(lost)
                 for secret in lost:
-                    invocation.refuse(RotatorError(f"`{secret.errand.name}` was not queued"))
+                    invocation.refuse(RotatorError(f"`{secret.name}` was not queued"))
             else:
                 for outcome in run_all(awake, world, lambda spec: invocation.new_run(spec, Demand.DUE)):
                     invocation.count(outcome)
@@ -116,27 +117,30 @@ def _list_from() -> int | None:
             )
 
 
-def _judged(awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta) -> tuple[Due, ...]:
+def _judged(
+    awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta
+) -> tuple[QueuedSecret, ...]:
     """Return what has something to do. Each look waits for Pinata, so several are taken at once."""
     with ThreadPoolExecutor(WORKERS_MAX, "preview") as pool:
         looks = list(pool.map(lambda target: _look(target, world, invocation, every), awake))
     return tuple(due for due in looks if due is not None)
 
 
-def _look(target: Target, world: World, invocation: Invocation, every: timedelta) -> Due | None:
+def _look(target: Target, world: World, invocation: Invocation, every: timedelta) -> QueuedSecret | None:
     """Ask the planner about one secret, where its labels do not tell; if there is no time to, a worker will."""
     spec, description = target.spec, target.description
-    errand = Errand(spec.name, description.arn)
+    due = QueuedSecret(spec.name, description.arn)
     if description.hold is not None:
         invocation.add(held=1)
         return None
-    if is_aged_out(target, now=invocation.now):
-        return Due(errand, 1 + max(generation_of_version(v.version_id) for v in description.versions))
+    if wake(target, now=invocation.now, since=invocation.now) is Wake.DUE:
+        highest = max(generation_of_version(v.version_id) for v in description.versions)
+        return replace(due, generation=highest + 1)
     try:
         run = invocation.new_run(spec, Demand.DUE)
         plan, observed = preview(spec, description, world, run)
     except DeadlineExceededError:
-        return Due(errand, 0)
+        return due
     except RotatorError as error:
         invocation.refuse(error)
         return None
@@ -149,4 +153,4 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - description.changed_at > spec.grace + 2 * every
     invocation.add(held=plan.reason.needs_person, old_keys_overdue=old if late else 0)
-    return Due(errand, observed.highest_generation() + 1) if plan.actions else None
+    return replace(due, generation=observed.highest_generation() + 1) if plan.actions else None

@@ -39,7 +39,7 @@ class Misfit:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListedKey:
     """One item of the key list. `key` is None if more than its id and name was unreadable."""
 
     key_id: str
@@ -48,10 +48,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class KeyPage:
     """One page of the key list; `count` may be the total or the length of the page."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ListedKey, ...]
     count: int | None
 
     def is_last(self, received: int) -> bool:
@@ -62,7 +62,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
+class UnusableKey:
     """The answer to a create that gives no credential; `key_id` names the key, if it tells."""
 
     key_id: str | None
@@ -75,25 +75,25 @@ def create_body(name: str, permissions: Permissions, max_uses: int | None) -> di
     return body if max_uses is None else body | {"maxUses": max_uses}
 
 
-def minted(body: Sensitive) -> Credential | Unusable:
+def minted(body: Sensitive) -> Credential | UnusableKey:
     """Return the credential in the answer to a create: a JWT that names the key beside it."""
     value = _object(body) or {}
     key_id, jwt, secret = (value.get(field) for field in ("pinata_api_key", "JWT", "pinata_api_secret"))
     if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
-        return Unusable(None, "it names no key in `pinata_api_key`")
+        return UnusableKey(None, "it names no key in `pinata_api_key`")
     if not isinstance(jwt, str) or not isinstance(secret, str) or not secret:
-        return Unusable(key_id, "`JWT` or `pinata_api_secret` is missing or not a text")
+        return UnusableKey(key_id, "`JWT` or `pinata_api_secret` is missing or not a text")
     try:
         # Without the key's id beside it, only the claims of a real JWT can name the key.
         new = credential(Sensitive(jwt), key_id=None, secret=Sensitive(secret))
     except SecretValueError:
-        return Unusable(key_id, "`JWT` is not a token that names a key")
+        return UnusableKey(key_id, "`JWT` is not a token that names a key")
     if new.key_id != key_id:
-        return Unusable(key_id, "`JWT` belongs to another key")
+        return UnusableKey(key_id, "`JWT` belongs to another key")
     return new
 
 
-def key_page(body: Sensitive) -> Page | Misfit:
+def key_page(body: Sensitive) -> KeyPage | Misfit:
     """Return one page of the key list."""
     value = _object(body)
     if value is None:
@@ -104,7 +104,7 @@ def key_page(body: Sensitive) -> Page | Misfit:
     rows = [_row(item) for item in items]
     if None in rows:
         return Misfit("an item in it is not an object")
-    return Page(tuple(row for row in rows if row), _integer(count))
+    return KeyPage(tuple(row for row in rows if row), _integer(count))
 
 
 def is_object(body: Sensitive) -> bool:
@@ -147,15 +147,15 @@ def _object(body: Sensitive) -> Mapping[str, object] | None:
     return value if isinstance(value, dict) else None
 
 
-def _row(item: object) -> Row | None:
+def _row(item: object) -> ListedKey | None:
     if not isinstance(item, dict):
         return None
     key_id, name = item.get("key"), item.get("name")
     # A key without a name is somebody else's: none of its fields has to please us.
     named = name if isinstance(name, str) else ""
     if not isinstance(key_id, str) or not KEY_ID.fullmatch(key_id):
-        return Row("", named, None)
-    return Row(key_id, named, _key(key_id, named, item))
+        return ListedKey("", named, None)
+    return ListedKey(key_id, named, _key(key_id, named, item))
 
 
 def _key(key_id: str, name: str, item: Mapping[str, object]) -> ProviderKey | None:

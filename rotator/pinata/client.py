@@ -27,11 +27,10 @@ from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.payload import credential
 from rotator.model.ports import Authentication, Deadline, ProbeAnswer
 from rotator.model.secret import Permissions
-from rotator.pinata.bodies import Misfit, Page, Row, is_object, key_page, minted, reason
-from rotator.pinata.calls import Calls, create_failure, failure
-from rotator.pinata.exchange import Answer, Request, sendable
-from rotator.pinata.limiter import RateLimiter
+from rotator.pinata.bodies import KeyPage, ListedKey, Misfit, is_object, key_page, minted, reason
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
+from rotator.pinata.requests import Answer, Request, Requests, create_failure, failure, sendable
+from rotator.pinata.transport import RateLimiter
 
 PAGES_MAX = 1000
 LIST_READS_MAX = 3
@@ -75,7 +74,7 @@ class PinataClient:
         Raises:
             ConfigError: the token cannot be sent, or `api` names no set of paths.
         """
-        self._calls = Calls(api_url.rstrip("/"), client, limiter, sleep)
+        self._requests = Requests(api_url.rstrip("/"), client, limiter, sleep)
         self._paths = paths_of(api)
         self._token = _checked(token)
         self._managing_key_id = _key_id_of(token)
@@ -103,7 +102,7 @@ class PinataClient:
             return highest > len(ours) or not expected <= ours.keys()
 
         for _ in range(LIST_READS_MAX):
-            pages: list[Page] = []
+            pages: list[KeyPage] = []
             for page in self._pages(self._paths.name_filter(prefix), deadline, is_short):
                 pages.append(page)
                 for row in page.rows:
@@ -122,7 +121,7 @@ class PinataClient:
         A key that comes without a usable token is revoked again at once, as well as that goes.
         """
         request = self._paths.create_request(name, permissions, max_uses)
-        reply = self._calls.once(request, self._token, deadline)
+        reply = self._requests.once(request, self._token, deadline)
         if not isinstance(reply, Answer) or not reply.ok:
             raise create_failure(name, reply)
         new = minted(reply.body)
@@ -139,7 +138,7 @@ class PinataClient:
         None of its error answers is documented. 401 and 403 are a refusal whatever their body is;
         the two codes are those of live answers of the same application.
         """
-        reply = self._calls.repeated(TEST_AUTHENTICATION, jwt, deadline)
+        reply = self._requests.repeated(TEST_AUTHENTICATION, jwt, deadline)
         if isinstance(reply, Answer):
             code = "" if reply.ok else reason(reply.body)
             if reply.status == HTTPStatus.OK and is_object(reply.body):
@@ -194,7 +193,7 @@ class PinataClient:
         """
         if not _PROBE.fullmatch(path):
             raise ConfigError("a probe is a path that begins with one slash, in visible ASCII")
-        reply = self._calls.repeated(Request("GET", path), jwt, deadline)
+        reply = self._requests.repeated(Request("GET", path), jwt, deadline)
         if isinstance(reply, Answer) and reply.ok:
             return ProbeAnswer.ALLOWED
         if isinstance(reply, Answer) and reply.denied:
@@ -204,14 +203,14 @@ class PinataClient:
     def revoke_key(self, key_id: str, deadline: Deadline) -> None:
         """Revoke a key. The answer proves nothing: Pinata says "Revoked" to an unknown key too."""
         request = self._paths.revoke_request(key_id)
-        reply = self._calls.repeated(request, self._token, deadline)
+        reply = self._requests.repeated(request, self._token, deadline)
         if isinstance(reply, Answer):
             gone = reply.status == HTTPStatus.NOT_FOUND and not self._paths.is_legacy
             if reply.ok or gone:
                 return
         raise failure(f"key {key_id} was perhaps not revoked", reply)
 
-    def _pages(self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]) -> Iterator[Page]:
+    def _pages(self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]) -> Iterator[KeyPage]:
         """Yield the pages of the key list; each is asked for once the one before was used.
 
         A page that looks like the last is believed unless the list is short of keys that must be
@@ -220,7 +219,7 @@ class PinataClient:
         received = 0
         for _ in range(PAGES_MAX):
             request = self._paths.list_request(filters, received)
-            reply = self._calls.repeated(request, self._token, deadline)
+            reply = self._requests.repeated(request, self._token, deadline)
             if not isinstance(reply, Answer) or not reply.ok:
                 raise failure("Pinata did not list its keys", reply)
             page = key_page(reply.body)
@@ -291,7 +290,7 @@ def _key_id_of(token: Sensitive) -> str | None:
         return None
 
 
-def _readable(row: Row) -> ProviderKey:
+def _readable(row: ListedKey) -> ProviderKey:
     if row.key is None:
         raise ProviderContractError(f"Pinata's key list has an unreadable key of ours: {row.name}")
     return row.key
@@ -301,7 +300,7 @@ def _complete() -> bool:
     return False
 
 
-def _shifted(pages: list[Page]) -> bool:
+def _shifted(pages: list[KeyPage]) -> bool:
     """Tell whether the list changed while it was read: rows came twice, or the count changed."""
     ids = [row.key_id for page in pages for row in page.rows]
     totals = {page.count for page in pages if page.count is not None and page.count >= len(ids)}

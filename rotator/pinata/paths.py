@@ -12,7 +12,7 @@ from urllib.parse import quote
 from rotator.model.errors import ConfigError, UnsafeActionError
 from rotator.model.secret import Permissions, Resources
 from rotator.pinata.bodies import create_body
-from rotator.pinata.exchange import Request
+from rotator.pinata.requests import Request
 
 TEST_AUTHENTICATION = Request("GET", "/data/testAuthentication")
 

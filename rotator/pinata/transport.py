@@ -1,19 +1,27 @@
-"""The HTTP client for Pinata, whose requests end on time whatever the server does.
+"""The HTTP client for Pinata: requests that end on time, and a limiter that keeps to the account's budgets.
 
-A timeout of httpx is one for each packet: a server that sends one byte at a time could hold a
-request for hours. Here a request carries the timeout `total` beside httpx's own four, and every
-step of it, from connecting to the last byte of the answer, gets no more than what is left. An
-answer is waited for in slices, so that a deadline that comes nearer ends a request under way.
+A timeout of httpx is one for each packet: a server that sends one byte at a time could hold a request for hours. Here
+a request carries the timeout `total` beside httpx's own four, and every step of it, from connecting to the last byte
+of the answer, gets no more than what is left. An answer is waited for in slices, so that a deadline that comes nearer
+ends a request under way.
+
+Pinata's limits page gives two budgets: requests per minute by plan, and a smaller one for `/data/*`. It does not say
+whether the first includes the second. They are kept apart here, as the page lists them, and a 429 is waited out where
+that is wrong. The budgets are those of one process: what others use up shows as a 429, too.
 """
 
 import math
 import ssl
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 
 import httpcore
 import httpx
+
+from rotator.model.errors import DeadlineExceededError
+from rotator.model.ports import Deadline
 
 CONNECT_S = 5.0
 WRITE_S = 10.0
@@ -23,6 +31,11 @@ POOL_S = 30.0
 _IDLE_S = 5.0
 _SLICE_S = 0.5
 """How long one look for an answer lasts."""
+WINDOW_S = 61.0
+"""A minute, and a second for requests that take longer on the way than those after them."""
+LOOK_S = 5.0
+"""Between two looks whether the time is up: a deadline may have come nearer."""
+_DATA = "/data/"
 
 
 def tls_context() -> ssl.SSLContext:
@@ -145,3 +158,55 @@ class _BoundedStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)
+
+
+class RateLimiter:
+    """Two sliding windows over the requests of one account; safe for threads."""
+
+    def __init__(
+        self, *, per_minute: int, data_per_minute: int, monotonic: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        """Allow so many requests, at least 1, in any minute: to `/data/*`, and to the rest."""
+        if min(per_minute, data_per_minute) < 1:
+            raise ValueError("a budget of requests per minute is at least 1")
+        self._rest: deque[float] = deque(maxlen=per_minute)
+        self._data: deque[float] = deque(maxlen=data_per_minute)
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._lock = threading.Lock()
+
+    def wait(self, path: str, deadline: Deadline) -> None:
+        """Wait until a request to `path` fits its budget, and count it.
+
+        Raises:
+            DeadlineExceededError: it would not fit in time; it was not counted.
+        """
+        window = self._data if path.startswith(_DATA) else self._rest
+        while True:
+            left_s = deadline.remaining_s()
+            if left_s <= 0:
+                raise DeadlineExceededError("this run's time is up; nothing was sent")
+            wait_s = self._counted(window)
+            if wait_s <= 0:
+                return
+            if wait_s >= left_s:
+                raise DeadlineExceededError(
+                    f"Pinata's request budget is used up for {wait_s:.0f} s, "
+                    f"and this run has {left_s:.0f} s left; nothing was sent"
+                )
+            self._sleep(min(wait_s, LOOK_S))
+
+    def _counted(self, window: deque[float]) -> float:
+        """Count a request if it fits now; if not, return how long that takes."""
+        with self._lock:
+            now = self._monotonic()
+            wait_s = _free_at(window) - now
+            if wait_s <= 0:
+                window.append(now)
+            return wait_s
+
+
+def _free_at(window: deque[float]) -> float:
+    """Return when the oldest of the last N requests leaves the window."""
+    full = len(window) == window.maxlen
+    return window[0] + WINDOW_S if full else -math.inf

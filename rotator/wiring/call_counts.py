@@ -14,7 +14,7 @@ class System(StrEnum):
 
 
 @dataclass(slots=True)
-class Traffic:
+class CallCounts:
     """Counts since the process began; safe for threads."""
 
     _calls: Counter[System] = field(default_factory=Counter)

@@ -22,8 +22,9 @@ from rotator.model.credential import Sensitive
 from rotator.model.errors import ConfigError, SecretNotFoundError, SecretValueError
 from rotator.model.payload import managing_token
 from rotator.model.ports import AuditLog, Deadline
-from rotator.pinata import PinataClient, RateLimiter, http_client, timeouts, tls_context
-from rotator.wiring.call_counts import System, Traffic
+from rotator.pinata.client import PinataClient
+from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
+from rotator.wiring.call_counts import CallCounts, System
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Clients:
     identity: str
     limiter: RateLimiter
     tls: ssl.SSLContext
-    traffic: Traffic
+    call_counts: CallCounts
     trail_locations: Callable[[], "TrailLocations"]
     """Made when first asked for: a client for a bucket takes as long as the one for the secrets."""
 
@@ -101,7 +102,7 @@ class Clients:
         pinata = self.config.pinata
         token = _managing_token(self.config, self.store, self.env, deadline or startup_deadline())
         with http_client(tls=self.tls) as client:
-            client.event_hooks = _counting(self.traffic)
+            client.event_hooks = _counting(self.call_counts)
             provider = PinataClient(
                 api_url=pinata.api_url,
                 api=pinata.api,
@@ -116,7 +117,7 @@ class Clients:
 
 
 def clients(
-    config: Config, env: Mapping[str, str], limiter: RateLimiter | None = None, traffic: Traffic | None = None
+    config: Config, env: Mapping[str, str], limiter: RateLimiter | None = None, call_counts: CallCounts | None = None
 ) -> Clients:
     """Build what both adapters need and check who we are.
 
@@ -124,19 +125,19 @@ def clients(
         config: the configuration.
         env: the environment.
         limiter: what keeps to Pinata's budgets; by default a new one.
-        traffic: counts the requests that are made.
+        call_counts: counts the requests that are made.
 
     Raises:
         ConfigError: credentials, region or endpoint are missing or unusable.
         RotatorError: AWS could not be asked.
     """
     refuse_key_log(env)
-    aws, traffic = config.aws, traffic or Traffic()
+    aws, call_counts = config.aws, call_counts or CallCounts()
     session, sts = own_session(aws.region), endpoint_of(aws.endpoint_url, env, "STS")
     if aws.role_arn is not None:
         session = assumed_session(session, aws.role_arn, sts)
     client = secrets_manager_client(session, endpoint_of(aws.endpoint_url, env, "SECRETS_MANAGER"))
-    client.meta.events.register("before-send.secretsmanager", lambda **_: traffic.called(System.SECRETS_MANAGER))
+    client.meta.events.register("before-send.secretsmanager", lambda **_: call_counts.called(System.SECRETS_MANAGER))
     return Clients(
         config=config,
         env=env,
@@ -144,7 +145,7 @@ def clients(
         identity=identity_of(session, aws.expected_account, sts),
         limiter=limiter or rate_limiter(config),
         tls=tls_context(),
-        traffic=traffic,
+        call_counts=call_counts,
         trail_locations=cache(lambda: trail_locations(config, env)),
     )
 
@@ -164,7 +165,7 @@ def connect(
     config: Config,
     env: Mapping[str, str],
     limiter: RateLimiter | None = None,
-    traffic: Traffic | None = None,
+    call_counts: CallCounts | None = None,
     deadline: Deadline | None = None,
 ) -> Iterator[Connected]:
     """Build both adapters as `clients` does, read the managing key as `connected` does, and close them at the end.
@@ -173,19 +174,19 @@ def connect(
         ConfigError: credentials, region, endpoint or managing key are missing or unusable.
         RotatorError: AWS could not be asked.
     """
-    with clients(config, env, limiter, traffic).connected(deadline) as both:
+    with clients(config, env, limiter, call_counts).connected(deadline) as both:
         yield both
 
 
-def _counting(traffic: Traffic) -> dict[str, list[Callable[..., None]]]:
+def _counting(call_counts: CallCounts) -> dict[str, list[Callable[..., None]]]:
     """Return httpx event hooks that count requests, and answers 429."""
 
     def requested(_: httpx.Request) -> None:
-        traffic.called(System.PINATA)
+        call_counts.called(System.PINATA)
 
     def answered(response: httpx.Response) -> None:
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            traffic.rate_limited()
+            call_counts.rate_limited()
 
     return {"request": [requested], "response": [answered]}
 

@@ -23,8 +23,9 @@ from rotator.fleet.run import run_all
 from rotator.model.plan import Outcome, OutcomeKind
 from rotator.model.ports import Deadline
 from rotator.model.secret import Demand, SecretSpec
-from rotator.pinata import RateLimiter, limiter
-from rotator.wiring.call_counts import System, Traffic
+from rotator.pinata import transport
+from rotator.pinata.transport import RateLimiter
+from rotator.wiring.call_counts import CallCounts, System
 from rotator.wiring.connect import connect, rate_limiter
 from rotator.wiring.runs import new_run, startup_deadline
 
@@ -43,8 +44,8 @@ class Ours:
     ) -> None:
         """Connect until the stack is closed."""
         self.config = load(find_path(None, os.environ))
-        self.traffic = Traffic()
-        connected = connect(self.config, os.environ, rate(self.config), self.traffic)
+        self.call_counts = CallCounts()
+        connected = connect(self.config, os.environ, rate(self.config), self.call_counts)
         self._both = stack.enter_context(connected)
         self._audit = stack.enter_context(self._both.audit_trail("bench"))
         self._deadline = deadline
@@ -63,7 +64,7 @@ class Ours:
 
     def calls(self) -> int:
         """Return the calls to both systems so far."""
-        return sum(self.traffic.calls(system) for system in System)
+        return sum(self.call_counts.calls(system) for system in System)
 
 
 @dataclass(slots=True)
@@ -162,7 +163,7 @@ def latency() -> dict[str, object]:
 def limited(scale: str) -> dict[str, object]:
     """Rotate the whole fleet within its budget of requests, in a time that runs `scale` times as fast."""
     factor = float(scale)
-    limiter.WINDOW_S /= factor
+    transport.WINDOW_S /= factor
     with ExitStack() as stack:
         ours = Ours(stack)
         began = time.monotonic()

@@ -25,7 +25,8 @@ from rotator.model.errors import RotatorError
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, ProviderKey, SecretDescription
 from rotator.model.ports import Authentication, KeyProvider, SecretStore
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources
-from rotator.pinata import PinataClient, RateLimiter
+from rotator.pinata.client import PinataClient
+from rotator.pinata.transport import RateLimiter
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.scopes import Permissions as Scopes
 from rotator.sandbox.pinata.site import PinataSite

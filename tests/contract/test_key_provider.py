@@ -22,7 +22,8 @@ from rotator.model.errors import (
 from rotator.model.observed import KeyState
 from rotator.model.ports import Authentication, KeyProvider, ProbeAnswer
 from rotator.model.secret import Endpoints, Permissions, Resources
-from rotator.pinata import PinataClient, RateLimiter, http_client
+from rotator.pinata.client import PinataClient
+from rotator.pinata.transport import RateLimiter, http_client
 from rotator.sandbox.pinata import scopes as pinata_scopes
 from rotator.sandbox.pinata.faults import Damage, Drop, Fault, Injection, Omit, Operation, Respond, Side, Spoil
 from rotator.sandbox.pinata.records import KeyRecord

@@ -559,7 +559,7 @@ def test_grace_that_is_renewed_for_ever_is_overdue(cloud: Cloud, monkeypatch: py
     cloud.rotate()
     (error,) = cloud.functions.errors
     assert "WAITING_GRACE" in error.message
-    assert "further apart than `grace`" in error.message
+    assert "further apart than `grace`" in error.next_step
     tick({}, Context())
     assert cloud.figures()["OldKeysOverdue"] == 0
     time.sleep(max(made + 2 * GRACE_S + 0.1 - time.time(), 0))

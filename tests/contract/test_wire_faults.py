@@ -31,9 +31,10 @@ from rotator.model.errors import (
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX
 from rotator.model.ports import Authentication, ProbeAnswer
 from rotator.model.secret import Endpoints, Resources
-from rotator.pinata import PinataClient, RateLimiter, http_client
 from rotator.pinata import transport as pinata_transport
-from rotator.pinata.calls import ATTEMPTS_MAX
+from rotator.pinata.client import PinataClient
+from rotator.pinata.requests import ATTEMPTS_MAX
+from rotator.pinata.transport import RateLimiter, http_client
 from rotator.sandbox.pinata.scopes import Permissions as Scopes
 from rotator.sandbox.pinata.server import PinataServer
 from rotator.sandbox.pinata.switches import UNLIMITED, Switches

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from rotator.fleet.lookup import Target
-from rotator.fleet.wake import is_asleep
+from rotator.fleet.wake import Wake, wake
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSCURRENT, AWSPREVIOUS, SecretDescription
 from tests.builders import NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
@@ -61,7 +61,7 @@ def rings(alarm: dict[str, Any], series: Sequence[tuple[datetime, int]]) -> bool
 def looked_at(target: Target) -> list[tuple[datetime, int]]:
     """Return a day of ticks, each with 1 if it looks at the secret closely."""
     ticks = [NOW + number * TICK for number in range(288)]
-    return [(now, 0 if is_asleep(target, now=now, since=since) else 1) for since, now in pairwise(ticks)]
+    return [(now, 0 if wake(target, now=now, since=since) is Wake.ASLEEP else 1) for since, now in pairwise(ticks)]
 
 
 YOUNG = an_observed(

@@ -11,7 +11,7 @@ from rotator.model.errors import CreateOutcomeUnknownError, RotatorError, Stoppe
 from rotator.model.events import Done, Operation, Result, Subject
 from rotator.model.plan import Outcome
 from rotator.model.status import FleetStatus, OldKey
-from rotator.wiring.call_counts import System, Traffic
+from rotator.wiring.call_counts import CallCounts, System
 from tests.builders import NOW, a_spec, ago
 
 ROW = replace(
@@ -39,9 +39,9 @@ def read(metrics: Metrics) -> dict[tuple[str, ...], float]:
     }
 
 
-def metrics_of(fleet: FleetStatus, traffic: Traffic | None = None) -> Metrics:
+def metrics_of(fleet: FleetStatus, call_counts: CallCounts | None = None) -> Metrics:
     """Return the metrics over a fleet, at `NOW`."""
-    return Metrics(lambda: fleet, lambda: ago(minutes=5), traffic or Traffic(), lambda: NOW)
+    return Metrics(lambda: fleet, lambda: ago(minutes=5), call_counts or CallCounts(), lambda: NOW)
 
 
 def test_status_in_numbers() -> None:
@@ -69,12 +69,12 @@ def test_status_in_numbers() -> None:
 
 def test_what_is_counted() -> None:
     """Failures by class, calls by system, answers 429; being told to stop is no failure."""
-    traffic = Traffic()
-    metrics = metrics_of(FLEET, traffic)
+    call_counts = CallCounts()
+    metrics = metrics_of(FLEET, call_counts)
     for error in (CreateOutcomeUnknownError("?"), CreateOutcomeUnknownError("?"), StoppedError("")):
         metrics.tell(Outcome.failed(a_spec().name, error))
-    traffic.called(System.PINATA)
-    traffic.rate_limited()
+    call_counts.called(System.PINATA)
+    call_counts.rate_limited()
     seen = read(metrics)
     assert seen["rotator_failures_total", "CreateOutcomeUnknownError", "uploader"] == 2
     assert ("rotator_failures_total", "StoppedError", "uploader") not in seen
@@ -86,7 +86,7 @@ def test_what_is_counted() -> None:
 def test_time_to_death() -> None:
     """From the revocation until the proof; a revocation that failed starts nothing."""
     now_s = 0.0
-    metrics = Metrics(lambda: FLEET, lambda: None, Traffic(), lambda: NOW, lambda: now_s)
+    metrics = Metrics(lambda: FLEET, lambda: None, CallCounts(), lambda: NOW, lambda: now_s)
 
     def done(operation: Operation, key_id: str, result: Result = Result.SUCCESS) -> None:
         metrics.listen("uploader", "r", Done(operation, Subject(key_id=key_id), result, ""))

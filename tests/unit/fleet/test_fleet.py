@@ -12,7 +12,7 @@ from rotator.engine.run import Run, World
 from rotator.fleet.lookup import Target, resolve
 from rotator.fleet.neighbours import Neighbours
 from rotator.fleet.run import run_all
-from rotator.fleet.wake import is_aged_out, is_asleep
+from rotator.fleet.wake import Wake, wake
 from rotator.model.errors import ConfigError, RotatorError, SecretNotFoundError, StoreDeniedError, StoreUnavailableError
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretDescription, Version
@@ -145,7 +145,7 @@ def current(made_at: datetime, *, generation: int = 4) -> Version:
 def asleep(labels: SecretDescription, spec: SecretSpec | None = None) -> bool:
     """Tell whether a secret sleeps in a tick of the last minute."""
     spec = spec or a_spec(check_every=timedelta(days=9999))
-    return is_asleep(Target(spec, labels), now=NOW, since=SINCE)
+    return wake(Target(spec, labels), now=NOW, since=SINCE) is Wake.ASLEEP
 
 
 SETTLED = labelled(current(ago(days=3)))
@@ -217,7 +217,7 @@ def test_version_of_secrets_managers_sleeps(*, enabled: bool) -> None:
 def test_due_by_labels_alone(changes: dict[str, Any], *, due: bool) -> None:
     """A version of ours that is too old is due without a closer look, unless its labels show anything else."""
     labels = replace(labelled(current(ago(days=99))), **changes)
-    assert is_aged_out(Target(a_spec(), labels), now=NOW) is due
+    assert (wake(Target(a_spec(), labels), now=NOW, since=NOW) is Wake.DUE) is due
 
 
 def test_every_secret_wakes_once_per_period() -> None:
@@ -227,7 +227,7 @@ def test_every_secret_wakes_once_per_period() -> None:
     awake = dict.fromkeys(ticks[1:], 0)
     for number in range(300):
         target = Target(spec, replace(SETTLED, arn=arn_of(f"s{number}")))
-        slots = [now for since, now in pairwise(ticks) if not is_asleep(target, now=now, since=since)]
+        slots = [now for since, now in pairwise(ticks) if wake(target, now=now, since=since) is not Wake.ASLEEP]
         assert len(slots) == 1
         awake[slots[0]] += 1
     assert max(awake.values()) <= 20

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rotator.engine.native import Step
-from rotator.lambda_handlers.events import Errand, batch, errand, rotation_event
+from rotator.lambda_handlers.events import QueuedSecret, batch, queued_secret, rotation_event
 from rotator.model.errors import EventError
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/pinata/uploader-AbCdEf"
@@ -132,8 +132,8 @@ def test_record_that_cannot_be_read_spoils_no_other(changes: dict[str, Any]) -> 
 
 def test_errand_survives_its_body() -> None:
     """What a tick sends is what a worker reads."""
-    sent = Errand("uploader", ARN)
-    assert errand(sent.body()) == sent
+    sent = QueuedSecret("uploader", ARN)
+    assert queued_secret(sent.body()) == sent
 
 
 @pytest.mark.parametrize(
@@ -155,4 +155,4 @@ def test_errand_survives_its_body() -> None:
 def test_other_bodies_are_refused(body: str) -> None:
     """A body has exactly two texts, a name and a whole ARN."""
     with pytest.raises(EventError):
-        errand(body)
+        queued_secret(body)

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from rotator.config.tables import AdminEnvironment, AdminSecret, PinataConfig
-from rotator.lambda_handlers.events import Errand
-from rotator.lambda_handlers.queue import Due, HandedBack, group_of, hand_back, send
+from rotator.lambda_handlers.events import QueuedSecret
+from rotator.lambda_handlers.queue import HandedBack, group_of, hand_back, send
 from rotator.model.errors import RotatorError
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/due.fifo"
@@ -55,9 +55,9 @@ class Queue:
         return {}
 
 
-def due(count: int) -> tuple[Due, ...]:
+def due(count: int) -> tuple[QueuedSecret, ...]:
     """Return some secrets."""
-    return tuple(Due(Errand(f"s{n}", f"arn:aws:secretsmanager:s{n}"), 7) for n in range(count))
+    return tuple(QueuedSecret(f"s{n}", f"arn:aws:secretsmanager:s{n}", 7) for n in range(count))
 
 
 def pinata(admin: AdminSecret | AdminEnvironment, owner: str = "rotator") -> PinataConfig:
@@ -76,9 +76,9 @@ def test_batches_of_ten() -> None:
 def test_partial_failure_is_sent_again() -> None:
     """What a batch lost is sent once more, and nothing else is."""
     wanted = due(3)
-    queue = Queue(refuses={wanted[1].errand.body()})
+    queue = Queue(refuses={wanted[1].body()})
     assert send(queue, URL, "group", wanted) == ()
-    assert sorted(e["MessageBody"] for e in queue.taken) == sorted(d.errand.body() for d in wanted)
+    assert sorted(e["MessageBody"] for e in queue.taken) == sorted(d.body() for d in wanted)
 
 
 def test_what_is_not_taken_is_told() -> None:
@@ -88,12 +88,12 @@ def test_what_is_not_taken_is_told() -> None:
     assert send(queue, URL, "group", due(2)) == due(2)
 
 
-def test_same_errand_is_deduplicated_by_secret_and_generation_alone() -> None:
+def test_same_secret_is_deduplicated_by_secret_and_generation_alone() -> None:
     """One generation of one secret has one id, whenever it is sent; a new generation and another secret another."""
 
     def id_of(number: int, generation: int) -> str:
         queue = Queue()
-        send(queue, URL, "group", (Due(due(2)[number].errand, generation),))
+        send(queue, URL, "group", (replace(due(2)[number], generation=generation),))
         return str(queue.taken[0]["MessageDeduplicationId"])
 
     first = id_of(0, 7)

@@ -30,11 +30,10 @@ from rotator.model.errors import (
 from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.ports import Authentication, ProbeAnswer
 from rotator.model.secret import Admin, Endpoints, Resources
-from rotator.pinata import PinataClient, RateLimiter
 from rotator.pinata.bodies import WHY_MAX_CHARS, key_page, why
-from rotator.pinata.calls import ATTEMPTS_MAX
-from rotator.pinata.client import LIST_READS_MAX, PAGES_MAX
-from rotator.pinata.exchange import BODY_MAX_BYTES
+from rotator.pinata.client import LIST_READS_MAX, PAGES_MAX, PinataClient
+from rotator.pinata.requests import ATTEMPTS_MAX, BODY_MAX_BYTES
+from rotator.pinata.transport import RateLimiter
 
 URL = "https://pinata.invalid"
 NAME = "rotator/1/eu/up/g000001-20261122T000000Z-aaaaaaaaaa"
@@ -446,7 +445,7 @@ def test_a_used_up_budget_after_an_attempt_does_not_deny_the_attempt() -> None:
     """A revoke that may have arrived is not reported as one that was never sent."""
     net = wire(breaks(httpx.ReadTimeout), clock=Clock(ends_s=30.0))
     client = net.client()
-    client._calls.limiter._rest = client._calls.limiter._rest.__class__(maxlen=1)
+    client._requests.limiter._rest = client._requests.limiter._rest.__class__(maxlen=1)
     with pytest.raises(ProviderUnavailableError, match="perhaps not revoked"):
         client.revoke_key("0" * 20, net.clock)
     assert len(net.requests) == 1
@@ -567,7 +566,7 @@ def test_waiting_ends_when_the_request_budget_does_not_allow_another_question() 
     """What was answered until then counts; that no more could be asked is no error."""
     net = wire(NO, clock=Clock(ends_s=30.0))
     client = net.client()
-    client._calls.limiter._data = client._calls.limiter._data.__class__(maxlen=2)
+    client._requests.limiter._data = client._requests.limiter._data.__class__(maxlen=2)
     seen = client.await_authentication(Sensitive(OLD), WANTED, 20.0, net.clock)
     assert (seen, len(net.requests)) == (Authentication.REFUSED, 2)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.model.errors import DeadlineExceededError
-from rotator.pinata.limiter import RateLimiter
+from rotator.pinata.transport import RateLimiter
 
 AUTH, KEYS = "/data/testAuthentication", "/v3/api_keys"
 

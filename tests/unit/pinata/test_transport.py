@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rotator.model.credential import Sensitive
-from rotator.pinata.exchange import Answer, Lost, Reply, Request, Unsent, exchange
+from rotator.pinata.requests import Answer, Lost, Reply, Request, Unsent, exchange
 from rotator.pinata.transport import http_client
 
 LIMIT_S = 0.4
