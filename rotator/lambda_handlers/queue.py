@@ -1,8 +1,8 @@
 """An SQS FIFO queue: sending what is due, and handing back what was not done.
 
 One message group is one Pinata account: its messages are handed out one batch after the other, so that workers do not
-compete for the account's few requests a minute. The same secret and generation is accepted once in five minutes (SQS deduplicates for
-that long), then again, if it is still due by then.
+compete for the account's few requests a minute. SQS accepts the same secret and generation once in five minutes, then
+again if it is still due.
 """
 
 import hashlib
