@@ -23,7 +23,9 @@ SPECS = st.builds(
     check_every=st.sampled_from([timedelta(hours=1), timedelta(days=400)]),
     live_keys_max=st.integers(2, 3),
 )
-MINUTES = st.integers(0, 3 * 24 * 60)
+AGES = st.sampled_from([10, 59, 61, 29 * 60, 31 * 60, 40 * 60, 3 * 1440, 30 * 1440 - 60, 31 * 1440])
+"""In minutes, on both sides of what the specifications make a difference of."""
+TICKS = st.sampled_from([5, 60, 3 * 60, 26 * 60]).map(lambda minutes: ago(minutes=minutes))
 
 
 @st.composite
@@ -33,7 +35,7 @@ def histories(draw: st.DrawFn) -> Observed:
     Left out is what only the provider knows (uses, a key that was never stored, one that somebody revoked), what only
     a value tells (its expiry), and what DescribeSecret alone tells (replicas): the slots of `check_every` are for it.
     """
-    made_at = ago(minutes=draw(MINUTES))
+    made_at = ago(minutes=draw(AGES))
     generations = {AWSCURRENT: CURRENT, AWSPREVIOUS: draw(st.sampled_from([None, 3, 4, 6]))}
     generations[AWSPENDING] = draw(st.sampled_from([None, None, None, 6]))
     versions, keys = [], []
@@ -50,12 +52,12 @@ def histories(draw: st.DrawFn) -> Observed:
     return an_observed(
         *versions,
         keys=keys,
-        changed_at=max(made_at, ago(minutes=draw(MINUTES))),
+        changed_at=max(made_at, ago(minutes=draw(AGES))),
         hold=draw(st.sampled_from([None, None, "incident"])),
     )
 
 
-@given(SPECS, histories(), st.integers(1, 26 * 60).map(lambda minutes: ago(minutes=minutes)))
+@given(SPECS, histories(), TICKS)
 def test_asleep_means_that_nothing_is_to_be_done(spec: SecretSpec, observed: Observed, since: datetime) -> None:
     """If a secret is asleep from one tick to the next, and the planner had nothing to do then, it has nothing now."""
     target = Target(spec, observed.description)
