@@ -23,19 +23,20 @@ SPECS = st.builds(
     check_every=st.sampled_from([timedelta(hours=1), timedelta(days=400)]),
     live_keys_max=st.integers(2, 3),
 )
-AGES = st.sampled_from([10, 59, 61, 29 * 60, 31 * 60, 40 * 60, 3 * 1440, 30 * 1440 - 60, 31 * 1440])
-"""In minutes, on both sides of what the specifications make a difference of."""
-TICKS = st.sampled_from([5, 60, 3 * 60, 26 * 60]).map(lambda minutes: ago(minutes=minutes))
+AROUND = st.sampled_from([-61, -3, -1, 1, 3, 61, 25 * 60]).map(lambda minutes: timedelta(minutes=minutes))
+"""How long ago something ended, or in how long it ends."""
+TICKS = st.sampled_from([5, 60, 26 * 60]).map(lambda minutes: ago(minutes=minutes))
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> Observed:
+def histories(draw: st.DrawFn) -> tuple[SecretSpec, Observed]:
     """A secret of ours as a run may have left it, with nothing in it that labels could not show.
 
     Left out is what only the provider knows (uses, a key that was never stored, one that somebody revoked), what only
     a value tells (its expiry), and what DescribeSecret alone tells (replicas): the slots of `check_every` are for it.
     """
-    made_at = ago(minutes=draw(AGES))
+    spec = draw(SPECS)
+    made_at = NOW - max(AT_ONCE, spec.max_age * draw(st.sampled_from([0, 1])) + draw(AROUND))
     generations = {AWSCURRENT: CURRENT, AWSPREVIOUS: draw(st.sampled_from([None, 3, 4, 6]))}
     generations[AWSPENDING] = draw(st.sampled_from([None, None, None, 6]))
     versions, keys = [], []
@@ -49,17 +50,15 @@ def histories(draw: st.DrawFn) -> Observed:
         versions.append(replace(version, version_id=name))
         state = KeyState.LIVE if label == AWSCURRENT else draw(st.sampled_from(KeyState))
         keys.append(a_key(generation, name=FAMILY.key_name(name), made_at=born_at, state=state))
-    return an_observed(
-        *versions,
-        keys=keys,
-        changed_at=max(made_at, ago(minutes=draw(AGES))),
-        hold=draw(st.sampled_from([None, None, "incident"])),
-    )
+    changed_at = NOW - max(AT_ONCE, spec.grace + draw(AROUND))
+    hold = draw(st.sampled_from([None, None, None, "incident"]))
+    return spec, an_observed(*versions, keys=keys, changed_at=max(made_at, changed_at), hold=hold)
 
 
-@given(SPECS, histories(), TICKS)
-def test_asleep_means_that_nothing_is_to_be_done(spec: SecretSpec, observed: Observed, since: datetime) -> None:
+@given(histories(), TICKS)
+def test_asleep_means_that_nothing_is_to_be_done(history: tuple[SecretSpec, Observed], since: datetime) -> None:
     """If a secret is asleep from one tick to the next, and the planner had nothing to do then, it has nothing now."""
+    spec, observed = history
     target = Target(spec, observed.description)
     assume(wake(target, now=NOW, since=since) is Wake.ASLEEP)
     before, now = (_plan(spec, observed, moment) for moment in (since, NOW))
@@ -67,9 +66,10 @@ def test_asleep_means_that_nothing_is_to_be_done(spec: SecretSpec, observed: Obs
     assert now.actions == ()
 
 
-@given(SPECS, histories())
-def test_due_means_that_a_key_is_made(spec: SecretSpec, observed: Observed) -> None:
+@given(histories())
+def test_due_means_that_a_key_is_made(history: tuple[SecretSpec, Observed]) -> None:
     """What labels call due, the planner makes a key for, or first retires the one before."""
+    spec, observed = history
     if wake(Target(spec, observed.description), now=NOW, since=NOW) is Wake.DUE:
         assert _plan(spec, observed, NOW).actions
 
