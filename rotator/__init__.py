@@ -1,3 +1,3 @@
 """Rotates Pinata API keys kept in AWS Secrets Manager; the way in is `rotator.cli`."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -109,3 +109,23 @@ def test_help_starts_without_the_clients() -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "rotator.cli" in imported
     assert not imported & {"boto3", "botocore", "httpx"}
+
+
+def test_contributing_shows_the_lobby_as_it_is() -> None:
+    """The maps in CONTRIBUTING.md name what stands in `rotator/` and `tests/`, and nothing else."""
+    text = _text(ROOT / "CONTRIBUTING.md")
+    for folder in ("rotator", "tests"):
+        _, _, rest = text.partition(f"```\n{folder}/\n")
+        drawn = re.findall(r"^  (\S+)  ", rest.partition("```")[0], flags=re.MULTILINE)
+        found = {path.name + "/" * path.is_dir() for path in (ROOT / folder).iterdir() if path.name not in BUILT}
+        files = {name for name in found if not name.endswith("/")} if folder == "tests" else set()
+        assert set(drawn) == found - files
+        assert len(drawn) == len(set(drawn))
+
+
+def test_the_ten_minute_path_is_short() -> None:
+    """The files that CONTRIBUTING.md asks a newcomer to read are five, and under 1,000 lines."""
+    path, _, _ = _text(ROOT / "CONTRIBUTING.md").partition("## The lobby")
+    files = re.findall(r"^\d\. \[`(\S+\.py)`\]", path, flags=re.MULTILINE)
+    assert len(files) == 5
+    assert sum(len(_text(ROOT / file).splitlines()) for file in files) < 1000
