@@ -47,7 +47,7 @@ def serve_sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_
 def demonstrate() -> int:
     """Rotate a key in simulated systems while a consumer uses it, and once die half-way."""
     with _installed():
-        from rotator.cli.demo import demo  # noqa: PLC0415 - it needs an extra that may be missing
+        from rotator.sandbox.demo import demo  # noqa: PLC0415 - as above
 
     return demo()
 

@@ -13,13 +13,13 @@ It takes no lock and elects no leader. Two daemons and a command may work on one
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
-from rotator import audit
+from rotator.audit import Criteria, Record, endings_of, records_of
 from rotator.config.file import Config
 from rotator.config.values import is_loopback
 from rotator.daemon import environment
@@ -65,53 +65,55 @@ def run(
     """
     block_signals()
     logs.configure(env, default_level="INFO")
-    log = structlog.get_logger()
-    live = LiveConfig(path)
+    live, stop, pulse, calls = LiveConfig(path), Stop(), Pulse(), CallCounts()
     environment.check(live.now, env)
     for name in environment.trusted_elsewhere(env):
-        log.warning("whom this process trusts is set from outside", variable=name)
-    stop, pulse, calls = Stop(), Pulse(), CallCounts()
-
-    def told(outcome: Outcome) -> None:
-        metrics.tell(outcome)
-        if outcome.error is not None and not outcome.run_id:  # it has no run whose end is logged
-            log.error("not looked at", secret=outcome.secret, error=outcome.error.message)
-        tell(outcome)
+        structlog.get_logger().warning("whom this process trusts is set from outside", variable=name)
 
     def heard(secret: str, run_id: str, event: Event) -> None:
         logs.log_event(secret, run_id, event)
         metrics.listen(secret, run_id, event)
 
+    def told(outcome: Outcome) -> None:
+        metrics.tell(outcome)
+        if outcome.error is not None and not outcome.run_id:  # it has no run whose end is logged
+            structlog.get_logger().error("not looked at", secret=outcome.secret, error=outcome.error.message)
+        tell(outcome)
+
     watch = Watch(live, _outside(env, stop, calls), stop, pulse, heard, told, every)
     metrics = Metrics(lambda: watch.status, lambda: watch.ticked_at, calls, _now)
+    with closing(watch):
+        _serve(watch, metrics, listen or live.now.daemon.listen, lambda name: _timeline(live.now, env, name))
+
+
+def _serve(
+    watch: Watch, metrics: Metrics, address: tuple[str, int], timeline: Callable[[str], Sequence[Record]]
+) -> None:
+    """Tick, show what is seen, and watch over the loop, until the end."""
+    log, config = structlog.get_logger(), watch.config
 
     def limit_s() -> float:
-        longest_s = max(spec.timeout.total_seconds() for spec in live.now.secrets)
+        longest_s = max(spec.timeout.total_seconds() for spec in config.now.secrets)
         return patience_s(watch.period().total_seconds(), longest_s + STARTUP_S)
 
-    def reload() -> None:
-        watch.reload_asked = True
-
-    loop = Loop(watch.tick, watch.period, stop, reload)
+    loop = Loop(watch.tick, watch.period, watch.stop, watch.ask_reload)
     watchdog = Watchdog(
-        pulse,
+        watch.pulse,
         limit_s,
         late=lambda age_s: log.critical("the loop has stopped; ending", still_for_s=round(age_s)),
         jumped=loop.wake,
     )
-    address = listen or live.now.daemon.listen
     sources = Sources(
         status=lambda: watch.status,
         live=lambda: watch.live(limit_s()),
         ready=watch.ready,
         metrics=metrics.render,
-        timeline=lambda name: _timeline(live.now, env, name),
-        hosts=live.now.daemon.hosts,
+        timeline=timeline,
+        hosts=config.now.daemon.hosts,
     )
-    with ExitStack() as stack:
-        stack.enter_context(closing(watch))
-        served = stack.enter_context(serve(address, sources))
-        log.info("listening", url=served.url, every_s=watch.period().total_seconds(), secrets=len(live.now.secrets))
+    with serve(address, sources) as served:
+        secrets = len(config.now.secrets)
+        log.info("listening", url=served.url, every_s=watch.period().total_seconds(), secrets=secrets)
         if not is_loopback(address[0]):
             log.warning("anybody who reaches this address may read the page; it needs no password")
         watchdog.start()
@@ -119,10 +121,10 @@ def run(
         log.info("stopped")
 
 
-def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[audit.Record]:
+def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[Record]:
     """Return the latest records of one secret, in order."""
     sources = trail_locations(config, env).sources()
-    return tuple(deque(audit.records_of(sources, audit.Criteria(secret=name)), maxlen=TIMELINE_MAX))
+    return tuple(deque(records_of(sources, Criteria(secret=name)), maxlen=TIMELINE_MAX))
 
 
 def _now() -> datetime:
@@ -144,7 +146,7 @@ def _outside(env: Mapping[str, str], stop: Stop, calls: CallCounts) -> Outside:
         now=_now,
         connect=connected,
         probe_audit=lambda config: trail_locations(config, env).probe(),
-        endings=lambda config, since: audit.endings_of(trail_locations(config, env).sources(), since),
+        endings=lambda config, since: endings_of(trail_locations(config, env).sources(), since),
         new_run=lambda spec: new_run(spec, Demand.DUE, stop.deadline(spec.timeout.total_seconds()), stop.is_asked),
         deadline=lambda: stop.deadline(STARTUP_S),
         ping=ping,

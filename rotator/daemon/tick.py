@@ -87,7 +87,7 @@ class Outside:
 
 @dataclass(slots=True)
 class Watch:
-    """The fleet, watched: what is remembered between two ticks, and the newest board."""
+    """The fleet, watched: what is remembered between two ticks, and its newest status."""
 
     config: LiveConfig
     outside: Outside
@@ -112,9 +112,13 @@ class Watch:
     _published_at_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        """Put up a first board, from the configuration alone."""
+        """Publish a first status, from the configuration alone."""
         self._warn()
         self._publish()
+
+    def ask_reload(self) -> None:
+        """Let the next tick read the configuration anew, whether or not it changed."""
+        self.reload_asked = True
 
     def period(self) -> timedelta:
         """Return the time between two ticks."""

@@ -1,5 +1,10 @@
-"""`demo`: one key's life against the sandbox, watched by a consumer, with a crash in the middle."""
+"""One key's life against the simulated systems, watched by a consumer, with a crash in the middle.
 
+It drives the real command line as a process and reads what happened from `rotator audit show`, so it shares no code
+with what it shows.
+"""
+
+import json
 import os
 import signal
 import subprocess
@@ -11,18 +16,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rotator.audit.ocsf import Kind
-from rotator.audit.reading import query
-from rotator.cli.exits import Exit
-from rotator.cli.progress import VERBS
-from rotator.model.events import Operation
 from rotator.sandbox.consumer import Consumer, Count
-from rotator.sandbox.pinata.faults import Operation as PinataOperation
+from rotator.sandbox.pinata.faults import Operation
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.running import Sandbox
 
 _COMMAND_S = 60.0
 _CALLS_MIN = 20
+_VERBS = {
+    "CreateApiKey": "key created",
+    "PutSecretValue": "stored as AWSPENDING",
+    "VerifyApiKey": "read back and verified",
+    "AttachLabel": "marked as still alive",
+    "Promote": "promoted to AWSCURRENT",
+    "RemoveLabel": "label removed",
+    "RevokeApiKey": "superseded key revoked",
+    "ProveKeyDead": "revoked key proved dead",
+}
 
 
 def demo() -> int:
@@ -67,7 +77,7 @@ class _Account:
 
         self._heading("rotator audit verify", "")
         verified = self._rotator("audit", "verify")
-        self._check(verified.stdout.strip().partition(": every")[0], passed=verified.returncode == Exit.OK)
+        self._check(verified.stdout.strip().partition(": every")[0], passed=verified.returncode == 0)
 
     def conclude(self, count: Count, elapsed_s: float) -> int:
         """Print what came of it, and return the exit code."""
@@ -83,7 +93,7 @@ class _Account:
             passed=[key.key for key in live] == [in_use],
         )
         self._say(f"[dim]{elapsed_s:.1f} s; everything above is in the audit trail. Next: rotator init[/]")
-        return Exit.FAILED if self.failures else Exit.OK
+        return 1 if self.failures else 0
 
     def _live(self) -> list[KeyRecord]:
         return [key for key in self.running.rotated_keys() if key.revoked_at is None]
@@ -109,9 +119,9 @@ class _Account:
             stderr=subprocess.DEVNULL,
         )
 
-        def kill(number: int, operation: PinataOperation) -> None:
+        def kill(number: int, operation: Operation) -> None:
             del number
-            if operation is PinataOperation.CREATE:
+            if operation is Operation.CREATE:
                 process.kill()
                 process.wait(_COMMAND_S)
 
@@ -123,14 +133,15 @@ class _Account:
 
     def _narrate(self, command: subprocess.CompletedProcess[str]) -> None:
         """Tell what a command did, from the audit trail; and its failure, if it failed."""
-        for record in query(self.running.audit_directory):
-            event = (record.run_id, record.sequence)
-            if record.kind is Kind.DONE and event not in self._told:
+        for line in self._rotator("audit", "show", "--json").stdout.splitlines():
+            record = json.loads(line)
+            event = (record["run_id"], record["sequence"])
+            if record["kind"] == "done" and event not in self._told:
                 self._told.add(event)
-                about = record.detail or record.subject.key_id or record.subject.label
-                verb = VERBS[Operation(record.operation)]
-                self._check(f"{verb:<24} [dim]{about}[/]", passed=record.result == "success")
-        if command.returncode != Exit.OK:
+                about = record["detail"] or record["key_id"] or record["label"]
+                verb = _VERBS[record["operation"]]
+                self._check(f"{verb:<24} [dim]{about}[/]", passed=record["result"] == "success")
+        if command.returncode != 0:
             self._check((command.stdout + command.stderr).strip(), passed=False)
 
     def _heading(self, command: str, what: str) -> None:
