@@ -1,4 +1,4 @@
-"""GuardedCalls to Secrets Manager, and what a failed one means: one of our errors, ready to be raised.
+"""Calls to Secrets Manager, and what a failed one means: one of our errors, ready to be raised.
 
 A library's exception keeps the answer it failed on, and sometimes the request: `UnicodeDecodeError`
 holds a whole body, `ParamValidationError` quotes parameters. So nothing of it passes through here

@@ -55,10 +55,7 @@ _PLACES = ("InvalidParameterException", "InvalidRequestException", "ResourceNotF
 class SecretsManagerStore:
     """A `SecretStore` over a boto3 client.
 
-    Args:
-        client: a secretsmanager client, made with `client_config()`.
-        clock: the local time in seconds since the epoch, to compare the server's with.
-        sleep: waits for so many seconds, between two looks.
+    `client` is made with `client_config()`; `clock` is the local time in seconds since the epoch.
     """
 
     def __init__(

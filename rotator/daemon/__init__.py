@@ -53,12 +53,7 @@ def run(
 ) -> None:
     """Tick until told to stop.
 
-    Args:
-        path: of the configuration.
-        env: the environment.
-        listen: where probes, metrics and the page are served, if not where the configuration says.
-        every: the time between two ticks, if not what the configuration says.
-        tell: is told each outcome.
+    `listen` and `every` go before what the configuration says; `tell` is told each outcome.
 
     Raises:
         ConfigError: configuration or environment cannot be used from the start.

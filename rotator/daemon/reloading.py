@@ -13,9 +13,6 @@ _Signature = tuple[int, int, int, int] | None
 class LiveConfig:
     """The configuration in force, and what is wrong with a newer one.
 
-    Args:
-        path: of the file.
-
     Raises:
         ConfigError: from the start, the file cannot be used.
     """

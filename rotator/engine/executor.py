@@ -47,16 +47,7 @@ CREATE_TO_STORE_S = 20.0
 
 
 class Executor:
-    """Performs the plans of one run over one secret.
-
-    Args:
-        spec: what is wanted.
-        world: the two systems.
-        run: the time, the demand by which it was begun, and the time left.
-        audit: the trail of this run.
-        reader: the values that this run has read.
-        observed: the state as last seen.
-    """
+    """Performs the plans of one run over one secret."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what one run is given, and what it has read
         self, spec: SecretSpec, world: World, run: Run, audit: AuditRun, reader: Reader, observed: Observed

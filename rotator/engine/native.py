@@ -65,10 +65,7 @@ def is_finished(description: SecretDescription, rotation: Rotation) -> bool:
 def plan_step(situation: Situation, rotation: Rotation, done: Sequence[Action]) -> Plan:
     """Return the actions that remain of a step: none and UP_TO_DATE if it is done, none and why if it is refused.
 
-    Args:
-        situation: what is wanted and seen; its `create` fills the version that Secrets Manager made.
-        rotation: which step, for which version.
-        done: the actions of this run so far.
+    `situation.create` fills the version that Secrets Manager made; `done` are the actions of this run so far.
     """
     reason, actions = _remaining(situation, rotation)
     if rotation.step is Step.TEST and actions and actions[0] in done:

@@ -74,13 +74,7 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
 ) -> Observed:
     """Return what the planner needs to know.
 
-    Args:
-        description: read just now.
-        family: the names of this secret's keys.
-        reader: the values read so far.
-        provider: asked for the key list, and about keys that the list does not show.
-        held_elsewhere: asked about foreign keys that could be retired.
-        earlier: the state this run expects after its own actions; its key list is reused.
+    `earlier` is the state that this run expects after its own actions; its key list is reused.
 
     Raises:
         SecretValueError: the current value is not what the configuration says.

@@ -25,12 +25,7 @@ def plan(
 ) -> Plan:
     """Return the actions that remain.
 
-    Args:
-        spec: what is wanted.
-        observed: what one run saw of both systems.
-        now: the time of this run, aware.
-        new_version_id: the id that a new version would get; its generation is 1 + the highest seen anywhere.
-        demand: what a person asked for.
+    `new_version_id` is what a new version would get; its generation is one above the highest seen anywhere.
     """
     replacing = observed.current.version_id if observed.current else None
     create = Create(new_version_id, replacing, minted_as=new_version_id)

@@ -49,12 +49,6 @@ def preview(spec: SecretSpec, description: SecretDescription, world: World, run:
 def reconcile(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Outcome:
     """Bring one secret to its wanted state, as far as that goes now.
 
-    Args:
-        spec: what is wanted.
-        description: of the secret, read just now.
-        world: the two systems and the audit log.
-        run: time, nonce, demand and deadline of this run.
-
     Returns:
         What it came to. A failure is an outcome too; nothing is raised but what is a defect of this program.
     """
@@ -68,12 +62,7 @@ def reconcile(spec: SecretSpec, description: SecretDescription, world: World, ru
 def step(spec: SecretSpec, description: SecretDescription, world: World, run: Run, rotation: Rotation) -> Outcome:
     """Do one step of a rotation that Secrets Manager has begun, if anything remains of it.
 
-    Args:
-        spec: what is wanted.
-        description: of the secret, read just now.
-        world: the two systems and the audit log; its store has the rotation's token, if Secrets Manager sent one.
-        run: time, nonce, demand and deadline of this run.
-        rotation: which step, for which version.
+    The store of `world` has the rotation's token, if Secrets Manager sent one.
 
     Returns:
         ROTATED or UP_TO_DATE if the step is done; otherwise it is not, and Secrets Manager must be told so.

@@ -43,11 +43,7 @@ def resolve(
 ) -> Resolved:
     """Look every secret up, before anything is done to any. One that cannot be found stops no other.
 
-    Args:
-        specs: the configured secrets.
-        store: where they are.
-        deadline: bounds all calls together.
-        list_from: from this many secrets on ListSecrets is asked; None where that is not allowed.
+    From `list_from` secrets on ListSecrets is asked; None is where that is not allowed. `deadline` bounds all calls.
 
     Raises:
         ConfigError: two entries are one secret, or AWS cannot be asked at all.

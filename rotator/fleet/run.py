@@ -19,10 +19,7 @@ WORKERS_MAX = 8
 def run_all(targets: Sequence[Target], world: World, run_of: Callable[[SecretSpec], Run]) -> Iterator[Outcome]:
     """Reconcile secrets and yield each outcome as it comes.
 
-    Args:
-        targets: what `resolve` found. A single one is used as read; of many, each is read again at its turn.
-        world: the two systems and the audit log.
-        run_of: makes the time, nonce, demand and deadline of one secret's run, when its turn comes.
+    A single target is used as read; of many, each is read again at its turn, when `run_of` gives its run.
     """
     if len(targets) == 1:
         yield _isolated(targets[0], targets[0].description, world, run_of)

@@ -9,15 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 NAMESPACE = "rotator"
-_UNITS = {
-    "Heartbeat": "Count",
-    "FailedRuns": "Count",
-    "Rotated": "Count",
-    "Held": "Count",
-    "OldKeysOverdue": "Count",
-    "Queued": "Count",
-    "Seconds": "Seconds",
-}
 
 
 @dataclass(slots=True)
@@ -34,15 +25,10 @@ class Figures:
 def document(function: str, figures: Figures, *, alive: bool, seconds: float, now: datetime) -> str:
     """Return the line to print.
 
-    Args:
-        function: the dimension `Function`: `tick`, `work`, `native`.
-        figures: what was counted.
-        alive: the invocation came to its end; without a heartbeat an alarm on missing data goes off.
-        seconds: how long it took.
-        now: its time.
+    `function` is the dimension. Without a heartbeat (`alive`) an alarm on missing data goes off.
     """
     values = {
-        "Heartbeat": int(alive),
+        **({"Heartbeat": 1} if alive else {}),
         "FailedRuns": figures.failed_runs,
         "Rotated": figures.rotated,
         "Held": figures.held,
@@ -50,12 +36,10 @@ def document(function: str, figures: Figures, *, alive: bool, seconds: float, no
         "Queued": figures.queued,
         "Seconds": round(seconds, 3),
     }
-    if not alive:
-        del values["Heartbeat"]
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [["Function"]],
-        "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in values],
+        "Metrics": [{"Name": name, "Unit": "Seconds" if name == "Seconds" else "Count"} for name in values],
     }
     timestamp_ms = int(now.timestamp() * 1000)
     return json.dumps(

@@ -53,14 +53,7 @@ def group_of(pinata: PinataConfig) -> str:
 
 
 def send(client: SqsClient, queue_url: str, group: str, due: Sequence[QueuedSecret]) -> tuple[QueuedSecret, ...]:
-    """Send secrets that are due; return those that the queue did not take.
-
-    Args:
-        client: an SQS client.
-        queue_url: of a FIFO queue.
-        group: the message group.
-        due: what is sent.
-    """
+    """Send secrets that are due; return those that the queue did not take."""
     left = tuple(due)
     for _ in range(TRIES):
         left = tuple(

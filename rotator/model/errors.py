@@ -1,30 +1,5 @@
 """What can go wrong, and who must act.
 
-    RotatorError
-    +-- ConfigError                   the configuration, a command's arguments or the environment
-    |   +-- SecretNotFoundError       a secret_id that names nothing
-    +-- EventError                    something that invoked us is not what it should be; nothing was done
-    +-- AuditUnavailableError         no durable audit record, so nothing may happen
-    +-- DeadlineExceededError         the run's time is up; nothing more was started
-    +-- StoppedError                  this process was told to stop; nothing more was started
-    +-- UnsafeActionError             a guard refused an action
-    +-- StepRefusedError              a rule forbids a step of Secrets Manager's own rotation for now
-    +-- ProviderError                 Pinata
-    |   +-- ProviderUnavailableError  no effect, or safe to repeat
-    |   +-- ProviderRejectedError     our request was refused; surely no effect
-    |   +-- ProviderDeniedError       the managing credential was refused
-    |   +-- ProviderContractError     the answer is not what the contract says
-    |   +-- CreateOutcomeUnknownError a key may exist; never retried, found by its name
-    |   +-- KeyRejectedError          the new key does not work
-    |   +-- KeyScopeError             the new key can do more, or less, than was asked
-    |   +-- KeyStillAliveError        a revoked key still works
-    +-- StoreError                    Secrets Manager
-        +-- StoreUnavailableError     an effect is possible; the next run sees what happened
-        +-- StoreRejectedError        surely no effect
-        +-- StoreDeniedError          our AWS identity may not do this
-        +-- LabelConflictError        somebody else moved the label first
-        +-- SecretValueError          the stored value is not what the configuration says
-
 Every error says what happened, in what state things are, and the next step; none carries a secret, a response body
 or a library's exception (those quote tokens: h11 prints a whole header that it refuses).
 """
@@ -49,9 +24,7 @@ class Remedy(StrEnum):
 class RotatorError(Exception):
     """Anything this program raises on purpose.
 
-    Args:
-        message: what happened, and in what state things are.
-        next_step: what to do about it; each class has a default.
+    `message` says what happened, and in what state things are; `next_step` what to do, by default the class's own.
     """
 
     remedy: ClassVar[Remedy] = Remedy.NEXT_RUN

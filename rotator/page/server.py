@@ -44,9 +44,7 @@ class Serving:
 def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
     """Answer requests until the block ends.
 
-    Args:
-        listen: host and port; port 0 takes a free one.
-        sources: what is shown.
+    Port 0 takes a free one.
 
     Raises:
         ConfigError: the address cannot be listened on, or is not loopback although no hosts are allowed.

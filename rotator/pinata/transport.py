@@ -46,9 +46,7 @@ def tls_context() -> ssl.SSLContext:
 def http_client(*, connections_max: int = 10, tls: ssl.SSLContext | None = None) -> httpx.Client:
     """Return a client that verifies certificates, follows no redirect and ignores the environment.
 
-    Args:
-        connections_max: connections kept at most; further requests wait for one.
-        tls: a `tls_context` that is shared; without one, a new one is built.
+    `tls` is a `tls_context` that is shared; without one, a new one is built.
     """
     return httpx.Client(
         transport=BoundedTransport(connections_max, tls or tls_context()),

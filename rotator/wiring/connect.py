@@ -51,9 +51,7 @@ class Connected:
     def audit_trail(self, trigger: str, listener: "Listener | None" = None) -> "AuditTrail":
         """Return the audit trail, to be closed in the end; nothing is touched before the first run.
 
-        Args:
-            trigger: what started this process: `cli`, `daemon`, `lambda`.
-            listener: told each event once it is durable.
+        `trigger` is what started this process: `cli`, `daemon`, `lambda`. `listener` is told of each durable event.
         """
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
 
@@ -120,12 +118,6 @@ def clients(
     config: Config, env: Mapping[str, str], limiter: RateLimiter | None = None, call_counts: CallCounts | None = None
 ) -> Clients:
     """Build what both adapters need and check who we are.
-
-    Args:
-        config: the configuration.
-        env: the environment.
-        limiter: what keeps to Pinata's budgets; by default a new one.
-        call_counts: counts the requests that are made.
 
     Raises:
         ConfigError: credentials, region or endpoint are missing or unusable.

@@ -41,12 +41,7 @@ def new_run(
 ) -> Run:
     """Return the time, nonce and deadline of a run that starts now.
 
-    Args:
-        spec: of the secret.
-        demand: what is asked for.
-        deadline: when it must have ended; by default after `timeout`, or `within_s` if that is sooner.
-        stopping: asked before each action whether to begin it at all.
-        within_s: the most it may take.
+    Without a `deadline` it may take `timeout`, or `within_s` if that is less.
     """
     nonce = secrets.token_hex(NONCE_LENGTH // 2)
     limit_s = min(spec.timeout.total_seconds(), within_s)

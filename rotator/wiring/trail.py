@@ -19,10 +19,6 @@ from rotator.wiring.logs import log_audit_loss
 def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
     """Return where the audit trail is.
 
-    Args:
-        config: the configuration.
-        env: the environment.
-
     Raises:
         ConfigError: region or endpoint are unusable.
     """

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rotator.engine.planner import plan
@@ -55,15 +55,14 @@ def histories(draw: st.DrawFn) -> tuple[SecretSpec, Observed]:
     return spec, an_observed(*versions, keys=keys, changed_at=max(made_at, changed_at), hold=hold)
 
 
+@settings(max_examples=500)  # a secret is asleep in one of ten
 @given(histories(), TICKS)
 def test_asleep_means_that_nothing_is_to_be_done(history: tuple[SecretSpec, Observed], since: datetime) -> None:
     """If a secret is asleep from one tick to the next, and the planner had nothing to do then, it has nothing now."""
     spec, observed = history
-    target = Target(spec, observed.description)
-    assume(wake(target, now=NOW, since=since) is Wake.ASLEEP)
-    before, now = (_plan(spec, observed, moment) for moment in (since, NOW))
-    assume(not before.actions)
-    assert now.actions == ()
+    asleep = wake(Target(spec, observed.description), now=NOW, since=since) is Wake.ASLEEP
+    if asleep and not _plan(spec, observed, since).actions:
+        assert _plan(spec, observed, NOW).actions == ()
 
 
 @given(histories())
