@@ -6,18 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rotator.model.events import Done, Event, Operation, Result
+from rotator.model.events import Done, Event, Result
 
-VERBS = {
-    Operation.CREATE_KEY: "key created",
-    Operation.PUT_PENDING: "stored as AWSPENDING",
-    Operation.VERIFY_KEY: "read back and verified",
-    Operation.LABEL: "marked as still alive",
-    Operation.PROMOTE: "promoted to AWSCURRENT",
-    Operation.UNLABEL: "label removed",
-    Operation.REVOKE_KEY: "superseded key revoked",
-    Operation.PROVE_DEAD: "revoked key proved dead",
-}
 _MARKS = {Result.SUCCESS: "[green]✓[/]", Result.FAILURE: "[red]✗[/]", Result.UNKNOWN: "[yellow]?[/]"}
 
 
@@ -40,7 +30,7 @@ class ActionLines:
         del secret
         if isinstance(event, Done):
             about = event.subject.key_id or event.subject.version_id
-            line = f"  {_MARKS[event.result]} {VERBS[event.operation]}"
+            line = f"  {_MARKS[event.result]} {event.operation.done}"
             self._console.print(line, f"[dim]{about}[/]", style=None)
             if event.detail:
                 self._console.print(f"      {event.detail}", markup=False, style="dim")
@@ -76,7 +66,7 @@ class Bar:
     def listen(self, secret: str, event: Event) -> None:
         """Show which secret is being worked on."""
         if isinstance(event, Done):
-            self._progress.update(self._task, description=f"{secret}: {VERBS[event.operation]}")
+            self._progress.update(self._task, description=f"{secret}: {event.operation.done}")
 
     def advance(self) -> None:
         """One more secret is done."""

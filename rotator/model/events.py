@@ -6,6 +6,7 @@ The core speaks these; `rotator.audit` turns them into OCSF events. Key ids and 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from rotator.model.errors import Remedy, RotatorError
 from rotator.model.plan import OutcomeKind
@@ -13,16 +14,26 @@ from rotator.model.reasons import Reason
 
 
 class Operation(StrEnum):
-    """One call that changes something or proves something."""
+    """One call that changes something or proves something: its name in the trail, and in words."""
 
-    CREATE_KEY = "CreateApiKey"
-    PUT_PENDING = "PutSecretValue"
-    VERIFY_KEY = "VerifyApiKey"
-    LABEL = "AttachLabel"
-    PROMOTE = "Promote"
-    UNLABEL = "RemoveLabel"
-    REVOKE_KEY = "RevokeApiKey"
-    PROVE_DEAD = "ProveKeyDead"
+    done: str
+    to_do: str
+
+    def __new__(cls, name: str, done: str, to_do: str) -> Self:
+        """Make the member whose value is `name`."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.done, member.to_do = done, to_do
+        return member
+
+    CREATE_KEY = "CreateApiKey", "key created", "create a key"
+    PUT_PENDING = "PutSecretValue", "stored as AWSPENDING", "store it as AWSPENDING"
+    VERIFY_KEY = "VerifyApiKey", "read back and verified", "verify it"
+    LABEL = "AttachLabel", "label attached", "attach a label"
+    PROMOTE = "Promote", "promoted to AWSCURRENT", "promote it to AWSCURRENT"
+    UNLABEL = "RemoveLabel", "label removed", "remove a label"
+    REVOKE_KEY = "RevokeApiKey", "superseded key revoked", "revoke a key"
+    PROVE_DEAD = "ProveKeyDead", "revoked key proved dead", "prove it dead"
 
 
 class Result(StrEnum):

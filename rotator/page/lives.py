@@ -18,18 +18,6 @@ _IDLE = frozenset({OutcomeKind.UP_TO_DATE.value, OutcomeKind.WAITING.value})
 
 _BEFORE = datetime.min.replace(tzinfo=UTC)
 
-_SAID: dict[str, tuple[str, str]] = {
-    Operation.CREATE_KEY: ("Created a key", "create a key"),
-    Operation.PUT_PENDING: ("Stored it as AWSPENDING", "store it as AWSPENDING"),
-    Operation.VERIFY_KEY: ("Verified it", "verify it"),
-    Operation.LABEL: ("Attached a label", "attach a label"),
-    Operation.PROMOTE: ("Promoted it to AWSCURRENT", "promote it to AWSCURRENT"),
-    Operation.UNLABEL: ("Removed a label", "remove a label"),
-    Operation.REVOKE_KEY: ("Revoked a key", "revoke a key"),
-    Operation.PROVE_DEAD: ("Proved it dead", "prove it dead"),
-}
-"""Each operation as done, and as what was to be done."""
-
 
 @dataclass(frozen=True, slots=True)
 class KeyLife:
@@ -152,10 +140,11 @@ def _run(group: list[Record]) -> RunStory:
 
 
 def _step(record: Record) -> RunStep:
-    done, to_do = _SAID.get(record.operation, (record.operation, record.operation))
+    known = next((operation for operation in Operation if operation == record.operation), None)
+    done, to_do = (known.done, known.to_do) if known else (record.operation, record.operation)
     match record.result:
         case Result.SUCCESS:
-            text = done
+            text = done[0].upper() + done[1:]
         case Result.UNKNOWN:
             text = f"Nobody knows whether it could {to_do}"
         case _:

@@ -159,7 +159,7 @@ def test_a_run_without_end() -> None:
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (Result.SUCCESS, "Promoted it to AWSCURRENT"),
+        (Result.SUCCESS, "Promoted to AWSCURRENT"),
         (Result.FAILURE, "Failed to promote it to AWSCURRENT"),
         (Result.UNKNOWN, "Nobody knows whether it could promote it to AWSCURRENT"),
     ],
