@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time, timedelta
 from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from rotator.config.tables import BucketPrefix
 from rotator.model.secret import Blackout
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ _HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-
 """The last label begins with a letter; in no spelling of an IPv4 address, `0x7f.1`, does it."""
 _HOST_NAME_MAX = 253
 _PORT_MAX = 65_535
-_PROBE = re.compile(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}")
+_S3 = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
+    r"(?:/(?P<prefix>(?:[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63}/){0,7}[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63})?)?/?"
+)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DAYS = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?", re.ASCII)
 _SHOWN_MAX = 60
@@ -85,7 +90,7 @@ def base_url(text: str) -> str:
         if parts.scheme == "http":
             raise UnfitError("http is for loopback addresses only (127.0.0.0/8, ::1, localhost); use https")
         if len(host) > _HOST_NAME_MAX or not _HOST_NAME.fullmatch(host):
-            raise UnfitError("expected a host name; no IP address but a loopback one (127.0.0.0/8, ::1)")
+            raise UnfitError("expected a host name; no IP address except loopback ones (127.0.0.0/8, ::1)")
     bracketed = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
 
@@ -136,9 +141,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def probe_path(text: str) -> str:
-    """Read the path of a GET request, with a query if need be; it cannot name another host."""
-    return matching(_PROBE)(text)
+def directory(text: str) -> Path:
+    """Read the path of a directory, absolute or relative."""
+    if not text or not text.isprintable():
+        raise UnfitError
+    if text.startswith("~"):
+        raise UnfitError("`~` is not expanded here; write the path in full")
+    return Path(text)
+
+
+def bucket_prefix(text: str) -> BucketPrefix:
+    """Read `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
+    match = _S3.fullmatch(text)
+    if not match:
+        raise UnfitError
+    return BucketPrefix(match["bucket"], f"{match['prefix']}/" if match["prefix"] else "")
 
 
 def clock_time(text: str) -> time:
@@ -178,15 +195,20 @@ def blackout(text: str) -> Blackout:
     return Blackout(first, last)
 
 
-def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
-    """Return a reader of texts that match a pattern as a whole."""
+def matching(pattern: str) -> Callable[[str], str]:
+    """Return a reader of texts that match a pattern as a whole, with the classes of ASCII."""
+    compiled = re.compile(pattern, re.ASCII)
 
     def read(text: str) -> str:
-        if not pattern.fullmatch(text):
+        if not compiled.fullmatch(text):
             raise UnfitError
         return text
 
     return read
+
+
+probe_path = matching(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}")
+"""Reads the path of a GET request, with a query if need be; it cannot name another host."""
 
 
 def chosen_from(choices: Mapping[str, T]) -> Callable[[str], T]:
