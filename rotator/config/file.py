@@ -1,9 +1,8 @@
 """The configuration: one TOML file, read into frozen values, every problem reported at once.
 
-`load` either returns a `Config` that needs no further checking, or raises one `ConfigError` with a
-line for each problem. It reads the one file and nothing else: no AWS, no environment, no
-substitution within values. A secret never stands in the file; what looks like a token is refused,
-and never quoted.
+`load` either returns a `Config` that needs no further checking, or raises one `ConfigError` with a line for each
+problem. It reads the one file and nothing else: no AWS, no environment, no substitution within values. No secret
+belongs in the file; what looks like a token is refused, and never quoted.
 """
 
 import re
@@ -26,6 +25,10 @@ from rotator.model.secret import JsonFields, SecretSpec
 DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024
 _NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
+_LEAKED = (
+    "this looks like a token, and no secret may stand in this file; revoke the key, then name the secret or the"
+    " variable that holds its successor"
+)
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -59,12 +62,12 @@ def load(path: Path) -> Config:
 
 
 def parse(content: bytes, source: str, folder: Path) -> Config:
-    """Read a configuration that lies elsewhere than in a file of this machine.
+    """Read a configuration that is not a file of this machine.
 
     Args:
-        content: what lies there; no more of it is looked at than fits the limit.
+        content: its bytes; more than fit the limit are refused.
         source: its address, for messages.
-        folder: relative paths are taken from here.
+        folder: where relative paths start.
 
     Raises:
         ConfigError: it cannot be used; the message has one line for each problem.
@@ -78,11 +81,7 @@ def _read(text: str, path: Path, source: str, problems: Problems) -> Config:
     for token in tokens:
         before = text[: token.start()]
         position = Position(before.count("\n") + 1, token.start() - before.rfind("\n"))
-        problems.add(
-            position,
-            "this looks like a token, and no secret may stand in this file; revoke the key, then"
-            " name the secret or the variable that holds its successor",
-        )
+        problems.add(position, _LEAKED)
     raw = _parsed(text, problems, quotable=not tokens)
     config = _config(Node(raw, (), problems), path) if raw is not None else None
     if problems or config is None:
@@ -133,8 +132,7 @@ def _parsed(text: str, problems: Problems, *, quotable: bool) -> dict[str, objec
         position = _POSITION.search(message)
         at: KeyPath | Position = ()
         if position:
-            line_start = text.rfind("\n") + 1
-            end = Position(text.count("\n") + 1, len(text) - line_start + 1)
+            end = Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
             at = Position(int(position[1]), int(position[2])) if position[1] else end
         reason = _POSITION.sub("", message) if quotable else "it cannot be parsed"
         problems.add(at, f"not TOML: {reason}")

@@ -1,12 +1,13 @@
 """The kinds of values: texts, durations, numbers, booleans, arrays and tables, with their bounds."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from rotator.config.problems import Node
 from rotator.config.schema import Kind, Schema
-from rotator.config.values import DURATION_MAX, UnfitError, chosen_from, duration, matching, quoted
+from rotator.config.values import DURATION_MAX, UnfitError, duration, nearest, quoted
 from rotator.model.times import setting_text
 
 
@@ -16,14 +17,26 @@ def text(parse: Callable[[str], object], name: str, bounds: str = "") -> Kind:
 
 
 def like(pattern: str, name: str, build: Callable[[str], object] = str) -> Kind:
-    """Return the kind of a string that matches a pattern as a whole."""
-    match = matching(pattern)
-    return text(lambda written: build(match(written)), name)
+    """Return the kind of a string that matches a pattern as a whole; it is compiled when one is read."""
+
+    def parse(written: str) -> object:
+        if not re.fullmatch(pattern, written, re.ASCII):
+            raise UnfitError
+        return build(written)
+
+    return text(parse, name)
 
 
 def chosen(choices: Mapping[str, object], name: str) -> Kind:
     """Return the kind of a string that is one of the names in `choices`, and means what that stands for."""
-    return text(chosen_from(choices), name, ", ".join(choices))
+
+    def parse(written: str) -> object:
+        if written in choices:
+            return choices[written]
+        near = nearest(written, choices) or f"known: {', '.join(sorted(choices))}"
+        raise UnfitError(f"unknown name {quoted(written)}; {near}")
+
+    return text(parse, name, ", ".join(choices))
 
 
 def span(least: timedelta, most: timedelta = DURATION_MAX) -> Kind:

@@ -81,14 +81,7 @@ PERMISSIONS = Schema(
 
 
 def check_holder(spec: SecretSpec, entry: Node, api: Api, managing_id: str | None) -> None:
-    """Check what a key may do against who holds it.
-
-    Args:
-        spec: the entry as read.
-        entry: where it was read from.
-        api: the API that is to make the key.
-        managing_id: the secret that holds the managing key, if one does.
-    """
+    """Check what a key of an entry may do against who holds it: consumers, or we ourselves in `managing_id`."""
     permissions, node = spec.permissions, entry.at("permissions")
     if api == "legacy" and isinstance(permissions, Resources) and permissions != NO_PERMISSIONS:
         node.note('the legacy API knows no `resources`; use `endpoints`, or api = "v3"')

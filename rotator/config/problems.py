@@ -74,17 +74,12 @@ class Node(NamedTuple):
 
     def has(self, key: str) -> bool:
         """Tell whether this is a table with a key, right or wrong."""
-        return key in self.keys
+        return isinstance(self.value, dict) and key in self.value
 
     def at(self, key: str) -> "Node":
         """Return what is at a key of this table, or would be."""
         value = self.value.get(key) if isinstance(self.value, dict) else None
         return Node(value, (*self.path, key), self.problems)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of this table; none if it is not one."""
-        return tuple(self.value) if isinstance(self.value, dict) else ()
 
     def elements(self) -> "list[Node]":
         """Return the elements of this array; none if it is not one."""

@@ -48,13 +48,14 @@ def check_together(spec: SecretSpec, table: Node, defaults: Node) -> None:
         ("verify_timeout", verify, not_longer, "timeout", run, verify <= run),
         ("pending_timeout", pending, longer, "timeout", run, pending > run),
     ):
-        origins = [(table if table.has(k) else defaults).at(k) for k in (key, other)]
-        set_here = [k for k in (key, other) if table.has(k)]
-        if holds or not set_here or any(origin.is_faulty() for origin in origins):
+        here = [k for k in (key, other) if table.has(k)]
+        if holds or not here:
             continue
-        values = f"{setting_text(value)}) {demand} `{other}` ({setting_text(limit)}"
-        table.at(set_here[0]).note(f"`{key}` ({values})")
-    if spec.probe is not None and spec.probe == spec.negative_probe:
+        if not any((table if table.has(k) else defaults).at(k).is_faulty() for k in (key, other)):
+            shown = f"`{key}` ({setting_text(value)}) {demand} `{other}` ({setting_text(limit)})"
+            table.at(here[0]).note(shown)
+    probed_here = table.has("probe") or table.has("negative_probe")
+    if probed_here and spec.probe is not None and spec.probe == spec.negative_probe:
         table.at("negative_probe").note("is the same path as `probe`, which cannot be both allowed and refused")
 
 

@@ -101,10 +101,9 @@ class Schema(NamedTuple, Generic[T]):
         """Return what a table comes to, on top of the fields that it inherits; note every problem."""
         fields = {**self._stand_ins(table, inherited), **inherited}
         for setting in self.settings:
-            node = table.at(setting.name)
-            value = setting.kind.read(node) if table.has(setting.name) else None
+            value = setting.kind.read(table.at(setting.name)) if table.has(setting.name) else None
             if value is None and isinstance(setting.presence, Default) and setting.target not in fields:
-                value = setting.kind.read(node._replace(value=setting.presence.value))
+                value = setting.kind.read(table.at(setting.name)._replace(value=setting.presence.value))
             if value is not None:
                 fields[setting.target] = value
         self._refuse_unknown(table)
@@ -115,18 +114,20 @@ class Schema(NamedTuple, Generic[T]):
     def _stand_ins(self, table: Node, inherited: Mapping[str, object]) -> dict[str, object]:
         """Return what stands for required settings, and note those that are missing."""
         found: dict[str, object] = {}
-        for name, kind, presence, target in ((s.name, s.kind, s.presence, s.target) for s in self.settings):
-            if not isinstance(presence, Required) or target in inherited:
+        for setting in self.settings:
+            presence = setting.presence
+            if not isinstance(presence, Required) or setting.target in inherited:
                 continue
-            found[target] = presence.stand_in
-            if not (table.has(name) or table.has(presence.unless)):
+            found[setting.target] = presence.stand_in
+            if not (table.has(setting.name) or table.has(presence.unless)):
                 alternative = f"; or set `{presence.unless}`" if presence.unless else ""
-                table.at(name).note(presence.missing or f"is missing; expected {kind.name}{alternative}")
+                missing = f"is missing; expected {setting.kind.name}{alternative}"
+                table.at(setting.name).note(presence.missing or missing)
         return found
 
     def _refuse_unknown(self, table: Node) -> None:
         known = [setting.name for setting in self.settings]
-        for key in table.keys:
+        for key in table.value if isinstance(table.value, dict) else ():
             if key not in known and not table.at(key).is_faulty():
                 near = nearest(key, known) or f"known here: {', '.join(sorted(known))}"
                 table.at(key).note(f"unknown key; {near}")

@@ -26,7 +26,7 @@ _ID = (
 )
 
 _VARIABLE = like("[A-Za-z_][A-Za-z0-9_]{0,127}", 'the name of a variable, such as "PINATA_ADMIN_JWT"', AdminEnvironment)
-_API = text(values.chosen_from({name: name for name in get_args(Api)}), '"v3", "v3-pinata" or "legacy"')
+_API = chosen({name: name for name in get_args(Api)}, '"v3", "v3-pinata" or "legacy"')
 _OWNER = like("[a-z0-9-]{1,32}", 'a name of 1 to 32 small letters, digits and "-"')
 _RATE = integer(1, 100_000)
 PINATA = Schema(
@@ -132,9 +132,9 @@ WINDOW = Schema(
 )
 
 _NAME = like("[A-Za-z0-9._-]{1,64}", 'a name of 1 to 64 letters, digits, ".", "_" and "-"')
-_PATH = text(values.probe_path, 'a path on the Pinata API, such as "/v3/files?limit=1"')
+_PATH = like(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}", 'a path on the Pinata API, such as "/v3/files?limit=1"')
 _BLACKOUT = text(values.blackout, 'a day or a range of days, such as "2026-12-24" or "2026-12-24..2027-01-02"')
-_FORMAT = text(values.chosen_from({"jwt": BareJwt()}), '"jwt", or no such key')
+_FORMAT = chosen({"jwt": BareJwt()}, '"jwt", or no such key')
 _ENTRY = (
     Setting("name", _NAME, Required("uploader", ""), "what the command line calls it"),
     Setting("secret_id", like(*_ID), Required("prod/pinata/uploader", ""), "its name or ARN in Secrets Manager"),

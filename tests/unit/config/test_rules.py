@@ -44,3 +44,19 @@ def test_two_entries_share_neither_name_nor_secret(tmp_path: Path) -> None:
         '12: secrets[1].name: "uploader" is taken by entry 1 already',
         '13: secrets[1].secret_id: "prod/uploader" is taken by entry 1 already',
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('grace = "31d"', "7: defaults.grace: `grace` (31d) must not be longer than `max_age` (30d)"),
+        (
+            'probe = "/a"\nnegative_probe = "/a"',
+            "8: defaults.negative_probe: is the same path as `probe`, which cannot be both allowed and refused",
+        ),
+    ],
+    ids=["pair", "probes"],
+)
+def test_a_mistake_in_the_defaults_is_reported_once(tmp_path: Path, line: str, problem: str) -> None:
+    """The entries inherit it, and do not repeat it."""
+    assert problems(tmp_path, changed("[defaults]", f"[defaults]\n{line}")) == [problem]

@@ -1,5 +1,6 @@
 """Each setting: how it is read, and every way in which it can be wrong."""
 
+import json
 import re
 import types
 import typing
@@ -348,6 +349,21 @@ def test_daemon_table_that_is_refused(tmp_path: Path, line: str, problem: str) -
     (found,) = problems(tmp_path, f"{GOOD}[daemon]\n{line}\n")
     assert problem in found
     assert "/x" not in found
+
+
+@pytest.mark.parametrize("text", ["/", "/v3/files/public?limit=1&name=a%20b", f"/{'a' * 1023}"])
+def test_probe_path(tmp_path: Path, text: str) -> None:
+    """A path, with or without a query."""
+    assert spec_of(tmp_path, f"probe = {json.dumps(text)}").probe == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "v3", "//evil.example", "/\\evil.example", "/a b", "/a\n", "/a#b", "/ä", f"/{'a' * 1024}"]
+)
+def test_no_probe_path(tmp_path: Path, text: str) -> None:
+    """Nothing that could name another host or break out of a request line."""
+    (found,) = problems(tmp_path, with_secret(f"probe = {json.dumps(text)}"))
+    assert found.startswith("11: secrets[0].probe: expected a path on the Pinata API")
 
 
 SCHEMAS = {name: schema for name, schema in vars(settings).items() if isinstance(schema, Schema)}

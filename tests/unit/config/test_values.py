@@ -13,7 +13,6 @@ from rotator.config.values import (
     described,
     duration,
     is_loopback,
-    probe_path,
     quoted,
     time_zone,
 )
@@ -138,21 +137,6 @@ def test_no_address(text: str) -> None:
 def test_loopback(host: str, *, local: bool) -> None:
     """Only this machine is loopback."""
     assert is_loopback(host) is local
-
-
-@pytest.mark.parametrize("text", ["/", "/v3/files/public?limit=1&name=a%20b", f"/{'a' * 1023}"])
-def test_probe_path(text: str) -> None:
-    """A path, with or without a query."""
-    assert probe_path(text) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "v3", "//evil.example", "/\\evil.example", "/a b", "/a\n", "/a#b", "/ä", f"/{'a' * 1024}"]
-)
-def test_no_probe_path(text: str) -> None:
-    """Nothing that could name another host or break out of a request line."""
-    with pytest.raises(UnfitError):
-        probe_path(text)
 
 
 def test_machine_without_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
