@@ -9,7 +9,7 @@ from rotator import daemon
 from rotator.cli.context import config_path, period_of, print_json
 from rotator.cli.exits import Exit
 from rotator.cli.wording import outcome_row, outcome_text
-from rotator.config.tables import EVERY_MAX
+from rotator.config.settings import EVERY_MAX
 from rotator.config.values import UnfitError, listen_address, quoted
 from rotator.model.errors import ConfigError
 from rotator.model.plan import Outcome, OutcomeKind

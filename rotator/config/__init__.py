@@ -1,9 +1,11 @@
 """The configuration: one TOML file, read into frozen values, every problem reported at once.
 
-file       the whole, and the checks that span tables
-tables     [pinata], [aws], [audit], [daemon]
-entries    one [[secrets]] entry, or [defaults]
-fields     tables that note problems instead of raising
-values     one text -> one value
+file       the whole: reads it, or raises one error with a line for each problem
+settings   every setting, declared once: its reader, default, bounds and documentation
+rules      what holds between settings
+tables     the values of [pinata], [aws], [audit] and [daemon]
 starter    the file that `rotator init` writes
+schema     what a declaration is, and how a table is read by declarations
+problems   what is wrong, and on which line
+values     one text -> one value
 """

@@ -1,39 +1,34 @@
 """The configuration: one TOML file, read into frozen values, every problem reported at once.
 
-`load` either returns a `Config` that needs no further checking, or raises one `ConfigError` with a
-line for each problem. It reads the one file and nothing else: no AWS, no environment, no
-substitution within values. A secret never stands in the file; what looks like a token is refused,
-and never quoted.
+`load` either returns a `Config` that needs no further checking, or raises one `ConfigError` with a line for each
+problem. It reads the one file and nothing else: no AWS, no environment, no substitution within values. No secret
+belongs in the file; what looks like a token is refused, and never quoted.
 """
 
 import re
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from rotator.config.entries import check_distinct, check_permissions, read_defaults, read_secret
-from rotator.config.fields import KeyPath, Place, Problems, Table
-from rotator.config.tables import (
-    NO_DAEMON,
-    AdminSecret,
-    AuditConfig,
-    AwsConfig,
-    DaemonConfig,
-    PinataConfig,
-    read_audit,
-    read_aws,
-    read_daemon,
-    read_pinata,
-)
-from rotator.config.values import TOKEN
+from rotator.config import rules
+from rotator.config.permissions import check_holder
+from rotator.config.problems import KeyPath, Node, Position, Problems
+from rotator.config.schema import Schema
+from rotator.config.settings import DEFAULTS, ENTRY, SECTIONS, STAND_INS
+from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
+from rotator.config.values import TOKEN, described
 from rotator.model.errors import ConfigError
-from rotator.model.secret import SecretSpec
+from rotator.model.secret import JsonFields, SecretSpec
 
 DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024
 _NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
+_LEAKED = (
+    "this looks like a token, and no secret may stand in this file; revoke the key, then name the secret or the"
+    " variable that holds its successor"
+)
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -46,7 +41,7 @@ class Config:
     audit: AuditConfig
     secrets: tuple[SecretSpec, ...]
     path: Path
-    daemon: DaemonConfig = NO_DAEMON
+    daemon: DaemonConfig
 
 
 def find_path(option: Path | None, env: Mapping[str, str]) -> Path:
@@ -67,12 +62,12 @@ def load(path: Path) -> Config:
 
 
 def parse(content: bytes, source: str, folder: Path) -> Config:
-    """Read a configuration that lies elsewhere than in a file of this machine.
+    """Read a configuration that is not a file of this machine.
 
     Args:
-        content: what lies there; no more of it is looked at than fits the limit.
+        content: its bytes; more than fit the limit are refused.
         source: its address, for messages.
-        folder: relative paths are taken from here.
+        folder: where relative paths start.
 
     Raises:
         ConfigError: it cannot be used; the message has one line for each problem.
@@ -85,14 +80,10 @@ def _read(text: str, path: Path, source: str, problems: Problems) -> Config:
     tokens = list(TOKEN.finditer(text))
     for token in tokens:
         before = text[: token.start()]
-        place = Place(before.count("\n") + 1, token.start() - before.rfind("\n"))
-        problems.add(
-            place,
-            "this looks like a token, and no secret may stand in this file; revoke the key, then"
-            " name the secret or the variable that holds its successor",
-        )
+        position = Position(before.count("\n") + 1, token.start() - before.rfind("\n"))
+        problems.add(position, _LEAKED)
     raw = _parsed(text, problems, quotable=not tokens)
-    config = _config(Table(raw, (), problems), path) if raw is not None else None
+    config = _config(Node(raw, (), problems), path) if raw is not None else None
     if problems or config is None:
         raise ConfigError(problems.report(source, text))
     return config
@@ -139,37 +130,58 @@ def _parsed(text: str, problems: Problems, *, quotable: bool) -> dict[str, objec
     except ValueError as error:
         message = str(error)
         position = _POSITION.search(message)
-        at: KeyPath | Place = ()
+        at: KeyPath | Position = ()
         if position:
-            line_start = text.rfind("\n") + 1
-            end = Place(text.count("\n") + 1, len(text) - line_start + 1)
-            at = Place(int(position[1]), int(position[2])) if position[1] else end
+            end = Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
+            at = Position(int(position[1]), int(position[2])) if position[1] else end
         reason = _POSITION.sub("", message) if quotable else "it cannot be parsed"
         problems.add(at, f"not TOML: {reason}")
     return None
 
 
-def _config(root: Table, path: Path) -> Config:
-    pinata_table = root.section("pinata")
-    pinata = read_pinata(pinata_table)
-    defaults = root.section("defaults")
-    inherited = read_defaults(defaults)
-    entries = [(table, read_secret(table, inherited, defaults)) for table in root.tables("secrets")]
-    check_distinct("name", ((table, spec.name) for table, spec in entries))
-    check_distinct("secret_id", ((table, spec.secret_id) for table, spec in entries))
-    if not any(pinata_table.is_faulty(key) for key in ("admin_secret", "admin_jwt_env")):
+def _config(root: Node, path: Path) -> Config:
+    entries = _entries(root)
+    config = Schema(Config, SECTIONS).read(root, {"path": path, "secrets": tuple(spec for _, spec in entries)})
+    rules.check_distinct("name", ((node, spec.name) for node, spec in entries))
+    rules.check_distinct("secret_id", ((node, spec.secret_id) for node, spec in entries))
+    if not entries and not root.at("secrets").is_faulty():
+        root.at("secrets").note("expected at least one [[secrets]] entry")
+    pinata, directory = config.pinata, config.audit.directory
+    if not any(root.at("pinata").at(key).is_faulty() for key in ("admin_secret", "admin_jwt_env")):
         managing_id = pinata.admin.secret_id if isinstance(pinata.admin, AdminSecret) else None
-        for table, spec in entries:
-            check_permissions(spec, table, pinata.api, managing_id)
-    if not entries and not root.is_faulty("secrets"):
-        root.problem("secrets", "expected at least one [[secrets]] entry")
-    config = Config(
-        pinata=pinata,
-        aws=read_aws(root.section("aws")),
-        audit=read_audit(root.section("audit"), path),
-        secrets=tuple(spec for _, spec in entries),
-        path=path,
-        daemon=read_daemon(root.section("daemon")),
-    )
-    root.finish()
-    return config
+        for node, spec in entries:
+            check_holder(spec, node, pinata.api, managing_id)
+    if directory is None:
+        return config
+    return replace(config, audit=replace(config.audit, directory=path.absolute().parent / directory))
+
+
+def _entries(root: Node) -> list[tuple[Node, SecretSpec]]:
+    """Read `[defaults]` and the entries by the same declarations, each entry on top of what it inherits.
+
+    So a key means the same in both, and a mistake in the defaults is reported once, not by every entry.
+    """
+    defaults = root.at("defaults")
+    inherited = _inherited(defaults)
+    entries = []
+    for node in root.at("secrets").elements():
+        if isinstance(node.value, dict):
+            spec = ENTRY.read(node, inherited)
+            rules.check_together(spec, node, defaults)
+            entries.append((node, spec))
+        else:
+            node.note(f"expected a table, found {described(node.value)}")
+    return entries
+
+
+def _inherited(defaults: Node) -> dict[str, object]:
+    """Read `[defaults]`; return the fields that an entry begins with."""
+    for key in ("name", "secret_id"):
+        if defaults.has(key):
+            defaults.at(key).note("has no default: it belongs in each [[secrets]] entry")
+    spec = DEFAULTS.read(defaults, STAND_INS)
+    rules.check_together(spec, defaults, defaults)
+    if isinstance(spec.shape, JsonFields) and not defaults.has("fields"):
+        spec = replace(spec, shape=replace(spec.shape, named_by="default"))
+    missing = {"name", "secret_id"} if defaults.has("permissions") else STAND_INS
+    return {field.name: getattr(spec, field.name) for field in fields(spec) if field.name not in missing}

@@ -1,25 +1,23 @@
 """From one text of the configuration to one value: durations, addresses, times, days, paths.
 
-Each reader takes a text and returns a value or raises `UnfitError`. None reads a file or knows
-where its text stood; the tables around the texts are the business of `fields`. Whatever
-quotes a text goes through `quoted`, which withholds anything that looks like a token.
+Each reader returns a value or raises `UnfitError`. None reads a file or knows where its text is. A text is quoted by
+`quoted` alone, which withholds anything that looks like a token.
 """
 
-import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from datetime import date, time, timedelta
 from ipaddress import AddressValueError, IPv4Address, ip_address, ip_network
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from rotator.config.tables import BucketPrefix
 from rotator.model.secret import Blackout
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-T = TypeVar("T")
 
 DURATION_MAX = timedelta(days=3653)
 _DURATION = re.compile(r"(?=\d)" + "".join(rf"(?:(\d{{1,9}}){u})?" for u in "wdhms"), re.ASCII)
@@ -30,28 +28,23 @@ TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{12,}[A-Za-z0-9_.-]*")
 
 _URL_MAX = 2048
 _HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
-"""The last label begins with a letter; in no spelling of an IPv4 address, `0x7f.1`, does it."""
+"""The last label begins with a letter, which it does in no spelling of an IPv4 address, such as `0x7f.1`."""
 _HOST_NAME_MAX = 253
 _PORT_MAX = 65_535
-_PROBE = re.compile(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-_DAYS = re.compile(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?", re.ASCII)
+_S3 = (
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
+    r"(?:/(?P<prefix>(?:[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63}/){0,7}[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63})?)?/?"
+)
 _SHOWN_MAX = 60
 _INTEGER_SHOWN = 10**18
 
 
 class UnfitError(ValueError):
-    """A text is not a value of its kind.
-
-    An empty message means that "expected this, found that" says it all.
-    """
+    """A text is not a value of its kind; without a message, "expected this, found that" says it all."""
 
 
 def duration(text: str) -> timedelta:
-    """Read `30d`, `1h30m` or `0s`.
-
-    Whole weeks, days, hours, minutes and seconds, each at most once and in this order.
-    """
+    """Read `30d` or `1h30m`: whole weeks, days, hours, minutes and seconds, each at most once and in this order."""
     match = _DURATION.fullmatch(text)
     if not match:
         raise UnfitError
@@ -64,9 +57,8 @@ def duration(text: str) -> timedelta:
 def base_url(text: str) -> str:
     """Read the address of a service, `https://HOST[:PORT]`; return it without a trailing slash.
 
-    Plain http is for loopback only. IP addresses other than loopback are refused under https too:
-    they are how a request is steered to a metadata service. The address is never quoted, for it may
-    hold a password.
+    Plain http is for loopback only. IP addresses other than loopback are refused under https too: they are how a
+    request is steered to a metadata service. The address is never quoted, because it may hold a password.
     """
     if len(text) > _URL_MAX or not re.fullmatch(r"[!-~]+", text):
         raise UnfitError("a URL has 1 to 2048 characters, all of them printable ASCII, and no space")
@@ -85,16 +77,13 @@ def base_url(text: str) -> str:
         if parts.scheme == "http":
             raise UnfitError("http is for loopback addresses only (127.0.0.0/8, ::1, localhost); use https")
         if len(host) > _HOST_NAME_MAX or not _HOST_NAME.fullmatch(host):
-            raise UnfitError("expected a host name; no IP address but a loopback one (127.0.0.0/8, ::1)")
+            raise UnfitError("expected a host name; no IP address except loopback ones (127.0.0.0/8, ::1)")
     bracketed = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
 
 
 def ping_url(text: str) -> str:
-    """Read the address that is told of each success: a `base_url` that may have a path and a query.
-
-    Such addresses are secrets in their own way, so it is never quoted.
-    """
+    """Read a `base_url` that may have a path and a query; it may be a secret, and is never quoted."""
     origin = re.match(r"[a-z]+://[^/?#]*", text)
     if len(text) > _URL_MAX or not origin or not re.fullmatch(r"[!-~]+", text) or "#" in text:
         raise UnfitError("expected https://HOST[:PORT]/PATH, printable ASCII without `#`")
@@ -116,7 +105,7 @@ def listen_address(text: str) -> tuple[str, int]:
 
 
 def host_entry(text: str) -> str:
-    """Read the name of a host as it stands in the `Host` header, without a port, or an address, or a network."""
+    """Read a host name as in the `Host` header, an address or a network, without a port."""
     bare = text.lower().removeprefix("[").removesuffix("]")
     try:
         ip_network(bare)
@@ -136,14 +125,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def probe_path(text: str) -> str:
-    """Read the path of a GET request, with a query if need be; it cannot name another host."""
-    return matching(_PROBE)(text)
+def directory(text: str) -> Path:
+    """Read the path of a directory, absolute or relative."""
+    if not text or not text.isprintable():
+        raise UnfitError
+    if text.startswith("~"):
+        raise UnfitError("`~` is not expanded here; write the path in full")
+    return Path(text)
+
+
+def bucket_prefix(text: str) -> BucketPrefix:
+    """Read `s3://BUCKET` or `s3://BUCKET/PREFIX`."""
+    match = re.fullmatch(_S3, text)
+    if not match:
+        raise UnfitError
+    return BucketPrefix(match["bucket"], f"{match['prefix']}/" if match["prefix"] else "")
 
 
 def clock_time(text: str) -> time:
     """Read `02:00`."""
-    match = _CLOCK.fullmatch(text)
+    match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text, re.ASCII)
     if not match:
         raise UnfitError
     return time(int(match[1]), int(match[2]))
@@ -165,7 +166,7 @@ def time_zone(text: str) -> "ZoneInfo":
 
 def blackout(text: str) -> Blackout:
     """Read `2026-12-24`, or `2026-12-24..2027-01-02` with both days included."""
-    match = _DAYS.fullmatch(text)
+    match = re.fullmatch(r"(\d{4}-\d\d-\d\d)(?:\.\.(\d{4}-\d\d-\d\d))?", text, re.ASCII)
     if not match:
         raise UnfitError
     try:
@@ -178,31 +179,10 @@ def blackout(text: str) -> Blackout:
     return Blackout(first, last)
 
 
-def matching(pattern: re.Pattern[str]) -> Callable[[str], str]:
-    """Return a reader of texts that match a pattern as a whole."""
-
-    def read(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise UnfitError
-        return text
-
-    return read
-
-
-def chosen_from(choices: Mapping[str, T]) -> Callable[[str], T]:
-    """Return a reader of the names in `choices`, which gives what a name stands for."""
-
-    def read(text: str) -> T:
-        if text in choices:
-            return choices[text]
-        near = nearest(text, choices) or f"known: {', '.join(sorted(choices))}"
-        raise UnfitError(f"unknown name {quoted(text)}; {near}")
-
-    return read
-
-
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a question that offers the nearest known name; empty if none is near."""
+    import difflib  # noqa: PLC0415 - only a misspelt name needs it
+
     near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"did you mean `{near[0]}`?" if near else ""
 

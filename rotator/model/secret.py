@@ -33,8 +33,8 @@ class JsonFields:
     """The value is a JSON object; these are the names of the fields we write. All others are carried over."""
 
     jwt: str
-    key: str | None
-    secret: str | None
+    key: str | None = None
+    secret: str | None = None
     named_by: Literal["default", "config"] = "config"
     """Default names that do not occur in an existing value are left out; configured ones are an error."""
 

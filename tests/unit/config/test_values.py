@@ -1,4 +1,4 @@
-"""One text, one value: durations and addresses over their whole range, and the search for lines."""
+"""One text, one value: durations and addresses over their whole range."""
 
 from datetime import timedelta
 
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.config.fields import line_numbers
 from rotator.config.values import (
     DURATION_MAX,
     UnfitError,
@@ -14,7 +13,6 @@ from rotator.config.values import (
     described,
     duration,
     is_loopback,
-    probe_path,
     quoted,
     time_zone,
 )
@@ -141,21 +139,6 @@ def test_loopback(host: str, *, local: bool) -> None:
     assert is_loopback(host) is local
 
 
-@pytest.mark.parametrize("text", ["/", "/v3/files/public?limit=1&name=a%20b", f"/{'a' * 1023}"])
-def test_probe_path(text: str) -> None:
-    """A path, with or without a query."""
-    assert probe_path(text) == text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "v3", "//evil.example", "/\\evil.example", "/a b", "/a\n", "/a#b", "/ä", f"/{'a' * 1024}"]
-)
-def test_no_probe_path(text: str) -> None:
-    """Nothing that could name another host or break out of a request line."""
-    with pytest.raises(UnfitError):
-        probe_path(text)
-
-
 def test_machine_without_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no zone is known, the file is not to blame, and the message says so."""
     monkeypatch.setattr("zoneinfo.available_timezones", set)
@@ -177,39 +160,3 @@ def test_quotations_are_short_and_on_one_line() -> None:
 def test_description(value: object, shown: str) -> None:
     """What was found is said in the words of TOML."""
     assert described(value) == shown
-
-
-def test_lines_of_tables_and_keys() -> None:
-    """Headers, entries of arrays, tables within them and dotted keys are found on their lines."""
-    text = """top = 1
-[a] # comment
-b = 1
-  c.d = { e = 1 }
-# f = 1
-[[s]]
-b = 1
-[s.t]
-b = 1
-[[s]]\r
-b = [
-  "g = 1",
-]
-"""
-    assert line_numbers(text) == {
-        ("top",): 1,
-        ("a",): 2,
-        ("a", "b"): 3,
-        ("a", "c", "d"): 4,
-        ("s",): 6,
-        ("s", 0): 6,
-        ("s", 0, "b"): 7,
-        ("s", 0, "t"): 8,
-        ("s", 0, "t", "b"): 9,
-        ("s", 1): 10,
-        ("s", 1, "b"): 11,
-    }
-
-
-def test_lines_are_not_guessed() -> None:
-    """Where a string spans lines, what looks like a key may be text, and no line is claimed."""
-    assert line_numbers('a = """\nb = 1\n"""\nc = 1\n') == {}

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from rotator.config.tables import EVERY_MAX
+from rotator.config.settings import EVERY_MAX
 from rotator.model.errors import RotatorError
 from rotator.model.plan import Outcome
 from tests.builders import a_spec

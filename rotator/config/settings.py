@@ -1,0 +1,200 @@
+"""Every setting of the file, declared once.
+
+The file is read by these declarations (`file`), and the starter file (`starter`) and docs/configuration.md are written
+from them. A new setting is one `Setting` here and one field of the dataclass that its schema builds; a new section is
+one more line of `SECTIONS`. What holds between settings is in `rules`.
+"""
+
+from datetime import UTC, time, timedelta
+from typing import get_args
+
+from rotator.config import permissions, rules, values
+from rotator.config.kinds import array, chosen, integer, like, span, table, text
+from rotator.config.schema import Default, Example, Kind, Required, Schema, Setting
+from rotator.config.tables import AdminEnvironment, AdminSecret, Api, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
+from rotator.model.secret import BareJwt, JsonFields, SecretSpec, Window
+from rotator.model.times import setting_text
+
+EVERY_MAX = timedelta(minutes=30)
+"""A daemon that ticks less often could not be told from one that has stopped."""
+
+_ANY_TIME, _SOME_TIME = span(timedelta(0)), span(timedelta(seconds=1))
+_URL = text(values.base_url, "a URL, https://HOST[:PORT]")
+_ID = (
+    r"[\w/+=.@!-]{1,512}|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]{1,519}",
+    'the name or the ARN of a secret, such as "prod/pinata/uploader"',
+)
+
+_VARIABLE = like("[A-Za-z_][A-Za-z0-9_]{0,127}", 'the name of a variable, such as "PINATA_ADMIN_JWT"', AdminEnvironment)
+_API = chosen({name: name for name in get_args(Api)}, '"v3", "v3-pinata" or "legacy"')
+_OWNER = like("[a-z0-9-]{1,32}", 'a name of 1 to 32 small letters, digits and "-"')
+_RATE = integer(1, 100_000)
+PINATA = Schema(
+    PinataConfig,
+    (
+        Setting(
+            "admin_secret",
+            like(*_ID, AdminSecret),
+            Required("pinata/admin", AdminSecret(""), rules.MANAGING_KEY.format("neither"), unless="admin_jwt_env"),
+            "the secret that holds the managing key",
+            "Its value is the JWT, or a JSON object with the field `JWT`.",
+            field="admin",
+        ),
+        Setting(
+            "admin_jwt_env",
+            _VARIABLE,
+            Example("PINATA_ADMIN_JWT"),
+            "instead of admin_secret: the variable that holds the JWT",
+            field="admin",
+        ),
+        Setting("api_url", _URL, Default("https://api.pinata.cloud"), "https; plain http only for loopback"),
+        Setting("api", _API, Default("v3"), '"v3" and "v3-pinata" (two spellings of v3), or "legacy"'),
+        Setting("owner", _OWNER, Default("rotator"), "begins every key's name; one for each installation"),
+        Setting("requests_per_minute", _RATE, Default(60), "what your Pinata plan allows the whole account"),
+        Setting("data_requests_per_minute", _RATE, Default(30), "the same for /data, where keys are verified"),
+    ),
+    rules.check_managing_key,
+)
+
+_REGION = like(r"[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}", 'a region such as "eu-central-1"')
+_ROLE = like(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", "the ARN of an IAM role")
+_ACCOUNT = like(r"\d{12}", 'an account of 12 digits as a string, "111122223333"')
+AWS = Schema(
+    AwsConfig,
+    (
+        Setting("region", _REGION, Example("eu-central-1"), "without it AWS's own settings decide"),
+        Setting("endpoint_url", _URL, Example("http://127.0.0.1:4566"), "another Secrets Manager: loopback, or https"),
+        Setting("role_arn", _ROLE, Example("arn:aws:iam::111122223333:role/rotator"), "a role to assume first"),
+        Setting("expected_account", _ACCOUNT, Example("111122223333"), "refuse to run in any other account"),
+    ),
+)
+
+_DIRECTORY = text(values.directory, 'the path of a directory, such as "/var/lib/rotator/audit"')
+_BUCKET = text(values.bucket_prefix, '"s3://BUCKET" or "s3://BUCKET/PREFIX"')
+AUDIT = Schema(
+    AuditConfig,
+    (
+        Setting(
+            "directory",
+            _DIRECTORY,
+            Required("/var/lib/rotator/audit", None, unless="s3"),
+            "must outlive runs; a relative path starts at this file's folder",
+        ),
+        Setting("s3", _BUCKET, Example("s3://my-audit-trail/rotator"), "a bucket as well, or instead: docs/audit.md"),
+    ),
+)
+
+_LISTEN = text(values.listen_address, 'an address such as "127.0.0.1:9118"')
+_EVERY = span(timedelta(seconds=1), EVERY_MAX)
+_HOSTS = array(text(values.host_entry, "a host or a network, without a port"), frozenset)
+_PING = text(values.ping_url, "a URL, https://HOST[:PORT]/PATH")
+DAEMON = Schema(
+    DaemonConfig,
+    (
+        Setting(
+            "listen",
+            _LISTEN,
+            Default("127.0.0.1:9118"),
+            "where probes, metrics and the page are served",
+            "With port 0 the system chooses one. An address other than loopback needs `hosts`.",
+        ),
+        Setting("every", _EVERY, Default("5m"), f"how often the fleet is checked, at most {setting_text(EVERY_MAX)}"),
+        Setting("hosts", _HOSTS, Example(["rotator.example.com"]), "what the page answers to, besides loopback"),
+        Setting("ping_url", _PING, Example("https://hc.example.com/id"), "asked after each tick without a failure"),
+    ),
+)
+
+_PART = like(".{1,256}", "the name of a field of the JSON value")
+_JWT = Required("JWT", "JWT", "is missing; it names the field that holds the token")
+FIELDS = Schema(
+    JsonFields,
+    (
+        Setting("jwt", _PART, _JWT, "the field that holds the token"),
+        Setting("key", _PART, Example("pinata_api_key"), "the field that holds the API key"),
+        Setting("secret", _PART, Example("pinata_api_secret"), "the field that holds the API secret"),
+    ),
+    rules.check_field_names,
+)
+
+_DAYS = {name: day for day, name in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"))}
+_WEEKDAYS = array(chosen(_DAYS, 'a day such as "Mon"'), frozenset)
+_CLOCK = text(values.clock_time, 'a time of day such as "02:00"')
+_ZONE = text(values.time_zone, 'a time zone such as "Europe/Berlin"')
+WINDOW = Schema(
+    Window,
+    (
+        Setting("days", _WEEKDAYS, Default(list(_DAYS)), "the days on which it opens"),
+        Setting("from", _CLOCK, Required("02:00", time.min), "when it opens", field="start"),
+        Setting("to", _CLOCK, Required("05:00", time.min), "when it closes: the next day, if not later", field="end"),
+        Setting("zone", _ZONE, Required("Europe/Berlin", UTC), "the time zone of its days and times"),
+    ),
+    rules.check_some_day,
+)
+
+_NAME = like("[A-Za-z0-9._-]{1,64}", 'a name of 1 to 64 letters, digits, ".", "_" and "-"')
+_PATH = like(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}", 'a path on the Pinata API, such as "/v3/files?limit=1"')
+_BLACKOUT = text(values.blackout, 'a day or a range of days, such as "2026-12-24" or "2026-12-24..2027-01-02"')
+_FORMAT = chosen({"jwt": BareJwt()}, '"jwt", or no such key')
+_ENTRY = (
+    Setting("name", _NAME, Required("uploader", ""), "what the command line calls it"),
+    Setting("secret_id", like(*_ID), Required("prod/pinata/uploader", ""), "its name or ARN in Secrets Manager"),
+    Setting(
+        "permissions",
+        table(permissions.PERMISSIONS),
+        Required({"resources": ["org:files:write"]}, permissions.NO_PERMISSIONS, permissions.MISSING),
+        'what a key may do; or { endpoints = { data = ["pinList"] } }',
+        "It can be set in `[defaults]` instead.",
+    ),
+    Setting(
+        "fields",
+        table(FIELDS),
+        Default({"jwt": "JWT", "key": "pinata_api_key", "secret": "pinata_api_secret"}),
+        "the JSON fields that hold a key",
+        "All other fields stay as they are. A field that you name must be in an existing value; a default need not.",
+        field="shape",
+    ),
+    Setting("format", _FORMAT, Example("jwt"), "instead of fields: the value is the bare token", field="shape"),
+    Setting("max_uses", integer(100, 1_000_000_000), Example(1_000_000), "how often a key can be used"),
+    Setting("probe", _PATH, Example("/v3/files/public?limit=1"), "a GET that a new key must be allowed"),
+    Setting("negative_probe", _PATH, Example("/v3/pinata/keys"), "a GET that a new key must be refused"),
+    Setting(
+        "blackout",
+        array(_BLACKOUT),
+        Example(["2026-12-24..2027-01-02"]),
+        "days without new keys, both included",
+        "They begin and end in the zone of the window, or in UTC without one.",
+        field="blackouts",
+    ),
+    Setting(
+        "window",
+        table(WINDOW),
+        Example({"days": ["Mon"], "from": "02:00", "to": "05:00", "zone": "Europe/Berlin"}),
+        "when new keys are made",
+    ),
+)
+_SHARED = (
+    Setting("max_age", _SOME_TIME, Default("30d"), "when a key is replaced"),
+    Setting("grace", _ANY_TIME, Default("24h"), "the old key lives on: longer than any consumer's cache"),
+    Setting("pending_timeout", _SOME_TIME, Default("1h"), "when to give up an unfinished rotation; above timeout"),
+    Setting("live_keys_max", integer(2, 100), Default(3), "the most live keys for one secret; 2 or more"),
+    Setting("verify_timeout", _SOME_TIME, Default("30s"), "how long a new key may take to work"),
+    Setting("timeout", _SOME_TIME, Default("2m"), "how long one run over one secret may take"),
+    Setting("check_every", _ANY_TIME, Default("1h"), "how often a secret that is not due is checked at Pinata"),
+    Setting("settle", _ANY_TIME, Default("5m"), "how old an interrupted attempt is when taken up again"),
+)
+ENTRY = Schema(SecretSpec, _ENTRY + _SHARED, rules.check_one_shape)
+DEFAULTS = ENTRY._replace(settings=tuple(s for s in ENTRY.settings if s.name not in {"name", "secret_id"}))
+STAND_INS = {s.target: s.presence.stand_in for s in ENTRY.settings if isinstance(s.presence, Required)}
+"""What an entry has before it is read."""
+
+# `file` reads what these two hold, because entries inherit.
+_SHARED_TABLE = Kind("a table", "", dict, lambda *_: None, settings=_SHARED)
+_ENTRY_TABLES = Kind("an array of tables", "", list, lambda *_: None, "[[secrets]] entries", _ENTRY)
+SECTIONS = (
+    Setting("pinata", table(PINATA), Default({}), ""),
+    Setting("aws", table(AWS), Default({}), ""),
+    Setting("audit", table(AUDIT), Default({}), ""),
+    Setting("daemon", table(DAEMON), Default({}), "read by `rotator daemon` alone"),
+    Setting("defaults", _SHARED_TABLE, Default({}), "any key of [[secrets]] except name and secret_id"),
+    Setting("secrets", _ENTRY_TABLES, Default([]), "one such entry for each secret"),
+)

@@ -1,0 +1,74 @@
+"""Writes what is derived from the declarations of the settings: config/example.toml and docs/configuration.md.
+
+`python -m tests.project.reference` writes both; a test fails while either is not what the declarations say.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rotator.config.file import DEFAULT_PATH, SIZE_MAX_BYTES
+from rotator.config.schema import Default, Example, Required, Setting
+from rotator.config.settings import SECTIONS
+from rotator.config.starter import STARTER, header, toml_text
+
+ROOT = Path(__file__).parents[2]
+_HEAD = f"""\
+# Configuration
+
+One TOML file: `--config PATH`, else `$ROTATOR_CONFIG`, else `{DEFAULT_PATH}`. `rotator init` writes one with a comment on every setting, and `rotator config check` reports every problem of yours at once, each with its line. An unknown key is a problem. Nobody except its owner may be able to write the file; it has at most {SIZE_MAX_BYTES // 1024} KiB, and no secret belongs in it.
+
+A duration is a string of weeks, days, hours, minutes and seconds, in this order: `"30d"`, `"1h30m"`, `"45s"`.
+
+This page is written by `python -m tests.project.reference` from [`rotator/config/settings.py`](../rotator/config/settings.py); change it there.
+"""  # noqa: E501 - a paragraph of a page is one line
+_COLUMNS = ("Setting", "Kind", "Default", "Bounds", "What it does")
+
+
+def page() -> str:
+    """Return the text of docs/configuration.md: a table for each section."""
+    parts = [_HEAD]
+    for section in SECTIONS:
+        parts.append(f"\n## `{header(section)}`\n\n")
+        if section.comment:
+            parts.append(f"{_sentence(section.comment)}\n\n")
+        parts += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+        parts += map(_row, _cells(section.kind.settings, ""))
+    return "".join(parts)
+
+
+def _cells(settings: tuple[Setting, ...], prefix: str) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each setting, and below it those of the settings within."""
+    for setting in settings:
+        name = f"{prefix}{setting.name}"
+        does = " ".join(filter(None, (_sentence(setting.comment), setting.more)))
+        yield f"`{name}`", setting.kind.name, _presence(setting), setting.kind.bounds, does
+        yield from _cells(setting.kind.settings, f"{name}.")
+
+
+def _presence(setting: Setting) -> str:
+    shown = f"`{toml_text(setting.presence.value)}`"
+    match setting.presence:
+        case Default():
+            return shown
+        case Example():
+            return f"none; for example {shown}"
+        case Required(unless=""):
+            return f"required; for example {shown}"
+        case Required(unless=other):
+            return f"required, unless `{other}` is set; for example {shown}"
+
+
+def _sentence(comment: str) -> str:
+    return f"{comment[0].upper()}{comment[1:]}."
+
+
+def _row(cells: Sequence[str]) -> str:
+    escaped = [cell.replace("|", r"\|") for cell in cells]
+    return f"| {' | '.join(escaped)} |\n"
+
+
+DERIVED = {ROOT / "config" / "example.toml": STARTER, ROOT / "docs" / "configuration.md": page()}
+
+if __name__ == "__main__":
+    for path, text in DERIVED.items():
+        path.write_text(text, encoding="utf-8")
