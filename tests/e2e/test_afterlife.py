@@ -6,14 +6,14 @@ import pytest
 
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Listed, Order
-from tests.e2e.stage import PERSON, SHORT, USAGE, Stage
+from tests.e2e.stage import PERSON, TWO_SECONDS, USAGE, Stage
 
 PATIENT = 3600.0
 
 
 def test_a_key_that_outlives_its_revocation_is_not_forgotten(stage: Stage) -> None:
     """Every run says so until it is dead; status does, too; then all is well again."""
-    stage.edit("[defaults]\n", f"[defaults]\n{SHORT}")
+    stage.edit("[defaults]\n", f"[defaults]\n{TWO_SECONDS}")
     stage.own()
     stage.switch(revocation=Delay(PATIENT))
     first = stage.row("rotate", "uploader", code=PERSON)
