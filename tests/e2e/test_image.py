@@ -31,7 +31,7 @@ STOP_S = 10
 """How long container engines wait by default before they kill."""
 BASE = "localhost/rotator-test-base"
 IMAGE = "localhost/rotator-test"
-EVENTUALLY_S = 30
+EVENTUALLY_S = 600
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 

@@ -12,7 +12,7 @@ from tests.e2e.stage import COMMAND, Stage
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMAND_S = 120.0
+COMMAND_S = 600.0
 
 
 def blocks(language: str) -> list[str]:
