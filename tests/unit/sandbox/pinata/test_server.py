@@ -10,7 +10,7 @@ import pytest
 from rotator.sandbox.pinata.faults import Operation, Side, Slow
 from rotator.sandbox.pinata.server import BODY_BYTES_MAX
 from rotator.sandbox.pinata.switches import UNLIMITED, ErrorShape, Generation, Switches
-from tests.unit.sandbox.served_pinata import FILES, START, Pinata
+from tests.unit.sandbox.pinata.served import FILES, START, Pinata
 
 CREATE = {
     Generation.LEGACY: ("POST", "/users/generateApiKey"),

@@ -21,7 +21,7 @@ from rotator.sandbox.pinata.faults import (
 from rotator.sandbox.pinata.switches import UNLIMITED, ErrorShape, Switches
 from rotator.sandbox.pinata.tokens import claims_of
 from rotator.sandbox.pinata.wire import HangUp
-from tests.unit.sandbox.served_pinata import FILES, Pinata
+from tests.unit.sandbox.pinata.served import FILES, Pinata
 
 
 @pytest.mark.parametrize("how", HangUp)
