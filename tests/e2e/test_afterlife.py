@@ -30,7 +30,7 @@ def test_a_key_that_outlives_its_revocation_is_not_forgotten(stage: Stage) -> No
     assert stage.rotator("audit", "verify").returncode == 0
 
 
-@pytest.mark.parametrize("order", [Order.NEWEST_FIRST, Order.OLDEST_FIRST])
+@pytest.mark.parametrize("order", [Order.NEWEST_FIRST, pytest.param(Order.OLDEST_FIRST, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("count", list(CountOf))
 def test_short_pages_hide_no_superseded_key(stage: Stage, count: CountOf, order: Order) -> None:
     """With pages of three, and more keys than that, every key before the current one dies."""

@@ -119,6 +119,7 @@ def test_key_whose_making_outlasts_the_signal_is_stored(stage: Stage) -> None:
     assert row["key_id"] == made == stage.sandbox.current_key_id(), "another was made"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["ListSecrets", "DescribeSecret", "PutSecretValue"])
 def test_stop_while_aws_is_silent(stage: Stage, monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
     """The attempt under way is waited for, and none is begun after it; one run later all is in order."""

@@ -95,7 +95,7 @@ def pieces_of(secrets: Iterator[str]) -> Iterator[str]:
             yield from windows(form)
 
 
-@pytest.fixture(params=["json", "console"])
+@pytest.fixture(params=["json", pytest.param("console", marks=pytest.mark.slow)])
 def everything(stage: Stage, request: pytest.FixtureRequest) -> Everything:
     """Collect in both log formats."""
     return Everything(stage, request.param)
