@@ -12,6 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 
+MEASURED := --cov --cov-report=
 # What decides and acts is covered to the last branch; the rest nearly.
 CORE := rotator/engine/*
 
@@ -26,7 +27,7 @@ TARGET ?= rotator
 CONFIG ?= $(firstword $(wildcard config/rotator.toml) config/example.toml)
 OSLS := build/stack/node_modules/osls/bin/serverless.js
 
-.PHONY: dev demo test simulate simulate-deep package deploy stack image bench lint format lock
+.PHONY: dev demo test test-all test-rest simulate simulate-deep package deploy stack image bench lint format lock
 
 # Virtual environment with everything in it.
 dev: $(READY)
@@ -35,9 +36,18 @@ dev: $(READY)
 demo: $(READY)
 	@$(BIN)/rotator demo
 
-# Tests and coverage gates.
+# The quick tests, within minutes, with nothing but Python.
 test: $(READY)
-	$(BIN)/pytest --numprocesses=2 --cov --cov-report=
+	$(BIN)/pytest --numprocesses=2 -m "not slow" $(MEASURE)
+
+# All tests, and the coverage gates. The page is seen in Chromium, the stack deployed with Node.js, the image built.
+test-all:
+	$(MAKE) test MEASURE="$(MEASURED)"
+	$(MAKE) test-rest
+
+# What `make test` leaves out, and the gates over both; `make test MEASURE=...` comes before it, as above.
+test-rest: $(READY)
+	$(BIN)/pytest --numprocesses=2 -m slow --cov-append $(MEASURED)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
 

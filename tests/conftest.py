@@ -1,13 +1,16 @@
-"""What every test gets: only loopback, AWS settings that lead nowhere, Hypothesis profiles."""
+"""What every test gets: only loopback, AWS settings that lead nowhere, default signals, Hypothesis profiles."""
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 import structlog
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -19,6 +22,9 @@ settings.register_profile(
 settings.register_profile("ci", settings.get_profile("dev"), max_examples=100, derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What tests send to processes that they start; `nohup`, or a shell's `&`, makes those processes ignore some of it."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _loopback_only() -> Iterator[None]:
@@ -27,6 +33,27 @@ def _loopback_only() -> Iterator[None]:
         for method in ("connect", "connect_ex", "sendto"):
             patch.setattr(socket.socket, method, _guarded(getattr(socket.socket, method)))
         patch.setattr(socket, "getaddrinfo", _guarded_lookup(socket.getaddrinfo))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_get_default_signals() -> Iterator[None]:
+    """Handle, by doing nothing, what this process was started to ignore: a child would ignore it, too."""
+    ignored = [number for number in STOPPING if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, _do_nothing)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_reads_its_files_once() -> Iterator[None]:
+    """Keep what botocore looks for and parses anew for each session: that is most of what a short command costs."""
+    read, find = cache(JSONFileLoader().load_file), cache(Loader().list_available_services)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        patch.setattr(Loader, "list_available_services", lambda _, type_name: find(type_name))
         yield
 
 
@@ -51,6 +78,10 @@ def _aws_leads_nowhere() -> Iterator[None]:
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         yield
+
+
+def _do_nothing(*_: object) -> None:
+    """Take note of no signal."""
 
 
 def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:

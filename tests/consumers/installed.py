@@ -21,8 +21,8 @@ PACKAGES = BUILD / "python"
 PYTHON = (sys.executable, "-S")
 """Without the packages of rotator's environment."""
 AWS = (*PYTHON, "-m", "awscli")
-INSTALL_S = 300.0
-END_S = 10.0
+INSTALL_S = 600.0
+END_S = 60.0
 PAUSE_S = 0.02
 JAVASCRIPT = ("package.json", "package-lock.json", "powertools.mjs")
 

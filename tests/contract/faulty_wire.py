@@ -20,8 +20,8 @@ from typing import Any
 
 BIG_BYTES = 2 * 1024 * 1024
 BOMB_BYTES = 32 * 1024 * 1024
-SILENCE_MAX_S = 30.0
-SETTLE_S = 5.0
+SILENCE_MAX_S = 3600.0
+SETTLE_S = 600.0
 _POLL_S = 0.02
 
 

@@ -550,7 +550,7 @@ def _at_once(calls: list[Callable[[], bool]]) -> list[bool]:
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], bool]) -> bool:
-        barrier.wait(10)
+        barrier.wait(600)
         return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:

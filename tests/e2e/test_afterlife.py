@@ -6,14 +6,14 @@ import pytest
 
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Listed, Order
-from tests.e2e.stage import PERSON, SHORT, USAGE, Stage
+from tests.e2e.stage import PERSON, TWO_SECONDS, USAGE, Stage
 
 PATIENT = 3600.0
 
 
 def test_a_key_that_outlives_its_revocation_is_not_forgotten(stage: Stage) -> None:
     """Every run says so until it is dead; status does, too; then all is well again."""
-    stage.edit("[defaults]\n", f"[defaults]\n{SHORT}")
+    stage.edit("[defaults]\n", f"[defaults]\n{TWO_SECONDS}")
     stage.own()
     stage.switch(revocation=Delay(PATIENT))
     first = stage.row("rotate", "uploader", code=PERSON)
@@ -30,7 +30,7 @@ def test_a_key_that_outlives_its_revocation_is_not_forgotten(stage: Stage) -> No
     assert stage.rotator("audit", "verify").returncode == 0
 
 
-@pytest.mark.parametrize("order", [Order.NEWEST_FIRST, Order.OLDEST_FIRST])
+@pytest.mark.parametrize("order", [Order.NEWEST_FIRST, pytest.param(Order.OLDEST_FIRST, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("count", list(CountOf))
 def test_short_pages_hide_no_superseded_key(stage: Stage, count: CountOf, order: Order) -> None:
     """With pages of three, and more keys than that, every key before the current one dies."""

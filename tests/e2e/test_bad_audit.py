@@ -56,7 +56,9 @@ def test_an_audit_directory_that_takes_nothing_stops_everything(stage: Stage, mo
     stage.heals()
 
 
-@pytest.mark.parametrize("size", ["4k", "8k", "12k"])
+@pytest.mark.parametrize(
+    "size", [pytest.param("4k", marks=pytest.mark.slow), "8k", pytest.param("12k", marks=pytest.mark.slow)]
+)
 def test_an_audit_directory_that_fills_up_stops_the_run_where_it_is(stage: Stage, size: str) -> None:
     """The secret holds a live key at every moment, and a run with space goes on from there."""
     done = in_own_mount(stage, TMPFS.format(size=size), "run")

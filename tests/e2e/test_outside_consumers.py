@@ -1,10 +1,9 @@
 """Other people's clients read the secret through several rotations; what they read works, as long as grace lasts.
 
-Time is scaled down: a grace of 24 h, the default, over a cache of 1 h becomes 5 s over 1 s. The second test shows
-that the first one can fail.
+They cache for a second, of their own time. The grace is the default one; it ends once each of them has the new key.
+The second test shows that the first one can fail.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,10 +16,11 @@ from tests.consumers.installed import COMMANDS, OutsideConsumer, prepare
 from tests.e2e.stage import Stage
 
 CACHE_S = 1.0
-GRACE_S = 5.0
 ROTATIONS = 3
-PATIENCE_S = 30.0
+PATIENCE_S = 600.0
 HOUR_S = 3600.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @contextmanager
@@ -51,37 +51,27 @@ def told(consumers: list[OutsideConsumer], capsys: pytest.CaptureFixture[str]) -
             print(f"{one.name}: {len(one.uses)} calls, {one.refused} refused, {len(one.keys)} keys")  # noqa: T201 - as above
 
 
-def retire(stage: Stage) -> str:
-    """Run as cron would until the old key is revoked, and return it."""
-    ends_at = stage.describe()["LastChangedDate"] + GRACE_S
-    time.sleep(max(0.0, ends_at - time.time()))
-    (revoked,) = stage.row("run")["revoked"]
-    return str(revoked)
-
-
-@pytest.mark.timeout(600)
 def test_no_client_is_refused_within_grace(stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Three rotations: each client uses every key while it lives, and none is ever refused."""
     stage.edit('grace = "0s"\n', "")
-    default_grace = load(stage.sandbox.config_path).secrets[0].grace
-    stage.edit("[defaults]\n", f'[defaults]\ngrace = "{GRACE_S:.0f}s"\n')
+    grace_s = load(stage.sandbox.config_path).secrets[0].grace.total_seconds()
     keys = [stage.sandbox.current_key_id()]
     with consuming(stage, tmp_path, tuple(COMMANDS), CACHE_S) as consumers:
         for _ in range(ROTATIONS):
             row = stage.row("rotate", "uploader")
             assert (row["outcome"], row["revoked"]) == ("rotated", [])
             keys.append(row["key_id"])
-            assert retire(stage) == keys[-2]
             for consumer in consumers:
                 consumer.wait_until(lambda one: one.keys == keys, PATIENCE_S)
+            stage.passes(grace_s)
+            assert stage.row("run")["revoked"] == [keys[-2]]
     told(consumers, capsys)
     for one in consumers:
         assert (one.refused, one.keys) == (0, keys), one.name
-        assert one.default_cache_s < default_grace.total_seconds(), one.name
+        assert one.default_cache_s < grace_s, one.name
     assert stage.live_keys() == [keys[-1]]
 
 
-@pytest.mark.timeout(600)
 def test_a_client_that_caches_longer_than_grace_is_refused(
     stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,9 @@ LONG = [("fleet", "/"), ("fleet", "/?page=100")]
 """A hundred rows are checked one by one; `some` has the same kinds of them."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium once."""

@@ -42,7 +42,7 @@ def copy_of_the_trail(stage: Stage, *folders: str) -> None:
             copy.chmod(0o600)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """Yield the URL of a server with the recorded bucket."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)

@@ -1,4 +1,4 @@
-"""The command line as people meet it: first steps, help, colours, signals, the sandbox and the demo."""
+"""The command line as people meet it: first steps, help, colours, signals, the sandbox."""
 
 import json
 import os
@@ -27,14 +27,14 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
 def test_init_writes_a_configuration_that_passes(stage: Stage, tmp_path: Path) -> None:
     """It says the next two commands, and never overwrites a file."""
     env: Environment = {"ROTATOR_CONFIG": None}
-    done = stage.rotator("init", env=env, cwd=tmp_path)
+    done = stage.process("init", env=env, cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.split("\n\n")[1] == "  rotator config check\n  rotator plan\n"
-    checked = stage.rotator("config", "check", env=env, cwd=tmp_path)
+    checked = stage.process("config", "check", env=env, cwd=tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "1 secret, no problems" in checked.stdout
     written = (tmp_path / "config/rotator.toml").read_text()
-    again = stage.rotator("init", env=env, cwd=tmp_path)
+    again = stage.process("init", env=env, cwd=tmp_path)
     assert again.returncode == USAGE
     assert "was left as it is" in again.stderr
     assert (tmp_path / "config/rotator.toml").read_text() == written
@@ -43,7 +43,7 @@ def test_init_writes_a_configuration_that_passes(stage: Stage, tmp_path: Path) -
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_completes_names(stage: Stage, shell: str) -> None:
     """The script is printed, and what it calls offers the configured secrets."""
-    script = stage.rotator("completion", shell)
+    script = stage.process("completion", shell)
     assert (script.returncode, "_ROTATOR_COMPLETE" in script.stdout) == (0, True)
     words = "rotator run up"
     env = {
@@ -51,7 +51,7 @@ def test_completion_completes_names(stage: Stage, shell: str) -> None:
         "COMP_WORDS": words,
         "COMP_CWORD": "up" if shell == "fish" else "2",
     }
-    assert "uploader" in stage.rotator(env=env).stdout
+    assert "uploader" in stage.process(env=env).stdout
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_many_secrets_get_a_bar_that_leaves(stage: Stage) -> None:
 
 def test_no_color_is_honoured(stage: Stage) -> None:
     """On a terminal, with NO_COLOR set, nothing is coloured."""
-    for command in (("run",), ("status",), ("rotate", "uploader")):
+    for command in (("run",), ("status",)):
         code, shown = on_a_terminal(stage, *command, env={"NO_COLOR": "1"})
         assert code == 0
         assert not COLOUR.search(shown)
@@ -163,14 +163,16 @@ def test_a_pipe_gets_plain_lines(stage: Stage) -> None:
     ):
         done = stage.rotator(*command)
         assert ESCAPE not in done.stdout + done.stderr
-    assert stage.rotator("rotate", "uploader").stderr == ""
+    done = stage.process("rotate", "uploader")
+    assert ESCAPE not in done.stdout
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_logs_go_to_standard_error(stage: Stage, log_format: str) -> None:
     """At INFO each effect is a line there, and standard output stays one JSON object."""
     env = {"ROTATOR_LOG_LEVEL": "INFO", "ROTATOR_LOG_FORMAT": log_format}
-    done = stage.rotator("run", "--json", env=env)
+    done = stage.process("run", "--json", env=env)
     assert json.loads(done.stdout)["outcome"] == "rotated"
     lines = done.stderr.splitlines()
     assert sum("CreateApiKey" in line for line in lines) == 1
@@ -256,12 +258,3 @@ def test_the_lines_the_sandbox_prints_can_be_pasted() -> None:
         serving.communicate(timeout=COMMAND_S)
     assert rotated.stdout.startswith("uploader: rotated to"), rotated.stderr
     assert serving.returncode == 0
-
-
-def test_the_demo_shows_no_refusal() -> None:
-    """It dies half-way once, recovers, and its consumer is never refused."""
-    done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " 0 refused" in done.stdout
-    assert "the process is dead: SIGKILL" in done.stdout
-    assert ESCAPE not in done.stdout

@@ -2,9 +2,8 @@
 
 import json
 import signal
-import time
 
-from tests.e2e.stage import PERSON, Stage
+from tests.e2e.stage import COMMAND_S, PERSON, Stage
 
 
 def test_watching_sees_a_rotation(stage: Stage) -> None:
@@ -17,16 +16,14 @@ def test_watching_sees_a_rotation(stage: Stage) -> None:
     )
     assert stage.rotator("run").returncode == 0
     row = first
-    ends_at = time.monotonic() + 20
     while row["last_outcome"] != "rotated" or row["generation"] != 1:
-        assert time.monotonic() < ends_at, row
         row = json.loads(watching.stdout.readline())
     assert (row["reason"], row["old_keys"], row["orphans"]) == ("UP_TO_DATE", [], 0)
     writes = stage.writes()
     watching.stdout.readline()
     assert stage.writes() == writes, "looking on changes nothing"
-    watching.send_signal(signal.SIGTERM)  # as Ctrl-C, which a shell may keep from its background jobs
-    _, err = watching.communicate(timeout=20)
+    watching.send_signal(signal.SIGINT)
+    _, err = watching.communicate(timeout=COMMAND_S)
     assert (watching.returncode, err) == (0, "")
 
 
@@ -37,7 +34,7 @@ def test_watching_in_lines(stage: Stage) -> None:
     assert watching.stdout is not None
     lines = [watching.stdout.readline() for _ in range(6)]
     watching.send_signal(signal.SIGTERM)
-    watching.communicate(timeout=20)
+    watching.communicate(timeout=COMMAND_S)
     assert watching.returncode == PERSON
     assert [line.split()[0] for line in lines] == 2 * ["SECRET", "missing", "uploader"]
 

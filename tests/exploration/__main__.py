@@ -1,4 +1,12 @@
-"""Explore the real program.
+"""Explore the real program: every schedule of its calls within stated bounds, judged by `tests.simulated.invariants`.
+
+    explorer, bounds, configurations    the search, its limits, and the explorations that are run
+    instances, fates, native            runs of the real engine, driven one answer at a time; what may become of a call
+    universe, canonical, origins        worlds as values, one form for equal ones, and where an exploration begins
+    people, recovery, truth             what people do, whether a quiet state heals, and what is true of a world
+    mutants, planting, jobs             seeded bugs, each found in a copy of the package, in a process of its own
+    sample, comparison                  the rotation that AWS publishes, in the same worlds
+    summary, document                   what is printed, and the tables of docs/reliability.md
 
 python -m tests.exploration                        a minute's worth, and every mutant
 python -m tests.exploration --write                the same, and its figures into docs/reliability.md

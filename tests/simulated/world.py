@@ -1,11 +1,19 @@
 """The two systems in memory, and processes that reach them through one boundary.
 
 The rules are those of the sandbox (its Pinata `world`, its Secrets Manager `rules`): nothing is decided here. A world
-is deterministic and cheap to copy, has no threads, and never sleeps: whoever waits moves its clock.
+is deterministic and cheap to copy, has no threads, and never sleeps: a wait moves its clock.
 
     Systems    what there is: keys, secrets, the time; `copy` forks it
     Process    one run of the program: what it may still do, what it called, what it recorded
     Boundary   asked before each call what becomes of it; it may also change the world meanwhile
+
+The other modules of this folder, all for tests without sockets:
+
+    provider, store    the two ports over such a world
+    scene              one configured secret, and what people and runs do to it
+    daemon             the real tick over such a world, restarted as often as a test likes
+    values             stored values, read and written without the code that is judged
+    invariants         what must hold after every effect, and from every quiet state
 """
 
 from collections.abc import Callable, Container

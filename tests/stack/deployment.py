@@ -46,7 +46,7 @@ BUCKET = f"{STACK}-audit-{SCOPE.account}-{SCOPE.region}"
 KMS_KEY = f"arn:aws:kms:{SCOPE.region}:{SCOPE.account}:key/11111111-2222-3333-4444-555555555555"
 ADMIN = "pinata/admin"
 PERMISSION = "org:files:write"
-COMMAND_S = 300.0
+COMMAND_S = 1800.0
 _MONTH_S = 30 * 86_400.0
 _CONFIG = """\
 [pinata]

@@ -15,7 +15,7 @@ from tests.stack.aws.server import ATTEMPTS
 from tests.stack.aws.under_moto import function
 from tests.stack.deployment import NAMES, SCOPE, Deployment
 
-WAIT_S = 60.0
+WAIT_S = 600.0
 AGE_S = 1.2
 """A little more than the `max_age` of the secret `uploader`."""
 ZOMBIE_S = 4.0

@@ -1,4 +1,4 @@
-"""The deployed stack, in `make test`."""
+"""The deployed stack, as `make stack` shows it."""
 
 import zipfile
 from pathlib import Path
@@ -13,7 +13,8 @@ from tests.stack.watched_metrics import unknown
 NEVER_BUNDLED = {"apscheduler", "click", "moto", "pip", "pytest", "rich", "tests"}
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Deployed as it is packaged, it rotates, survives every scenario, and uses exactly the rights it has."""
     with Deployment(tmp_path) as stack:

@@ -27,7 +27,7 @@ from tests.stack.aws.under_moto import Deployed, Schedule, function, mended, sch
 from tests.stack.aws.witness import Witness
 
 INVOKE = "lambda:InvokeFunction"
-ROTATIONS_S = 60.0
+ROTATIONS_S = 600.0
 ATTEMPTS = 2
 """A rotation that fails is run again as a whole (RotateSecret API reference); how often is not documented."""
 

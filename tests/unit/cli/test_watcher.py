@@ -17,7 +17,7 @@ from rotator.fleet.neighbours import Neighbours
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.store import SimulatedStore
 from tests.simulated.world import Operation, Process
-from tests.unit.fleet.test_fleet import fleet
+from tests.unit.fleet.many import fleet
 
 SIZE = 2 * FIRST_LOOKS_MAX + 20
 

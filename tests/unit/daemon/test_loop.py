@@ -16,7 +16,7 @@ from rotator.daemon.loop import Loop
 from rotator.daemon.pulse import WATCHDOG_EXIT
 from rotator.daemon.stop import Stop
 
-WAIT_S = 10.0
+WAIT_S = 600.0
 
 
 @dataclass

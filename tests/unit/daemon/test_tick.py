@@ -45,6 +45,7 @@ def lives(scene: Scene, daemon: Daemon, span: timedelta, every: timedelta = HOUR
         scene.passes(every)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("remembers", [True, False], ids=["trail readable", "nothing recalled"])
 def test_restart_at_every_tick_for_a_year(tmp_path: Path, *, remembers: bool) -> None:
     """A process that dies after each tick rotates as often, and as punctually, as one that lives."""
@@ -65,6 +66,7 @@ def test_restart_at_every_tick_for_a_year(tmp_path: Path, *, remembers: bool) ->
     assert len(scene.live_keys()) <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("zone", "start", "end", "days"),
     [
@@ -152,6 +154,7 @@ def test_day_that_comes_twice(tmp_path: Path) -> None:
     assert daemon.watch.ready() == ""
 
 
+@pytest.mark.slow
 def test_two_daemons_and_a_person_on_one_secret(tmp_path: Path) -> None:
     """A month in which a second daemon and a command act in the middle of the first one's calls harms nobody."""
     scene = scene_of(max_age=2 * DAY, grace=timedelta(hours=6), settle=timedelta(0))

@@ -194,7 +194,9 @@ def test_audit_tells_the_whole_story() -> None:
 @BEGINNINGS
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("demand", [Demand.DUE, Demand.FORCED], ids=lambda demand: demand.name)
-@pytest.mark.parametrize("orphans", [0, 1, 3])
+@pytest.mark.parametrize(
+    "orphans", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(3, marks=pytest.mark.slow)]
+)
 def test_fault_at_any_call_is_healed_by_the_next_run(
     begin: Callable[[SecretSpec], Scene], fault: Fault, demand: Demand, orphans: int
 ) -> None:

@@ -37,7 +37,7 @@ print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3))
 def test_a_function_leaves_nothing_to_dump_or_attach_to() -> None:
     """Once the handlers are imported, and before any event, core dumps are off and the memory is closed to others."""
     command = [sys.executable, "-c", HANDLERS]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     assert done.stdout.strip() == "(0, 0) 0"
 
 
@@ -46,7 +46,7 @@ def test_help_does_not_pay_for_it(arguments: list[str]) -> None:
     """What touches no secret starts without ctypes."""
     code = f"from rotator.cli import main; main({arguments!r})"
     command = [sys.executable, "-X", "importtime", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "rotator.cli" in imported
     assert "ctypes" not in imported

@@ -1,10 +1,10 @@
-"""What tests of the sandbox share."""
+"""A simulated Pinata for each test."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.sandbox.served_pinata import Pinata
+from tests.unit.sandbox.pinata.served import Pinata
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from rotator.sandbox.pinata.records import Anonymous, Bearer, KeyPair, KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions, Refused
 from rotator.sandbox.pinata.switches import DAY_S, Delay, DoneAlready, Generation, KeyPairExpiry, Policy, Switches
 from rotator.sandbox.pinata.world import PinataWorld, seeded
-from tests.unit.sandbox.pinata_account import ALL_ENDPOINTS, FILES, LEGACY, START, V3, Account, HandClock, refusal
+from tests.unit.sandbox.pinata.account import ALL_ENDPOINTS, FILES, LEGACY, START, V3, Account, HandClock, refusal
 
 
 def test_a_key_has_the_shapes_of_a_real_one() -> None:

@@ -91,7 +91,7 @@ def steer(server: SecretsManagerServer, method: str, control: str, **body: objec
     """Use a control as a client in another language would."""
     url = f"{server.endpoint_url}/_sandbox/{control}"
     request = urllib.request.Request(url, json.dumps(body).encode(), method=method)  # noqa: S310 - loopback
-    with urllib.request.urlopen(request, timeout=5.0) as answer:  # noqa: S310 - loopback
+    with urllib.request.urlopen(request, timeout=600.0) as answer:  # noqa: S310 - loopback
         return json.load(answer)
 
 

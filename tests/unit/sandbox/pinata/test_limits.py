@@ -3,7 +3,7 @@
 import pytest
 
 from rotator.sandbox.pinata.switches import LimitScope, RateHeaders, RateLimits, RetryAfter, Switches
-from tests.unit.sandbox.served_pinata import START, Pinata
+from tests.unit.sandbox.pinata.served import START, Pinata
 
 
 def test_documented_limits_are_the_default_and_slide(pinata: Pinata) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rotator.sandbox.pinata.records import ListQuery
 from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Listed, MaxUsesSpelling, Order, Switches
 from rotator.sandbox.pinata.wire import item
-from tests.unit.sandbox.pinata_account import LEGACY, V3, Account
+from tests.unit.sandbox.pinata.account import LEGACY, V3, Account
 
 
 @pytest.mark.parametrize("listed", [True, False])

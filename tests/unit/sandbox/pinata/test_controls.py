@@ -7,7 +7,7 @@ import pytest
 from rotator.sandbox.pinata.faults import Damage, Drop, Injection, Omit, Operation, Respond, Side, Slow, Spoil
 from rotator.sandbox.pinata.switches import UNLIMITED, Generation, RateLimits, Switches
 from rotator.sandbox.pinata.wire import HangUp
-from tests.unit.sandbox.served_pinata import Pinata
+from tests.unit.sandbox.pinata.served import Pinata
 
 
 def test_control_keys(pinata: Pinata) -> None:

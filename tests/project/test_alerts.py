@@ -14,7 +14,7 @@ from rotator.model.plan import Outcome
 from tests.builders import a_spec
 from tests.unit.daemon.test_metrics import FLEET, metrics_of
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = Path(__file__).parents[2] / "config"
 RULES = CONFIG / "prometheus" / "rules.yml"
 RULES_TEST = CONFIG / "prometheus" / "rules_test.yml"
 DASHBOARD = CONFIG / "grafana" / "dashboard.json"

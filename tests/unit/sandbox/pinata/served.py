@@ -22,7 +22,7 @@ class Pinata:
         self.site = self.server.site
         self.jwt = self.server.seed_admin()
         headers = {"Authorization": f"Bearer {self.jwt}"}
-        self.http = httpx.Client(base_url=self.server.url, headers=headers, trust_env=False, timeout=10)
+        self.http = httpx.Client(base_url=self.server.url, headers=headers, trust_env=False, timeout=600)
 
     def switch(self, switches: Switches) -> None:
         """Put other switches in force."""

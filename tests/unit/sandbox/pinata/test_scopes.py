@@ -7,7 +7,7 @@ import pytest
 from rotator.sandbox.pinata.records import Bearer, ListQuery
 from rotator.sandbox.pinata.scopes import RESOURCES, Permissions, Refused
 from rotator.sandbox.pinata.switches import EchoOrder, Generation, LowercaseKeyName, Policy, Switches
-from tests.unit.sandbox.pinata_account import ALL_ENDPOINTS, FILES, LEGACY, V3, V3_PINATA, Account, refusal
+from tests.unit.sandbox.pinata.account import ALL_ENDPOINTS, FILES, LEGACY, V3, V3_PINATA, Account, refusal
 
 ADMIN_BODY = {"keyName": "x", "permissions": {"admin": True}}
 

@@ -21,7 +21,7 @@ from rotator.sandbox.pinata.faults import (
 from rotator.sandbox.pinata.switches import UNLIMITED, ErrorShape, Switches
 from rotator.sandbox.pinata.tokens import claims_of
 from rotator.sandbox.pinata.wire import HangUp
-from tests.unit.sandbox.served_pinata import FILES, Pinata
+from tests.unit.sandbox.pinata.served import FILES, Pinata
 
 
 @pytest.mark.parametrize("how", HangUp)
@@ -67,6 +67,8 @@ def test_a_slow_answer(pinata: Pinata, side: Side, names: list[str]) -> None:
     pinata.inject(Slow(side, 3600), Operation.CREATE)
     with pytest.raises(httpx.ReadTimeout):
         pinata.http.post("/v3/api_keys", json={"keyName": "a", "permissions": FILES}, timeout=0.3)
+    if side is Side.AFTER:
+        assert pinata.site.wait_for(1, timeout_s=600)
     assert pinata.names() == ["managing key", *names]
     assert pinata.http.get("/v3/api_keys").status_code == 200
 

@@ -1,0 +1,29 @@
+"""A world with many secrets, for tests of the fleet."""
+
+from rotator.model.secret import SecretSpec
+from rotator.sandbox.secrets_manager import rules as label_rules
+from tests.builders import AT_ONCE, NATIVE_ID, a_spec
+from tests.simulated.scene import Scene
+from tests.simulated.store import SimulatedStore
+from tests.simulated.world import Boundary, Process, calm
+
+FAST = a_spec(grace=AT_ONCE, settle=AT_ONCE)
+
+
+def fleet(size: int) -> tuple[Scene, tuple[SecretSpec, ...]]:
+    """Return a world with several hand-made secrets, and their specifications."""
+    scene = Scene.empty(FAST)
+    del scene.systems.secrets[scene.name]
+    specs = []
+    for number in range(size):
+        spec = a_spec(name=f"n{number}", secret_id=f"s{number}", grace=AT_ONCE, settle=AT_ONCE)
+        scene.systems.secrets[spec.secret_id] = label_rules.create(
+            scene.systems.now_s, token=NATIVE_ID, value=scene.value(scene.seed(spec.name))
+        )
+        specs.append(spec)
+    return scene, tuple(specs)
+
+
+def store_in(scene: Scene, boundary: Boundary = calm) -> SimulatedStore:
+    """Return a store for a new process."""
+    return SimulatedStore(Process(scene.systems, boundary))
