@@ -181,11 +181,8 @@ class GuardedCalls:
     def make(self, operation: str, subject: str, deadline: Deadline, call: Callable[[], _T]) -> _T | Fault:
         """Make one call, and return its answer as `call` parses it.
 
-        Args:
-            operation: what is called.
-            subject: what it is about, for the message: a secret's name or ARN.
-            deadline: nothing is sent once it is over; an attempt under way is not cut short.
-            call: calls, and parses the answer. A parser that fails has met a foreign answer.
+        The message names `operation` and `subject`. `call` also parses: if it fails, the answer is a foreign one.
+        Nothing is sent after the deadline; an attempt under way is not cut short.
         """
         if deadline.remaining_s() <= 0:
             late = f"the time of this run was up before {operation} of {subject}; it was not made"
@@ -224,12 +221,8 @@ class _Attempts(threading.local):
 def fault_of(operation: str, subject: str, failure: Exception, earlier: Effect) -> Fault:
     """Return what a failure means.
 
-    Args:
-        operation: what was called.
-        subject: what it was about, for the message: a secret's name or ARN.
-        failure: what the client raised; it is not kept.
-        earlier: whether an attempt before the last, of those the client makes by itself, may have
-            changed something; a refusal then does not prove that nothing was changed.
+    `earlier` says whether an attempt before the last, of those the client makes by itself, may have changed something;
+    a refusal then does not prove that nothing was changed.
     """
     facts = _reported(operation, failure)
     meaning = _meaning(operation, facts)

@@ -38,10 +38,10 @@ def load_config(option: str | None) -> Config:
 def connected(config: Config) -> "Iterator[Connected]":
     """Set logging up and connect both systems for the length of one command."""
     from rotator.wiring import logs  # noqa: PLC0415 - boto3 takes long to import, and `config check` needs none
-    from rotator.wiring.connect import connect  # noqa: PLC0415 - as above
+    from rotator.wiring.connect import clients  # noqa: PLC0415 - as above
 
     logs.configure(os.environ, default_level="WARNING")
-    with connect(config, os.environ) as both:
+    with clients(config, os.environ).connected() as both:
         yield both
 
 

@@ -1,7 +1,6 @@
 """Progress for a person at a terminal, on standard error; results go to standard output."""
 
-from types import TracebackType
-from typing import Self
+from contextlib import nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,15 +14,8 @@ class ActionLines:
     """One line for each call that changed or proved something."""
 
     def __init__(self) -> None:
+        self.display = nullcontext()  # nothing is left on the screen to clear
         self._console = Console(stderr=True, highlight=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Nothing is left on the screen to clear."""
 
     def listen(self, secret: str, event: Event) -> None:
         """Print a call's result."""
@@ -43,7 +35,7 @@ class Bar:
     """A bar over many secrets."""
 
     def __init__(self, count: int) -> None:
-        self._progress = Progress(
+        self.display = Progress(
             TextColumn("reconciling"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -52,22 +44,13 @@ class Bar:
             console=Console(stderr=True),
             transient=True,
         )
-        self._task = self._progress.add_task("", total=count)
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._progress.stop()
+        self._task = self.display.add_task("", total=count)
 
     def listen(self, secret: str, event: Event) -> None:
         """Show which secret is being worked on."""
         if isinstance(event, Done):
-            self._progress.update(self._task, description=f"{secret}: {event.operation.done}")
+            self.display.update(self._task, description=f"{secret}: {event.operation.done}")
 
     def advance(self) -> None:
         """One more secret is done."""
-        self._progress.advance(self._task)
+        self.display.advance(self._task)

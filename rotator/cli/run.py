@@ -3,21 +3,20 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
 from rotator.audit.trail import Listener
-from rotator.cli.context import chosen, connected, load_config, print_json
+from rotator.cli.context import chosen, connected, load_config, period_of, print_json
 from rotator.cli.exits import exit_code, exit_code_of, gravest
 from rotator.cli.progress import ActionLines, Bar
 from rotator.cli.wording import outcome_row, outcome_text
 from rotator.config.file import Config
-from rotator.config.values import duration, quoted
+from rotator.config.values import DURATION_MAX
 from rotator.fleet.lookup import resolve
 from rotator.fleet.run import run_all
 from rotator.fleet.wake import Wake, wake
-from rotator.model.errors import ConfigError
 from rotator.model.events import Event
 from rotator.model.plan import Outcome
 from rotator.model.secret import Demand, SecretSpec
@@ -39,7 +38,7 @@ def rotate_now(config_option: str | None, names: Sequence[str], *, as_json: bool
 
 def _reconcile(config: Config, specs: Sequence[SecretSpec], demand: Demand, every: str | None, *, as_json: bool) -> int:
     now = datetime.now(UTC)
-    since = now - _duration(every) if every else None
+    since = now - period_of(every, DURATION_MAX) if every else None
     codes = []
     with connected(config) as both:
         found = resolve(specs, both.store, startup_deadline())
@@ -55,13 +54,6 @@ def _reconcile(config: Config, specs: Sequence[SecretSpec], demand: Demand, ever
         if every and not as_json:
             click.echo(f"{len(targets) - len(awake)} of {len(targets)} secrets needed no closer look")
     return gravest(codes)
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return duration(text)
-    except ValueError:
-        raise ConfigError(f"--every is no duration: {quoted(text)}", next_step="Write it like `5m` or `1h`.") from None
 
 
 @contextmanager
@@ -83,7 +75,7 @@ def _watched(count: int, *, as_json: bool) -> Iterator[tuple[Listener, Callable[
     progress: ActionLines | Bar = ActionLines()
     if count > 1:
         progress = Bar(count)
-    with progress:
+    with progress.display:
 
         def listen(secret: str, run_id: str, event: Event) -> None:
             log_event(secret, run_id, event)

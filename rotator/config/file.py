@@ -64,10 +64,7 @@ def load(path: Path) -> Config:
 def parse(content: bytes, source: str, folder: Path) -> Config:
     """Read a configuration that is not a file of this machine.
 
-    Args:
-        content: its bytes; more than fit the limit are refused.
-        source: its address, for messages.
-        folder: where relative paths start.
+    `source` is its address, for messages; relative paths start at `folder`.
 
     Raises:
         ConfigError: it cannot be used; the message has one line for each problem.

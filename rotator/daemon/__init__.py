@@ -35,7 +35,7 @@ from rotator.model.secret import Demand
 from rotator.page import Sources, serve
 from rotator.wiring import logs
 from rotator.wiring.call_counts import CallCounts
-from rotator.wiring.connect import Connected, connect, ping, rate_limiter, trail_locations
+from rotator.wiring.connect import Connected, clients, ping, rate_limiter, trail_locations
 from rotator.wiring.runs import STARTUP_S, new_run
 
 __all__ = ["run"]
@@ -108,7 +108,7 @@ def _serve(
     )
     with serve(address, sources) as served:
         secrets = len(config.now.secrets)
-        log.info("listening", url=served.url, every_s=watch.period().total_seconds(), secrets=secrets)
+        log.info("listening", url=served, every_s=watch.period().total_seconds(), secrets=secrets)
         if not is_loopback(address[0]):
             log.warning("anybody who reaches this address may read the page; it needs no password")
         watchdog.start()
@@ -135,7 +135,7 @@ def _outside(env: Mapping[str, str], stop: Stop, calls: CallCounts) -> Outside:
         if budgets not in limiters:
             limiters[budgets] = rate_limiter(config)
         deadline = stop.deadline(STARTUP_S)
-        return connect(config, env, limiters[budgets], calls, deadline)
+        return clients(config, env, limiters[budgets], calls).connected(deadline)
 
     return Outside(
         now=_now,

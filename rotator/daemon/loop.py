@@ -50,12 +50,7 @@ def _every(period: timedelta) -> IntervalTrigger:
 class Loop:
     """Ticks until it is told to stop.
 
-    Args:
-        tick: called at once, then every `period()`; never twice at a time.
-        period: the time between two ticks, asked after each.
-        stop: set by the first SIGTERM or SIGINT.
-        reload: called on SIGHUP, before a tick.
-        end: ends the process at once.
+    `tick` is called at once, then every `period()`, never twice at a time; `reload` on SIGHUP, before a tick.
     """
 
     tick: Callable[[], None]

@@ -30,15 +30,8 @@ _DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _PENDING_MAX = 10_000
 
 
-class Metrics:
-    """What is told to a monitoring system.
-
-    Args:
-        board: the newest status.
-        ticked_at: when the last tick ended.
-        calls: the requests that were made.
-        now: the time; ages grow with it though no tick may come.
-    """
+class Metrics(Collector):
+    """What is told to a monitoring system: gauges read off the newest status, and what is counted here."""
 
     def __init__(
         self,
@@ -48,7 +41,8 @@ class Metrics:
         now: Callable[[], datetime],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._monotonic = monotonic
+        self._status, self._ticked_at, self._calls = status, ticked_at, calls
+        self._now, self._monotonic = now, monotonic
         self._registry = CollectorRegistry()
         self._failures = Counter(
             "rotator_failures",
@@ -65,7 +59,7 @@ class Metrics:
         self._revoked_at_s: dict[str, float] = {}
         self._lock = Lock()
         ProcessCollector(namespace="rotator", registry=self._registry)
-        self._registry.register(_Live(status, ticked_at, calls, now))
+        self._registry.register(self)
 
     def tell(self, outcome: Outcome) -> None:
         """Count a failure; a run that was told to stop has not failed."""
@@ -87,22 +81,6 @@ class Metrics:
     def render(self) -> tuple[str, bytes]:
         """Return the content type and the text of all metrics."""
         return CONTENT_TYPE_LATEST, generate_latest(self._registry)
-
-
-class _Live(Collector):
-    """Gauges that are read off the status when somebody asks."""
-
-    def __init__(
-        self,
-        status: Callable[[], FleetStatus],
-        ticked_at: Callable[[], datetime | None],
-        calls: CallCounts,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._status = status
-        self._ticked_at = ticked_at
-        self._now = now
-        self._calls = calls
 
     def collect(self) -> Iterator[Metric]:
         """Yield every gauge, and the counters that others keep."""

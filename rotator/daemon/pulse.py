@@ -46,11 +46,7 @@ def patience_s(every_s: float, run_s: float) -> float:
 class Watchdog:
     """One look at the pulse each second.
 
-    Args:
-        pulse: of the loop.
-        limit_s: how old it may get, asked each time, for the configuration may change.
-        late: told how old the pulse is, just before the end.
-        jumped: told that somebody set the wall clock.
+    `late` is told how old the pulse is, just before the end; `jumped`, that somebody set the wall clock.
     """
 
     pulse: Pulse

@@ -133,11 +133,7 @@ def recalled(look: LastLook, spec: SecretSpec, end: RunEnd) -> LastLook:
 def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta) -> bool:
     """Tell whether a secret is to be looked at closely now: due, changed, at its slot, or left unfinished.
 
-    Args:
-        target: the secret and its labels, read just now.
-        look: the last look; one that lies in the future (the clock was set back) is none.
-        now: the time.
-        every: how often this is asked.
+    A last look that lies in the future (the clock was set back) is none. `every` is how often this is asked.
     """
     since, description = look.looked_at, target.description
     if since is None or since > now:

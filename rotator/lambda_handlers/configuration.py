@@ -8,6 +8,7 @@ and a relative path in it is taken from `LAMBDA_TASK_ROOT` as well.
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +16,7 @@ from rotator.aws.session import own_client
 from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load, parse
 from rotator.model.errors import ConfigError
 
+T = TypeVar("T")
 _SSM = re.compile(r"ssm:(?P<name>/[A-Za-z0-9_./-]{1,1010})", re.ASCII)
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[!-~]{1,1024})", re.ASCII)
 _PLAIN = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
@@ -29,11 +31,13 @@ def read_config(env: Mapping[str, str]) -> Config:
     where = env.get("ROTATOR_CONFIG", "")
     root = Path(env.get("LAMBDA_TASK_ROOT") or ".").absolute()
     if match := _SSM.fullmatch(where):
-        name = match["name"]
-        return _parsed(where, root, lambda: _parameter(name, env))
+        ask = {"Name": match["name"], "WithDecryption": True}
+        value = _fetched(where, lambda: own_client("ssm", env).get_parameter(**ask)["Parameter"]["Value"])
+        return parse(value.encode(), where, root)
     if match := _S3.fullmatch(where):
-        bucket, key = match["bucket"], match["key"]
-        return _parsed(where, root, lambda: _object(bucket, key, env))
+        at = {"Bucket": match["bucket"], "Key": match["key"]}
+        body = _fetched(where, lambda: own_client("s3", env).get_object(**at)["Body"].read(SIZE_MAX_BYTES + 1))
+        return parse(body, where, root)
     if where.startswith(("ssm:", "s3:")):
         raise ConfigError(
             "ROTATOR_CONFIG is no address of a configuration",
@@ -42,27 +46,15 @@ def read_config(env: Mapping[str, str]) -> Config:
     return load(root / find_path(None, env))
 
 
-def _object(bucket: str, key: str, env: Mapping[str, str]) -> bytes:
-    found = own_client("s3", env).get_object(Bucket=bucket, Key=key)
-    return bytes(found["Body"].read(SIZE_MAX_BYTES + 1))
-
-
-def _parameter(name: str, env: Mapping[str, str]) -> bytes:
-    found = own_client("ssm", env).get_parameter(Name=name, WithDecryption=True)
-    return str(found["Parameter"]["Value"]).encode()
-
-
-def _parsed(where: str, root: Path, read: Callable[[], bytes]) -> Config:
+def _fetched(where: str, fetch: Callable[[], T]) -> T:
     problem = ""
     try:
-        content = read()
+        return fetch()
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code"))
         problem = code if _PLAIN.fullmatch(code) else "ClientError"
     except BotoCoreError as error:
         problem = type(error).__name__
-    if not problem:
-        return parse(content, where, root)
     raise ConfigError(
         f"the configuration {where} cannot be read: {problem}",
         next_step="See that it exists, and that the function's role may read it (`ssm:GetParameter`, `s3:GetObject`).",

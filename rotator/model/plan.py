@@ -8,18 +8,27 @@ Outcome    what one run over one secret came to
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
 
 from rotator.model.errors import RotatorError
 from rotator.model.observed import Observed
 from rotator.model.reasons import Reason
 
 
+class _Named:
+    """An action by name, as the trail and `plan --json` have it."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name of its class."""
+        return type(self).__name__
+
+
 @dataclass(frozen=True, slots=True)
-class Create:
+class Create(_Named):
     """Mint a key and put it as AWSPENDING, under `version_id`, beside `replacing`, the current version if any."""
 
-    name: ClassVar = "Create"
     version_id: str
     replacing: str | None
     minted_as: str
@@ -27,60 +36,53 @@ class Create:
 
 
 @dataclass(frozen=True, slots=True)
-class Restamp:
+class Restamp(_Named):
     """Put the current value once more under a higher generation, so that every orphan falls below it."""
 
-    name: ClassVar = "Restamp"
     version_id: str
     replacing: str
 
 
 @dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(_Named):
     """Read a version back and prove its key."""
 
-    name: ClassVar = "Verify"
     version_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Promote:
+class Promote(_Named):
     """Move AWSCURRENT from `replacing` to a version, as a compare-and-swap, and clear AWSPENDING."""
 
-    name: ClassVar = "Promote"
     version_id: str
     replacing: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Discard:
+class Discard(_Named):
     """Take AWSPENDING off a version that will not be promoted."""
 
-    name: ClassVar = "Discard"
     version_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Revoke:
+class Revoke(_Named):
     """Kill a superseded key."""
 
-    name: ClassVar = "Revoke"
     key_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class ProveDead:
+class ProveDead(_Named):
     """Show that a revoked key is listed as such and refused."""
 
-    name: ClassVar = "ProveDead"
     key_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unlabel:
+class Unlabel(_Named):
     """Take a `rotator:replaced` label off a version whose key is dead."""
 
-    name: ClassVar = "Unlabel"
     version_id: str
     label: str
 

@@ -15,7 +15,7 @@ Read-only: no request changes anything, and there is nothing to log in to. It sh
 error messages; what comes from outside is escaped, and made visible where it is no printable text.
 """
 
-from rotator.page.server import Serving, serve
+from rotator.page.server import serve
 from rotator.page.sources import Sources
 
-__all__ = ["Serving", "Sources", "serve"]
+__all__ = ["Sources", "serve"]

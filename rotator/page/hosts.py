@@ -12,10 +12,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from rotator.model.errors import ConfigError
-
 _LOOPBACK = ("localhost", "127.0.0.0/8", "::1/128")
-_NAME = re.compile(r"(?!\.)[a-z0-9._-]{1,253}")
 _HEADER = re.compile(
     r"(?:\[(?P<six>[0-9a-f]{0,4}:[0-9a-f:.]{1,40})\]|(?P<name>[a-z0-9._-]{1,254}))(?::(?P<port>[0-9]{1,5}))?"
 )
@@ -35,23 +32,13 @@ class AllowedHosts:
 
     @classmethod
     def of(cls, entries: frozenset[str]) -> "AllowedHosts":
-        """Return loopback and `entries`.
-
-        Raises:
-            ConfigError: an entry is neither a name, nor an address, nor a network.
-        """
+        """Return loopback and `entries`, each a name, an address or a network as the configuration reads them."""
         names, networks = set(), []
         for entry in (*_LOOPBACK, *sorted(entries)):
-            text = entry.strip().lower().removeprefix("[").removesuffix("]").removesuffix(".")
             try:
-                networks.append(ip_network(text))
+                networks.append(ip_network(entry))
             except ValueError:
-                if not _NAME.fullmatch(text):
-                    raise ConfigError(
-                        f"not a host name, an address or a network: {entry[:80]!r}",
-                        next_step='Write it like "status.example.org", "10.1.2.3" or "10.0.0.0/8", without a port.',
-                    ) from None
-                names.add(text)
+                names.add(entry.removesuffix("."))
         return cls(frozenset(names), tuple(networks))
 
     def allow(self, header: str) -> bool:

@@ -1,5 +1,6 @@
 """What a reader asks of the list, as GET parameters: a text, a state, a page, and whether to refresh."""
 
+import re
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
@@ -7,7 +8,7 @@ from rotator.page.states import State
 
 QUERY_MAX_CHARS = 512
 TEXT_MAX_CHARS = 100
-PAGE_MAX_DIGITS = 6
+_PAGE = re.compile("0*[1-9][0-9]{0,5}")
 FIELDS_MAX = 8
 REFRESH_S = 60
 
@@ -69,38 +70,13 @@ def parse(text: str) -> Query:
     fields = dict(pairs)
     if len(fields) < len(pairs) or not fields.keys() <= {"q", "state", "page", "refresh"}:
         raise BadQueryError("the parameters are q, state, page and refresh, each at most once")
-    return Query(
-        text=_text(fields.get("q", "")),
-        state=_state(fields.get("state", "")),
-        page=_page(fields.get("page", "")),
-        refresh_s=_refresh(fields.get("refresh", "")),
-    )
-
-
-def _text(text: str) -> str:
-    if len(text) > TEXT_MAX_CHARS:
+    wanted, state, page, refresh = (fields.get(name, "") for name in ("q", "state", "page", "refresh"))
+    if len(wanted) > TEXT_MAX_CHARS:
         raise BadQueryError(f"q takes at most {TEXT_MAX_CHARS} characters")
-    return text.strip()
-
-
-def _state(text: str) -> State | None:
-    if not text:
-        return None
-    try:
-        return State(text)
-    except ValueError:
-        raise BadQueryError(f"state is one of {', '.join(State)}") from None
-
-
-def _page(text: str) -> int:
-    if not text:
-        return 1
-    if not (text.isascii() and text.isdigit() and len(text) <= PAGE_MAX_DIGITS and int(text)):
+    if state not in {"", *State}:
+        raise BadQueryError(f"state is one of {', '.join(State)}")
+    if page and not _PAGE.fullmatch(page):
         raise BadQueryError("page is a number from 1 on")
-    return int(text)
-
-
-def _refresh(text: str) -> int:
-    if text not in {"", str(REFRESH_S)}:
+    if refresh not in {"", str(REFRESH_S)}:
         raise BadQueryError(f"refresh is {REFRESH_S}, or left out")
-    return int(text or 0)
+    return Query(wanted.strip(), State(state) if state else None, int(page or 1), int(refresh or 0))

@@ -8,8 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any
 
 from waitress import wasyncore
@@ -32,17 +31,9 @@ CLOSE_S = 5
 _V6 = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """A server that answers."""
-
-    url: str
-    """Such as `http://127.0.0.1:8080`."""
-
-
 @contextmanager
-def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
-    """Answer requests until the block ends.
+def serve(listen: tuple[str, int], sources: Sources) -> Iterator[str]:
+    """Answer requests at the address that is yielded, such as `http://127.0.0.1:8080`, until the block ends.
 
     Port 0 takes a free one.
 
@@ -90,7 +81,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
     thread.start()
     shown = f"[{address}]" if bound.family == socket.AF_INET6 else address
     try:
-        yield Serving(f"http://{shown}:{port}")
+        yield f"http://{shown}:{port}"
     finally:
         stopping.set()
         server.pull_trigger()
@@ -101,7 +92,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[Serving]:
 
 def _listening(listen: tuple[str, int], hosts: frozenset[str]) -> socket.socket:
     host, port = listen
-    address = _address(host)
+    address = ip_address("127.0.0.1" if host == "localhost" else host)
     if not hosts and not address.is_loopback:
         raise ConfigError(
             f"refused to serve the page on {address}, which others can reach, while no host names are allowed",
@@ -118,18 +109,3 @@ def _listening(listen: tuple[str, int], hosts: frozenset[str]) -> socket.socket:
             f"cannot listen on {host}:{port}: {why}", next_step="Stop what listens there, or choose another port."
         ) from None
     return bound
-
-
-def _address(host: str) -> IPv4Address | IPv6Address:
-    """Return the address that a host stands for; every address of this machine if it is empty."""
-    try:
-        return ip_address(host or "0.0.0.0")  # noqa: S104 - refused unless hosts are allowed
-    except ValueError:
-        pass
-    try:
-        return ip_address(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
-    except (OSError, UnicodeError):
-        raise ConfigError(
-            f"there is no address to listen on: {host[:80]!r}",
-            next_step="Name an address of this machine, such as 127.0.0.1:8080.",
-        ) from None

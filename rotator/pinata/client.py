@@ -62,14 +62,7 @@ class PinataClient:
     ) -> None:
         """Check what can be checked without a call.
 
-        Args:
-            api_url: scheme and host; the configuration has checked it.
-            api: the set of paths: "v3", "v3-pinata" or "legacy".
-            token: JWT of the managing key, with which keys are made, listed and revoked.
-            client: made by `http_client`.
-            limiter: shared by everything in this process that uses the account.
-            monotonic: seconds on a clock that nobody can set.
-            sleep: waits so many seconds.
+        `token` is the JWT of the managing key. `limiter` is shared by everything in this process that uses the account.
 
         Raises:
             ConfigError: the token cannot be sent, or `api` names no set of paths.

@@ -152,24 +152,6 @@ def rate_limiter(config: Config) -> RateLimiter:
     )
 
 
-@contextmanager
-def connect(
-    config: Config,
-    env: Mapping[str, str],
-    limiter: RateLimiter | None = None,
-    call_counts: CallCounts | None = None,
-    deadline: Deadline | None = None,
-) -> Iterator[Connected]:
-    """Build both adapters as `clients` does, read the managing key as `connected` does, and close them at the end.
-
-    Raises:
-        ConfigError: credentials, region, endpoint or managing key are missing or unusable.
-        RotatorError: AWS could not be asked.
-    """
-    with clients(config, env, limiter, call_counts).connected(deadline) as both:
-        yield both
-
-
 def _counting(call_counts: CallCounts) -> dict[str, list[Callable[..., None]]]:
     """Return httpx event hooks that count requests, and answers 429."""
 

@@ -26,7 +26,7 @@ from rotator.model.secret import Demand, SecretSpec
 from rotator.pinata import transport
 from rotator.pinata.transport import RateLimiter
 from rotator.wiring.call_counts import CallCounts, System
-from rotator.wiring.connect import connect, rate_limiter
+from rotator.wiring.connect import clients, rate_limiter
 from rotator.wiring.runs import new_run, startup_deadline
 
 PASSES = 5
@@ -45,7 +45,7 @@ class Ours:
         """Connect until the stack is closed."""
         self.config = load(find_path(None, os.environ))
         self.call_counts = CallCounts()
-        connected = connect(self.config, os.environ, rate(self.config), self.call_counts)
+        connected = clients(self.config, os.environ, rate(self.config), self.call_counts).connected()
         self._both = stack.enter_context(connected)
         self._audit = stack.enter_context(self._both.audit_trail("bench"))
         self._deadline = deadline

@@ -71,7 +71,7 @@ def urls() -> Iterator[dict[str, str]]:
     """Serve every fleet."""
     with ExitStack() as stack:
         yield {
-            name: stack.enter_context(serve(("127.0.0.1", 0), sources(fleet, records=a_story()))).url
+            name: stack.enter_context(serve(("127.0.0.1", 0), sources(fleet, records=a_story())))
             for name, fleet in BOARDS.items()
         }
 

@@ -16,7 +16,7 @@ import pytest
 
 from rotator.model.errors import ConfigError
 from rotator.model.status import FleetStatus
-from rotator.page import Serving, serve
+from rotator.page import serve
 from rotator.page.server import BODY_MAX_BYTES, HEADERS_MAX_BYTES
 from tests.page_fleets import THREE, many, sources
 
@@ -25,15 +25,15 @@ ANY_PORT = ("127.0.0.1", 0)
 
 
 @pytest.fixture
-def serving() -> Iterator[Serving]:
+def serving() -> Iterator[str]:
     """Serve three secrets on a free port."""
     with serve(ANY_PORT, sources()) as serving:
         yield serving
 
 
-def told(serving: Serving, request: bytes) -> bytes:
+def told(serving: str, request: bytes) -> bytes:
     """Send raw bytes and return everything that comes back until the server closes."""
-    url = httpx.URL(serving.url)
+    url = httpx.URL(serving)
     assert url.port
     with socket.create_connection((url.host, url.port), timeout=600) as stream:
         stream.sendall(request)
@@ -44,9 +44,9 @@ def told(serving: Serving, request: bytes) -> bytes:
     return answer
 
 
-def test_get_and_head(serving: Serving) -> None:
+def test_get_and_head(serving: str) -> None:
     """GET and HEAD answer with the same headers, HEAD without a body, and no header tells the software."""
-    with httpx.Client(base_url=serving.url) as client:
+    with httpx.Client(base_url=serving) as client:
         got, head = client.get("/"), client.head("/")
     assert got.status_code == head.status_code == 200
     assert "All 3 secrets are fine" in got.text
@@ -87,13 +87,13 @@ def test_get_and_head(serving: Serving) -> None:
         ),
     ],
 )
-def test_what_comes_over_the_wire(serving: Serving, request_bytes: bytes, status: bytes) -> None:
+def test_what_comes_over_the_wire(serving: str, request_bytes: bytes, status: bytes) -> None:
     """Requests that are no good are refused with the right status, and the next one is answered."""
     answer = told(serving, request_bytes)
     assert answer.split(b" ")[1] == status, answer[:200]
     assert b"waitress" not in answer
     assert b"Traceback" not in answer
-    assert httpx.get(serving.url + "/livez").text == "ok\n"
+    assert httpx.get(serving + "/livez").text == "ok\n"
 
 
 def test_readers_do_not_wait_for_each_other() -> None:
@@ -105,9 +105,9 @@ def test_readers_do_not_wait_for_each_other() -> None:
         return []
 
     with serve(ANY_PORT, sources(timeline=slow)) as serving, ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(httpx.get, f"{serving.url}/secret/uploader", timeout=600)
+        waiting = pool.submit(httpx.get, f"{serving}/secret/uploader", timeout=600)
         try:
-            assert httpx.get(f"{serving.url}/livez").text == "ok\n"
+            assert httpx.get(f"{serving}/livez").text == "ok\n"
             assert not waiting.done()
         finally:
             let_go.set()
@@ -117,7 +117,7 @@ def test_readers_do_not_wait_for_each_other() -> None:
 def test_a_large_fleet_over_the_wire() -> None:
     """Ten thousand secrets are served to eight readers at once, whole pages each."""
     with serve(ANY_PORT, sources(many())) as serving, ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: httpx.get(f"{serving.url}/?page={n}", timeout=600), range(1, 17)))
+        answers = list(pool.map(lambda n: httpx.get(f"{serving}/?page={n}", timeout=600), range(1, 17)))
     assert all(answer.text.count("/secret/tenant-") == 100 for answer in answers)
 
 
@@ -128,8 +128,8 @@ def test_it_ends_with_the_block() -> None:
 
     def fail() -> None:
         nonlocal url
-        with serve(ANY_PORT, sources()) as serving, httpx.Client(base_url=serving.url) as client:
-            url = serving.url
+        with serve(ANY_PORT, sources()) as serving, httpx.Client(base_url=serving) as client:
+            url = serving
             assert client.get("/livez").text == "ok\n"  # the connection stays open
             raise InterruptedError
 
@@ -148,21 +148,21 @@ def test_it_ends_with_the_block() -> None:
 def test_a_port_can_be_taken_again_at_once() -> None:
     """A daemon that restarts finds its port free."""
     with serve(ANY_PORT, sources()) as serving:
-        port = httpx.URL(serving.url).port
+        port = httpx.URL(serving).port
         assert port
-        httpx.get(serving.url)
+        httpx.get(serving)
     with serve(("127.0.0.1", port), sources()) as again:
-        assert again.url == serving.url
+        assert again == serving
 
 
 def test_ipv6() -> None:
     """An IPv6 loopback address works, and its URL has brackets."""
     with serve(("::1", 0), sources()) as serving:
-        assert serving.url.startswith("http://[::1]:")
-        assert httpx.get(f"{serving.url}/livez").text == "ok\n"
+        assert serving.startswith("http://[::1]:")
+        assert httpx.get(f"{serving}/livez").text == "ok\n"
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", ""])  # noqa: S104 - what is refused
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])  # noqa: S104 - what is refused
 def test_others_reach_it_only_by_name(address: str) -> None:
     """Beyond loopback the page is served only if it is told under which names."""
     with pytest.raises(ConfigError, match="refused to serve") as refused, serve((address, 0), sources()):
@@ -170,25 +170,22 @@ def test_others_reach_it_only_by_name(address: str) -> None:
     assert "host names" in refused.value.next_step
     named = sources(hosts=frozenset({"status.example.org"}))
     with serve((address, 0), named) as serving:
-        port = httpx.URL(serving.url).port
-        url = f"http://{'[::1]' if '[' in serving.url else '127.0.0.1'}:{port}/livez"
+        port = httpx.URL(serving).port
+        url = f"http://{'[::1]' if '[' in serving else '127.0.0.1'}:{port}/livez"
         assert httpx.get(url).text == "ok\n"
         assert httpx.get(url, headers={"Host": "status.example.org"}).text == "ok\n"
         assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 421
 
 
-def test_addresses_that_cannot_be_listened_on(serving: Serving) -> None:
+def test_addresses_that_cannot_be_listened_on(serving: str) -> None:
     """A port that is taken and an address that is no address are errors with a next step."""
-    port = httpx.URL(serving.url).port
+    port = httpx.URL(serving).port
     assert port
     with pytest.raises(ConfigError, match="cannot listen on"), serve(("127.0.0.1", port), sources()):
         pass
     with pytest.raises(ConfigError, match="no such port"), serve(("127.0.0.1", 70_000), sources()):
         pass
     with pytest.raises(ConfigError, match="cannot listen"), serve(("127.0.0.1", -1), sources()):
-        pass
-    bad = sources(hosts=frozenset({"http://a/"}))
-    with pytest.raises(ConfigError, match="not a host name"), serve(ANY_PORT, bad):
         pass
 
 
@@ -213,5 +210,5 @@ def test_the_whole_board_is_taken_once_per_request() -> None:
         return THREE
 
     with serve(ANY_PORT, sources(fleet)) as serving:
-        httpx.get(serving.url)
+        httpx.get(serving)
     assert len(taken) == 1
