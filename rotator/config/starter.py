@@ -10,7 +10,7 @@ _HEAD = """\
 # Configuration of rotator. `rotator config check` checks it, `rotator plan` shows what it would do.
 # A key behind "# " shows its default, or an example where it has none.
 # Durations are written "30d", "24h", "1h30m", "45s".
-# Never put a secret in this file, and let nobody except its owner write it."""
+# Never put a secret in this file, and let only its owner write it."""
 _COMMENT_COLUMN = 41
 
 
