@@ -47,7 +47,7 @@ PINATA = Schema(
             "instead of admin_secret: the variable that holds the JWT",
             field="admin",
         ),
-        Setting("api_url", _URL, Default("https://api.pinata.cloud"), "https; plain http only for loopback"),
+        Setting("api_url", _URL, Default("https://api.pinata.cloud"), "Pinata's address: https; http only on loopback"),
         Setting("api", _API, Default("v3"), '"v3" and "v3-pinata" (two spellings of v3), or "legacy"'),
         Setting("owner", _OWNER, Default("rotator"), "begins every key's name; one for each installation"),
         Setting("requests_per_minute", _RATE, Default(60), "what your Pinata plan allows the whole account"),
@@ -78,7 +78,7 @@ AUDIT = Schema(
             "directory",
             _DIRECTORY,
             Required("/var/lib/rotator/audit", None, unless="s3"),
-            "must outlive runs; a relative path starts at this file's folder",
+            "where runs are recorded; a relative path starts at this file's folder",
         ),
         Setting("s3", _BUCKET, Example("s3://my-audit-trail/rotator"), "a bucket as well, or instead: docs/audit.md"),
     ),
@@ -99,8 +99,8 @@ DAEMON = Schema(
             "With port 0 the system chooses one. An address other than loopback needs `hosts`.",
         ),
         Setting("every", _EVERY, Default("5m"), f"how often the fleet is checked, at most {setting_text(EVERY_MAX)}"),
-        Setting("hosts", _HOSTS, Example(["rotator.example.com"]), "what the page answers to, besides loopback"),
-        Setting("ping_url", _PING, Example("https://hc.example.com/id"), "asked after each tick without a failure"),
+        Setting("hosts", _HOSTS, Example(["rotator.example.com"]), "names the page answers to, besides loopback"),
+        Setting("ping_url", _PING, Example("https://hc.example.com/id"), "requested after each tick that did not fail"),
     ),
 )
 
@@ -173,7 +173,7 @@ _ENTRY = (
     ),
 )
 _SHARED = (
-    Setting("max_age", _SOME_TIME, Default("30d"), "when a key is replaced"),
+    Setting("max_age", _SOME_TIME, Default("30d"), "the age at which a key is replaced"),
     Setting("grace", _ANY_TIME, Default("24h"), "the old key lives on: longer than any consumer's cache"),
     Setting("pending_timeout", _SOME_TIME, Default("1h"), "when to give up an unfinished rotation; above timeout"),
     Setting("live_keys_max", integer(2, 100), Default(3), "the most live keys for one secret; 2 or more"),
@@ -195,6 +195,12 @@ SECTIONS = (
     Setting("aws", table(AWS), Default({}), ""),
     Setting("audit", table(AUDIT), Default({}), ""),
     Setting("daemon", table(DAEMON), Default({}), "read by `rotator daemon` alone"),
-    Setting("defaults", _SHARED_TABLE, Default({}), "any key of [[secrets]] except name and secret_id"),
+    Setting(
+        "defaults",
+        _SHARED_TABLE,
+        Default({}),
+        "any key of [[secrets]] except name and secret_id",
+        "`grace` is at most `max_age`, `verify_timeout` at most `timeout`, `pending_timeout` longer than `timeout`.",
+    ),
     Setting("secrets", _ENTRY_TABLES, Default([]), "one such entry for each secret"),
 )

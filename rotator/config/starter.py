@@ -1,16 +1,30 @@
 """The text of a first configuration: what is required is set, all else is shown and explained."""
 
 import json
+from collections.abc import Iterable
 
-from rotator.config.schema import Default, Example, Required, Setting
+from rotator.config.schema import Example, Required, Setting
 from rotator.config.settings import SECTIONS
 
 _HEAD = """\
 # Configuration of rotator. `rotator config check` checks it, `rotator plan` shows what it would do.
 # A key behind "# " shows its default, or an example where it has none.
 # Durations are written "30d", "24h", "1h30m", "45s".
-# Never put a secret in this file, and let nobody except its owner write it."""
+# Never put a secret in this file, and let only its owner write it."""
 _COMMENT_COLUMN = 41
+
+
+def starter_text(sections: Iterable[Setting]) -> str:
+    """Write a configuration that shows every setting of some sections; a section that is an example is not set."""
+    lines = [_HEAD]
+    for section in sections:
+        used = not isinstance(section.presence, Example)
+        lines += ["", _line(header(section), section.comment, is_set=used)]
+        for setting in section.kind.settings:
+            shown = f"{setting.name} = {toml_text(setting.presence.value)}"
+            comment = f"example; {setting.comment}" if isinstance(setting.presence, Example) else setting.comment
+            lines.append(_line(shown, comment, is_set=used and isinstance(setting.presence, Required)))
+    return "\n".join(lines) + "\n"
 
 
 def header(section: Setting) -> str:
@@ -27,27 +41,10 @@ def toml_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _line(text: str, comment: str) -> str:
+def _line(shown: str, comment: str, *, is_set: bool) -> str:
+    text = shown if is_set else f"# {shown}"
     column = _COMMENT_COLUMN if len(text) < _COMMENT_COLUMN else len(text) + 3
     return f"{text:<{column}}# {comment}" if comment else text
 
 
-def _setting_line(setting: Setting) -> str:
-    shown = f"{setting.name} = {toml_text(setting.presence.value)}"
-    match setting.presence:
-        case Required():
-            return _line(shown, setting.comment)
-        case Default():
-            return _line(f"# {shown}", setting.comment)
-        case Example():
-            return _line(f"# {shown}", f"example; {setting.comment}")
-
-
-def _starter() -> str:
-    lines = [_HEAD]
-    for section in SECTIONS:
-        lines += ["", _line(header(section), section.comment), *map(_setting_line, section.kind.settings)]
-    return "\n".join(lines) + "\n"
-
-
-STARTER = _starter()
+STARTER = starter_text(SECTIONS)

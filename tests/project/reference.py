@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 _HEAD = f"""\
 # Configuration
 
-One TOML file: `--config PATH`, else `$ROTATOR_CONFIG`, else `{DEFAULT_PATH}`. `rotator init` writes one with a comment on every setting, and `rotator config check` reports every problem of yours at once, each with its line. An unknown key is a problem. Nobody except its owner may be able to write the file; it has at most {SIZE_MAX_BYTES // 1024} KiB, and no secret belongs in it.
+One TOML file: `--config PATH`, else `$ROTATOR_CONFIG`, else `{DEFAULT_PATH}`. `rotator init` writes one with a comment on every setting, and `rotator config check` reports every problem of yours at once, each with its line. An unknown key is a problem. Only its owner may be able to write the file; it has at most {SIZE_MAX_BYTES // 1024} KiB, and no secret belongs in it.
 
 A duration is a string of weeks, days, hours, minutes and seconds, in this order: `"30d"`, `"1h30m"`, `"45s"`.
 
@@ -30,7 +30,7 @@ def page() -> str:
     for section in SECTIONS:
         parts.append(f"\n## `{header(section)}`\n\n")
         if section.comment:
-            parts.append(f"{_sentence(section.comment)}\n\n")
+            parts.append(f"{_does(section)}\n\n")
         parts += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
         parts += map(_row, _cells(section.kind.settings, ""))
     return "".join(parts)
@@ -40,8 +40,7 @@ def _cells(settings: tuple[Setting, ...], prefix: str) -> Iterator[tuple[str, ..
     """Yield the cells of each setting, and below it those of the settings within."""
     for setting in settings:
         name = f"{prefix}{setting.name}"
-        does = " ".join(filter(None, (_sentence(setting.comment), setting.more)))
-        yield f"`{name}`", setting.kind.name, _presence(setting), setting.kind.bounds, does
+        yield f"`{name}`", setting.kind.name, _presence(setting), setting.kind.bounds, _does(setting)
         yield from _cells(setting.kind.settings, f"{name}.")
 
 
@@ -58,8 +57,8 @@ def _presence(setting: Setting) -> str:
             return f"required, unless `{other}` is set; for example {shown}"
 
 
-def _sentence(comment: str) -> str:
-    return f"{comment[0].upper()}{comment[1:]}."
+def _does(setting: Setting) -> str:
+    return f"{setting.comment[0].upper()}{setting.comment[1:]}. {setting.more}".rstrip()
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The configuration file as a whole: what it comes to, what cannot be read, and what is never said."""
 
+import errno
 import os
 import re
 from datetime import date, timedelta
@@ -7,14 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load
+from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load, parse
 from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
 from rotator.model.errors import ConfigError, Remedy
 from rotator.model.secret import BareJwt, Blackout, JsonFields, Resources, SecretSpec
-from tests.unit.config.texts import GOOD, changed, loaded, problems, with_secret, written
+from tests.unit.config.texts import GOOD, changed, loaded, problems, with_default, with_secret, written
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzY29wZWRLZXlLZXkiOiJhYmMifQ.c2lnbmF0dXJlc2lnbmF0dXJl"
 TOKEN_LIKE = re.compile(r"eyJ[A-Za-z0-9_-]{8}|c2lnbmF0dXJl")
+
+
+def refusal(path: Path) -> ConfigError:
+    """Why a file cannot be used."""
+    with pytest.raises(ConfigError) as raised:
+        load(path)
+    return raised.value
 
 
 def test_everything_but_the_necessary_has_a_default(tmp_path: Path) -> None:
@@ -43,6 +51,54 @@ def test_everything_but_the_necessary_has_a_default(tmp_path: Path) -> None:
         path,
         DaemonConfig(("127.0.0.1", 9118), timedelta(minutes=5), None, frozenset()),
     )
+
+
+def test_defaults_name_the_fields(tmp_path: Path) -> None:
+    """Fields that are named in `[defaults]` are named by the configuration, and must be in an existing value."""
+    config = loaded(tmp_path, with_default('fields = { jwt = "TOKEN" }'))
+    assert config.secrets[0].shape == JsonFields("TOKEN", None, None, "config")
+
+
+def test_defaults_name_no_secret(tmp_path: Path) -> None:
+    """An entry without name and id is incomplete, whatever is in `[defaults]`."""
+    text = """[pinata]
+admin_secret = "pinata/admin"
+[audit]
+directory = "/audit"
+[defaults]
+permissions = { resources = ["org:read"] }
+name = "a"
+secret_id = "a"
+[[secrets]]
+"""
+    assert [problem.partition(";")[0] for problem in problems(tmp_path, text)] == [
+        "7: defaults.name: has no default: it belongs in each [[secrets]] entry",
+        "8: defaults.secret_id: has no default: it belongs in each [[secrets]] entry",
+        "9: secrets[0].name: is missing",
+        "9: secrets[0].secret_id: is missing",
+    ]
+
+
+def test_entries_are_tables(tmp_path: Path) -> None:
+    """Each entry that is not a table is a problem of its own; the others are read."""
+    assert problems(tmp_path, f"secrets = [1, {{ x = 1 }}]\n{GOOD.partition('[[secrets]]')[0]}")[:2] == [
+        "1: secrets[0]: expected a table, found the integer 1",
+        '1: secrets[1].name: is missing; expected a name of 1 to 64 letters, digits, ".", "_" and "-"',
+    ]
+
+
+def test_a_configuration_from_elsewhere() -> None:
+    """It is named by its address, and its relative paths start at a folder that the caller names."""
+    text = changed('"/audit"', '"trail"')
+    config = parse(text.encode(), "s3://settings/a.toml", Path("/var/task"))
+    assert (config.path, config.audit.directory) == (Path("/var/task/rotator.toml"), Path("/var/task/trail"))
+    for content, problem in (
+        (b"x = 1", ":1: x: unknown key; known here: audit, aws"),
+        (b"\xff", ": is not UTF-8 text"),
+    ):
+        with pytest.raises(ConfigError) as raised:
+            parse(content, "s3://settings/a.toml", Path("/"))
+        assert f"s3://settings/a.toml{problem}" in raised.value.message
 
 
 def test_defaults_are_inherited_and_overruled(tmp_path: Path) -> None:
@@ -191,9 +247,9 @@ def test_a_file_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> N
     """Whoever can write the file can send keys elsewhere."""
     path = written(tmp_path, GOOD)
     path.chmod(mode)
-    with pytest.raises(ConfigError, match="can be written by others") as refusal:
-        load(path)
-    assert refusal.value.remedy is Remedy.CONFIG
+    error = refusal(path)
+    assert error.message == f"{path}: can be written by others, who could redirect keys; run `chmod go-w` on it"
+    assert error.remedy is Remedy.CONFIG
 
 
 def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
@@ -209,14 +265,13 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A directory and a pipe are refused without waiting; of a missing file it says what to do."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(ConfigError, match="is not a regular file"):
-            load(path)
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(ConfigError, match="cannot be read: "):
-        load(tmp_path / "loop")
-    with pytest.raises(ConfigError, match="does not exist") as refusal:
-        load(tmp_path / "none.toml")
-    assert "rotator init" in refusal.value.next_step
+        assert refusal(path).message == f"{path}: is not a regular file"
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    assert refusal(loop).message == f"{loop}: cannot be read: {os.strerror(errno.ELOOP)}"
+    missing = refusal(tmp_path / "none.toml")
+    assert missing.message == f"{tmp_path / 'none.toml'}: does not exist"
+    assert "rotator init" in missing.next_step
 
 
 def test_path_of_the_file() -> None:

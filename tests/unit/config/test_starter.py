@@ -4,7 +4,9 @@ import re
 import tomllib
 from pathlib import Path
 
-from rotator.config.starter import STARTER
+from rotator.config.kinds import FLAG, array, table
+from rotator.config.schema import Default, Example, Required, Schema, Setting
+from rotator.config.starter import STARTER, starter_text
 from rotator.model.secret import JsonFields, SecretSpec
 from tests.unit.config.texts import loaded, problems
 
@@ -45,3 +47,30 @@ def test_starter_names_every_key(tmp_path: Path) -> None:
         known = problem.partition("known here: ")[2].split(", ")
         assert [key for key in known if not re.search(rf"\b{key} = ", STARTER)] == []
     assert set(tomllib.loads(STARTER)) == {"pinata", "aws", "audit", "daemon", "defaults", "secrets"}
+
+
+def test_layout() -> None:
+    """What is required is set, all else is shown; comments line up, and a section that is an example is not set."""
+    inner: Schema[dict[str, object]] = Schema(
+        dict,
+        (
+            Setting("a", FLAG, Required(value=True, stand_in=False), "must be"),
+            Setting("long", array(FLAG), Default([True] * 6), "is long"),
+            Setting("b", FLAG, Example({"x": 1, "y": "\u00e9"}), "may be"),
+        ),
+    )
+    shown = starter_text(
+        (Setting("one", table(inner), Default({}), ""), Setting("some", array(table(inner)), Example([]), "optional"))
+    )
+    assert shown.split("\n\n")[1:] == [
+        """[one]
+a = true                                 # must be
+# long = [true, true, true, true, true, true]   # is long
+# b = { x = 1, y = "\u00e9" }                 # example; may be""",
+        """# [[some]]                               # optional
+# a = true                               # must be
+# long = [true, true, true, true, true, true]   # is long
+# b = { x = 1, y = "\u00e9" }                 # example; may be
+""",
+    ]
+    assert shown.startswith("# Configuration of rotator.")

@@ -42,6 +42,11 @@ def with_secret(line: str) -> str:
     return f"{GOOD}{line}\n"
 
 
+def with_default(line: str) -> str:
+    """The good text with one more line in its defaults."""
+    return changed("[defaults]", f"[defaults]\n{line}")
+
+
 def loaded(folder: Path, text: str) -> Config:
     """What the text comes to."""
     return load(written(folder, text))
