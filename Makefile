@@ -47,7 +47,7 @@ test-all:
 
 # What `make test` leaves out, and the gates over both; `make test MEASURE=...` comes before it, as above.
 test-rest: $(READY)
-	$(BIN)/pytest --numprocesses=2 -m slow --cov-append $(MEASURED)
+	$(BIN)/pytest --numprocesses=2 --dist=loadgroup -m slow --cov-append $(MEASURED)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
 

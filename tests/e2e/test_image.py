@@ -33,7 +33,7 @@ BASE = "localhost/rotator-test-base"
 IMAGE = "localhost/rotator-test"
 EVENTUALLY_S = 600
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.xdist_group("image")]
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,7 @@ LONG = [("fleet", "/"), ("fleet", "/?page=100")]
 """A hundred rows are checked one by one; `some` has the same kinds of them."""
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
