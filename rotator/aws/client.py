@@ -37,11 +37,8 @@ def client_config() -> Config:
 def endpoint_from_environment(env: Mapping[str, str], service: Service) -> str | None:
     """Return the endpoint that AWS's own variables name for a service, if any: loopback only.
 
-    `AWS_ENDPOINT_URL_<service>` goes before `AWS_ENDPOINT_URL`, and
-    `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` silences both (AWS SDKs and Tools reference guide).
-
-    Raises:
-        ConfigError: it is elsewhere, or no URL.
+    `AWS_ENDPOINT_URL_<service>` goes before `AWS_ENDPOINT_URL`, and `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true` silences
+    both (AWS SDKs and Tools reference guide). Raises ConfigError if it is elsewhere, or no URL.
     """
     if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
@@ -62,8 +59,7 @@ def endpoint_from_environment(env: Mapping[str, str], service: Service) -> str |
 def endpoint_of(configured: str | None, env: Mapping[str, str], service: Service) -> str | None:
     """Return the endpoint that the configuration names for a service, else the environment's, if any.
 
-    Raises:
-        ConfigError: the environment names one that is not loopback.
+    Raises ConfigError if the environment names one that is not loopback.
     """
     return configured or endpoint_from_environment(env, service)
 

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 def own_session(region: str | None = None) -> boto3.Session:
     """Return a session with this process's own rights, in a region or in the one that AWS's settings name.
 
-    Raises:
-        ConfigError: AWS's configuration cannot be used, or no region is set.
+    Raises ConfigError if AWS's configuration cannot be used, or no region is set.
     """
     problem = ""
     try:
@@ -48,8 +47,7 @@ def own_session(region: str | None = None) -> boto3.Session:
 def assumed_session(session: boto3.Session, role_arn: str, sts_endpoint: str | None) -> boto3.Session:
     """Return a session whose credentials are those of a role, renewed as they expire.
 
-    Raises:
-        ConfigError: there are no credentials to assume the role with.
+    Raises ConfigError if there are no credentials to assume the role with.
     """
     inner = get_session()
     source = session.get_credentials()
@@ -89,8 +87,7 @@ def s3_client(session: boto3.Session, endpoint: str | None) -> "S3Client":
 def own_client(service: Literal["s3", "sqs", "ssm"], env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
     """Return a client of a service with this process's own rights, for what lies beside a Lambda function.
 
-    Raises:
-        ConfigError: as `own_session`; or the environment names an endpoint that is not loopback.
+    Raises ConfigError as `own_session` does, and if the environment names an endpoint that is not loopback.
     """
     variables: dict[str, Service] = {"s3": "S3", "sqs": "SQS", "ssm": "SSM"}
     endpoint = endpoint_of(None, env, variables[service])
@@ -102,8 +99,7 @@ def own_client(service: Literal["s3", "sqs", "ssm"], env: Mapping[str, str]) -> 
 def identity_of(session: boto3.Session, expected_account: str | None, sts_endpoint: str | None) -> str:
     """Return who we are: the caller's ARN, checked, if an account is expected, else the access key's id.
 
-    Raises:
-        ConfigError: there are no credentials, they are of another account, or STS does not say.
+    Raises ConfigError if there are no credentials, they are of another account, or STS does not say.
     """
     problem = ""
     try:

@@ -84,10 +84,8 @@ class SecretsManagerStore:
     def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, SecretDescription]:
         """Return what `describe` would, by id as given: name, ARN, or ARN without its suffix.
 
-        Left out is a row without labels or a date, and what looks like a full ARN and is none.
-
-        Raises:
-            StoreDeniedError: this identity may not list, by the answer to this call or to one within the last hour.
+        Left out is a row without labels or a date, and what looks like a full ARN and is none. Raises StoreDeniedError
+        if this identity may not list, by the answer to this call or to one within the last hour.
         """
         if self._clock() - self._list_denied_at_s < LIST_DENIED_FOR_S:
             raise StoreDeniedError("AWS denied `secretsmanager:ListSecrets` within the last hour")
@@ -119,8 +117,7 @@ class SecretsManagerStore:
     def read_current(self, secret_id: str, deadline: Deadline) -> Sensitive:
         """Return the current value of a secret that is not rotated here, in one call.
 
-        Raises:
-            SecretNotFoundError: there is no such secret, or it has no value.
+        Raises SecretNotFoundError if there is no such secret, or it has no value.
         """
         value = self._get(secret_id, deadline, VersionStage=AWSCURRENT)
         if isinstance(value, Fault):

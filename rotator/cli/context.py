@@ -28,8 +28,7 @@ def config_path(option: str | None) -> Path:
 def load_config(option: str | None) -> Config:
     """Read the configuration that `--config`, the environment or the default names.
 
-    Raises:
-        ConfigError: it cannot be used.
+    Raises ConfigError if it cannot be used.
     """
     return load(config_path(option))
 
@@ -46,11 +45,7 @@ def connected(config: Config) -> "Iterator[Connected]":
 
 
 def chosen(config: Config, names: Sequence[str]) -> tuple[SecretSpec, ...]:
-    """Return the entries of these names, or all if none is named.
-
-    Raises:
-        ConfigError: a name is not configured.
-    """
+    """Return the entries of these names, or all if none is named. Raises ConfigError if a name is not configured."""
     known = {spec.name: spec for spec in config.secrets}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -71,11 +66,7 @@ def names_like(option: str | None, incomplete: str) -> list[str]:
 
 
 def period_of(text: str, most: timedelta) -> timedelta:
-    """Read `--every`: a duration of a second or more, and no more than `most`.
-
-    Raises:
-        ConfigError: it is none.
-    """
+    """Read `--every`: a duration of a second or more, and no more than `most`. Raises ConfigError if it is none."""
     try:
         span = duration(text)
     except ValueError:

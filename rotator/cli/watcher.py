@@ -50,8 +50,7 @@ class Watcher:
     def look(self) -> FleetStatus:
         """Read labels, look closer where needed, and return where the fleet stands.
 
-        Raises:
-            RotatorError: the labels could not be read.
+        Raises RotatorError if the labels could not be read.
         """
         self._refreshes += 1
         now, audit_error = datetime.now(UTC), ""

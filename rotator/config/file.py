@@ -52,11 +52,7 @@ def find_path(option: Path | None, env: Mapping[str, str]) -> Path:
 
 
 def load(path: Path) -> Config:
-    """Read the file.
-
-    Raises:
-        ConfigError: it cannot be used; the message has one line for each problem.
-    """
+    """Read the file. Raises ConfigError if it cannot be used; the message has one line for each problem."""
     problems = Problems()
     return _read(_text(_content(path, problems), str(path), problems), path, str(path), problems)
 
@@ -64,10 +60,8 @@ def load(path: Path) -> Config:
 def parse(content: bytes, source: str, folder: Path) -> Config:
     """Read a configuration that is not a file of this machine.
 
-    `source` is its address, for messages; relative paths start at `folder`.
-
-    Raises:
-        ConfigError: it cannot be used; the message has one line for each problem.
+    `source` is its address, for messages; relative paths start at `folder`. Raises ConfigError if it cannot be used;
+    the message has one line for each problem.
     """
     problems = Problems()
     return _read(_text(content, source, problems), folder / DEFAULT_PATH.name, source, problems)

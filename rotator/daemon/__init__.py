@@ -53,10 +53,8 @@ def run(
 ) -> None:
     """Tick until told to stop.
 
-    `listen` and `every` go before what the configuration says; `tell` is told each outcome.
-
-    Raises:
-        ConfigError: configuration or environment cannot be used from the start.
+    `listen` and `every` go before what the configuration says; `tell` is told each outcome. Raises ConfigError if
+    configuration or environment cannot be used from the start.
     """
     block_signals()
     logs.configure(env, default_level="INFO")

@@ -14,8 +14,7 @@ _TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"
 def check(config: Config, env: Mapping[str, str]) -> None:
     """Refuse an environment in which secrets would go elsewhere, before anything is done.
 
-    Raises:
-        ConfigError: a variable would log TLS keys, redirect AWS's endpoints, or open this process to a debugger.
+    Raises ConfigError if a variable would log TLS keys, redirect AWS's endpoints, or open this process to a debugger.
     """
     refuse_key_log(env)
     if config.aws.endpoint_url is None:

@@ -13,8 +13,7 @@ _Signature = tuple[int, int, int, int] | None
 class LiveConfig:
     """The configuration in force, and what is wrong with a newer one.
 
-    Raises:
-        ConfigError: from the start, the file cannot be used.
+    Raises ConfigError if the file cannot be used when this is made.
     """
 
     path: Path

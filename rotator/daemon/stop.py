@@ -33,11 +33,7 @@ class Stop:
         return self.asked_at_s is not None
 
     def expect_not_asked(self) -> None:
-        """Let nothing new begin once it is set.
-
-        Raises:
-            StoppedError: it is set.
-        """
+        """Raise StoppedError if it is set: nothing new begins then."""
         if self.is_asked():
             raise StoppedError("told to stop before this secret's turn")
 

@@ -291,8 +291,7 @@ class Watch:
 def _expect_same_time(found: Resolved) -> None:
     """Stop before anything is done by a clock that is wrong: ages and graces are measured with it.
 
-    Raises:
-        UnsafeActionError: this machine's clock and AWS's are too far apart.
+    Raises UnsafeActionError if this machine's clock and AWS's are too far apart.
     """
     skews_s = [target.description.clock_skew_s for target in found.targets]
     skew_s = max(skews_s, key=abs, default=0.0)

@@ -65,8 +65,7 @@ class Executor:
     def perform(self, plan: Plan, observed: Observed) -> None:
         """Perform a plan that was made from what was observed just now.
 
-        Raises:
-            RotatorError: an action failed or was refused; `done` and `observed` say how far it came.
+        Raises RotatorError if an action failed or was refused; `done` and `observed` say how far it came.
         """
         self.observed = observed
         for action in plan.actions:

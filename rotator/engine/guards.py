@@ -14,8 +14,7 @@ CLOCK_SKEW_MAX_S = 60.0
 def check_revocable(spec: SecretSpec, observed: Observed, key_id: str, demand: Demand) -> None:
     """Check that a key is in nobody's use, and that its grace could be measured.
 
-    Raises:
-        UnsafeActionError: it must not be revoked now.
+    Raises UnsafeActionError if it must not be revoked now.
     """
     description = observed.description
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
@@ -33,11 +32,7 @@ def check_revocable(spec: SecretSpec, observed: Observed, key_id: str, demand: D
 
 
 def check_unchanged(planned_from: SecretDescription, description: SecretDescription, demand: Demand) -> None:
-    """Check that nothing happened to a secret since a revocation was planned.
-
-    Raises:
-        UnsafeActionError: it did.
-    """
+    """Check that nothing happened to a secret since a revocation was planned. Raises UnsafeActionError if it did."""
     if (
         description.hold is not None
         or description.changed_at != planned_from.changed_at

@@ -49,8 +49,7 @@ class Rotation:
 def is_finished(description: SecretDescription, rotation: Rotation) -> bool:
     """Tell whether nothing remains of a rotation, or else check that it is one.
 
-    Raises:
-        EventError: Secrets Manager knows of no such rotation.
+    Raises EventError if Secrets Manager knows of no such rotation.
     """
     if not description.rotation_enabled:
         raise EventError(f"{description.arn} has no rotation enabled; nothing was done")

@@ -74,11 +74,8 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
 ) -> Observed:
     """Return what the planner needs to know.
 
-    `earlier` is the state that this run expects after its own actions; its key list is reused.
-
-    Raises:
-        SecretValueError: the current value is not what the configuration says.
-        RotatorError: a read failed.
+    `earlier` is the state that this run expects after its own actions; its key list is reused. Raises SecretValueError
+    if the current value is not what the configuration says; RotatorError if a read failed.
     """
     versions = tuple(replace(v, content=_content(v, reader)) for v in description.versions)
     if earlier is None:

@@ -33,11 +33,7 @@ class Proofs:
     """The seconds that were left when a key's revocation was acknowledged."""
 
     def working(self, held: Credential) -> None:
-        """Prove that a key works, within `verify_timeout`.
-
-        Raises:
-            KeyRejectedError: it is not accepted in time.
-        """
+        """Prove that a key works, within `verify_timeout`. Raises KeyRejectedError if it is not accepted in time."""
         if held.key_id in self._working:
             return
         resources = isinstance(self.spec.permissions, Resources)
@@ -53,10 +49,8 @@ class Proofs:
 
         A fresh list costs one more call. A rotation that must stay within its smallest budget (no grace, no probes)
         does not ask for one; only a key that an earlier run made is then compared, with the list read at the start.
-
-        Raises:
-            KeyRejectedError: it cannot do what `probe` says.
-            KeyScopeError: its listed scopes differ from those asked for, or it can do what `negative_probe` forbids.
+        Raises KeyRejectedError if it cannot do what `probe` says; KeyScopeError if its listed scopes differ from those
+        asked for, or it can do what `negative_probe` forbids.
         """
         spec, listed = self.spec, observed.keys
         if spec.grace or spec.probe or spec.negative_probe:
@@ -78,8 +72,7 @@ class Proofs:
     def dead(self, key_id: str, observed: Observed) -> str:
         """Wait until the list and testAuthentication agree that a key is dead; return what they said.
 
-        Raises:
-            KeyStillAliveError: one of them says that it lives.
+        Raises KeyStillAliveError if one of them says that it lives.
         """
         key = observed.key(key_id)
         within_s = self.spec.verify_timeout.total_seconds()

@@ -30,11 +30,7 @@ _Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
 
 
 def preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
-    """Return what `reconcile` would do first, and from what; change nothing.
-
-    Raises:
-        RotatorError: a read failed.
-    """
+    """Return what `reconcile` would do first, and from what; change nothing. Raises RotatorError if a read failed."""
     family = KeyFamily.of(world.owner, description.arn)
     reader = Reader(spec, description.arn, world.store, run.deadline)
     observed = observe(description, family, reader, world.provider, world.held_elsewhere, None)
@@ -47,10 +43,9 @@ def preview(spec: SecretSpec, description: SecretDescription, world: World, run:
 
 
 def reconcile(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Outcome:
-    """Bring one secret to its wanted state, as far as that goes now.
+    """Bring one secret to its wanted state, as far as that goes now; return what it came to.
 
-    Returns:
-        What it came to. A failure is an outcome too; nothing is raised but what is a defect of this program.
+    A failure is an outcome too: nothing is raised except what is a defect of this program.
     """
 
     def planner(observed: Observed, demand: Demand, _: Sequence[Action]) -> Plan:
@@ -62,13 +57,9 @@ def reconcile(spec: SecretSpec, description: SecretDescription, world: World, ru
 def step(spec: SecretSpec, description: SecretDescription, world: World, run: Run, rotation: Rotation) -> Outcome:
     """Do one step of a rotation that Secrets Manager has begun, if anything remains of it.
 
-    The store of `world` has the rotation's token, if Secrets Manager sent one.
-
-    Returns:
-        ROTATED or UP_TO_DATE if the step is done; otherwise it is not, and Secrets Manager must be told so.
-
-    Raises:
-        EventError: Secrets Manager knows of no such rotation.
+    ROTATED and UP_TO_DATE mean that the step is done; otherwise it is not, and Secrets Manager must be told so. The
+    store of `world` has the rotation's token, if Secrets Manager sent one. Raises EventError if Secrets Manager knows
+    of no such rotation.
     """
     if is_finished(description, rotation) or rotation.step is Step.SET:
         return Outcome(spec.name, "", OutcomeKind.UP_TO_DATE)

@@ -44,9 +44,7 @@ def resolve(
     """Look every secret up, before anything is done to any. One that cannot be found stops no other.
 
     From `list_from` secrets on ListSecrets is asked; None is where that is not allowed. `deadline` bounds all calls.
-
-    Raises:
-        ConfigError: two entries are one secret, or AWS cannot be asked at all.
+    Raises ConfigError if two entries are one secret, or AWS cannot be asked at all.
     """
     surveyed: dict[str, SecretDescription] = {}
     if list_from is not None and len(specs) >= list_from:

@@ -29,10 +29,7 @@ class Neighbours:
         """Of these keys, return those that are current or pending in another configured secret than `arn`.
 
         A neighbour that does not exist uses none; one whose value cannot be read may use any: it is safer to revoke
-        less.
-
-        Raises:
-            RotatorError: a neighbour could not be asked.
+        less. Raises RotatorError if a neighbour could not be asked.
         """
         held: set[str] = set()
         for spec in self._specs:

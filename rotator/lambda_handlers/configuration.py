@@ -25,8 +25,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9.]{1,64}", re.ASCII)
 def read_config(env: Mapping[str, str]) -> Config:
     """Read the configuration that `ROTATOR_CONFIG` names.
 
-    Raises:
-        ConfigError: it cannot be read, or cannot be used.
+    Raises ConfigError if it cannot be read, or cannot be used.
     """
     where = env.get("ROTATOR_CONFIG", "")
     root = Path(env.get("LAMBDA_TASK_ROOT") or ".").absolute()

@@ -38,11 +38,7 @@ _RETRIED = frozenset({Remedy.NEXT_RUN, Remedy.AUDIT})
 
 
 def work(event: Any, context: Context) -> dict[str, list[dict[str, str]]]:  # noqa: ANN401 - parsed by `events`
-    """Reconcile the secrets that the messages name.
-
-    Returns:
-        The messages that the queue must keep, as SQS event sources read them.
-    """
+    """Reconcile the secrets that messages name; return those to keep, as SQS event sources read them."""
     return invoked("work", context, lambda invocation: _work(batch(event), invocation))
 
 
@@ -73,11 +69,7 @@ def _in_turn(received: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _spec(asked: QueuedSecret, specs: Sequence[SecretSpec]) -> SecretSpec:
-    """Return the entry that a message names.
-
-    Raises:
-        EventError: there is none of this name for this secret.
-    """
+    """Return the entry that a message names. Raises EventError if there is none of this name for this secret."""
     for spec in specs:
         if spec.name == asked.name and spec.secret_id in ids_of(asked.arn):
             return spec
@@ -118,10 +110,8 @@ def _run(
 def _outcome(message: Message, spec: SecretSpec, asked: QueuedSecret, world: World, run: Run) -> Outcome | None:
     """Reconcile one secret; None if it was rotated since the message was sent and nothing has come up since.
 
-    A queue that drains slower than ticks fill it holds several messages about one secret.
-
-    Raises:
-        EventError: the configured secret has another ARN than the message says.
+    A queue that drains slower than ticks fill it holds several messages about one secret. Raises EventError if the
+    configured secret has another ARN than the message says.
     """
     try:
         description = world.store.describe(spec.secret_id, run.deadline)

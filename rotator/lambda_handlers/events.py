@@ -74,8 +74,7 @@ class QueuedSecret:
 def batch(event: object) -> Batch:
     """Return the messages of an SQS event, bodies unread. One record that cannot be read spoils no other.
 
-    Raises:
-        EventError: it is not an SQS event; a record without an id could not even be handed back.
+    Raises EventError if it is not an SQS event; a record without an id could not even be handed back.
     """
     records = event.get("Records") if isinstance(event, Mapping) else None
     if not isinstance(records, list) or not 0 < len(records) <= RECORDS_MAX:
@@ -111,8 +110,7 @@ def _message(message_id: str, record: Mapping[str, Any]) -> Message | None:
 def queued_secret(body: str) -> QueuedSecret:
     """Read the body of a message.
 
-    Raises:
-        EventError: it is not a JSON object of exactly `name` and `arn`, the latter a secret's whole ARN.
+    Raises EventError if it is not a JSON object of exactly `name` and `arn`, the latter a secret's whole ARN.
     """
     value: object = None
     if len(body) <= BODY_MAX:
@@ -133,8 +131,8 @@ def queued_secret(body: str) -> QueuedSecret:
 def rotation_event(event: object) -> RotationEvent:
     """Return a step of Secrets Manager's own rotation.
 
-    Raises:
-        EventError: it has not exactly the fields that Secrets Manager sends, or one of them is not what it should be.
+    Raises EventError if it has not exactly the fields that Secrets Manager sends, or one of them is not what it should
+    be.
     """
     if not isinstance(event, Mapping) or event.keys() - {"RotationToken"} != _ROTATION_KEYS:
         raise EventError(

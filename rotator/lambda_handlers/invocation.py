@@ -54,19 +54,14 @@ class Container:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration that `ROTATOR_CONFIG` names.
-
-        Raises:
-            ConfigError: it cannot be used.
-        """
+        """The configuration that `ROTATOR_CONFIG` names. Raises ConfigError if it cannot be used."""
         return read_config(os.environ)
 
     @cached_property
     def clients(self) -> Clients:
         """The clients of both systems.
 
-        Raises:
-            ConfigError: credentials, region or endpoint are missing or unusable.
+        Raises ConfigError if credentials, region or endpoint are missing or unusable.
         """
         gc.disable()  # many objects and no garbage, as when importing
         try:
@@ -78,8 +73,7 @@ class Container:
     def sqs(self) -> SqsClient:
         """A client for the queue, with the function's own rights: the queue is beside the function.
 
-        Raises:
-            ConfigError: the endpoint is unusable.
+        Raises ConfigError if the endpoint is unusable.
         """
         sqs: SqsClient = own_client("sqs", os.environ)
         return sqs
@@ -127,8 +121,7 @@ class Invocation:
     def new_run(self, spec: SecretSpec, demand: Demand) -> Run:
         """Return the time, nonce and deadline of a run that starts now, if the function's time still covers it.
 
-        Raises:
-            DeadlineExceededError: what is left may not cover making a key and storing it.
+        Raises DeadlineExceededError if what is left may not cover making a key and storing it.
         """
         left_s = self.deadline.remaining_s()
         if left_s < CREATE_TO_STORE_S:
@@ -175,9 +168,8 @@ class Invocation:
 def invoked(function: str, context: Context, body: Callable[[Invocation], T]) -> T:
     """Run the body of a handler, and print its figures whatever becomes of it.
 
-    Raises:
-        RotatorError: what the body raised; a defect of ours is told by type and place, for its message may quote a
-            value.
+    Raises the RotatorError that the body raised. A defect of ours is told by type and place: its message may quote a
+    value.
     """
     began_s = time.monotonic()
     left_s = context.get_remaining_time_in_millis() / 1000

@@ -89,8 +89,7 @@ def _lost(client: SqsClient, queue_url: str, group: str, batch: Sequence[QueuedS
 def hand_back(client: SqsClient, queue_url: str, messages: Sequence[HandedBack]) -> None:
     """Have messages handed out again. One that is no longer in flight is handed out without it.
 
-    Raises:
-        RotatorError: the queue was not told: they come back after its visibility timeout.
+    Raises RotatorError if the queue was not told: they come back after its visibility timeout.
     """
     problem = ""
     for at in range(0, len(messages), BATCH_MAX):

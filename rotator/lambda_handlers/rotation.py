@@ -30,10 +30,8 @@ _DONE = frozenset({OutcomeKind.ROTATED, OutcomeKind.UP_TO_DATE})
 def native(event: Any, context: Context) -> None:  # noqa: ANN401 - parsed before anything is done
     """Do one step of a rotation that Secrets Manager has begun.
 
-    Raises:
-        EventError: the event is none of Secrets Manager's, or none about a configured secret.
-        StepRefusedError: a rule forbids the step now.
-        RotatorError: it failed.
+    Raises EventError if the event is not Secrets Manager's, or not about a configured secret; StepRefusedError if a
+    rule forbids the step now; another RotatorError if it failed.
     """
 
     def body(invocation: Invocation) -> None:
@@ -76,11 +74,7 @@ def _place(aws: AwsConfig, function_arn: str) -> tuple[str, str]:
 
 
 def _spec(arn: str, specs: Sequence[SecretSpec]) -> SecretSpec:
-    """Return the entry of a secret.
-
-    Raises:
-        EventError: it is not configured.
-    """
+    """Return the entry of a secret. Raises EventError if it is not configured."""
     ids = ids_of(arn)
     for spec in specs:
         if spec.secret_id in ids:

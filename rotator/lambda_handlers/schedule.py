@@ -34,11 +34,7 @@ LATE_MAX = timedelta(hours=1)
 
 
 def tick(event: Any, context: Context) -> dict[str, int]:  # noqa: ANN401 - only its time is read
-    """Reconcile or queue what is due.
-
-    Returns:
-        How many secrets there are, how many were awake, and what came of those.
-    """
+    """Reconcile or queue what is due; return how many secrets there are, how many were awake, what came of those."""
     return invoked("tick", context, lambda invocation: _tick(event, invocation))
 
 
@@ -87,11 +83,7 @@ def _due_time(event: object, now: datetime) -> datetime:
 
 
 def _every() -> timedelta:
-    """Return how often the schedule invokes us.
-
-    Raises:
-        ConfigError: `ROTATOR_TICK_EVERY` is no duration.
-    """
+    """Return how often the schedule invokes us. Raises ConfigError if `ROTATOR_TICK_EVERY` is no duration."""
     try:
         return duration(os.environ.get("ROTATOR_TICK_EVERY", _EVERY))
     except ValueError:
@@ -102,8 +94,7 @@ def _every() -> timedelta:
 def _list_from() -> int | None:
     """Return from how many secrets on ListSecrets is asked: where the policy has no right to, it never is.
 
-    Raises:
-        ConfigError: `ROTATOR_LIST_SECRETS` is neither `yes` nor `no`.
+    Raises ConfigError if `ROTATOR_LIST_SECRETS` is neither `yes` nor `no`.
     """
     match os.environ.get("ROTATOR_LIST_SECRETS", "yes"):
         case "yes":

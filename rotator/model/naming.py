@@ -82,11 +82,7 @@ class KeyFamily:
 
     @classmethod
     def of(cls, owner: str, arn: str) -> "KeyFamily":
-        """Return the family of a secret's keys.
-
-        Raises:
-            ValueError: the ARN is not that of a secret.
-        """
+        """Return the family of a secret's keys. Raises ValueError if the ARN is not that of a secret."""
         match = _SECRET_ARN.fullmatch(arn)
         if not match:
             raise ValueError(f"not the ARN of a secret: {arn}")

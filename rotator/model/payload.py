@@ -31,8 +31,7 @@ VALUE_MAX_BYTES = 65_536
 def credential_in(text: Sensitive, shape: ValueShape) -> Credential:
     """Return the credential that a stored value holds.
 
-    Raises:
-        SecretValueError: the value is empty, of another shape, or holds no usable key.
+    Raises SecretValueError if the value is empty, of another shape, or holds no usable key.
     """
     match shape:
         case BareJwt():
@@ -53,11 +52,9 @@ def credential_in(text: Sensitive, shape: ValueShape) -> Credential:
 def credential(jwt: Sensitive, *, key_id: str | None, secret: Sensitive | None) -> Credential:
     """Return the credential of a token that names one key only.
 
-    The id of the key is the `scopedKeyKey` claim of the token (seen in every published description of it), or the
-    field beside it. Two different ids in one value mean that somebody edited half of it.
-
-    Raises:
-        SecretValueError: the token cannot be sent in a header, names no key, or another one than the field.
+    The id of the key is the `scopedKeyKey` claim of the token (seen in every published description of it), or the field
+    beside it. Two different ids in one value mean that somebody edited half of it. Raises SecretValueError if the token
+    cannot be sent in a header, names no key, or another one than the field.
     """
     if not _SENDABLE.fullmatch(jwt.reveal()):
         raise SecretValueError("the token is empty, too long, or holds white space or other characters no token has")
@@ -77,8 +74,8 @@ def credential(jwt: Sensitive, *, key_id: str | None, secret: Sensitive | None) 
 def compose(new: Credential, shape: ValueShape, current: Sensitive | None) -> Sensitive:
     """Return the value to store for a new credential, with the other fields of the current value carried over.
 
-    Raises:
-        SecretValueError: the new token is not a JWT, the current value is of another shape, or the new one too large.
+    Raises SecretValueError if the new token is not a JWT, the current value is of another shape, or the new one too
+    large.
     """
     if not _JWT.fullmatch(new.jwt.reveal()) or not _claims(new.jwt):
         raise SecretValueError("the new token is not a JWT; nothing was stored")
@@ -114,8 +111,7 @@ def compose(new: Credential, shape: ValueShape, current: Sensitive | None) -> Se
 def managing_token(text: Sensitive) -> Sensitive:
     """Return the token in the managing key's secret: the bare token, or the field `JWT` of a JSON object.
 
-    Raises:
-        SecretValueError: it is neither.
+    Raises SecretValueError if it is neither.
     """
     if not text.reveal().lstrip().startswith("{"):
         return text

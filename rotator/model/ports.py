@@ -64,23 +64,20 @@ class KeyProvider(Protocol):
 
         `expected` are key ids that a complete list shows, as far as is known.
 
-        Raises:
-            ProviderUnavailableError, ProviderDeniedError, ProviderContractError, DeadlineExceededError
+        Raises ProviderUnavailableError, ProviderDeniedError, ProviderContractError or DeadlineExceededError.
         """
 
     def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key. Called once per attempt: an answer that is lost may have left a live key.
 
-        Raises:
-            CreateOutcomeUnknownError: a key may exist.
-            ProviderRejectedError, ProviderUnavailableError, ProviderDeniedError, DeadlineExceededError: none does.
+        Raises CreateOutcomeUnknownError if a key may exist; if none does, ProviderRejectedError,
+        ProviderUnavailableError, ProviderDeniedError or DeadlineExceededError.
         """
 
     def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
         """Ask testAuthentication about a token, once but for transient faults.
 
-        Raises:
-            ProviderUnavailableError, ProviderContractError, DeadlineExceededError
+        Raises ProviderUnavailableError, ProviderContractError or DeadlineExceededError.
         """
 
     def await_authentication(
@@ -100,15 +97,13 @@ class KeyProvider(Protocol):
     def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
         """GET a path with a token: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
 
-        Raises:
-            ProviderUnavailableError, ProviderContractError (any other answer), DeadlineExceededError
+        Raises ProviderUnavailableError, ProviderContractError (any other answer) or DeadlineExceededError.
         """
 
     def revoke_key(self, key_id: str, deadline: Deadline) -> None:
         """Revoke a key; repeating it is harmless, and returning proves nothing.
 
-        Raises:
-            ProviderUnavailableError, ProviderDeniedError, ProviderContractError, DeadlineExceededError
+        Raises ProviderUnavailableError, ProviderDeniedError, ProviderContractError or DeadlineExceededError.
         """
 
 
@@ -127,8 +122,7 @@ class SecretStore(Protocol):
     def describe(self, secret_id: str, deadline: Deadline) -> SecretDescription:
         """Return a secret's labels, dates and hold tag.
 
-        Raises:
-            SecretNotFoundError, StoreDeniedError, StoreUnavailableError, DeadlineExceededError
+        Raises SecretNotFoundError, StoreDeniedError, StoreUnavailableError or DeadlineExceededError.
         """
 
     def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, SecretDescription]:
@@ -143,8 +137,7 @@ class SecretStore(Protocol):
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written; reads lag behind writes.
 
-        Raises:
-            StoreUnavailableError: it did not show in time.
+        Raises StoreUnavailableError if it did not show in time.
         """
 
     def put_pending(
@@ -152,15 +145,13 @@ class SecretStore(Protocol):
     ) -> None:
         """Write a version with AWSPENDING and the given custom labels; idempotent by the version id.
 
-        Raises:
-            StoreRejectedError: surely not written. StoreUnavailableError: perhaps written.
+        Raises StoreRejectedError if it surely was not written, StoreUnavailableError if it may have been.
         """
 
     def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
         """Move AWSCURRENT to a version if it is on `replacing`; success if it is there already.
 
-        Raises:
-            LabelConflictError: it is on neither.
+        Raises LabelConflictError if it is on neither.
         """
 
     def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
@@ -180,8 +171,7 @@ class AuditRun(Protocol):
     def record(self, event: Event) -> None:
         """Make an event durable before returning.
 
-        Raises:
-            AuditUnavailableError: it is not durable; no effect may follow.
+        Raises AuditUnavailableError if it is not durable; no effect may follow.
         """
 
 
@@ -189,8 +179,4 @@ class AuditLog(Protocol):
     """Where runs are recorded."""
 
     def begin(self, secret: str, arn: str) -> AuditRun:
-        """Start the trail of one run, durably: an audit that cannot be written stops the run before any effect.
-
-        Raises:
-            AuditUnavailableError
-        """
+        """Start the trail of one run, durably. Raises AuditUnavailableError, which stops the run before any effect."""

@@ -44,8 +44,7 @@ class AllowedHosts:
     def allow(self, header: str) -> bool:
         """Tell whether a request with this Host header is answered.
 
-        Raises:
-            MalformedHostError: it is no Host header.
+        Raises MalformedHostError if it is no Host header.
         """
         host = _host(header)
         if isinstance(host, str):

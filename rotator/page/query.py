@@ -58,8 +58,7 @@ class Query:
 def parse(text: str) -> Query:
     """Read a query string.
 
-    Raises:
-        BadQueryError: it is too long, or a parameter is unknown, repeated, or has no value this page takes.
+    Raises BadQueryError if it is too long, or a parameter is unknown, repeated, or has no value this page takes.
     """
     if len(text) > QUERY_MAX_CHARS:
         raise BadQueryError("the query is too long")

@@ -35,10 +35,8 @@ _V6 = 6
 def serve(listen: tuple[str, int], sources: Sources) -> Iterator[str]:
     """Answer requests at the address that is yielded, such as `http://127.0.0.1:8080`, until the block ends.
 
-    Port 0 takes a free one.
-
-    Raises:
-        ConfigError: the address cannot be listened on, or is not loopback although no hosts are allowed.
+    Port 0 takes a free one. Raises ConfigError if the address cannot be listened on, or is not loopback although no
+    hosts are allowed.
     """
     bound = _listening(listen, sources.hosts)
     address, port = bound.getsockname()[:2]

@@ -63,9 +63,7 @@ class PinataClient:
         """Check what can be checked without a call.
 
         `token` is the JWT of the managing key. `limiter` is shared by everything in this process that uses the account.
-
-        Raises:
-            ConfigError: the token cannot be sent, or `api` names no set of paths.
+        Raises ConfigError if the token cannot be sent, or `api` names no set of paths.
         """
         self._requests = Requests(api_url.rstrip("/"), client, limiter, sleep)
         self._paths = paths_of(api)
@@ -181,8 +179,7 @@ class PinataClient:
     def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
         """GET a path with a token: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
 
-        Raises:
-            ConfigError: it is not a path of visible ASCII on Pinata's own host.
+        Raises ConfigError if it is not a path of visible ASCII on Pinata's own host.
         """
         if not _PROBE.fullmatch(path):
             raise ConfigError("a probe is a path that begins with one slash, in visible ASCII")

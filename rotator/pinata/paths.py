@@ -29,11 +29,7 @@ class Paths:
     """The legacy list has no filters, and a legacy revoke takes the key in its body."""
 
     def create_request(self, name: str, permissions: Permissions, max_uses: int | None) -> Request:
-        """Return the request that mints a key.
-
-        Raises:
-            ConfigError: these paths cannot make a key with such scopes.
-        """
+        """Return the request that mints a key. Raises ConfigError if these paths cannot make a key with such scopes."""
         if self.is_legacy and isinstance(permissions, Resources):
             raise ConfigError(
                 "the legacy API cannot make a key with `resources`",
@@ -48,8 +44,7 @@ class Paths:
     def revoke_request(self, key_id: str) -> Request:
         """Return the request that revokes a key.
 
-        Raises:
-            UnsafeActionError: the id is empty, or would be taken for a directory of the path.
+        Raises UnsafeActionError if the id is empty, or would be taken for a directory of the path.
         """
         if not key_id.strip("."):
             raise UnsafeActionError("refused to revoke a key whose id is not one")
@@ -70,11 +65,7 @@ _SETS = {
 
 
 def paths_of(api: str) -> Paths:
-    """Return the set of paths that the configuration calls `api`.
-
-    Raises:
-        ConfigError: there is no such set.
-    """
+    """Return the set of paths that the configuration calls `api`. Raises ConfigError if there is no such set."""
     if api not in _SETS:
         raise ConfigError(f"`[pinata] api` is one of {', '.join(_SETS)}")
     return _SETS[api]

@@ -127,9 +127,8 @@ class Requests:
     def once(self, request: Request, token: Sensitive, deadline: Deadline) -> Reply:
         """Send a request, when the budgets allow it.
 
-        Raises:
-            DeadlineExceededError: not in time; nothing was sent.
-            UnsafeActionError: the token cannot stand in a header; nothing was sent.
+        Raises DeadlineExceededError if that is not in time, and UnsafeActionError if the token cannot stand in a
+        header; nothing was sent then.
         """
         if not sendable(token):
             raise UnsafeActionError("the token cannot stand in a header; nothing was sent")

@@ -176,8 +176,7 @@ class RateLimiter:
     def wait(self, path: str, deadline: Deadline) -> None:
         """Wait until a request to `path` fits its budget, and count it.
 
-        Raises:
-            DeadlineExceededError: it would not fit in time; it was not counted.
+        Raises DeadlineExceededError if it would not fit in time; it was not counted.
         """
         window = self._data if path.startswith(_DATA) else self._rest
         while True:

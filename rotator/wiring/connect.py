@@ -66,8 +66,7 @@ class Connected:
 def trail_locations(config: Config, env: Mapping[str, str]) -> "TrailLocations":
     """Return where the audit trail is, without connecting to anything else.
 
-    Raises:
-        ConfigError: region or endpoint are unusable.
+    Raises ConfigError if region or endpoint are unusable.
     """
     from rotator.wiring.trail import locations_of  # noqa: PLC0415 - slow, and seldom needed
 
@@ -93,9 +92,8 @@ class Clients:
     def connected(self, deadline: Deadline | None = None) -> Iterator[Connected]:
         """Read the managing key before a deadline, by default within STARTUP_S; connect to Pinata until the block ends.
 
-        Raises:
-            ConfigError: there is no managing key, or it is unusable; or so is the endpoint of the audit trail's bucket.
-            RotatorError: AWS could not be asked.
+        Raises ConfigError if there is no managing key, or it is unusable; or so is the endpoint of the audit trail's
+        bucket; RotatorError if AWS could not be asked.
         """
         pinata = self.config.pinata
         token = _managing_token(self.config, self.store, self.env, deadline or startup_deadline())
@@ -119,9 +117,8 @@ def clients(
 ) -> Clients:
     """Build what both adapters need and check who we are.
 
-    Raises:
-        ConfigError: credentials, region or endpoint are missing or unusable.
-        RotatorError: AWS could not be asked.
+    Raises ConfigError if credentials, region or endpoint are missing or unusable; RotatorError if AWS could not be
+    asked.
     """
     refuse_key_log(env)
     aws, call_counts = config.aws, call_counts or CallCounts()
@@ -183,8 +180,7 @@ def ping(url: str) -> str:
 def refuse_key_log(env: Mapping[str, str]) -> None:
     """Refuse to run where TLS keys would be written to a file: httpx obeys it even with `trust_env=False`.
 
-    Raises:
-        ConfigError: `SSLKEYLOGFILE` is set.
+    Raises ConfigError if `SSLKEYLOGFILE` is set.
     """
     if env.get("SSLKEYLOGFILE"):
         raise ConfigError(
@@ -196,11 +192,7 @@ def refuse_key_log(env: Mapping[str, str]) -> None:
 def _managing_token(
     config: Config, store: SecretsManagerStore, env: Mapping[str, str], deadline: Deadline
 ) -> Sensitive:
-    """Read the managing key's token.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Read the managing key's token. Raises ConfigError if there is none."""
     match config.pinata.admin:
         case AdminEnvironment(variable=variable):
             if not env.get(variable):

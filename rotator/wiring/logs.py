@@ -23,10 +23,8 @@ _LOUD = ("boto3", "botocore", "urllib3", "httpx", "httpcore", "hpack", "apschedu
 def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | None = None) -> None:
     """Set logging up from `ROTATOR_LOG_LEVEL` and `ROTATOR_LOG_FORMAT` (`json`, `console`).
 
-    Without a format, people get the console's on a terminal, and everything else gets JSON.
-
-    Raises:
-        ConfigError: one of the two variables has another value.
+    Without a format, people get the console's on a terminal, and everything else gets JSON. Raises ConfigError if one
+    of the two variables has another value.
     """
     stream = stream or sys.stderr
     level = _chosen(env, "ROTATOR_LOG_LEVEL", tuple(LEVELS), default_level, str.upper)

@@ -17,11 +17,7 @@ from rotator.wiring.logs import log_audit_loss
 
 
 def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
-    """Return where the audit trail is.
-
-    Raises:
-        ConfigError: region or endpoint are unusable.
-    """
+    """Return where the audit trail is. Raises ConfigError if region or endpoint are unusable."""
     bucket = None
     if where := config.audit.s3:
         bucket = Bucket(
