@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
-Event: TypeAlias = dict[str, Json]
+JsonObject: TypeAlias = dict[str, Json]
 
 FIRST = 1
 """The sequence number of a chain's first event."""
@@ -49,7 +49,7 @@ def event_uid(run_id: str, sequence: int) -> str:
     return f"{run_id}.{sequence}"
 
 
-def canonical(event: Event) -> bytes:
+def canonical(event: JsonObject) -> bytes:
     """Return the canonical form of an event.
 
     Raises:
@@ -58,7 +58,7 @@ def canonical(event: Event) -> bytes:
     return _ENCODER.encode(event).encode()
 
 
-def seal(body: Event, head: Head | None, run_id: str) -> bytes:
+def seal(body: JsonObject, head: Head | None, run_id: str) -> bytes:
     """Return an event in canonical form, attested as the next one after `head` in a run's chain."""
     attested: dict[str, Json] = {"chain_uid": run_id}
     if head is not None:
@@ -66,7 +66,7 @@ def seal(body: Event, head: Head | None, run_id: str) -> bytes:
     return sealed(_attested(body, attested))
 
 
-def sealed(event: Event) -> bytes:
+def sealed(event: JsonObject) -> bytes:
     """Return the canonical form an event must have, whatever fingerprint it has or lacks.
 
     Raises:
@@ -82,12 +82,29 @@ def sealed(event: Event) -> bytes:
             raise ValueError("the event has no attestation")
 
 
+def attestation_of(event: JsonObject) -> tuple[str, str, Json]:
+    """Return what an event is attested with: its chain, its fingerprint and its reference to the event before.
+
+    Raises:
+        ValueError: it has no attestation.
+    """
+    match event:
+        case {"unmapped": {"attestation_list": [dict() as attested, *_]}}:
+            chain, fingerprint = attested.get("chain_uid"), attested.get("fingerprint")
+            value = fingerprint.get("value") if isinstance(fingerprint, dict) else None
+            if isinstance(chain, str) and isinstance(value, str):
+                return chain, value, attested.get("prev_event")
+        case _:
+            pass
+    raise ValueError("the event has no attestation")
+
+
 def fingerprint_object(value: str) -> dict[str, Json]:
     """Return OCSF's `fingerprint` object for a SHA-256 in hexadecimal."""
     return {"algorithm_id": SHA_256, "value": value}
 
 
-def _attested(event: Event, attested: dict[str, Json]) -> Event:
+def _attested(event: JsonObject, attested: dict[str, Json]) -> JsonObject:
     unmapped = event["unmapped"]
     inner = unmapped if isinstance(unmapped, dict) else {}
     return {**event, "unmapped": {**inner, "attestation_list": [attested]}}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from rotator.audit.stored import LINE_MAX_BYTES
+from rotator.audit.event import LINE_MAX_BYTES
 from rotator.model.errors import AuditUnavailableError
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from typing import TypeAlias
 from rotator.audit.bucket import Bucket
 from rotator.audit.bucket_runs import ENDS, QUIET_MAX
 from rotator.audit.chain import Clock
+from rotator.audit.event import StoredEvent, parse
 from rotator.audit.findings import Finding, Flaw, VerificationReport
 from rotator.audit.judge import Judge
 from rotator.audit.objects import RunInBucket, all_runs, newest_runs
 from rotator.audit.reading import Criteria
-from rotator.audit.stored import Record, StoredEvent, parse
+from rotator.audit.record import Record
 
 READERS = 16
 """Objects, or secrets, that are read at the same time."""

@@ -15,16 +15,16 @@ from datetime import datetime, timedelta
 from rotator.audit.attestation import FIRST
 from rotator.audit.bucket import Bucket, ObjectTakenError
 from rotator.audit.chain import Chain, Clock
+from rotator.audit.event import StoredEvent, parse
 from rotator.audit.objects import RunInBucket, folder_of, newest_runs, object_key
-from rotator.audit.ocsf import Kind, RunIdentity, Writer
+from rotator.audit.record import EventKind, RunIdentity, Writer
 from rotator.audit.recovery import Unfinished, note
-from rotator.audit.stored import StoredEvent, parse
 
 QUIET_MAX = timedelta(minutes=15)
 """How long a living run may be silent: as long as a Lambda function can run, and by as much as
 clocks may differ, since AWS takes no signature that is 15 minutes off."""
 _KNOWN_MAX = 10_000
-ENDS = frozenset({Kind.ENDED, Kind.RECOVERED})
+ENDS = frozenset({EventKind.ENDED, EventKind.RECOVERED})
 
 
 class BucketDestination:

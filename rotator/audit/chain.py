@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
-from rotator.audit.ocsf import Entry, Place, RunIdentity, Writer, render
-from rotator.audit.stored import parse
+from rotator.audit.event import parse, render
+from rotator.audit.record import Entry, Position, Record, RunIdentity, Writer
 from rotator.model.events import Done, Intent, Operation
 
 Clock = Callable[[], datetime]
@@ -61,8 +61,8 @@ class Chain:
         if self._head:
             time_ms = max(time_ms, self._head.time_ms)
         uid = event_uid(self.run.run_id, sequence)
-        place = Place(self.run, sequence, time_ms, self._call_uid(entry, uid))
-        body = render(entry, place, self._writer)
+        position = Position(self.run, sequence, time_ms, self._call_uid(entry, uid))
+        body = render(Record.of(entry, position, self._writer))
         line = seal(body, self._head, self.run.run_id) + b"\n"
         stored = parse(line)
         assert stored is not None  # noqa: S101 - what is written can be read

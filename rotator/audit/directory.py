@@ -25,6 +25,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
+from rotator.audit.event import LINE_MAX_BYTES
 from rotator.model.errors import AuditUnavailableError
 
 OPEN_SUFFIX = ".open.jsonl"
@@ -141,6 +142,12 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         raise OSError(0, "not a regular file")
     with os.fdopen(fd, "rb") as stream:
         yield stream
+
+
+def lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file with their line breaks, none longer than the limit."""
+    while line := stream.readline(LINE_MAX_BYTES):
+        yield line
 
 
 def is_writable_by_others(target: int | Path) -> bool:

@@ -12,7 +12,7 @@ from threading import Lock
 
 from rotator.audit.chain import Clock
 from rotator.audit.directory import AuditFile, require_private
-from rotator.audit.ocsf import RunIdentity, Writer
+from rotator.audit.record import RunIdentity, Writer
 from rotator.audit.recovery import recover
 
 FILE_MAX_BYTES = 64 << 20

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from rotator.audit.attestation import FIRST, Head, event_uid, sealed
-from rotator.audit.fields import KNOWN_PATHS, REQUIRED_PATHS, key_paths
+from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.findings import Finding, Flaw, VerificationReport
-from rotator.audit.ocsf import Kind
+from rotator.audit.record import EventKind
 from rotator.audit.redaction import looks_secret
-from rotator.audit.stored import StoredEvent
 
 SKEW_MAX_MS = 60_000
 """How far the time of an event may lie before that of the one it follows."""
@@ -60,7 +59,7 @@ class Judge:
             run.head = head
         run.line = number
         self._report.chains.setdefault(head.run_id, array("q")).append(hash(head.fingerprint))
-        if record.kind is Kind.RECOVERED:
+        if record.kind is EventKind.RECOVERED:
             self._report.cut_short.add(head.run_id)
 
     def unended(self) -> Iterator[tuple[str, JudgedRun]]:
@@ -84,7 +83,7 @@ def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
     paths = key_paths(event)
     if wrong := (paths - KNOWN_PATHS) | (REQUIRED_PATHS - paths):
         yield Flaw.MISSHAPEN, ", ".join(sorted(wrong))
-    if {stored.uid, event_uid(stored.record.run_id, head.sequence)} != {event_uid(head.run_id, head.sequence)}:
+    if {stored.record.uid, event_uid(stored.record.run_id, head.sequence)} != {event_uid(head.run_id, head.sequence)}:
         yield Flaw.MISSHAPEN, "its ids contradict each other"
     if looks_secret(_without_fingerprints(line.decode(), stored)):
         yield Flaw.EXPOSED, "rotate that key"
@@ -94,7 +93,7 @@ def _place_flaws(run: JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, st
     """Yield what is wrong with an event's place in its chain."""
     head, before = stored.head, run.head
     if before is None:
-        starts = stored.record.kind in {Kind.STARTED, Kind.REPAIRED}
+        starts = stored.record.kind in {EventKind.STARTED, EventKind.REPAIRED}
         if head.sequence != FIRST or stored.prev_event is not None or not starts:
             yield Flaw.NO_START, f"its first event here has sequence {head.sequence}"
         return
@@ -115,16 +114,16 @@ def _story_flaws(run: JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, st
         yield Flaw.AFTER_END, f"of kind {record.kind}"
         return
     match record.kind:
-        case Kind.INTENT:
-            run.calls[stored.call_uid] = record.operation
-        case Kind.DONE:
-            if run.calls.pop(stored.call_uid, None) != record.operation:
+        case EventKind.INTENT:
+            run.calls[record.call_uid] = record.operation
+        case EventKind.DONE:
+            if run.calls.pop(record.call_uid, None) != record.operation:
                 yield Flaw.NO_INTENT, record.operation
-        case Kind.RECOVERED:
-            run.calls.pop(stored.unanswered, None)
+        case EventKind.RECOVERED:
+            run.calls.pop(record.unanswered, None)
         case _:
             pass
-    if record.kind in {Kind.ENDED, Kind.RECOVERED, Kind.REPAIRED}:
+    if record.kind in {EventKind.ENDED, EventKind.RECOVERED, EventKind.REPAIRED}:
         run.ended = True
         for operation in run.calls.values():
             yield Flaw.NO_OUTCOME, operation
@@ -133,8 +132,8 @@ def _story_flaws(run: JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, st
 def _without_fingerprints(text: str, stored: StoredEvent) -> str:
     """Return a line without the digests that belong in it: they look like a Pinata API secret."""
     digests = [stored.head.fingerprint]
-    if stored.torn:
-        digests.append(stored.torn[1])
+    if stored.record.torn:
+        digests.append(stored.record.torn.sha256)
     match stored.prev_event:
         case {"fingerprint": {"value": str(value)}}:
             digests.append(value)

@@ -10,7 +10,7 @@ from rotator.audit.bucket_runs import BucketDestination
 from rotator.audit.chain import Clock
 from rotator.audit.directory import probe
 from rotator.audit.files import DirectoryDestination
-from rotator.audit.ocsf import Writer
+from rotator.audit.record import Writer
 from rotator.audit.sources import DirectorySource, Source
 from rotator.audit.trail import AuditTrail, Destination, Listener
 from rotator.model.errors import AuditUnavailableError

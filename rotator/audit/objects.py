@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from rotator.audit.bucket import PAGE, Bucket, ListedObject
-from rotator.audit.ocsf import RunIdentity
+from rotator.audit.record import RunIdentity
 
 _LATEST_MS = 9_999_999_999_999
 _KEY = re.compile(

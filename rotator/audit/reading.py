@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rotator.audit.directory import audit_files, reading, unreadable
-from rotator.audit.ocsf import Kind
-from rotator.audit.stored import Record, lines, parse
+from rotator.audit.directory import audit_files, lines, reading, unreadable
+from rotator.audit.event import parse
+from rotator.audit.record import EventKind, Record
 
 _CLOCKS_APART = timedelta(seconds=2)
 """How far a file's time stamp may lie behind the times in it: file systems use a coarser clock."""
@@ -71,7 +71,7 @@ def last_outcomes(directory: Path, secrets: Collection[str]) -> dict[str, Record
         ):
             break
         for record in _records(path):
-            if record.kind not in {Kind.ENDED, Kind.RECOVERED} or record.secret not in secrets:
+            if record.kind not in {EventKind.ENDED, EventKind.RECOVERED} or record.secret not in secrets:
                 continue
             if record.secret not in found or record.time >= found[record.secret].time:
                 found[record.secret] = record
@@ -89,7 +89,7 @@ def endings(directory: Path, since: datetime) -> list[Record]:
         for path, changed_at in _newest_first(directory)
         if changed_at >= since - _CLOCKS_APART
         for record in _records(path)
-        if record.kind in {Kind.ENDED, Kind.RECOVERED} and record.time >= since
+        if record.kind in {EventKind.ENDED, EventKind.RECOVERED} and record.time >= since
     ]
     return sorted(found, key=lambda record: record.time)
 

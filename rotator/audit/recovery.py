@@ -15,9 +15,9 @@ from pathlib import Path
 
 from rotator.audit.attestation import Head
 from rotator.audit.chain import Chain, Clock
-from rotator.audit.directory import AuditFile, audit_files, is_open_name, reading, unreadable
-from rotator.audit.ocsf import Kind, Recovered, Repaired, RunIdentity, Writer
-from rotator.audit.stored import StoredEvent, lines, parse
+from rotator.audit.directory import AuditFile, audit_files, is_open_name, lines, reading, unreadable
+from rotator.audit.event import StoredEvent, parse
+from rotator.audit.record import EventKind, Recovered, Repaired, RunIdentity, Writer
 
 
 def recover(directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
@@ -88,7 +88,7 @@ def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
     """Take an event into account, in the order of its run."""
     record = stored.record
     match record.kind:
-        case Kind.ENDED | Kind.RECOVERED | Kind.REPAIRED:
+        case EventKind.ENDED | EventKind.RECOVERED | EventKind.REPAIRED:
             unfinished.pop(stored.head.run_id, None)
             return
         case _:
@@ -97,7 +97,7 @@ def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
         stored.head.run_id, Unfinished(RunIdentity(stored.head.run_id, record.secret, record.arn), stored.head, {})
     )
     left.head = stored.head
-    if record.kind is Kind.INTENT:
-        left.calls[stored.call_uid] = record.operation
-    elif record.kind is Kind.DONE:
-        left.calls.pop(stored.call_uid, None)
+    if record.kind is EventKind.INTENT:
+        left.calls[record.call_uid] = record.operation
+    elif record.kind is EventKind.DONE:
+        left.calls.pop(record.call_uid, None)

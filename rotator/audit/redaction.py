@@ -28,8 +28,8 @@ def redacted(value: Json) -> Json:
     match value:
         case str():
             # A text from outside may hold half a surrogate pair, which has no UTF-8 form.
-            text = value.encode(errors="replace").decode()
-            return _SECRET.sub(REMOVED, text)[:TEXT_MAX]
+            text = value if value.isascii() else value.encode(errors="replace").decode()
+            return (_SECRET.sub(REMOVED, text) if _SECRET.search(text) else text)[:TEXT_MAX]
         case list():
             return [redacted(inner) for inner in value]
         case dict():

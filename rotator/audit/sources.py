@@ -10,7 +10,7 @@ from typing import Protocol
 from rotator.audit import reading, verification
 from rotator.audit.findings import Finding, Flaw, VerificationReport
 from rotator.audit.reading import Criteria
-from rotator.audit.stored import Record
+from rotator.audit.record import Record
 
 
 class Source(Protocol):

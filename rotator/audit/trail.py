@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rotator.audit.chain import Chain, Clock, RunSink
-from rotator.audit.ocsf import RunIdentity, Started, Writer
+from rotator.audit.record import RunIdentity, Started, Writer
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Ended, Event
 from rotator.model.ports import AuditRun

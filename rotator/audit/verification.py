@@ -16,10 +16,11 @@ the id of every run.
 import hashlib
 from pathlib import Path
 
-from rotator.audit.directory import audit_files, has_live_writer, is_open_name, is_writable_by_others, reading
+from rotator.audit.directory import audit_files, has_live_writer, is_open_name, is_writable_by_others, lines, reading
+from rotator.audit.event import StoredEvent, parse
 from rotator.audit.findings import Finding, Flaw, VerificationReport
 from rotator.audit.judge import Judge
-from rotator.audit.stored import StoredEvent, lines, parse
+from rotator.audit.record import Repaired
 
 _WRITABLE = "others than its owner may write to it"
 
@@ -88,9 +89,10 @@ class _FileCheck:
 
     def _account_for_remains(self, stored: StoredEvent) -> None:
         """Make sure that what is no event above is named by this one, and the other way round."""
-        if not self.remains and not stored.torn:
+        torn = stored.record.torn
+        if not self.remains and not torn:
             return
-        if stored.torn != (self.remains, self.digest.hexdigest()):
+        if torn != Repaired(self.remains, self.digest.hexdigest()):
             self._add(Flaw.NO_EVENT, "and no repair accounts for it", line=self.remains_at or self.number)
         self.remains, self.remains_at, self.digest = 0, 0, hashlib.sha256()
 

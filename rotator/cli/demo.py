@@ -11,8 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rotator.audit.ocsf import Kind
 from rotator.audit.reading import query
+from rotator.audit.record import EventKind
 from rotator.cli.exits import Exit
 from rotator.cli.progress import VERBS
 from rotator.model.events import Operation
@@ -125,7 +125,7 @@ class _Account:
         """Tell what a command did, from the audit trail; and its failure, if it failed."""
         for record in query(self.running.audit_directory):
             event = (record.run_id, record.sequence)
-            if record.kind is Kind.DONE and event not in self._told:
+            if record.kind is EventKind.DONE and event not in self._told:
                 self._told.add(event)
                 about = record.detail or record.subject.key_id or record.subject.label
                 verb = VERBS[Operation(record.operation)]

@@ -19,7 +19,9 @@ from pathlib import Path
 
 import structlog
 
-from rotator import audit
+from rotator.audit.reading import Criteria
+from rotator.audit.record import Record
+from rotator.audit.sources import endings_of, records_of
 from rotator.config.file import Config
 from rotator.config.values import is_loopback
 from rotator.daemon import environment
@@ -119,10 +121,10 @@ def run(
         log.info("stopped")
 
 
-def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[audit.Record]:
+def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[Record]:
     """Return the latest records of one secret, in order."""
     sources = trail_locations(config, env).sources()
-    return tuple(deque(audit.records_of(sources, audit.Criteria(secret=name)), maxlen=TIMELINE_MAX))
+    return tuple(deque(records_of(sources, Criteria(secret=name)), maxlen=TIMELINE_MAX))
 
 
 def _now() -> datetime:
@@ -144,7 +146,7 @@ def _outside(env: Mapping[str, str], stop: Stop, traffic: Traffic) -> Outside:
         now=_now,
         connect=connected,
         probe_audit=lambda config: trail_locations(config, env).probe(),
-        endings=lambda config, since: audit.endings_of(trail_locations(config, env).sources(), since),
+        endings=lambda config, since: endings_of(trail_locations(config, env).sources(), since),
         new_run=lambda spec: new_run(spec, Demand.DUE, stop.deadline(spec.timeout.total_seconds()), stop.is_asked),
         deadline=lambda: stop.deadline(STARTUP_S),
         ping=ping,

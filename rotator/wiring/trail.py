@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from rotator import __version__
-from rotator.audit import AuditTrail, Writer
 from rotator.audit.bucket import Bucket
 from rotator.audit.locations import TrailLocations
-from rotator.audit.trail import Listener
+from rotator.audit.record import Writer
+from rotator.audit.trail import AuditTrail, Listener
 from rotator.aws.client import endpoint_of
 from rotator.aws.session import own_session, s3_client
 from rotator.config.file import Config

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from rotator.audit import AuditTrail, DirectoryDestination, Writer
 from rotator.audit.chain import Chain
-from rotator.audit.ocsf import RunIdentity, Started
+from rotator.audit.files import DirectoryDestination
+from rotator.audit.record import RunIdentity, Started, Writer
+from rotator.audit.trail import AuditTrail
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 import boto3
 from botocore.config import Config
 
-from rotator.audit import AuditTrail, DirectorySource, Source
 from rotator.audit.bucket import Bucket
 from rotator.audit.bucket_reading import BucketSource
 from rotator.audit.bucket_runs import BucketDestination
+from rotator.audit.sources import DirectorySource, Source
+from rotator.audit.trail import AuditTrail
 from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail
 
 if TYPE_CHECKING:

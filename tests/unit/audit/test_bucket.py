@@ -16,11 +16,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from rotator.audit import Criteria, Flaw, Kind, Verdict
 from rotator.audit import bucket as bucket_module
 from rotator.audit.bucket import ObjectTakenError
 from rotator.audit.bucket_runs import QUIET_MAX
+from rotator.audit.findings import Flaw, Verdict
 from rotator.audit.objects import group, newest_runs
+from rotator.audit.reading import Criteria
+from rotator.audit.record import EventKind
 from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import ARN, a_rotation, an_end, an_intent, an_outcome, record_rotation
 from tests.unit.audit.media import BUCKET, PREFIX, InBucket
@@ -370,7 +372,7 @@ def test_a_denied_read_is_told(bucket: InBucket, wire: Wire) -> None:
     with pytest.raises(AuditUnavailableError, match="denied"):
         bucket.source.verify()
     kinds = {record.kind for record in bucket.source.records(Criteria())}
-    assert Kind.ENDED in kinds
+    assert EventKind.ENDED in kinds
 
 
 def test_the_policy_names_the_calls_that_are_made_and_no_other(bucket: InBucket, wire: Wire) -> None:

@@ -7,23 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import (
-    AuditTrail,
-    Criteria,
-    DirectoryDestination,
-    DirectorySource,
-    Flaw,
-    Kind,
-    Verdict,
-    last_outcomes_of,
-    records_of,
-    verify,
-    verify_all,
-)
 from rotator.audit.bucket_runs import BucketDestination
+from rotator.audit.files import DirectoryDestination
+from rotator.audit.findings import Flaw, Verdict
 from rotator.audit.locations import TrailLocations
-from rotator.audit.sources import Source
-from rotator.audit.trail import PAUSE, Destination
+from rotator.audit.reading import Criteria
+from rotator.audit.record import EventKind
+from rotator.audit.sources import DirectorySource, Source, last_outcomes_of, records_of, verify_all
+from rotator.audit.trail import PAUSE, AuditTrail, Destination
+from rotator.audit.verification import verify
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Operation
 from tests.unit.audit.builders import (
@@ -153,11 +145,11 @@ def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
         record_rotation(trail)
     assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
     here, there = ([r.kind for r in source.records(Criteria(run_id=run.run_id))] for source in both.sources)
-    assert here == [Kind.STARTED, Kind.INTENT, Kind.DONE, Kind.ENDED]
-    assert there == [Kind.STARTED, Kind.INTENT, Kind.RECOVERED]
+    assert here == [EventKind.STARTED, EventKind.INTENT, EventKind.DONE, EventKind.ENDED]
+    assert there == [EventKind.STARTED, EventKind.INTENT, EventKind.RECOVERED]
     shown = [r.kind for r in records_of(both.sources, Criteria(run_id=run.run_id))]
     assert sorted(shown) == sorted({*here, *there})
-    assert last_outcomes_of(both.sources, ["uploader"])["uploader"].kind is Kind.ENDED
+    assert last_outcomes_of(both.sources, ["uploader"])["uploader"].kind is EventKind.ENDED
     assert [report.findings for report in verify_all(both.sources)] == [[], []]
 
 

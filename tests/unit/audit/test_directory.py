@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Criteria, Verdict, query, verify
 from rotator.audit import directory as directory_module
 from rotator.audit.directory import AuditFile, reading
+from rotator.audit.findings import Verdict
+from rotator.audit.reading import Criteria, query
+from rotator.audit.verification import verify
 from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import ARN, START, a_finished_file, a_rotation, a_trail, an_intent, record_rotation
 

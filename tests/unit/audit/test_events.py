@@ -6,13 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.audit import Record
 from rotator.audit.attestation import canonical
 from rotator.audit.chain import Chain
-from rotator.audit.fields import KNOWN_PATHS, REQUIRED_PATHS, key_paths
-from rotator.audit.ocsf import Entry, Recovered, Repaired, RunIdentity, Started
+from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths, parse
+from rotator.audit.record import Entry, Record, Recovered, Repaired, RunIdentity, Started
 from rotator.audit.redaction import REMOVED, TEXT_MAX
-from rotator.audit.stored import StoredEvent, parse
 from rotator.model.errors import Remedy
 from rotator.model.events import Decided, Ended, Event, Failure, Operation, Result
 from rotator.model.plan import OutcomeKind
@@ -152,7 +150,7 @@ def test_an_event_is_read_as_it_was_meant() -> None:
     started, decided, intent, done, *_, ended = records
     assert (started.secret, started.arn) == ("uploader", ARN)
     assert started.time == START + timedelta(seconds=1)
-    assert (started.trigger, started.program) == ("cli", "rotator 1.2.3")
+    assert {record.writer for record in records} == {WRITER}
     assert decided.actions == ("Create", "Verify", "Promote")
     assert (decided.reason, decided.generation) == ("AGED_OUT", 11)
     assert intent.operation == "CreateApiKey"
@@ -165,7 +163,7 @@ def test_an_outcome_names_the_call_of_its_intent() -> None:
     """Intent and outcome share `api.request.uid`; a second call, or outcome, has its own."""
     events: list[Event] = [an_intent(), an_outcome(), an_intent(), an_outcome(), an_outcome()]
     stored = [parse(line) for line in chain_lines("run-7", events)]
-    ids = [s and s.call_uid for s in stored[1:]]
+    ids = [s and s.record.call_uid for s in stored[1:]]
     assert ids == ["run-7.2", "run-7.2", "run-7.4", "run-7.4", "run-7.6"]
 
 

@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.audit import Criteria, Flaw, Kind, Verdict
-from rotator.audit.attestation import Event, sealed
+from rotator.audit.attestation import JsonObject, sealed
+from rotator.audit.findings import Flaw, Verdict
+from rotator.audit.reading import Criteria
+from rotator.audit.record import EventKind
 from rotator.model.events import Operation
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import ARN, KEY, a_rotation, an_end, an_intent, an_outcome, record_rotation
@@ -47,7 +49,7 @@ def test_an_event_is_there_before_its_effect(medium: Medium) -> None:
         run = trail.begin("uploader", ARN)
         run.record(an_intent())
         kinds = [r.kind for r in medium.source.records(Criteria())]
-        assert kinds == [Kind.STARTED, Kind.INTENT]
+        assert kinds == [EventKind.STARTED, EventKind.INTENT]
         report = medium.source.verify()
         assert (report.verdict, report.in_progress) == (Verdict.INTACT, 1)
         run.record(an_outcome())
@@ -122,7 +124,7 @@ def test_a_crash_is_closed_by_the_next_run(medium: Medium) -> None:
     assert report.findings == []
     assert (report.verdict, report.runs, report.recovered) == (Verdict.INTACT, 2, 1)
     last = list(medium.source.records(Criteria(run_id=run.run_id)))[-1]
-    assert (last.kind, last.sequence) == (Kind.RECOVERED, 5)
+    assert (last.kind, last.sequence) == (EventKind.RECOVERED, 5)
     assert "Promote, has no known outcome" in last.detail
     assert "next" not in last.run_id
 
@@ -173,7 +175,7 @@ def test_a_deleted_event_is_found(medium: Medium, sequence: int) -> None:
     ],
     ids=["text", "field", "secret", "api-secret", "number"],
 )
-def test_one_forged_event_is_found(medium: Medium, change: Callable[[Event], object], flaw: Flaw) -> None:
+def test_one_forged_event_is_found(medium: Medium, change: Callable[[JsonObject], object], flaw: Flaw) -> None:
     """An event with a new, right fingerprint breaks the link after it, or contradicts its run."""
     place = _rotation(medium)[3]
     event = json.loads(medium.lines()[place])

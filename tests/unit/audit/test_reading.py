@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Criteria, Kind, Record, last_outcomes, query, reading
+from rotator.audit import reading
+from rotator.audit.reading import Criteria, last_outcomes, query
+from rotator.audit.record import EventKind, Record
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import (
@@ -141,4 +143,4 @@ def test_an_interrupted_run_is_the_last_outcome(directory: Path) -> None:
     crashed.close()
     with a_trail(directory, ids="next") as trail:
         record_rotation(trail, "two")
-    assert last_outcomes(directory, ["one"])["one"].kind is Kind.RECOVERED
+    assert last_outcomes(directory, ["one"])["one"].kind is EventKind.RECOVERED

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Flaw, Kind, Verdict, query, recovery, verify
+from rotator.audit import recovery
+from rotator.audit.event import parse
+from rotator.audit.findings import Flaw, Verdict
+from rotator.audit.reading import query
+from rotator.audit.record import EventKind
 from rotator.audit.recovery import recover
-from rotator.audit.stored import parse
+from rotator.audit.verification import verify
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Event, Operation
 from tests.unit.audit.builders import (
@@ -86,7 +90,7 @@ def test_a_killed_process_is_closed_by_the_next(directory: Path, spawn: Spawn) -
         record_rotation(trail)
     after = verify(directory)
     assert (after.verdict, after.runs, after.recovered) == (Verdict.INTACT, 5, 2)
-    last = {r.secret: r for r in query(directory) if r.kind is Kind.RECOVERED}
+    last = {r.secret: r for r in query(directory) if r.kind is EventKind.RECOVERED}
     assert "CreateApiKey, has no known outcome" in last["creating"].detail
     assert "Promote, has no known outcome" in last["promoting"].detail
     assert not list(directory.glob("*.open.jsonl"))
@@ -159,7 +163,7 @@ def test_the_last_call_without_an_outcome_is_named(directory: Path, events: list
     """A recovery says which call nobody knows the outcome of, if there is one."""
     recovered = parse(_recover(directory, b"".join(chain_lines("run-1", events))).splitlines()[-1])
     assert recovered
-    assert recovered.unanswered == unanswered
+    assert recovered.record.unanswered == unanswered
     assert ("no call was under way" in recovered.record.detail) is (unanswered == "")
 
 

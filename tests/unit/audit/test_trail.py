@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Kind, Verdict, files, query, verify
+from rotator.audit import files
 from rotator.audit.files import FILE_MAX_AGE
+from rotator.audit.findings import Verdict
+from rotator.audit.reading import query
+from rotator.audit.record import EventKind
+from rotator.audit.verification import verify
 from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import ARN, TickingClock, a_rotation, a_trail, an_end, an_intent, record_rotation
 
@@ -25,9 +29,9 @@ def test_a_run_is_on_disk_before_it_goes_on(directory: Path) -> None:
     """Each event can be read by others as soon as it was recorded."""
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
-        assert [r.kind for r in query(directory)] == [Kind.STARTED]
+        assert [r.kind for r in query(directory)] == [EventKind.STARTED]
         run.record(an_intent())
-        assert [r.kind for r in query(directory)] == [Kind.STARTED, Kind.INTENT]
+        assert [r.kind for r in query(directory)] == [EventKind.STARTED, EventKind.INTENT]
         assert {r.run_id for r in query(directory)} == {run.run_id}
 
 

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rotator.audit import Flaw, Verdict, findings, verify
-from rotator.audit.attestation import Event, canonical, sealed
+from rotator.audit import findings
+from rotator.audit.attestation import JsonObject, canonical, sealed
 from rotator.audit.chain import Chain
-from rotator.audit.ocsf import Recovered, Repaired, RunIdentity, Started
+from rotator.audit.findings import Flaw, Verdict
+from rotator.audit.record import Recovered, Repaired, RunIdentity, Started
+from rotator.audit.verification import verify
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Decided, Done, Intent, Operation
 from rotator.model.events import Event as RunEvent
@@ -62,7 +64,7 @@ def _twice_attested(line: bytes) -> bytes:
     return canonical(event) + b"\n"
 
 
-def _forged(line: bytes, change: Callable[[Event], object]) -> bytes:
+def _forged(line: bytes, change: Callable[[JsonObject], object]) -> bytes:
     """Return a line changed by somebody who computes its fingerprint anew."""
     event = json.loads(line)
     change(event)
@@ -153,7 +155,7 @@ def test_tampering_is_found(
     ],
     ids=["text", "field", "missing", "uid", "run", "time", "secret", "call", "api-secret", "token"],
 )
-def test_one_forged_event_is_found(directory: Path, change: Callable[[Event], object], flaw: Flaw) -> None:
+def test_one_forged_event_is_found(directory: Path, change: Callable[[JsonObject], object], flaw: Flaw) -> None:
     """An event with a new, right fingerprint breaks the link after it, or contradicts its run."""
     forged = _forged(LINES[3], change)
     flaws = {found for found, _, _ in _flaws(directory, [*LINES[:3], forged, *LINES[4:]])}
@@ -170,7 +172,7 @@ def test_one_forged_event_is_found(directory: Path, change: Callable[[Event], ob
     ],
     ids=["sequence", "kind", "link"],
 )
-def test_a_run_begins_with_its_start(directory: Path, change: Callable[[Event], object]) -> None:
+def test_a_run_begins_with_its_start(directory: Path, change: Callable[[JsonObject], object]) -> None:
     """A first event has the first number, is a start, and refers to nothing."""
     assert _flaws(directory, [_forged(LINES[0], change), *LINES[1:]])[0] == (Flaw.NO_START, 1, ANY)
 
