@@ -1,16 +1,11 @@
 """The schema of an audit event, once: writing, reading and checking all derive from the fields below.
 
-An event is one step, as API Activity of OCSF 1.8.0. Its `status_id` tells an unknown outcome (0) from
-success (1) and failure (2); a step that is not a call with an outcome has 99. What the class has no
-place for is in `unmapped`. So is the attestation, which `rotator.audit.attestation` adds and reads:
-OCSF has `attestation_list` at the top level from version 1.9.0 on.
-
-Class and objects: schema.ocsf.io/1.8.0/classes/api_activity (its `actor`, `api`, `api.request.uid`,
-`src_endpoint` and `metadata` are required).
+An event is one step, as API Activity of OCSF 1.8.0 (schema.ocsf.io/1.8.0/classes/api_activity). What
+that class has no place for is in `unmapped`. So is the attestation, which `rotator.audit.attestation`
+adds and reads: OCSF has `attestation_list` at the top level from version 1.9.0 on.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
@@ -28,8 +23,6 @@ _TIME_MAX_MS = 253_402_300_799_999
 """The end of the year 9999."""
 _CLASS_UID = 6003
 """API Activity; its category, Application Activity, is 6."""
-
-
 _CALLS: dict[str, tuple[str, int, str]] = {
     Operation.CREATE_KEY: ("pinata", 1, "Create"),
     Operation.PUT_PENDING: ("secretsmanager", 3, "Update"),
@@ -52,7 +45,7 @@ _STATUSES: dict[str, tuple[int, str, int]] = {
     OutcomeKind.HELD: (99, "Held", _MEDIUM),
     OutcomeKind.FAILED: (2, "Failure", _MEDIUM),
 }
-"""`status_id`, `status` and `severity_id` of results; any other result is a status by its own name."""
+"""`status_id`, `status` and `severity_id` of a result: 0 is unknown, and any other result has 99 and its own name."""
 T = TypeVar("T")
 
 
@@ -84,10 +77,18 @@ def _integer(value: Json) -> int:
     return value
 
 
+def _integer_if_any(value: Json) -> int | None:
+    return value if isinstance(value, int) else None
+
+
 def _time_ms(value: Json) -> int:
     if not 0 <= (time_ms := _integer(value)) <= _TIME_MAX_MS:
         raise ValueError("not a time")
     return time_ms
+
+
+def _about_a_version(record: Record) -> str:
+    return record.arn and record.subject.version_id
 
 
 def _about_a_key(record: Record) -> str:
@@ -99,101 +100,76 @@ def _of(*kinds: EventKind) -> Callable[[Record], object]:
 
 
 class _Field(NamedTuple, Generic[T]):
-    """One field of an event: where it is, how it is written, what it is read as, and which records have it."""
+    """One field of an event: where it is, how it is written, what it is read as, and which records have it.
 
-    parents: tuple[str, ...]
+    The dotted path is that of its object, in which a resource goes by its type. A field without a name is only
+    written; what is read as None leaves the record as it is; without a condition every event has the field.
+    """
+
+    path: str
     key: str
     write: Callable[[T], Json]
-    name: str
-    """What it is to a record; empty if it is only written."""
-    read: Callable[[Json], object]
-    """What is read as None leaves the record as it is."""
-    condition: Callable[[Record], object] | None
-    """None if every event has it."""
-
-
-def _field(
-    path: str,
-    write: Callable[[T], Json],
-    name: str = "",
-    read: Callable[[Json], object] = _text,
-    condition: Callable[[Record], object] | None = None,
-) -> _Field[T]:
-    """Return the field at a dotted path, which names a resource by its type, in brackets."""
-    *parents, key = re.findall(r"\w+", path)
-    return _Field(tuple(parents), key, write, name, read, condition)
+    name: str = ""
+    read: Callable[[Json], object] = _text
+    condition: Callable[[Record], object] | None = None
 
 
 _CALLED = _of(EventKind.INTENT, EventKind.DONE)
 _CONCLUDED = _of(EventKind.DECIDED, EventKind.ENDED)
 _DECIDED, _ENDED, _RECOVERED = _of(EventKind.DECIDED), _of(EventKind.ENDED), _of(EventKind.RECOVERED)
 _FIELDS: tuple[_Field[Record], ...] = (
-    _field("category_uid", lambda _: 6),
-    _field("class_uid", lambda _: _CLASS_UID),
-    _field("activity_id", lambda r: _call(r)[1]),
-    _field("activity_name", lambda r: _call(r)[2]),
-    _field("type_uid", lambda r: _CLASS_UID * 100 + _call(r)[1], "type_uid", _integer),
-    _field("time", lambda r: r.time_ms, "time_ms", _time_ms),
-    _field("severity_id", lambda r: _status(r)[2]),
-    _field("status_id", lambda r: _status(r)[0]),
-    _field("status", lambda r: _status(r)[1], "status", lambda value: value),
-    _field("status_detail", lambda r: r.detail, "detail"),
-    _field("metadata.version", lambda _: "1.8.0"),
-    _field("metadata.uid", lambda r: r.uid, "uid"),
-    _field("metadata.correlation_uid", lambda r: r.run_id, "run_id"),
-    _field("metadata.sequence", lambda r: r.sequence, "sequence", _integer),
-    _field("metadata.log_name", lambda _: "rotation-audit"),
-    _field("api.operation", lambda r: r.operation, "operation"),
-    _field("api.service.name", lambda r: _call(r)[0]),
-    _field("api.request.uid", lambda r: r.call_uid, "call_uid"),
-    _field("resources", lambda _: {}),
-    _field("resources[secret].uid", lambda r: r.arn, "arn", _text_if_any, lambda r: r.arn),
-    _field("resources[secret].name", lambda r: r.secret, "secret", _text_if_any, lambda r: r.arn),
-    _field("unmapped.kind", lambda r: r.kind, "kind", lambda value: EventKind(_text(value))),
-    _field("unmapped.reason", lambda r: r.reason or None, "reason", _text_if_any, _CONCLUDED),
-    _field("unmapped.actions", lambda r: [*r.actions], "actions", _texts, _DECIDED),
-    _field(
-        "unmapped.generation",
-        lambda r: r.generation,
-        "generation",
-        lambda value: value if isinstance(value, int) else None,
-        _DECIDED,
-    ),
-    _field("unmapped.outcome", lambda r: r.result, "result", _text_if_any, _ENDED),
-    _field("unmapped.revoked", lambda r: [*r.revoked], "revoked", _texts, _ENDED),
-    _field("unmapped.unanswered", lambda r: r.unanswered, "unanswered", _text_if_any, _RECOVERED),
+    _Field("", "category_uid", lambda _: 6),
+    _Field("", "class_uid", lambda _: _CLASS_UID),
+    _Field("", "activity_id", lambda r: _call(r)[1]),
+    _Field("", "activity_name", lambda r: _call(r)[2]),
+    _Field("", "type_uid", lambda r: _CLASS_UID * 100 + _call(r)[1], "type_uid", _integer),
+    _Field("", "time", lambda r: r.time_ms, "time_ms", _time_ms),
+    _Field("", "severity_id", lambda r: _status(r)[2]),
+    _Field("", "status_id", lambda r: _status(r)[0]),
+    _Field("", "status", lambda r: _status(r)[1], "status", lambda v: v),
+    _Field("", "status_detail", lambda r: r.detail, "detail"),
+    _Field("metadata", "version", lambda _: "1.8.0"),
+    _Field("metadata", "uid", lambda r: r.uid, "uid"),
+    _Field("metadata", "correlation_uid", lambda r: r.run_id, "run_id"),
+    _Field("metadata", "sequence", lambda r: r.sequence, "sequence", _integer),
+    _Field("metadata", "log_name", lambda _: "rotation-audit"),
+    _Field("api", "operation", lambda r: r.operation, "operation"),
+    _Field("api.service", "name", lambda r: _call(r)[0]),
+    _Field("api.request", "uid", lambda r: r.call_uid, "call_uid"),
+    _Field("", "resources", lambda _: {}),
+    _Field("resources.secret", "uid", lambda r: r.arn, "arn", _text_if_any, lambda r: r.arn),
+    _Field("resources.secret", "name", lambda r: r.secret, "secret", _text_if_any, lambda r: r.arn),
+    _Field("unmapped", "kind", lambda r: r.kind, "kind", lambda v: EventKind(_text(v))),
+    _Field("unmapped", "reason", lambda r: r.reason or None, "reason", _text_if_any, _CONCLUDED),
+    _Field("unmapped", "actions", lambda r: [*r.actions], "actions", _texts, _DECIDED),
+    _Field("unmapped", "generation", lambda r: r.generation, "generation", _integer_if_any, _DECIDED),
+    _Field("unmapped", "outcome", lambda r: r.result, "result", _text_if_any, _ENDED),
+    _Field("unmapped", "revoked", lambda r: [*r.revoked], "revoked", _texts, _ENDED),
+    _Field("unmapped", "unanswered", lambda r: r.unanswered, "unanswered", _text_if_any, _RECOVERED),
 )
 _WRITER: tuple[_Field[Writer], ...] = (
-    _field("metadata.product.name", lambda w: w.name, "name"),
-    _field("metadata.product.version", lambda w: w.version, "version"),
-    _field("actor.app_name", lambda w: w.name),
-    _field("actor.app_uid", lambda w: w.trigger, "trigger"),
-    _field("actor.user.uid", lambda w: w.user, "user"),
-    _field(
-        "src_endpoint.hostname", lambda w: w.hostname, "hostname", lambda value: value if isinstance(value, str) else ""
-    ),
+    _Field("metadata.product", "name", lambda w: w.name, "name"),
+    _Field("metadata.product", "version", lambda w: w.version, "version"),
+    _Field("actor", "app_name", lambda w: w.name),
+    _Field("actor", "app_uid", lambda w: w.trigger, "trigger"),
+    _Field("actor.user", "uid", lambda w: w.user, "user"),
+    _Field("src_endpoint", "hostname", lambda w: w.hostname, "hostname", lambda v: v if isinstance(v, str) else ""),
 )
 _SUBJECT: tuple[_Field[Subject], ...] = (
-    _field(
-        "resources[secret].version",
-        lambda s: s.version_id,
-        "version_id",
-        _text_if_any,
-        lambda r: r.arn and r.subject.version_id,
-    ),
-    _field("resources[pinata_api_key].uid", lambda s: s.key_id, "key_id", _text_if_any, _about_a_key),
-    _field("resources[pinata_api_key].name", lambda s: s.key_name, "key_name", _text_if_any, _about_a_key),
-    _field("unmapped.label", lambda s: s.label, "label", _text_if_any, _CALLED),
+    _Field("resources.secret", "version", lambda s: s.version_id, "version_id", _text_if_any, _about_a_version),
+    _Field("resources.pinata_api_key", "uid", lambda s: s.key_id, "key_id", _text_if_any, _about_a_key),
+    _Field("resources.pinata_api_key", "name", lambda s: s.key_name, "key_name", _text_if_any, _about_a_key),
+    _Field("unmapped", "label", lambda s: s.label, "label", _text_if_any, _CALLED),
 )
 _FAILURE: tuple[_Field[Failure], ...] = (
-    _field("unmapped.error", lambda f: f.error, "error"),
-    _field("unmapped.remedy", lambda f: f.remedy, "remedy", lambda value: Remedy(_text(value))),
-    _field("unmapped.next_step", lambda f: f.next_step, "next_step"),
+    _Field("unmapped", "error", lambda f: f.error, "error"),
+    _Field("unmapped", "remedy", lambda f: f.remedy, "remedy", lambda v: Remedy(_text(v))),
+    _Field("unmapped", "next_step", lambda f: f.next_step, "next_step"),
 )
 _TORN: tuple[_Field[Repaired], ...] = (
-    _field("unmapped.torn.length", lambda t: t.length, "length", _integer),
-    _field("unmapped.torn.fingerprint.algorithm_id", lambda _: SHA_256),
-    _field("unmapped.torn.fingerprint.value", lambda t: t.sha256, "sha256"),
+    _Field("unmapped.torn", "length", lambda t: t.length, "length", _integer),
+    _Field("unmapped.torn.fingerprint", "algorithm_id", lambda _: SHA_256),
+    _Field("unmapped.torn.fingerprint", "value", lambda t: t.sha256, "sha256"),
 )
 
 
@@ -254,17 +230,17 @@ def _write(
     clear: Callable[[Json], Json] = redacted,
 ) -> None:
     """Write the fields that a record has into an event, from the part of the record that they are about."""
-    inner = event
-    at: tuple[str, ...] = ()
-    for parents, key, write, _, _, condition in fields:
+    inner, at = event, ""
+    for parent, key, write, _, _, condition in fields:
         if condition is None or condition(record):
-            if parents != at:
-                inner, at = _object(event, parents), parents
+            if parent != at:
+                inner, at = _made(event, parent), parent
             inner[key] = clear(write(part))
 
 
-def _object(event: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    for key in keys:
+def _made(event: dict[str, Any], path: str) -> dict[str, Any]:
+    """Return the object at a path of an event, made if it is not there yet."""
+    for key in path.split(".") if path else ():
         event = event.setdefault(key, {})
     return event
 
@@ -282,38 +258,36 @@ def _refuse(number: str) -> NoReturn:
 
 def _stored(event: JsonObject) -> StoredEvent:
     resources = event.get("resources")
-    by_type = {_text(_at(found, ["type"])): found for found in resources} if isinstance(resources, list) else {}
+    by_type = {_text(_at(found, "type")): found for found in resources} if isinstance(resources, list) else {}
     view: JsonObject = {**event, "resources": by_type}
     found = _read(_FIELDS, view)
     type_uid, status = found.pop("type_uid"), found.pop("status", None)
     if "result" not in found:
         found["result"] = _text(status).lower()
-    if _text_if_any(_at(view, ["unmapped", "error"])):
+    if _text_if_any(_at(view, "unmapped.error")):
         found["failure"] = Failure(message=found["detail"], **_read(_FAILURE, view))
-    if _at(view, ["unmapped", "torn"]):
+    if _at(view, "unmapped.torn"):
         found["torn"] = Repaired(**_read(_TORN, view))
     record = Record(writer=Writer(**_read(_WRITER, view)), subject=Subject(**_read(_SUBJECT, view)), **found)
     chain_uid, fingerprint, prev_event = attestation_of(event)
-    head = Head(chain_uid, record.sequence, record.time_ms, type_uid, fingerprint)
+    head = Head(_text(chain_uid), record.sequence, record.time_ms, type_uid, _text(fingerprint))
     return StoredEvent(event, head, prev_event, record)
 
 
 def _read(fields: Iterable[_Field[T]], view: JsonObject) -> dict[str, Any]:
     found: dict[str, Any] = {}
     inner: Json = view
-    at: tuple[str, ...] = ()
-    for parents, key, _, name, read, _ in fields:
-        if name:
-            if parents != at:
-                inner, at = _at(view, parents), parents
-            value = read(inner.get(key) if isinstance(inner, dict) else None)
-            if value is not None:
-                found[name] = value
+    at = ""
+    for parent, key, _, name, read, _ in fields:
+        if parent != at:
+            inner, at = _at(view, parent), parent
+        if name and (value := read(inner.get(key) if isinstance(inner, dict) else None)) is not None:
+            found[name] = value
     return found
 
 
-def _at(value: Json, keys: Iterable[str]) -> Json:
-    for key in keys:
+def _at(value: Json, path: str) -> Json:
+    for key in path.split(".") if path else ():
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
@@ -322,7 +296,7 @@ def _paths(fields: Iterable[_Field[Any]], head: Head | None) -> frozenset[str]:
     """Return the paths of fields, and those of the attestation of an event after `head`."""
     event: dict[str, Any] = {}
     for field in fields:
-        _object(event, (*field.parents, field.key))
+        _made(event, f"{field.path}.{field.key}".removeprefix("."))
     return frozenset(key_paths(json.loads(seal(_listed(event), head, ""))))
 
 

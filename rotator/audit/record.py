@@ -148,28 +148,20 @@ class Record:
             case Started():
                 made = record(EventKind.STARTED, "StartRun", "started")
             case Decided(reason, actions, generation):
-                made = record(
-                    EventKind.DECIDED, "Decide", "decided", reason=reason, actions=actions, generation=generation
-                )
+                record = partial(record, reason=reason, actions=actions)
+                made = record(EventKind.DECIDED, "Decide", "decided", generation=generation)
             case Intent(operation, subject):
                 made = record(EventKind.INTENT, operation, "intent", subject=subject)
             case Done(operation, subject, result, detail):
                 made = record(EventKind.DONE, operation, result, subject=subject, detail=detail)
             case Ended(outcome, reason, version_id, key_id, revoked, failure):
-                made = record(
-                    EventKind.ENDED,
-                    "EndRun",
-                    outcome,
-                    subject=Subject(version_id, key_id),
-                    detail=failure.message if failure else "",
-                    reason=reason or "",
-                    revoked=revoked,
-                    failure=failure,
-                )
+                record = partial(record, subject=Subject(version_id, key_id), reason=reason or "", revoked=revoked)
+                detail = failure.message if failure else ""
+                made = record(EventKind.ENDED, "EndRun", outcome, detail=detail, failure=failure)
             case Recovered(unanswered, operation):
                 lost = f"its last call, {operation}, has no known outcome" if unanswered else "no call was under way"
-                detail = f"the run did not end; {lost}"
-                made = record(EventKind.RECOVERED, "RecoverRun", "unknown", detail=detail, unanswered=unanswered)
+                record = partial(record, detail=f"the run did not end; {lost}", unanswered=unanswered)
+                made = record(EventKind.RECOVERED, "RecoverRun", "unknown")
             case Repaired(length):
                 detail = f"{length} bytes above this line are the remains of a write that was cut off"
                 made = record(EventKind.REPAIRED, "RepairFile", "repaired", detail=detail, torn=entry)

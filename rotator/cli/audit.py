@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from rotator.audit.findings import Verdict, VerificationReport
-from rotator.audit.reading import Criteria
+from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind, Record
-from rotator.audit.sources import DirectorySource, Source, records_of, verify_all
+from rotator.audit.sources import Criteria, Source, records_of, verify_all
+from rotator.audit.verify import Verdict, VerificationReport
 from rotator.cli.context import chosen, load_config, print_json
 from rotator.cli.exits import Exit
 from rotator.config.file import Config

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rotator.audit.reading import query
+from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind
+from rotator.audit.sources import Criteria
 from rotator.cli.exits import Exit
 from rotator.cli.progress import VERBS
 from rotator.model.events import Operation
@@ -123,7 +124,7 @@ class _Account:
 
     def _narrate(self, command: subprocess.CompletedProcess[str]) -> None:
         """Tell what a command did, from the audit trail; and its failure, if it failed."""
-        for record in query(self.running.audit_directory):
+        for record in DirectorySource(self.running.audit_directory).records(Criteria()):
             event = (record.run_id, record.sequence)
             if record.kind is EventKind.DONE and event not in self._told:
                 self._told.add(event)

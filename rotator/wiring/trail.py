@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from rotator import __version__
-from rotator.audit.bucket import Bucket
+from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.locations import TrailLocations
 from rotator.audit.record import Writer
 from rotator.audit.trail import AuditTrail, Listener
@@ -28,7 +28,7 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
     """
     bucket = None
     if where := config.audit.s3:
-        bucket = Bucket(
+        bucket = AuditBucket(
             s3_client(own_session(config.aws.region), endpoint_of(config.aws.endpoint_url, env, "S3")),
             where.bucket,
             where.prefix,
@@ -39,8 +39,19 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
 def trail_in(locations: TrailLocations, trigger: str, identity: str, listener: Listener) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
-    return locations.trail(writer, lambda: uuid4().hex, log_audit_loss, listener)
+    return AuditTrail(
+        locations.destinations(writer, _new_id),
+        writer,
+        clock=locations.clock,
+        new_id=_new_id,
+        on_loss=log_audit_loss,
+        listener=listener,
+    )
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return uuid4().hex

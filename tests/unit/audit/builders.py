@@ -6,9 +6,12 @@ from itertools import count
 from pathlib import Path
 
 from rotator.audit.chain import Chain
-from rotator.audit.files import DirectoryDestination
-from rotator.audit.record import RunIdentity, Started, Writer
+from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.record import Record, RunIdentity, Started, Writer
+from rotator.audit.sources import Criteria
 from rotator.audit.trail import AuditTrail
+from rotator.audit.verify import VerificationReport
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
@@ -21,6 +24,7 @@ WRITER = Writer(
     hostname="runner-1",
 )
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
+ANYTHING = Criteria()
 START = datetime(2026, 11, 22, 9, 53, 28, tzinfo=UTC)
 VERSION = "g000012-20261122T095328Z-9f3c1a2b4d"
 KEY = "0f1e2d3c4b5a69788796"
@@ -108,6 +112,16 @@ def a_finished_file(directory: Path, *secrets: str) -> Path:
             record_rotation(trail, secret)
     (path,) = directory.iterdir()
     return path
+
+
+def query(directory: Path, criteria: Criteria = ANYTHING) -> list[Record]:
+    """Return the records in a directory that fit."""
+    return list(DirectorySource(directory).records(criteria))
+
+
+def verify(directory: Path) -> VerificationReport:
+    """Check every file of a directory."""
+    return DirectorySource(directory).verify()
 
 
 def chain_lines(run_id: str, events: list[Event], clock: TickingClock | None = None) -> list[bytes]:

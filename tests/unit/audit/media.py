@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 import boto3
 from botocore.config import Config
 
-from rotator.audit.bucket import Bucket
-from rotator.audit.bucket_reading import BucketSource
-from rotator.audit.bucket_runs import BucketDestination
-from rotator.audit.sources import DirectorySource, Source
+from rotator.audit.bucket.destination import BucketDestination
+from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.bucket.source import BucketSource
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.sources import Source
 from rotator.audit.trail import AuditTrail
 from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail
 
@@ -87,7 +88,7 @@ class InBucket:
         )
         self.client.create_bucket(Bucket=BUCKET)
         self.clock = TickingClock(datetime.now(UTC))
-        self.bucket = Bucket(self.client, BUCKET, PREFIX)
+        self.bucket = AuditBucket(self.client, BUCKET, PREFIX)
 
     def trail(self, ids: str = "run") -> AuditTrail:
         """Return the audit log of a process that records here."""

@@ -16,13 +16,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from rotator.audit import bucket as bucket_module
-from rotator.audit.bucket import ObjectTakenError
-from rotator.audit.bucket_runs import QUIET_MAX
-from rotator.audit.findings import Flaw, Verdict
-from rotator.audit.objects import group, newest_runs
-from rotator.audit.reading import Criteria
+from rotator.audit.bucket import objects
+from rotator.audit.bucket.destination import QUIET_MAX
+from rotator.audit.bucket.objects import ObjectTakenError, group, newest_runs
 from rotator.audit.record import EventKind
+from rotator.audit.sources import Criteria
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
 from tests.unit.audit.builders import ARN, a_rotation, an_end, an_intent, an_outcome, record_rotation
 from tests.unit.audit.media import BUCKET, PREFIX, InBucket
@@ -348,15 +347,14 @@ def test_a_spoilt_run_does_not_stop_the_next(bucket: InBucket) -> None:
 
 def test_long_listings_are_read_to_their_end(bucket: InBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs across pages are whole; a limit on pages is an error that says what to do."""
-    monkeypatch.setattr(bucket_module, "PAGE", 13)
-    monkeypatch.setattr("rotator.audit.objects.PAGE", 13)
+    monkeypatch.setattr(objects, "PAGE", 13)
     with bucket.trail() as trail:
         for _ in range(3):
             record_rotation(trail)
     report = bucket.source.verify()
     assert (report.findings, report.runs, report.files) == ([], 3, 3 * EVENTS)
     assert len(newest_runs(bucket.bucket, "uploader")) == 1
-    monkeypatch.setattr(bucket_module, "PAGES_MAX", 2)
+    monkeypatch.setattr(objects, "PAGES_MAX", 2)
     with pytest.raises(AuditUnavailableError, match="more than 2 pages"):
         bucket.source.verify()
 

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit.bucket_runs import BucketDestination
-from rotator.audit.files import DirectoryDestination
-from rotator.audit.findings import Flaw, Verdict
+from rotator.audit.bucket.destination import BucketDestination
+from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.source import DirectorySource
 from rotator.audit.locations import TrailLocations
-from rotator.audit.reading import Criteria
 from rotator.audit.record import EventKind
-from rotator.audit.sources import DirectorySource, Source, last_outcomes_of, records_of, verify_all
+from rotator.audit.sources import Criteria, Source, last_outcomes_of, records_of, verify_all
 from rotator.audit.trail import PAUSE, AuditTrail, Destination
-from rotator.audit.verification import verify
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Operation
 from tests.unit.audit.builders import (
@@ -28,6 +27,7 @@ from tests.unit.audit.builders import (
     an_outcome,
     chain_lines,
     record_rotation,
+    verify,
 )
 from tests.unit.audit.media import BUCKET, InBucket
 
@@ -212,7 +212,8 @@ def test_places_are_what_is_configured(both: Both, *, with_bucket: bool) -> None
     place = TrailLocations(
         None if with_bucket else both.directory, both.bucket.bucket if with_bucket else None, both.bucket.clock
     )
-    with place.trail(WRITER, RunIds(), lambda _: None, lambda *_: None) as trail:
+    new_id = RunIds()
+    with AuditTrail(place.destinations(WRITER, new_id), WRITER, clock=place.clock, new_id=new_id) as trail:
         record_rotation(trail)
     (source,) = place.sources()
     assert source.verify().events == EVENTS

@@ -13,13 +13,22 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import directory as directory_module
-from rotator.audit.directory import AuditFile, reading
-from rotator.audit.findings import Verdict
-from rotator.audit.reading import Criteria, query
-from rotator.audit.verification import verify
+from rotator.audit.directory import files
+from rotator.audit.directory.files import AuditFile, reading
+from rotator.audit.sources import Criteria
+from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import ARN, START, a_finished_file, a_rotation, a_trail, an_intent, record_rotation
+from tests.unit.audit.builders import (
+    ARN,
+    START,
+    a_finished_file,
+    a_rotation,
+    a_trail,
+    an_intent,
+    query,
+    record_rotation,
+    verify,
+)
 
 MOUNT, UNMOUNT, SLEEP = (shutil.which(name) or "false" for name in ("mount", "umount", "sleep"))
 
@@ -167,7 +176,7 @@ def test_a_failed_sync_breaks_the_file(directory: Path, monkeypatch: pytest.Monk
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
         with monkeypatch.context() as broken:
-            broken.setattr(directory_module, "_sync_data", fail)
+            broken.setattr(files, "_sync_data", fail)
             with pytest.raises(AuditUnavailableError, match="Input/output error"):
                 run.record(an_intent())
         with pytest.raises(AuditUnavailableError):
@@ -196,7 +205,7 @@ def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.Mon
         syncs.append(fd)
         go_on.wait(10)
 
-    monkeypatch.setattr(directory_module, "_sync_data", slow)
+    monkeypatch.setattr(files, "_sync_data", slow)
     threads = [threading.Thread(target=file.append, args=(b"line\n",)) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -216,7 +225,7 @@ def test_nobody_believes_a_sync_that_failed_for_another(directory: Path, monkeyp
     refused: list[AuditUnavailableError] = []
 
     def fail_once(_: int) -> None:
-        monkeypatch.setattr(directory_module, "_sync_data", os.fsync)
+        monkeypatch.setattr(files, "_sync_data", os.fsync)
         syncing.set()
         go_on.wait(10)
         raise OSError(5, "Input/output error")
@@ -227,7 +236,7 @@ def test_nobody_believes_a_sync_that_failed_for_another(directory: Path, monkeyp
         except AuditUnavailableError as error:
             refused.append(error)
 
-    monkeypatch.setattr(directory_module, "_sync_data", fail_once)
+    monkeypatch.setattr(files, "_sync_data", fail_once)
     first = threading.Thread(target=append, args=(b"first\n",))
     first.start()
     assert syncing.wait(10)

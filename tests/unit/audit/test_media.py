@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from rotator.audit.attestation import JsonObject, sealed
-from rotator.audit.findings import Flaw, Verdict
-from rotator.audit.reading import Criteria
 from rotator.audit.record import EventKind
+from rotator.audit.sources import Criteria
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.events import Operation
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import ARN, KEY, a_rotation, an_end, an_intent, an_outcome, record_rotation

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import reading
-from rotator.audit.reading import Criteria, last_outcomes, query
+from rotator.audit.directory import source
+from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind, Record
+from rotator.audit.sources import Criteria
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import (
@@ -21,6 +22,7 @@ from tests.unit.audit.builders import (
     a_rotation,
     a_trail,
     an_end,
+    query,
     record_rotation,
 )
 
@@ -72,7 +74,7 @@ def test_a_link_is_an_error(directory: Path, tmp_path: Path) -> None:
     with pytest.raises(AuditUnavailableError, match="cannot be read"):
         list(query(directory))
     with pytest.raises(AuditUnavailableError, match="cannot be read"):
-        last_outcomes(directory, ["uploader"])
+        DirectorySource(directory).last_outcomes(["uploader"])
 
 
 def _record_end(directory: Path, secret: str, outcome: OutcomeKind, now: datetime) -> Path:
@@ -94,7 +96,7 @@ def test_the_last_outcome_is_the_latest_of_all_files(directory: Path) -> None:
         (3, "three", OutcomeKind.HELD),
     ):
         _record_end(directory, secret, outcome, START + timedelta(hours=hours))
-    found = last_outcomes(directory, ["one", "two", "never"])
+    found = DirectorySource(directory).last_outcomes(["one", "two", "never"])
     assert {name: record.result for name, record in found.items()} == {"one": "rotated", "two": "waiting"}
 
 
@@ -103,14 +105,14 @@ def test_old_files_are_not_read_for_the_last_outcome(directory: Path, monkeypatc
     for hours in range(5):
         newest = _record_end(directory, "one", OutcomeKind.UP_TO_DATE, START + timedelta(hours=hours))
     read: list[Path] = []
-    records = reading._records
+    records = source._records
 
     def watched(path: Path) -> Iterator[Record]:
         read.append(path)
         return records(path)
 
-    monkeypatch.setattr(reading, "_records", watched)
-    assert last_outcomes(directory, ["one"])["one"].time > START + timedelta(hours=4)
+    monkeypatch.setattr(source, "_records", watched)
+    assert DirectorySource(directory).last_outcomes(["one"])["one"].time > START + timedelta(hours=4)
     assert read == [newest]
 
 
@@ -122,7 +124,7 @@ def test_a_file_that_began_earlier_may_have_the_later_outcome(directory: Path) -
         _record_end(directory, "one", OutcomeKind.FAILED, START + timedelta(hours=1))
         clock.now = START + timedelta(hours=2)
         run.record(an_end(OutcomeKind.ROTATED))
-        assert last_outcomes(directory, ["one"])["one"].result == "rotated"
+        assert DirectorySource(directory).last_outcomes(["one"])["one"].result == "rotated"
 
 
 def test_a_file_that_was_written_to_last_may_have_an_older_outcome(directory: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_file_that_was_written_to_last_may_have_an_older_outcome(directory: Pa
         _record_end(directory, "one", OutcomeKind.ROTATED, START + timedelta(hours=1))
         clock.now = START + timedelta(hours=2)
         daemon.begin("two", ARN).record(an_end(OutcomeKind.FAILED))
-        assert last_outcomes(directory, ["one"])["one"].result == "rotated"
+        assert DirectorySource(directory).last_outcomes(["one"])["one"].result == "rotated"
 
 
 def test_an_interrupted_run_is_the_last_outcome(directory: Path) -> None:
@@ -143,4 +145,4 @@ def test_an_interrupted_run_is_the_last_outcome(directory: Path) -> None:
     crashed.close()
     with a_trail(directory, ids="next") as trail:
         record_rotation(trail, "two")
-    assert last_outcomes(directory, ["one"])["one"].kind is EventKind.RECOVERED
+    assert DirectorySource(directory).last_outcomes(["one"])["one"].kind is EventKind.RECOVERED

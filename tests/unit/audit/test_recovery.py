@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import recovery
+from rotator.audit.directory import files
+from rotator.audit.directory.destination import recover
 from rotator.audit.event import parse
-from rotator.audit.findings import Flaw, Verdict
-from rotator.audit.reading import query
 from rotator.audit.record import EventKind
-from rotator.audit.recovery import recover
-from rotator.audit.verification import verify
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Event, Operation
 from tests.unit.audit.builders import (
@@ -29,7 +27,9 @@ from tests.unit.audit.builders import (
     an_intent,
     an_outcome,
     chain_lines,
+    query,
     record_rotation,
+    verify,
 )
 
 ROOT = Path(__file__).parents[3]
@@ -220,9 +220,10 @@ def test_a_file_that_cannot_be_read_stops_everything(directory: Path, monkeypatc
     def fail(_: object) -> Iterator[bytes]:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(recovery, "lines", fail)
-    with pytest.raises(AuditUnavailableError, match="Input/output error"):
-        _recover(directory, LINES[0])
+    with monkeypatch.context() as failing:
+        failing.setattr(files, "lines", fail)
+        with pytest.raises(AuditUnavailableError, match="Input/output error"):
+            _recover(directory, LINES[0])
     assert verify(directory).verdict is Verdict.UNFINISHED
 
 

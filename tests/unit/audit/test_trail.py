@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import files
-from rotator.audit.files import FILE_MAX_AGE
-from rotator.audit.findings import Verdict
-from rotator.audit.reading import query
+from rotator.audit.directory import destination
+from rotator.audit.directory.destination import FILE_MAX_AGE
 from rotator.audit.record import EventKind
-from rotator.audit.verification import verify
+from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import ARN, TickingClock, a_rotation, a_trail, an_end, an_intent, record_rotation
+from tests.unit.audit.builders import (
+    ARN,
+    TickingClock,
+    a_rotation,
+    a_trail,
+    an_end,
+    an_intent,
+    query,
+    record_rotation,
+    verify,
+)
 
 
 def test_nothing_is_made_before_the_first_run(directory: Path) -> None:
@@ -39,7 +47,7 @@ def test_a_file_is_named_for_its_start_and_closed(directory: Path) -> None:
     """The file is private, its name says when it began, and its end takes `open` away."""
     with a_trail(directory) as trail:
         record_rotation(trail)
-        (path,) = directory.glob("20261122T095330.000000Z-*.open.jsonl")
+        (path,) = directory.glob("20261122T095329.000000Z-*.open.jsonl")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (closed,) = directory.iterdir()
     assert closed.name == path.name.replace(".open", "")
@@ -75,7 +83,7 @@ def test_a_new_day_has_a_new_file(directory: Path) -> None:
 
 def test_a_large_file_is_followed_by_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that has reached its size takes no new runs."""
-    monkeypatch.setattr(files, "FILE_MAX_BYTES", 20_000)
+    monkeypatch.setattr(destination, "FILE_MAX_BYTES", 20_000)
     with a_trail(directory) as trail:
         for _ in range(4):
             record_rotation(trail)

@@ -13,12 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rotator.audit import findings
+from rotator.audit import verify as verify_module
 from rotator.audit.attestation import JsonObject, canonical, sealed
 from rotator.audit.chain import Chain
-from rotator.audit.findings import Flaw, Verdict
 from rotator.audit.record import Recovered, Repaired, RunIdentity, Started
-from rotator.audit.verification import verify
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Decided, Done, Intent, Operation
 from rotator.model.events import Event as RunEvent
@@ -35,6 +34,7 @@ from tests.unit.audit.builders import (
     an_outcome,
     chain_lines,
     record_rotation,
+    verify,
 )
 from tests.unit.audit.builders import Lines as Sink
 
@@ -296,7 +296,7 @@ def test_a_missing_directory_is_our_error(tmp_path: Path) -> None:
 
 def test_a_report_has_a_limit(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of many findings the first are kept and the others counted; the gravest still decides."""
-    monkeypatch.setattr(findings, "FINDINGS_MAX", 2)
+    monkeypatch.setattr(verify_module, "FINDINGS_MAX", 2)
     for number in range(3):
         (directory / f"2026112{number}T000000Z-0123456789.open.jsonl").write_bytes(chain_lines(f"run-{number}", [])[0])
     (directory / "20261129T000000Z-0123456789.jsonl").write_bytes(b"spoilt")
