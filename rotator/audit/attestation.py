@@ -47,11 +47,7 @@ def event_uid(run_id: str, sequence: int) -> str:
 
 
 def canonical(event: JsonObject) -> bytes:
-    """Return the canonical form of an event.
-
-    Raises:
-        ValueError: a text in it holds half a surrogate pair, which has no UTF-8 form.
-    """
+    """Return the canonical form of an event; ValueError if half a surrogate pair, which has no UTF-8 form, is in it."""
     return _ENCODER.encode(event).encode()
 
 

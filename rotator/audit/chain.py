@@ -34,11 +34,7 @@ class Chain:
     _calls: dict[Operation, str] = field(default_factory=dict, init=False)
 
     def add(self, entry: Entry) -> None:
-        """Append an entry to the chain, durably.
-
-        Raises:
-            AuditUnavailableError: it is not durable; the chain has ended here.
-        """
+        """Append an entry to the chain, durably; where the sink takes no more, the chain has ended."""
         sequence, time_ms = FIRST, int(self.clock().timestamp() * 1000)
         if self.head:
             sequence, time_ms = self.head.sequence + 1, max(time_ms, self.head.time_ms)
@@ -78,10 +74,7 @@ class Unfinished:
 
 
 def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
-    """Take an event into account, in the order of its run.
-
-    This judges nothing: a line that was tampered with stays as it is, for verification to find.
-    """
+    """Take an event into account, in the order of its run; whether it is genuine is for verification to find."""
     head, record = stored.head, stored.record
     if record.kind in CHAIN_ENDS:
         unfinished.pop(head.run_id, None)

@@ -8,7 +8,8 @@ adds and reads: OCSF has `attestation_list` at the top level from version 1.9.0 
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
+from operator import attrgetter
+from typing import Any, NamedTuple, NoReturn
 
 from rotator.audit.attestation import SHA_256, Head, Json, JsonObject, attestation_of, seal
 from rotator.audit.record import EventKind, Record, Repaired, Writer
@@ -45,8 +46,7 @@ _STATUSES: dict[str, tuple[int, str, int]] = {
     OutcomeKind.HELD: (99, "Held", _MEDIUM),
     OutcomeKind.FAILED: (2, "Failure", _MEDIUM),
 }
-"""`status_id`, `status` and `severity_id` of a result: 0 is unknown, and any other result has 99 and its own name."""
-T = TypeVar("T")
+"""`status_id`, `status` and `severity_id` of a result; any other result has 99 and its own name."""
 
 
 def _call(record: Record) -> tuple[str, int, str]:
@@ -77,18 +77,10 @@ def _integer(value: Json) -> int:
     return value
 
 
-def _integer_if_any(value: Json) -> int | None:
-    return value if isinstance(value, int) else None
-
-
 def _time_ms(value: Json) -> int:
     if not 0 <= (time_ms := _integer(value)) <= _TIME_MAX_MS:
         raise ValueError("not a time")
     return time_ms
-
-
-def _about_a_version(record: Record) -> str:
-    return record.arn and record.subject.version_id
 
 
 def _about_a_key(record: Record) -> str:
@@ -99,91 +91,95 @@ def _of(*kinds: EventKind) -> Callable[[Record], object]:
     return lambda record: record.kind in kinds
 
 
-class _Field(NamedTuple, Generic[T]):
-    """One field of an event: where it is, how it is written, what it is read as, and which records have it.
-
-    The dotted path is that of its object, in which a resource goes by its type. A field without a name is only
-    written; what is read as None leaves the record as it is; without a condition every event has the field.
-    """
-
-    path: str
+class _Field(NamedTuple):
+    parents: tuple[str, ...]
     key: str
-    write: Callable[[T], Json]
-    name: str = ""
-    read: Callable[[Json], object] = _text
-    condition: Callable[[Record], object] | None = None
+    part: str
+    name: str
+    read: Callable[[Json], object]
+    condition: Callable[[Record], object] | None
+    write: Callable[[Record], Json]
 
 
-_CALLED = _of(EventKind.INTENT, EventKind.DONE)
-_CONCLUDED = _of(EventKind.DECIDED, EventKind.ENDED)
-_DECIDED, _ENDED, _RECOVERED = _of(EventKind.DECIDED), _of(EventKind.ENDED), _of(EventKind.RECOVERED)
-_FIELDS: tuple[_Field[Record], ...] = (
-    _Field("", "category_uid", lambda _: 6),
-    _Field("", "class_uid", lambda _: _CLASS_UID),
-    _Field("", "activity_id", lambda r: _call(r)[1]),
-    _Field("", "activity_name", lambda r: _call(r)[2]),
-    _Field("", "type_uid", lambda r: _CLASS_UID * 100 + _call(r)[1], "type_uid", _integer),
-    _Field("", "time", lambda r: r.time_ms, "time_ms", _time_ms),
-    _Field("", "severity_id", lambda r: _status(r)[2]),
-    _Field("", "status_id", lambda r: _status(r)[0]),
-    _Field("", "status", lambda r: _status(r)[1], "status", lambda v: v),
-    _Field("", "status_detail", lambda r: r.detail, "detail"),
-    _Field("metadata", "version", lambda _: "1.8.0"),
-    _Field("metadata", "uid", lambda r: r.uid, "uid"),
-    _Field("metadata", "correlation_uid", lambda r: r.run_id, "run_id"),
-    _Field("metadata", "sequence", lambda r: r.sequence, "sequence", _integer),
-    _Field("metadata", "log_name", lambda _: "rotation-audit"),
-    _Field("api", "operation", lambda r: r.operation, "operation"),
-    _Field("api.service", "name", lambda r: _call(r)[0]),
-    _Field("api.request", "uid", lambda r: r.call_uid, "call_uid"),
-    _Field("", "resources", lambda _: {}),
-    _Field("resources.secret", "uid", lambda r: r.arn, "arn", _text_if_any, lambda r: r.arn),
-    _Field("resources.secret", "name", lambda r: r.secret, "secret", _text_if_any, lambda r: r.arn),
-    _Field("unmapped", "kind", lambda r: r.kind, "kind", lambda v: EventKind(_text(v))),
-    _Field("unmapped", "reason", lambda r: r.reason or None, "reason", _text_if_any, _CONCLUDED),
-    _Field("unmapped", "actions", lambda r: [*r.actions], "actions", _texts, _DECIDED),
-    _Field("unmapped", "generation", lambda r: r.generation, "generation", _integer_if_any, _DECIDED),
-    _Field("unmapped", "outcome", lambda r: r.result, "result", _text_if_any, _ENDED),
-    _Field("unmapped", "revoked", lambda r: [*r.revoked], "revoked", _texts, _ENDED),
-    _Field("unmapped", "unanswered", lambda r: r.unanswered, "unanswered", _text_if_any, _RECOVERED),
-)
-_WRITER: tuple[_Field[Writer], ...] = (
-    _Field("metadata.product", "name", lambda w: w.name, "name"),
-    _Field("metadata.product", "version", lambda w: w.version, "version"),
-    _Field("actor", "app_name", lambda w: w.name),
-    _Field("actor", "app_uid", lambda w: w.trigger, "trigger"),
-    _Field("actor.user", "uid", lambda w: w.user, "user"),
-    _Field("src_endpoint", "hostname", lambda w: w.hostname, "hostname", lambda v: v if isinstance(v, str) else ""),
-)
-_SUBJECT: tuple[_Field[Subject], ...] = (
-    _Field("resources.secret", "version", lambda s: s.version_id, "version_id", _text_if_any, _about_a_version),
-    _Field("resources.pinata_api_key", "uid", lambda s: s.key_id, "key_id", _text_if_any, _about_a_key),
-    _Field("resources.pinata_api_key", "name", lambda s: s.key_name, "key_name", _text_if_any, _about_a_key),
-    _Field("unmapped", "label", lambda s: s.label, "label", _text_if_any, _CALLED),
-)
-_FAILURE: tuple[_Field[Failure], ...] = (
-    _Field("unmapped", "error", lambda f: f.error, "error"),
-    _Field("unmapped", "remedy", lambda f: f.remedy, "remedy", lambda v: Remedy(_text(v))),
-    _Field("unmapped", "next_step", lambda f: f.next_step, "next_step"),
-)
-_TORN: tuple[_Field[Repaired], ...] = (
-    _Field("unmapped.torn", "length", lambda t: t.length, "length", _integer),
-    _Field("unmapped.torn.fingerprint", "algorithm_id", lambda _: SHA_256),
-    _Field("unmapped.torn.fingerprint", "value", lambda t: t.sha256, "sha256"),
+def _field(
+    path: str,
+    attribute: str = "",
+    read: Callable[[Json], object] = _text,
+    condition: Callable[[Record], object] | None = None,
+    write: Callable[[Record], Json] | None = None,
+) -> _Field:
+    """Declare the field at a dotted path, in which a resource goes by its type.
+
+    It is read into an attribute of the record, unless that is empty or what is read is None; and written from it,
+    unless something else is given. Every record has it that meets the condition.
+    """
+    (*parents, key), (part, _, name) = path.split("."), attribute.rpartition(".")
+    return _Field(tuple(parents), key, part, name, read, condition, write or attrgetter(attribute))
+
+
+_CALLED, _DECIDED = _of(EventKind.INTENT, EventKind.DONE), _of(EventKind.DECIDED)
+_ENDED, _CONCLUDED = _of(EventKind.ENDED), _of(EventKind.DECIDED, EventKind.ENDED)
+_FAILED, _TORN, _ABOUT_A_SECRET = attrgetter("failure"), attrgetter("torn"), attrgetter("arn")
+_FIELDS = (
+    _field("category_uid", write=lambda _: 6),
+    _field("class_uid", write=lambda _: _CLASS_UID),
+    _field("activity_id", write=lambda r: _call(r)[1]),
+    _field("activity_name", write=lambda r: _call(r)[2]),
+    _field("type_uid", "type_uid", _integer, write=lambda r: _CLASS_UID * 100 + _call(r)[1]),
+    _field("time", "time_ms", _time_ms),
+    _field("severity_id", write=lambda r: _status(r)[2]),
+    _field("status_id", write=lambda r: _status(r)[0]),
+    _field("status", "status", lambda v: v, write=lambda r: _status(r)[1]),
+    _field("status_detail", "detail"),
+    _field("metadata.version", write=lambda _: "1.8.0"),
+    _field("metadata.uid", "uid"),
+    _field("metadata.correlation_uid", "run_id"),
+    _field("metadata.sequence", "sequence", _integer),
+    _field("metadata.log_name", write=lambda _: "rotation-audit"),
+    _field("metadata.product.name", "writer.name"),
+    _field("metadata.product.version", "writer.version"),
+    _field("actor.app_name", write=lambda r: r.writer.name),
+    _field("actor.app_uid", "writer.trigger"),
+    _field("actor.user.uid", "writer.user"),
+    _field("src_endpoint.hostname", "writer.hostname", lambda v: v if isinstance(v, str) else ""),
+    _field("api.operation", "operation"),
+    _field("api.service.name", write=lambda r: _call(r)[0]),
+    _field("api.request.uid", "call_uid"),
+    _field("resources", write=lambda _: {}),
+    _field("resources.secret.uid", "arn", _text_if_any, _ABOUT_A_SECRET),
+    _field("resources.secret.name", "secret", _text_if_any, _ABOUT_A_SECRET),
+    _field("resources.secret.version", "subject.version_id", _text_if_any, lambda r: r.arn and r.subject.version_id),
+    _field("resources.pinata_api_key.uid", "subject.key_id", _text_if_any, _about_a_key),
+    _field("resources.pinata_api_key.name", "subject.key_name", _text_if_any, _about_a_key),
+    _field("unmapped.kind", "kind", lambda v: EventKind(_text(v))),
+    _field("unmapped.label", "subject.label", _text_if_any, _CALLED),
+    _field("unmapped.reason", "reason", _text_if_any, _CONCLUDED, lambda r: r.reason or None),
+    _field("unmapped.actions", "actions", _texts, _DECIDED, lambda r: [*r.actions]),
+    _field("unmapped.generation", "generation", lambda v: v if isinstance(v, int) else None, _DECIDED),
+    _field("unmapped.outcome", "result", _text_if_any, _ENDED),
+    _field("unmapped.revoked", "revoked", _texts, _ENDED, lambda r: [*r.revoked]),
+    _field("unmapped.error", "failure.error", _text, _FAILED),
+    _field("unmapped.remedy", "failure.remedy", lambda v: Remedy(_text(v)), _FAILED),
+    _field("unmapped.next_step", "failure.next_step", _text, _FAILED),
+    _field("unmapped.unanswered", "unanswered", _text_if_any, _of(EventKind.RECOVERED)),
+    _field("unmapped.torn.length", "torn.length", _integer, _TORN),
+    _field("unmapped.torn.fingerprint.algorithm_id", condition=_TORN, write=lambda _: SHA_256),
+    _field("unmapped.torn.fingerprint.value", "torn.sha256", _text, _TORN),
 )
 
 
 def render(record: Record) -> JsonObject:
     """Return an event that lacks only its attestation, without what looks like secret material."""
     event: dict[str, Any] = {}
-    _write(event, _FIELDS, record, record)
-    _write(event, _WRITER, record.writer, record)
-    _write(event, _SUBJECT, record.subject, record)
-    if record.failure:
-        _write(event, _FAILURE, record.failure, record)
-    if record.torn:
-        # Not redacted: the digest of torn bytes looks like a secret, and is not one.
-        _write(event, _TORN, record.torn, record, clear=lambda value: value)
+    inner = event
+    at: tuple[str, ...] = ()
+    for parents, key, part, _, _, condition, write in _FIELDS:
+        if condition is None or condition(record):
+            if parents != at:
+                inner, at = _made(event, parents), parents
+            value = write(record)
+            # The digest of torn bytes looks like a secret, and is not one.
+            inner[key] = value if part == "torn" else redacted(value)
     return _listed(event)
 
 
@@ -222,35 +218,6 @@ def key_paths(event: Json) -> set[str]:
     return found
 
 
-def _write(
-    event: dict[str, Any],
-    fields: Iterable[_Field[T]],
-    part: T,
-    record: Record,
-    clear: Callable[[Json], Json] = redacted,
-) -> None:
-    """Write the fields that a record has into an event, from the part of the record that they are about."""
-    inner, at = event, ""
-    for parent, key, write, _, _, condition in fields:
-        if condition is None or condition(record):
-            if parent != at:
-                inner, at = _made(event, parent), parent
-            inner[key] = clear(write(part))
-
-
-def _made(event: dict[str, Any], path: str) -> dict[str, Any]:
-    """Return the object at a path of an event, made if it is not there yet."""
-    for key in path.split(".") if path else ():
-        event = event.setdefault(key, {})
-    return event
-
-
-def _listed(event: dict[str, Any]) -> JsonObject:
-    """Return an event with its resources, so far by type, as a list."""
-    resources: list[Json] = [{"type": kind, **resource} for kind, resource in event["resources"].items()]
-    return {**event, "resources": resources}
-
-
 def _refuse(number: str) -> NoReturn:
     # Only integers have one canonical form in every language.
     raise ValueError(f"{number} is not an integer")
@@ -259,48 +226,66 @@ def _refuse(number: str) -> NoReturn:
 def _stored(event: JsonObject) -> StoredEvent:
     resources = event.get("resources")
     by_type = {_text(_at(found, "type")): found for found in resources} if isinstance(resources, list) else {}
-    view: JsonObject = {**event, "resources": by_type}
-    found = _read(_FIELDS, view)
+    parts = _read({**event, "resources": by_type})
+    found = parts[""]
     type_uid, status = found.pop("type_uid"), found.pop("status", None)
     if "result" not in found:
         found["result"] = _text(status).lower()
-    if _text_if_any(_at(view, "unmapped.error")):
-        found["failure"] = Failure(message=found["detail"], **_read(_FAILURE, view))
-    if _at(view, "unmapped.torn"):
-        found["torn"] = Repaired(**_read(_TORN, view))
-    record = Record(writer=Writer(**_read(_WRITER, view)), subject=Subject(**_read(_SUBJECT, view)), **found)
+    if "failure" in parts:
+        found["failure"] = Failure(message=found["detail"], **parts["failure"])
+    if "torn" in parts:
+        found["torn"] = Repaired(**parts["torn"])
+    record = Record(writer=Writer(**parts["writer"]), subject=Subject(**parts["subject"]), **found)
     chain_uid, fingerprint, prev_event = attestation_of(event)
     head = Head(_text(chain_uid), record.sequence, record.time_ms, type_uid, _text(fingerprint))
     return StoredEvent(event, head, prev_event, record)
 
 
-def _read(fields: Iterable[_Field[T]], view: JsonObject) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    inner: Json = view
-    at = ""
-    for parent, key, _, name, read, _ in fields:
-        if parent != at:
-            inner, at = _at(view, parent), parent
-        if name and (value := read(inner.get(key) if isinstance(inner, dict) else None)) is not None:
-            found[name] = value
-    return found
+def _read(event: JsonObject) -> dict[str, dict[str, Any]]:
+    """Return what an event is to a record, by the part of the record it belongs to."""
+    parts: dict[str, dict[str, Any]] = {"": {}, "writer": {}, "subject": {}}
+    if _text_if_any(_at(event, "unmapped", "error")):
+        parts["failure"] = {}
+    if _at(event, "unmapped", "torn"):
+        parts["torn"] = {}
+    inner: Json = event
+    at: tuple[str, ...] = ()
+    for parents, key, part, name, read, _, _ in _FIELDS:
+        if name and part in parts:
+            if parents != at:
+                inner, at = _at(event, *parents), parents
+            value = read(inner.get(key) if isinstance(inner, dict) else None)
+            if value is not None:
+                parts[part][name] = value
+    return parts
 
 
-def _at(value: Json, path: str) -> Json:
-    for key in path.split(".") if path else ():
+def _at(value: Json, *keys: str) -> Json:
+    for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def _paths(fields: Iterable[_Field[Any]], head: Head | None) -> frozenset[str]:
+def _made(event: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    for key in keys:
+        event = event.setdefault(key, {})
+    return event
+
+
+def _listed(event: dict[str, Any]) -> JsonObject:
+    """Return an event with its resources, so far by type, as a list."""
+    return {**event, "resources": [{"type": kind, **found} for kind, found in event["resources"].items()]}
+
+
+def _paths(fields: Iterable[_Field], head: Head | None) -> frozenset[str]:
     """Return the paths of fields, and those of the attestation of an event after `head`."""
     event: dict[str, Any] = {}
     for field in fields:
-        _made(event, f"{field.path}.{field.key}".removeprefix("."))
+        _made(event, (*field.parents, field.key))
     return frozenset(key_paths(json.loads(seal(_listed(event), head, ""))))
 
 
-REQUIRED_PATHS = _paths([*(f for f in _FIELDS if not f.condition), *_WRITER], None)
+REQUIRED_PATHS = _paths((field for field in _FIELDS if not field.condition), None)
 """What every event has."""
-KNOWN_PATHS = _paths((*_FIELDS, *_WRITER, *_SUBJECT, *_FAILURE, *_TORN), Head("", 0, 0, 0, ""))
+KNOWN_PATHS = _paths(_FIELDS, Head("", 0, 0, 0, ""))
 """What an event may have: also what is no longer written stays a field, for new programs verify old trails."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rotator.audit.bucket.destination import BucketDestination
@@ -40,18 +41,13 @@ class TrailLocations:
         return [*found, BucketSource(self.bucket, self.clock)] if self.bucket else found
 
     def probe(self) -> None:
-        """Make sure that a record could be made durable now, without making one: one location is enough.
+        """Make sure that a record could be made durable now, without making one, or raise AuditUnavailableError.
 
-        What is written to a bucket stays there, so a bucket counts as writable if it can be listed.
-
-        Raises:
-            AuditUnavailableError: it could not, in any location.
+        One location is enough. What is written to a bucket stays there, so it counts if it can be listed.
         """
-        probes: list[Callable[[], object]] = []
-        if directory := self.directory:
-            probes.append(lambda: probe(directory))
-        if bucket := self.bucket:
-            probes.append(lambda: next(bucket.pages(""), None))
+        probes: list[Callable[[], object]] = [partial(probe, self.directory)] if self.directory else []
+        if self.bucket:
+            probes.append(partial(next, self.bucket.pages(""), None))
         problems: list[AuditUnavailableError] = []
         for attempt in probes:
             try:

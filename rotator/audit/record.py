@@ -4,7 +4,7 @@ An entry is a step of a run (`rotator.model.events`) or something about the trai
 adds who wrote it, and where it belongs. `rotator.audit.event` says what a record looks like as a line.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
@@ -14,8 +14,6 @@ from rotator.audit.attestation import event_uid
 from rotator.model.errors import Remedy
 from rotator.model.events import Decided, Done, Ended, Event, Failure, Intent, RunEnd, Subject
 from rotator.model.plan import OutcomeKind
-
-_NO_SUBJECT = Subject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +45,7 @@ class Position:
     run: RunIdentity
     sequence: int
     time_ms: int
-    """Milliseconds since 1970, UTC."""
     call_uid: str
-    """The same for a call's intent and its outcome."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +60,6 @@ class Recovered:
     unanswered: str
     """The id of the last call without an outcome; empty if there is none."""
     operation: str
-    """What that call was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,7 @@ class Record:
     writer: Writer
     secret: str = ""
     arn: str = ""
-    subject: Subject = _NO_SUBJECT
+    subject: Subject = field(default_factory=Subject)
     detail: str = ""
     reason: str = ""
     actions: tuple[str, ...] = ()

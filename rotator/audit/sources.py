@@ -55,9 +55,6 @@ class Source(Protocol):
         """Check everything there."""
 
 
-# What follows reads several sources as one, and raises what they raise.
-
-
 def records_of(sources: Sequence[Source], criteria: Criteria) -> Iterator[Record]:
     """Yield the records that fit; what is in several sources once, and all of them by time."""
     if len(sources) == 1:

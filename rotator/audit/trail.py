@@ -37,11 +37,7 @@ class Destination(Protocol):
     """A place that runs are recorded in. Safe to use from several threads."""
 
     def open(self, run: RunIdentity) -> RunSink:
-        """Return where a run's lines go, after closing what dead processes left open.
-
-        Raises:
-            AuditUnavailableError: nothing can be recorded there.
-        """
+        """Return where a run's lines go, after closing what dead processes left open. Raises AuditUnavailableError."""
 
     def close(self) -> None:
         """Let go of it; a run that has not ended is left to be recovered."""
@@ -54,7 +50,6 @@ class AuditTrail:
     destinations: Sequence[Destination]
     """Where runs are recorded; at least one."""
     writer: Writer
-    """Who this process is."""
     clock: Clock
     new_id: Callable[[], str]
     """An id that no other run has, such as a random UUID."""
@@ -65,21 +60,15 @@ class AuditTrail:
     _paused: dict[Destination, datetime] = field(default_factory=dict, init=False)
 
     def begin(self, secret: str, arn: str) -> AuditRun:
-        """Start the trail of one run, durably.
-
-        Raises:
-            AuditUnavailableError: it cannot be written; nothing may be done.
-        """
-        run = RunIdentity(self.new_id(), secret, arn)
-        sinks = _Sinks(self._lost)
+        """Start the trail of one run, durably; see `AuditLog`."""
+        run = _RecordedRun(self, RunIdentity(self.new_id(), secret, arn))
         now = self.clock() if self._paused else None
         resting = [to for to, until in self._paused.items() if now and now < until]
-        sinks.open((to for to in self.destinations if to not in resting), run)
-        if not sinks.opened:
-            sinks.open(resting, run)
-        chain = Chain(run, self.writer, sinks, self.clock)
-        chain.add(Started())
-        return _RecordedRun(chain, sinks, self.listener)
+        run.open(to for to in self.destinations if to not in resting)
+        if not run.sinks:
+            run.open(resting)
+        run.chain.add(Started())
+        return run
 
     def close(self) -> None:
         """Close every destination; a run that has not ended is left to the next process."""
@@ -92,58 +81,49 @@ class AuditTrail:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _lost(self, destination: Destination, error: AuditUnavailableError) -> None:
+    def lose(self, destination: Destination, error: AuditUnavailableError) -> None:
+        """Leave a destination that failed alone for a while."""
         self._paused[destination] = self.clock() + PAUSE
         self.on_loss(error)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sinks:
-    """Where the lines of one run go, in every destination that still takes them."""
+class _RecordedRun:
+    """One run, as an `AuditRun`; and the `Sink` of its chain, in every destination that still takes its lines."""
 
-    lost: Callable[[Destination, AuditUnavailableError], None]
-    opened: dict[Destination, RunSink] = field(default_factory=dict, init=False)
-    _failures: list[tuple[Destination, AuditUnavailableError]] = field(default_factory=list, init=False)
+    def __init__(self, trail: AuditTrail, run: RunIdentity) -> None:
+        self.run_id = run.run_id
+        self.chain = Chain(run, trail.writer, self, trail.clock)
+        self.sinks: dict[Destination, RunSink] = {}
+        self._trail = trail
+        self._failures: list[tuple[Destination, AuditUnavailableError]] = []
 
-    def open(self, destinations: Iterable[Destination], run: RunIdentity) -> None:
+    def open(self, destinations: Iterable[Destination]) -> None:
         """Open destinations for the run; whether one is enough shows when the first line comes."""
         for destination in destinations:
             try:
-                self.opened[destination] = destination.open(run)
+                self.sinks[destination] = destination.open(self.chain.run)
             except AuditUnavailableError as error:
                 self._failures.append((destination, error))
 
     def append(self, line: bytes) -> None:
         """Make a line durable in at least one destination."""
-        for destination, sink in tuple(self.opened.items()):
+        for destination, sink in tuple(self.sinks.items()):
             try:
                 sink.append(line)
             except AuditUnavailableError as error:
                 # The line may be on its way; a later one must not take its place.
-                del self.opened[destination]
+                del self.sinks[destination]
                 self._failures.append((destination, error))
-        if not self.opened:
+        if not self.sinks:
             raise self._failures[-1][1]
         for destination, failure in self._failures:
-            self.lost(destination, failure)
+            self._trail.lose(destination, failure)
         self._failures.clear()
 
-
-@dataclass(frozen=True, slots=True)
-class _RecordedRun:
-    """One run, as an `AuditRun`."""
-
-    chain: Chain
-    sinks: _Sinks
-    listener: Listener
-
-    @property
-    def run_id(self) -> str:
-        return self.chain.run.run_id
-
     def record(self, event: Event) -> None:
+        """Make an event durable, and pass it on."""
         self.chain.add(event)
         if isinstance(event, Ended):
-            for sink in self.sinks.opened.values():
+            for sink in self.sinks.values():
                 sink.end()
-        self.listener(self.chain.run.secret, self.run_id, event)
+        self._trail.listener(self.chain.run.secret, self.run_id, event)

@@ -1,8 +1,8 @@
 """Verification: does an event still say what was written?
 
-A chain of hashes without a key shows every change to a run that was not made by rebuilding its
-whole chain: a line that was edited, removed, added, moved or repeated, and a finished run cut short,
-since each must end in an end. It cannot show
+A chain of hashes without a key shows every change to a run that was not made by rebuilding its whole
+chain: a line that was edited, removed, added, moved or repeated, and a finished run cut short. It
+cannot show
 
 - that a whole file is missing, or every line of a run: the trail has no list of its runs;
 - that a run was rewritten with new fingerprints throughout, which takes no key;
@@ -58,11 +58,6 @@ class Flaw(Enum):
     CONTRADICTED = "the two places of the trail tell a run differently"
     UNFINISHED = "a run or a line was cut off when its process died"
 
-    @property
-    def verdict(self) -> Verdict:
-        """How grave it is."""
-        return Verdict.UNFINISHED if self is Flaw.UNFINISHED else Verdict.BROKEN
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -96,14 +91,9 @@ class VerificationReport:
     """Runs that a later process closed."""
     findings_left_out: int = 0
 
-    @property
-    def recovered(self) -> int:
-        """How many runs a crash cut off and a later process closed."""
-        return len(self.cut_short)
-
     def add(self, finding: Finding) -> None:
         """Count a finding, and keep it while there is room."""
-        self.verdict = max(self.verdict, finding.flaw.verdict)
+        self.verdict = max(self.verdict, Verdict.UNFINISHED if finding.flaw is Flaw.UNFINISHED else Verdict.BROKEN)
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(finding)
         else:
@@ -141,7 +131,8 @@ class Judge:
             flaws.append((Flaw.REPEATED_RUN, "it was read before, elsewhere"))
         flaws += _own_flaws(line, stored)
         flaws += _place_flaws(run, stored)
-        run = self._runs.setdefault(head.run_id, _JudgedRun((record.secret, record.arn), head))
+        if run is None:
+            run = self._runs[head.run_id] = _JudgedRun((record.secret, record.arn), head)
         flaws += _story_flaws(run, stored)
         for flaw, detail in flaws:
             self.report.add(Finding(flaw, file, number, head.run_id, head.sequence, detail))
@@ -155,10 +146,7 @@ class Judge:
             self.report.cut_short.add(head.run_id)
 
     def close(self, unended: tuple[Flaw, str] | None, file: str, run_id: str = "") -> None:
-        """Count the runs that were judged; those without an end have this flaw, or else are in progress.
-
-        The finding is about the run that the events name, unless another one is given.
-        """
+        """Count the runs that were judged; one without an end is in progress, or has this flaw, as run `run_id`."""
         for judged_id, run in self._runs.items():
             if unended and not run.ended:
                 flaw, detail = unended

@@ -1,9 +1,6 @@
 """The objects of a bucket: written once, read and listed; and how a run lies there.
 
-A run is a folder with one object per event:
-
-    <secret>/<13 digits>-<UTC start>-<run id>/<sequence>.json
-
+A run is a folder with one object per event: `<secret>/<13 digits>-<UTC start>-<run id>/<sequence>.json`.
 The digits count down as time goes on, so that a listing, which S3 gives in the order of keys only,
 begins with a secret's newest run. An object's key tells the sequence and nothing else about the
 event: writers of the same event number of the same run write the same key, and only the first one can.
@@ -12,12 +9,11 @@ Every write carries `If-None-Match: *`, so that S3 itself refuses to overwrite (
 guide, "How to prevent object overwrites with conditional writes"). An answer that was lost shows as
 a refusal of the repeated write; then what is stored is read back and compared.
 
-A library's exception keeps the answer it failed on, so nothing of it passes through here except its
-class, or the error code, the HTTP status and the request id, if they look like such.
-
-Nothing hangs: the client makes a limited number of attempts, each with time limits of its own (see
-`rotator.aws.client.client_config`), and a write that S3 calls a conflict is repeated a few times.
-What S3 does not do raises AuditUnavailableError.
+What S3 does not do raises AuditUnavailableError. A library's exception keeps the answer it failed on,
+so nothing of it passes through here except its class, or the error code, the HTTP status and the
+request id, if they look like such. Nothing hangs: the client makes a limited number of attempts, each
+with time limits of its own (see `rotator.aws.client.client_config`), and a write that S3 calls a
+conflict is repeated a few times.
 """
 
 import re
@@ -86,11 +82,7 @@ class AuditBucket:
         return f"s3://{self.name}/{self.prefix}{key}"
 
     def put_new(self, key: str, body: bytes) -> None:
-        """Write an object that is not there yet, durably.
-
-        Raises:
-            ObjectTakenError: it is there, with other content.
-        """
+        """Write an object that is not there yet, durably; if it is, with other content, raise ObjectTakenError."""
         for _ in range(CONFLICTS_MAX):
             try:
                 self.client.put_object(
@@ -131,7 +123,10 @@ class AuditBucket:
         pages = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=self.prefix + below, PaginationConfig={"PageSize": PAGE}
         )
-        failure: _Failure | None = None
+        problem = AuditUnavailableError(
+            f"the audit trail cannot be read: more than {PAGES_MAX} pages of objects below {self.url(below)}",
+            next_step="Ask for one secret, or begin a new prefix in `[audit] s3` and keep the old one.",
+        )
         try:
             for number, page in enumerate(pages):
                 if number == PAGES_MAX:
@@ -143,13 +138,8 @@ class AuditBucket:
             else:
                 return
         except Exception as error:  # noqa: BLE001 - as above
-            failure = _Failure.of(error)
-        if failure:
-            raise failure.as_error(f"the audit trail cannot be read: ListObjectsV2 of {self.url(below)}")
-        raise AuditUnavailableError(
-            f"the audit trail cannot be read: more than {PAGES_MAX} pages of objects below {self.url(below)}",
-            next_step="Ask for one secret, or begin a new prefix in `[audit] s3` and keep the old one.",
-        )
+            problem = _Failure.of(error).as_error(f"the audit trail cannot be read: ListObjectsV2 of {self.url(below)}")
+        raise problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +154,9 @@ class _Failure:
     def of(cls, error: Exception) -> "_Failure":
         if not isinstance(error, ClientError):
             return cls(type(error).__name__, 0, "")
+        code = _plain(error.response.get("Error", {}).get("Code")) or "no error code"
         metadata = error.response.get("ResponseMetadata", {})
-        return cls(
-            _plain(error.response.get("Error", {}).get("Code")) or "no error code",
-            metadata.get("HTTPStatusCode", 0),
-            _plain(metadata.get("RequestId")),
-        )
+        return cls(code, metadata.get("HTTPStatusCode", 0), _plain(metadata.get("RequestId")))
 
     def as_error(self, what: str) -> AuditUnavailableError:
         """Return our error for it."""

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TypeAlias
 
 from rotator.audit.bucket.destination import QUIET_MAX
 from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, newest_runs
@@ -24,8 +23,6 @@ BATCH = 64
 """Runs that are read ahead."""
 _RESOLUTION = timedelta(seconds=1)
 """S3 gives the times of objects in whole seconds."""
-Contents: TypeAlias = list[bytes | None]
-"""What is in the objects of a run, in the order of events; None where one is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +93,8 @@ class BucketSource:
                 written_at = written_at or run.written_at
         return latest
 
-    def _read(self, runs: Iterable[RunInBucket]) -> Iterator[tuple[RunInBucket, Contents]]:
-        """Yield runs with what is in their objects."""
+    def _read(self, runs: Iterable[RunInBucket]) -> Iterator[tuple[RunInBucket, list[bytes | None]]]:
+        """Yield runs with what is in their objects, in the order of events; None where one is gone."""
         with ThreadPoolExecutor(READERS, "audit") as pool:
             pending = iter(runs)
             while batch := list(islice(pending, BATCH)):

@@ -1,14 +1,12 @@
 """Recording in an audit directory, and closing what crashed processes left open.
 
-Each process has one file for all of its runs. It is made when the first run begins; after a day, or
-64 MiB, later runs begin a new one, so that files can be archived while a daemon lives on. A run
-stays in the file it began in.
+Each process has one file for all of its runs, made when the first one begins. After a day, or 64 MiB,
+later runs begin a new one, so that files can be archived while a daemon lives on.
 
 Before a file is made, the open files whose lock is free are taken over, so that a crash never looks
 like a finished run: remains of a torn write get a line break and an event of their own that names
 them, each run without an end gets a last event that says so, and the file its final name. The lock
-keeps two processes apart that do this at once. After a crash in here, the next process recovers the
-file in the same way.
+keeps two processes apart that do this at once; after a crash in here, the next process does the rest.
 """
 
 from collections.abc import Callable
@@ -35,7 +33,6 @@ class DirectoryDestination:
     directory: Path
     """Made beforehand, private to the user of this process."""
     writer: Writer
-    """Who this process is."""
     clock: Clock
     new_id: Callable[[], str]
     """An id that no run has."""
@@ -55,10 +52,7 @@ class DirectoryDestination:
         """Close the files; one with a run that has not ended is left to the next process."""
         with self._lock:
             for file, running in self._running.items():
-                if running:
-                    file.abandon()
-                else:
-                    file.close()
+                (file.abandon if running else file.close)()
             self._running.clear()
             self._current = None
 

@@ -7,10 +7,9 @@ or removed.
 
 A line is durable when `append` returns: one write, then fdatasync; threads that wait for the disk
 at the same time share one. Any failure in between breaks the file for good: what reached the disk
-is unknown.
+is unknown. What cannot be written or read raises AuditUnavailableError.
 
-POSIX only, and a local file system: flock and fsync are not dependable on every network file
-system. What cannot be written or read raises AuditUnavailableError.
+POSIX only, and a local file system: flock and fsync are not dependable on every network file system.
 """
 
 import fcntl
@@ -94,11 +93,6 @@ def audit_files(directory: Path) -> list[Path]:
     return sorted(found - gone, key=lambda path: _closed(path).name)
 
 
-def reason_of(error: OSError) -> str:
-    """Return what the operating system says, or what kind of error it is."""
-    return error.strerror or type(error).__name__
-
-
 def is_open_name(path: Path) -> bool:
     """Tell whether a file's name says that its process has not finished it."""
     return path.name.endswith(OPEN_SUFFIX)
@@ -159,13 +153,10 @@ def is_writable_by_others(target: int | Path) -> bool:
 
 
 def has_live_writer(stream: BinaryIO) -> bool:
-    """Tell whether a living process has a file open to write to it.
-
-    The lock is shared and released at once. A process that would recover the file in this very instant
-    leaves it to the next one.
-    """
+    """Tell whether a living process has a file open to write to it."""
     if not _lock(stream.fileno(), fcntl.LOCK_SH):
         return True
+    # A process that would recover the file in this very instant leaves it to the next one.
     fcntl.flock(stream.fileno(), fcntl.LOCK_UN)
     return False
 
@@ -176,8 +167,8 @@ class AuditFile:
     def __init__(self, fd: int, path: Path) -> None:
         self.path = path
         self.broken = False
+        self.size = os.fstat(fd).st_size
         self._fd = fd
-        self._written = os.fstat(fd).st_size
         self._synced = 0
         self._writing = Lock()
         self._syncing = Lock()
@@ -207,11 +198,6 @@ class AuditFile:
                     return cls(fd, path)
             os.close(fd)
         return None
-
-    @property
-    def size(self) -> int:
-        """Bytes in the file."""
-        return self._written
 
     def append(self, line: bytes) -> None:
         """Append a line, durably; one that is not durable is the last that the file takes."""
@@ -243,7 +229,7 @@ class AuditFile:
         with self._writing:
             self._require_sound()
             found = os.fstat(self._fd)
-            if found.st_nlink == 0 or found.st_size != self._written:
+            if found.st_nlink == 0 or found.st_size != self.size:
                 self.broken = True
                 raise OSError(0, "the file was removed or changed by somebody else")
             try:
@@ -251,8 +237,8 @@ class AuditFile:
             except OSError:
                 self.broken = True
                 raise
-            self._written += len(line)
-            return self._written
+            self.size += len(line)
+            return self.size
 
     def _sync(self, *, up_to: int) -> None:
         with self._syncing:
@@ -260,7 +246,7 @@ class AuditFile:
                 return
             # Linux reports a failed write-back once: to the next caller, all seems well.
             self._require_sound()
-            reached = self._written
+            reached = self.size
             try:
                 _sync_data(self._fd)
             except OSError:
@@ -289,7 +275,8 @@ def _trail_error(done: str, path: Path, **more: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise AuditUnavailableError(f"the audit trail cannot be {done}: {path}: {reason_of(error)}", **more) from None
+        reason = error.strerror or type(error).__name__
+        raise AuditUnavailableError(f"the audit trail cannot be {done}: {path}: {reason}", **more) from None
 
 
 _writing = partial(_trail_error, "written")

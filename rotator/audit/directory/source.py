@@ -68,7 +68,8 @@ class DirectorySource:
             try:
                 _check(path, report, Judge(report, runs_seen))
             except OSError as error:
-                report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, files.reason_of(error)))
+                reason = error.strerror or type(error).__name__
+                report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
         return report
 
     def _newest_first(self) -> list[tuple[Path, datetime]]:

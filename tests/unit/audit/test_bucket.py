@@ -229,7 +229,7 @@ def test_an_event_that_is_perhaps_written_ends_the_run(bucket: InBucket, wire: W
     with bucket.trail("next") as trail:
         record_rotation(trail)
     report = bucket.source.verify()
-    assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
+    assert (report.verdict, len(report.cut_short)) == (Verdict.INTACT, 1)
 
 
 def test_a_process_that_was_only_slow_is_stopped(bucket: InBucket) -> None:
@@ -241,7 +241,7 @@ def test_a_process_that_was_only_slow_is_stopped(bucket: InBucket) -> None:
     with pytest.raises(ObjectTakenError):
         slow.record(an_intent())
     report = bucket.source.verify()
-    assert (report.findings, report.recovered) == ([], 1)
+    assert (report.findings, len(report.cut_short)) == ([], 1)
 
 
 def test_a_young_run_is_left_alone(bucket: InBucket) -> None:
@@ -251,7 +251,7 @@ def test_a_young_run_is_left_alone(bucket: InBucket) -> None:
         record_rotation(trail)
     running.record(an_end())
     assert bucket.source.verify().findings == []
-    assert bucket.source.verify().recovered == 0
+    assert bucket.source.verify().cut_short == set()
 
 
 def test_a_run_that_was_young_then_is_closed_later(bucket: InBucket) -> None:
@@ -262,7 +262,7 @@ def test_a_run_that_was_young_then_is_closed_later(bucket: InBucket) -> None:
         bucket.clock.now += 2 * QUIET_MAX
         record_rotation(trail)
     report = bucket.source.verify()
-    assert (report.findings, report.recovered) == ([], 1)
+    assert (report.findings, len(report.cut_short)) == ([], 1)
 
 
 def test_racing_processes_close_a_run_once(bucket: InBucket) -> None:
@@ -280,7 +280,7 @@ def test_racing_processes_close_a_run_once(bucket: InBucket) -> None:
         list(pool.map(race, range(6)))
     report = bucket.source.verify()
     assert report.findings == []
-    assert (report.runs, report.recovered) == (7, 1)
+    assert (report.runs, len(report.cut_short)) == (7, 1)
 
 
 def test_a_missing_end_among_later_runs_is_no_crash(bucket: InBucket) -> None:
@@ -385,7 +385,7 @@ def test_the_policy_names_the_calls_that_are_made_and_no_other(bucket: InBucket,
     bucket.clock.now += 2 * QUIET_MAX
     with bucket.trail("next") as trail:
         record_rotation(trail)
-    assert bucket.source.verify().recovered == 1
+    assert len(bucket.source.verify().cut_short) == 1
     assert bucket.source.last_outcomes(["uploader"])
     named = {"ListObjectsV2": "s3:ListBucket"}
     assert {named.get(operation, f"s3:{operation}") for operation in wire.calls} == allowed

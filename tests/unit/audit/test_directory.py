@@ -104,7 +104,7 @@ def test_a_full_disk_stops_before_the_effect(small_disk: SmallDisk) -> None:
 
     report = verify(small_disk.directory)
     assert report.findings == []
-    assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
+    assert (report.verdict, len(report.cut_short)) == (Verdict.INTACT, 1)
     others = [r for r in query(small_disk.directory, Criteria(secret="uploader")) if r.operation != "RecoverRun"]
     assert len(others) == acknowledged
 
@@ -182,7 +182,7 @@ def test_a_failed_sync_breaks_the_file(directory: Path, monkeypatch: pytest.Monk
         with pytest.raises(AuditUnavailableError):
             run.record(an_intent())
         record_rotation(trail, "after")
-    assert (verify(directory).verdict, verify(directory).recovered) == (Verdict.INTACT, 1)
+    assert (verify(directory).verdict, len(verify(directory).cut_short)) == (Verdict.INTACT, 1)
 
 
 def test_a_broken_file_keeps_its_open_name(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +264,7 @@ def test_a_failed_write_breaks_the_file(
         record_rotation(trail, "after")
     report = verify(directory)
     assert report.findings == []
-    assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
+    assert (report.verdict, len(report.cut_short)) == (Verdict.INTACT, 1)
 
 
 def test_a_child_that_outlives_us_does_not_hold_the_file(directory: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_child_that_outlives_us_does_not_hold_the_file(directory: Path) -> Non
         trail.close()
         with a_trail(directory, ids="next") as following:
             record_rotation(following)
-        assert verify(directory).recovered == 1
+        assert len(verify(directory).cut_short) == 1
         child.send_signal(signal.SIGKILL)
 
 
