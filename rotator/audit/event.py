@@ -110,8 +110,8 @@ def _field(
 ) -> _Field:
     """Declare the field at a dotted path, in which a resource goes by its type.
 
-    It is read into an attribute of the record, unless that is empty or what is read is None; and written from it,
-    unless something else is given. Every record has it that meets the condition.
+    It holds an attribute of the record, or what `write` makes of the record. What `read` makes of it is that
+    attribute again, unless it is None. Without a condition, every event has the field.
     """
     (*parents, key), (part, _, name) = path.split("."), attribute.rpartition(".")
     return _Field(tuple(parents), key, part, name, read, condition, write or attrgetter(attribute))

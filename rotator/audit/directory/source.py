@@ -109,9 +109,10 @@ def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
                 remains.add(line)
                 continue
             torn = stored.record.torn
-            if (remains.length or torn) and torn != remains.repair:
-                add(Flaw.NO_EVENT, remains_at or number, "and no repair accounts for it")
-            remains, remains_at = files.Remains(), 0
+            if remains.length or torn:
+                if torn != remains.repair:
+                    add(Flaw.NO_EVENT, remains_at or number, "and no repair accounts for it")
+                remains, remains_at = files.Remains(), 0
             judge.event(line, stored, path.name, number)
     if is_live:
         judge.close(None, path.name)

@@ -11,7 +11,7 @@ from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import Record, RunIdentity, Started, Writer
 from rotator.audit.sources import Criteria
 from rotator.audit.trail import AuditTrail
-from rotator.audit.verify import VerificationReport
+from rotator.audit.verify import Flaw, VerificationReport
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
@@ -25,6 +25,8 @@ WRITER = Writer(
 )
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
 ANYTHING = Criteria()
+FILE = "20261122T095328Z-0123456789.jsonl"
+OPEN_FILE = "20261122T095328Z-0123456789.open.jsonl"
 START = datetime(2026, 11, 22, 9, 53, 28, tzinfo=UTC)
 VERSION = "g000012-20261122T095328Z-9f3c1a2b4d"
 KEY = "0f1e2d3c4b5a69788796"
@@ -122,6 +124,12 @@ def query(directory: Path, criteria: Criteria = ANYTHING) -> list[Record]:
 def verify(directory: Path) -> VerificationReport:
     """Check every file of a directory."""
     return DirectorySource(directory).verify()
+
+
+def flaws_in(directory: Path, lines: list[bytes], name: str = FILE) -> list[tuple[Flaw, int | None, int | None]]:
+    """Return what is found in a directory with a file of these lines: flaw, line, sequence."""
+    (directory / name).write_bytes(b"".join(lines))
+    return [(found.flaw, found.line, found.sequence) for found in verify(directory).findings]
 
 
 def chain_lines(run_id: str, events: list[Event], clock: TickingClock | None = None) -> list[bytes]:

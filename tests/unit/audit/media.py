@@ -1,5 +1,6 @@
 """The two places a trail can lie in, behind one interface, so that the same assertions hold for both."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,9 +11,11 @@ from botocore.config import Config
 from rotator.audit.bucket.destination import BucketDestination
 from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.bucket.source import BucketSource
+from rotator.audit.directory.destination import DirectoryDestination
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.sources import Source
-from rotator.audit.trail import AuditTrail
+from rotator.audit.trail import AuditTrail, Destination
+from rotator.audit.verify import Verdict
 from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail
 
 if TYPE_CHECKING:
@@ -114,3 +117,29 @@ class InBucket:
             self.client.put_object(Bucket=BUCKET, Key=PREFIX + line[0], Body=content)
         else:
             self.client.delete_object(Bucket=BUCKET, Key=PREFIX + line[0])
+
+
+class Both:
+    """A directory and a bucket, and what is heard of losses."""
+
+    def __init__(self, directory: Path, bucket: InBucket) -> None:
+        self.directory, self.bucket = directory, bucket
+        self.lost: list[str] = []
+
+    def trail(self, ids: str = "run") -> AuditTrail:
+        """Return the audit log of a process that records in both."""
+        clock, new_id = self.bucket.clock, RunIds(ids)
+        to: list[Destination] = [
+            DirectoryDestination(self.directory, WRITER, clock=clock, new_id=new_id),
+            BucketDestination(self.bucket.bucket, WRITER, clock=clock),
+        ]
+        return AuditTrail(to, WRITER, clock=clock, new_id=new_id, on_loss=lambda e: self.lost.append(e.message))
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What it is read from."""
+        return DirectorySource(self.directory), self.bucket.source
+
+    def verdicts(self) -> list[Verdict]:
+        """Return what each place by itself comes to."""
+        return [source.verify().verdict for source in self.sources]

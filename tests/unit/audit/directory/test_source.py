@@ -1,30 +1,40 @@
-"""Looking things up in the trail."""
+"""Looking things up in an audit directory, and what verification makes of its files."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from rotator.audit.chain import Chain
 from rotator.audit.directory import source
 from rotator.audit.directory.source import DirectorySource
-from rotator.audit.record import EventKind, Record
+from rotator.audit.record import EventKind, Record, Repaired, RunIdentity
 from rotator.audit.sources import Criteria
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import (
     ARN,
     KEY,
+    OPEN_FILE,
     START,
+    WRITER,
     TickingClock,
     a_finished_file,
     a_rotation,
     a_trail,
     an_end,
+    chain_lines,
+    flaws_in,
     query,
     record_rotation,
+    verify,
 )
+from tests.unit.audit.builders import Lines as Sink
 
 EVENTS = 1 + len(list(a_rotation()))
 
@@ -146,3 +156,106 @@ def test_an_interrupted_run_is_the_last_outcome(directory: Path) -> None:
     with a_trail(directory, ids="next") as trail:
         record_rotation(trail, "two")
     assert DirectorySource(directory).last_outcomes(["one"])["one"].kind is EventKind.RECOVERED
+
+
+ROTATION = list(a_rotation())
+LINES = chain_lines("run-1", ROTATION)
+Lines = list[bytes]
+
+
+def test_an_empty_directory_is_intact(directory: Path) -> None:
+    """No files, nothing wrong; files of other kinds are nobody's business."""
+    (directory / "lost+found").mkdir()
+    (directory / "README").touch()
+    assert (verify(directory).verdict, verify(directory).files) == (Verdict.INTACT, 0)
+
+
+def test_a_repair_of_nothing_is_found(directory: Path) -> None:
+    """An event that names remains where there are none was made up, or they were taken away."""
+    with_remains = [*LINES, b"torn\n"]
+    sink = Sink()
+    digest = sha256(with_remains[-1]).hexdigest()
+    repair = Chain(RunIdentity("run-9", "", ""), WRITER, sink, TickingClock())
+    repair.add(Repaired(len(with_remains[-1]), digest))
+    assert flaws_in(directory, [*with_remains, *sink.written]) == []
+    assert flaws_in(directory, [*LINES, *sink.written]) == [(Flaw.NO_EVENT, len(LINES) + 1, None)]
+
+
+def test_a_run_in_two_files_is_found(directory: Path) -> None:
+    """A copied file is found by the runs in it."""
+    path = a_finished_file(directory)
+    shutil.copy(path, directory / "20270101T000000Z-0123456789.jsonl")
+    assert [found.flaw for found in verify(directory).findings] == [Flaw.REPEATED_RUN]
+
+
+def test_a_dead_process_is_no_tampering(directory: Path) -> None:
+    """A file that its process left open is unfinished, whatever the last line looks like."""
+    name = OPEN_FILE
+    for tail in ([], [LINES[4][:50]], [LINES[4].rstrip()]):
+        found = flaws_in(directory, [*LINES[:4], *tail], name)
+        assert {flaw for flaw, _, _ in found} == {Flaw.UNFINISHED}
+        assert verify(directory).verdict is Verdict.UNFINISHED
+
+
+def test_a_living_process_is_in_progress(directory: Path) -> None:
+    """Runs that are under way are counted, not found fault with."""
+    with a_trail(directory) as trail:
+        run = trail.begin("uploader", ARN)
+        record_rotation(trail)
+        report = verify(directory)
+        assert (report.verdict, report.in_progress, report.runs) == (Verdict.INTACT, 1, 2)
+        run.record(an_end())
+    assert (verify(directory).verdict, verify(directory).in_progress) == (Verdict.INTACT, 0)
+
+
+def test_tampering_with_a_living_file_is_found(directory: Path) -> None:
+    """That a process still writes excuses no change to what it wrote."""
+    with a_trail(directory) as trail:
+        record_rotation(trail)
+        (path,) = directory.iterdir()
+        path.write_bytes(path.read_bytes().replace(b"AGED_OUT", b"AGED-OUT"))
+        assert verify(directory).verdict is Verdict.BROKEN
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_file_open_to_others_is_not_trusted(directory: Path, mode: int) -> None:
+    """A file that others may write to proves nothing."""
+    a_finished_file(directory).chmod(mode)
+    assert [found.flaw for found in verify(directory).findings] == [Flaw.UNTRUSTED_FILE]
+
+
+def test_a_directory_open_to_others_is_not_trusted(directory: Path) -> None:
+    """Where others may rename and remove, the files prove little."""
+    a_finished_file(directory)
+    directory.chmod(0o770)
+    assert [found.flaw for found in verify(directory).findings] == [Flaw.UNTRUSTED_FILE]
+
+
+def test_links_and_folders_are_not_read(directory: Path, tmp_path: Path) -> None:
+    """A symbolic link, a folder or a pipe with the name of a file is found, and not read."""
+    path = a_finished_file(directory)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    (directory / "20270101T000000Z-0123456789.jsonl").mkdir()
+    os.mkfifo(directory / "20270102T000000Z-0123456789.jsonl")
+    report = verify(directory)
+    assert [found.flaw for found in report.findings] == [Flaw.UNTRUSTED_FILE] * 3
+    assert report.runs == 0
+
+
+def test_a_missing_directory_is_our_error(tmp_path: Path) -> None:
+    """Nothing can be said of a directory that is not there."""
+    with pytest.raises(AuditUnavailableError, match="cannot be read"):
+        verify(tmp_path / "missing")
+
+
+def test_a_removed_file_is_not_missed(directory: Path) -> None:
+    """Nothing in the directory says that there was another file."""
+    a_finished_file(directory).unlink()
+    assert verify(directory).verdict is Verdict.INTACT
+
+
+def test_a_cut_file_under_an_open_name_looks_like_a_crash(directory: Path) -> None:
+    """A file cut short and renamed cannot be told from that of a process that died."""
+    found = flaws_in(directory, LINES[:4], OPEN_FILE)
+    assert {flaw for flaw, _, _ in found} == {Flaw.UNFINISHED}

@@ -32,6 +32,7 @@ from tests.unit.audit.builders import (
 
 MOUNT, UNMOUNT, SLEEP = (shutil.which(name) or "false" for name in ("mount", "umount", "sleep"))
 
+
 WRITE = os.write
 
 
