@@ -47,7 +47,7 @@ def event_uid(run_id: str, sequence: int) -> str:
 
 
 def canonical(event: JsonObject) -> bytes:
-    """Return the canonical form of an event; ValueError if half a surrogate pair, which has no UTF-8 form, is in it."""
+    """Return the canonical form of an event; ValueError if it has none: half a surrogate pair has no UTF-8 form."""
     return _ENCODER.encode(event).encode()
 
 
@@ -60,7 +60,7 @@ def seal(body: JsonObject, head: Head | None, run_id: str) -> bytes:
 
 
 def sealed(event: JsonObject) -> bytes:
-    """Return the canonical form an event must have, whatever fingerprint it has or lacks.
+    """Return the canonical form an event must have, with the fingerprint that belongs there.
 
     Raises:
         ValueError: it has no attestation, or no canonical form.

@@ -110,8 +110,8 @@ def _field(
 ) -> _Field:
     """Declare the field at a dotted path, in which a resource goes by its type.
 
-    It holds an attribute of the record, or what `write` makes of the record. What `read` makes of it is that
-    attribute again, unless it is None. Without a condition, every event has the field.
+    Its value is an attribute of the record, or else what `write` returns; `read` turns it back into the attribute,
+    and None into its default. Without a condition, every event has the field.
     """
     (*parents, key), (part, _, name) = path.split("."), attribute.rpartition(".")
     return _Field(tuple(parents), key, part, name, read, condition, write or attrgetter(attribute))
@@ -219,8 +219,7 @@ def key_paths(event: Json) -> set[str]:
 
 
 def _refuse(number: str) -> NoReturn:
-    # Only integers have one canonical form in every language.
-    raise ValueError(f"{number} is not an integer")
+    raise ValueError(f"{number} is not an integer, and only those have one canonical form in every language")
 
 
 def _stored(event: JsonObject) -> StoredEvent:
@@ -274,7 +273,8 @@ def _made(event: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 def _listed(event: dict[str, Any]) -> JsonObject:
     """Return an event with its resources, so far by type, as a list."""
-    return {**event, "resources": [{"type": kind, **found} for kind, found in event["resources"].items()]}
+    event["resources"] = [{"type": kind, **found} for kind, found in event["resources"].items()]
+    return event
 
 
 def _paths(fields: Iterable[_Field], head: Head | None) -> frozenset[str]:
@@ -288,4 +288,4 @@ def _paths(fields: Iterable[_Field], head: Head | None) -> frozenset[str]:
 REQUIRED_PATHS = _paths((field for field in _FIELDS if not field.condition), None)
 """What every event has."""
 KNOWN_PATHS = _paths(_FIELDS, Head("", 0, 0, 0, ""))
-"""What an event may have: also what is no longer written stays a field, for new programs verify old trails."""
+"""What an event may have. A field that is no longer written stays declared: new programs verify old trails."""

@@ -1,7 +1,7 @@
-"""What is recorded: an entry on its way into the trail, and the record of it for whoever reads the trail.
+"""What is recorded: an entry on its way into the trail, and the record of it that readers get.
 
-An entry is a step of a run (`rotator.model.events`) or something about the trail itself. Its record
-adds who wrote it, and where it belongs. `rotator.audit.event` says what a record looks like as a line.
+An entry is a step of a run (`rotator.model.events`), or is about the trail itself. Its record adds who
+wrote it and where it belongs. `rotator.audit.event` says what a record looks like as a line.
 """
 
 from dataclasses import dataclass, field

@@ -19,7 +19,7 @@ _SECRET = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}|[0-9A-Fa-f]
 
 
 def looks_secret(text: str) -> bool:
-    """Tell whether a text holds something that looks like secret material."""
+    """Return whether a text holds something that looks like secret material."""
     return bool(_SECRET.search(text))
 
 

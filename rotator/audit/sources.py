@@ -29,7 +29,7 @@ class Criteria:
     """The latest time, excluded."""
 
     def fit(self, record: Record) -> bool:
-        """Tell whether a record fits every criterion."""
+        """Return whether a record fits every criterion."""
         return (
             (self.secret is None or record.secret == self.secret)
             and (self.key_id is None or self.key_id in {record.subject.key_id, *record.revoked})
@@ -88,7 +88,7 @@ def endings_of(sources: Sequence[Source], since: datetime) -> list[Record]:
 def verify_all(sources: Sequence[Source]) -> list[VerificationReport]:
     """Check each source by itself, and whether what a run says in one of them it says in all.
 
-    A chain has no key, so whoever controls one place can rewrite it whole; not the other one with it.
+    A chain has no key: control of one place is enough to rewrite it there and not in the other place.
     """
     reports = [source.verify() for source in sources]
     for here, there in combinations(reports, 2):

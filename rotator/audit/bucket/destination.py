@@ -1,8 +1,8 @@
 """Recording in a bucket, and closing what crashed processes left open.
 
-Nothing tells that another process lives, so a run counts as dead once nothing was added to it for
-`QUIET_MAX`. Being wrong about that is safe: the event that closes it takes the key of the next one,
-so a process that was only slow finds that taken, and does nothing more.
+Nothing shows that another process lives, so a run counts as dead once nothing was added to it for
+`QUIET_MAX`. A mistake is safe: the event that closes a run takes the key of its next one, so a process
+that was only slow finds that key taken, and does nothing more.
 
 Costs, in calls: one for each event; when a run begins, one listing, and one read for each run of
 the secret from about the last half hour that this process does not know to have ended.
@@ -70,7 +70,7 @@ class BucketDestination:
         for key in run.object_keys:
             if stored := parse(self.bucket.get(key) or b""):
                 note(unfinished, stored)
-        # Where nothing is an event of this run, verification has something to say, and recovery nothing to close.
+        # If nothing there is an event of this run, there is nothing to close; verification reports it.
         if left := unfinished.get(run.run_id):
             # If the key is taken now, the process lives, or another one has just closed its run.
             with suppress(ObjectTakenError):

@@ -2,8 +2,8 @@
 
 A run is a folder with one object per event: `<secret>/<13 digits>-<UTC start>-<run id>/<sequence>.json`.
 The digits count down as time goes on, so that a listing, which S3 gives in the order of keys only,
-begins with a secret's newest run. An object's key tells the sequence and nothing else about the
-event: writers of the same event number of the same run write the same key, and only the first one can.
+begins with a secret's newest run. An object's key holds the sequence and nothing else of the
+event: two writers of one run's next event compete for one key, and only the first one gets it.
 
 Every write carries `If-None-Match: *`, so that S3 itself refuses to overwrite (Amazon S3 user
 guide, "How to prevent object overwrites with conditional writes"). An answer that was lost shows as

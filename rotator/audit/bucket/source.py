@@ -106,7 +106,7 @@ class BucketSource:
 def _object_flaws(
     run: RunInBucket, sequence: int, content: bytes | None, stored: StoredEvent | None
 ) -> Iterator[tuple[Flaw, str]]:
-    """Yield what is wrong with an object, whatever the event in it says."""
+    """Yield what is wrong with an object, apart from what its event says."""
     if not content or not stored:
         yield Flaw.NO_EVENT, "of its own"
         return
@@ -117,7 +117,7 @@ def _object_flaws(
 
 
 def _unended(run: RunInBucket, newest: RunInBucket, now: datetime) -> tuple[Flaw, str] | None:
-    """Return what it means if a run has no end; None if its process may be alive."""
+    """Return what is wrong if a run has no end; None if its process may be alive."""
     if now - run.written_at < QUIET_MAX:
         return None
     if newest.began_at - run.written_at >= QUIET_MAX:

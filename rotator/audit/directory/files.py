@@ -94,7 +94,7 @@ def audit_files(directory: Path) -> list[Path]:
 
 
 def is_open_name(path: Path) -> bool:
-    """Tell whether a file's name says that its process has not finished it."""
+    """Return whether a file's name says that its process has not finished it."""
     return path.name.endswith(OPEN_SUFFIX)
 
 
@@ -148,12 +148,12 @@ def lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def is_writable_by_others(target: int | Path) -> bool:
-    """Tell whether anybody except its owner may write to a file or a directory."""
+    """Return whether anyone except its owner may write to a file or a directory."""
     return bool(os.stat(target).st_mode & _FOREIGN_WRITE)  # noqa: PTH116 - a descriptor has no Path
 
 
 def has_live_writer(stream: BinaryIO) -> bool:
-    """Tell whether a living process has a file open to write to it."""
+    """Return whether a living process has a file open to write to it."""
     if not _lock(stream.fileno(), fcntl.LOCK_SH):
         return True
     # A process that would recover the file in this very instant leaves it to the next one.

@@ -121,7 +121,6 @@ def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
         add(Flaw.UNFINISHED if is_open else Flaw.NO_EVENT, remains_at, "the file ends in it")
     elif not is_open and not line.endswith(b"\n"):
         add(Flaw.ALTERED, number, "the last line break is missing")
-    unended = Flaw.NO_END, "the file was closed; its last events are gone"
-    if is_open:
-        unended = Flaw.UNFINISHED, "its process died; the next run closes it"
-    judge.close(unended, path.name)
+    left = Flaw.UNFINISHED, "its process died; the next run closes it"
+    cut = Flaw.NO_END, "the file was closed; its last events are gone"
+    judge.close(left if is_open else cut, path.name)

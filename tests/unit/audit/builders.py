@@ -34,7 +34,7 @@ KEY_NAME = f"rotator/111122223333/eu-central-1/prod/pinata/uploader-AbCdEf/{VERS
 
 
 class TickingClock:
-    """A clock that is one second later at each look, as long as nobody sets it."""
+    """A clock that is one second later at each look, unless it is set."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now

@@ -112,7 +112,7 @@ class InBucket:
         return {(key, 0): self.bucket.get(key) or b"" for key in self.all_keys()}
 
     def put(self, line: Line, content: bytes) -> None:
-        """Tamper with an object, as somebody who may overwrite."""
+        """Tamper with an object, with the right to overwrite."""
         if content:
             self.client.put_object(Bucket=BUCKET, Key=PREFIX + line[0], Body=content)
         else:

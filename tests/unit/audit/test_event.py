@@ -153,5 +153,5 @@ def test_an_event_is_read_as_it_was_meant() -> None:
     ],
 )
 def test_what_is_no_event_is_none(line: bytes) -> None:
-    """Whatever stands on a line, reading it gives an event or none, and never an exception."""
+    """Reading any line gives an event or none, and never an exception."""
     assert parse(line) is None

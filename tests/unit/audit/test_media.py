@@ -44,7 +44,7 @@ def test_an_honest_trail_is_intact(medium: Medium) -> None:
 
 
 def test_an_event_is_there_before_its_effect(medium: Medium) -> None:
-    """Each event can be read by others as soon as it was recorded, and is no finding."""
+    """Each event can be read by others as soon as it was recorded, and is not a finding."""
     with medium.trail() as trail:
         run = trail.begin("uploader", ARN)
         run.record(an_intent())
@@ -130,7 +130,7 @@ def test_a_crash_is_closed_by_the_next_run(medium: Medium) -> None:
 
 
 def test_a_single_changed_byte_is_found(medium: Medium) -> None:
-    """Whichever event it is in, at whatever place, and the finding says where."""
+    """In any event, at any place, and the finding says where."""
     for number, place in enumerate(_rotation(medium)):
         line = medium.lines()[place]
         for at in range(number * 7, len(line), 211):
@@ -144,7 +144,7 @@ def test_a_single_changed_byte_is_found(medium: Medium) -> None:
 
 @pytest.mark.parametrize("sequence", range(1, EVENTS + 1))
 def test_a_deleted_event_is_found(medium: Medium, sequence: int) -> None:
-    """A gap is told; so is the lack of a start, and that of an end once a later run shows it."""
+    """A gap is found; so is a missing start, and a missing end once a later run shows it."""
     places = _rotation(medium)
     medium.put(places[sequence - 1], b"")
     medium.clock.now += LONG
@@ -185,7 +185,7 @@ def test_one_forged_event_is_found(medium: Medium, change: Callable[[JsonObject]
 
 
 def test_swapped_events_are_found(medium: Medium) -> None:
-    """Two events that changed places are both told."""
+    """Two events that changed places are both found."""
     places = _rotation(medium)
     lines = medium.lines()
     medium.put(places[2], lines[places[3]])

@@ -20,7 +20,7 @@ def test_a_record_in_both_is_shown_once(both: Both) -> None:
 
 
 def test_each_place_is_judged_by_itself(both: Both) -> None:
-    """A change in one of them is found there, and the other one still tells the truth."""
+    """A change in one of them is found there, and the other one is intact."""
     with both.trail() as trail:
         record_rotation(trail)
     both.bucket.put((both.bucket.all_keys()[4], 0), b"")

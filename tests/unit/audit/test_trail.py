@@ -38,7 +38,7 @@ def test_both_hold_the_same_bytes(both: Both) -> None:
 
 
 def test_a_place_that_is_down_stops_nothing(both: Both) -> None:
-    """Without the bucket the directory has it all, somebody is told, and it is left alone a while."""
+    """Without the bucket the directory has it all; the loss is reported, and the bucket left alone for a while."""
     _break(both.bucket)
     with both.trail() as trail:
         record_rotation(trail)
@@ -54,7 +54,7 @@ def test_a_place_that_is_down_stops_nothing(both: Both) -> None:
 
 
 def test_a_place_that_rests_is_tried_when_the_other_fails(both: Both) -> None:
-    """What was left alone a while may be well again, and a run needs one place only."""
+    """A place that was left alone may work again, and a run needs one place only."""
     _break(both.bucket)
     with both.trail() as trail:
         record_rotation(trail)

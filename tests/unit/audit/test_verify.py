@@ -53,7 +53,7 @@ def _twice_attested(line: bytes) -> bytes:
 
 
 def _forged(line: bytes, change: Callable[[JsonObject], object]) -> bytes:
-    """Return a line changed by somebody who computes its fingerprint anew."""
+    """Return a line changed and sealed with a new fingerprint."""
     event = json.loads(line)
     change(event)
     return sealed(event) + b"\n"
@@ -190,7 +190,7 @@ def test_a_recovery_accounts_for_one_call(directory: Path) -> None:
 
 
 def test_a_clock_may_go_back_a_little(directory: Path) -> None:
-    """A step back of up to a minute between machines is no finding."""
+    """A step back of up to a minute between machines is not a finding."""
     behind = json.loads(LINES[-1])["time"] - 55_000
     forged = _forged(LINES[-1], lambda e: e.update(time=behind))
     assert flaws_in(directory, [*LINES[:-1], forged]) == []
@@ -217,7 +217,7 @@ def test_a_removed_run_is_not_missed(directory: Path) -> None:
 
 
 def test_a_rewritten_run_is_not_noticed(directory: Path) -> None:
-    """Whoever computes a whole new chain can tell any story."""
+    """A whole new chain can tell any story."""
     story = chain_lines("run-1", [Decided(Reason.UP_TO_DATE, (), 11), an_end()])
     assert flaws_in(directory, LINES) == []
     assert flaws_in(directory, story) == []
@@ -263,7 +263,7 @@ CONTENT = b"".join(
 @settings(deadline=None, max_examples=300)
 @given(at=st.integers(0, len(CONTENT) - 1), byte=st.integers(0, 255))
 def test_any_edited_byte_is_found(at: int, byte: int) -> None:
-    """Whichever byte of a finished file is changed, and to whatever, the trail is broken."""
+    """If any byte of a finished file is changed, the trail is broken."""
     edited = CONTENT[:at] + bytes([byte]) + CONTENT[at + 1 :]
     with TemporaryDirectory() as made:
         flaws_in(Path(made), [edited])

@@ -40,7 +40,7 @@ def test_a_new_process_reads_one_object_more(bucket: InBucket, wire: Wire) -> No
     assert bucket.source.verify().verdict is Verdict.INTACT
 
 
-def test_an_event_that_is_perhaps_written_ends_the_run(bucket: InBucket, wire: Wire) -> None:
+def test_an_event_that_may_be_written_ends_the_run(bucket: InBucket, wire: Wire) -> None:
     """After an unknown outcome nothing more is written, so that no call seems to have no outcome."""
     with bucket.trail() as trail:
         run = trail.begin("uploader", ARN)

@@ -102,7 +102,7 @@ def test_what_is_there_is_never_overwritten(bucket: InBucket) -> None:
 
 
 def test_a_conflict_is_tried_again(bucket: InBucket, wire: Wire) -> None:
-    """S3 asks to repeat a conditional write that met another one; not for ever."""
+    """S3 asks to repeat a conditional write that met another one; that is done a few times."""
     wire.fault("PutObject", answer(409, "ConditionalRequestConflict"), 2)
     with bucket.trail() as trail:
         run = trail.begin("uploader", ARN)

@@ -52,7 +52,7 @@ def test_a_copied_run_is_found(bucket: InBucket) -> None:
             bucket.put(place, b"")
 
 
-def test_foreign_objects_are_nobodys_business(bucket: InBucket) -> None:
+def test_foreign_objects_are_passed_over(bucket: InBucket) -> None:
     """What is not named as an event is passed over; what is, and holds none, is found."""
     with bucket.trail() as trail:
         record_rotation(trail)

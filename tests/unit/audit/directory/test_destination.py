@@ -193,7 +193,7 @@ def test_a_killed_process_is_closed_by_the_next(directory: Path, spawn: Spawn) -
 
 
 def test_two_processes_recover_each_run_once(directory: Path, spawn: Spawn) -> None:
-    """Whoever takes the lock closes a dead process's runs; nobody closes them twice."""
+    """The process that takes the lock closes a dead one's runs; they are not closed twice."""
     for number in range(4):
         doomed = spawn(f"doomed{number}", runs=0, ending="hang")
         _go(doomed)
@@ -256,7 +256,7 @@ def test_remains_of_a_write_are_named(directory: Path) -> None:
     ids=["started", "called", "answered", "called-twice"],
 )
 def test_the_last_call_without_an_outcome_is_named(directory: Path, events: list[Event], unanswered: str) -> None:
-    """A recovery says which call nobody knows the outcome of, if there is one."""
+    """A recovery names the call whose outcome is unknown, if there is one."""
     recovered = parse(_recover(directory, b"".join(chain_lines("run-1", events))).splitlines()[-1])
     assert recovered
     assert recovered.record.unanswered == unanswered
@@ -264,7 +264,7 @@ def test_the_last_call_without_an_outcome_is_named(directory: Path, events: list
 
 
 def test_only_the_line_break_is_missing(directory: Path) -> None:
-    """A last line that is whole but for its line break is an event like any other."""
+    """A last line that lacks only its line break is an event like any other."""
     recovered = _recover(directory, b"".join(LINES).rstrip(b"\n"))
     assert recovered == b"".join(LINES)
     assert verify(directory).verdict is Verdict.INTACT

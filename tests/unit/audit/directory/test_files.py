@@ -45,7 +45,7 @@ def _unmount(directory: Path) -> None:
 
 
 def _limit_files(bytes_max: int) -> None:
-    """Let this process write no file beyond a size; -1 is no limit."""
+    """Limit the size of the files that this process writes; -1 removes the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, hard))
 
@@ -145,7 +145,7 @@ def test_a_directory_open_to_others_is_refused(directory: Path, mode: int) -> No
     assert "chmod 0700" in refused.value.next_step
 
 
-def test_somebody_elses_directory_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_of_another_user_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of another user is not used: its owner could not close our files."""
     owner = directory.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
@@ -219,7 +219,7 @@ def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.Mon
     file.close()
 
 
-def test_nobody_believes_a_sync_that_failed_for_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sync_that_failed_for_another_is_not_believed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that was written while another's sync failed is refused, though its own would pass."""
     file = AuditFile.create(directory, START)
     syncing, go_on = threading.Event(), threading.Event()

@@ -62,7 +62,7 @@ def test_a_query_finds_by_each_criterion(directory: Path) -> None:
 
 
 def test_a_query_reads_on_over_spoilt_lines(directory: Path) -> None:
-    """A line that is no event hides none of the others."""
+    """A line that is not an event hides none of the others."""
     path = a_finished_file(directory)
     first, *rest = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b"spoilt\n" + b"".join(rest))
@@ -164,7 +164,7 @@ Lines = list[bytes]
 
 
 def test_an_empty_directory_is_intact(directory: Path) -> None:
-    """No files, nothing wrong; files of other kinds are nobody's business."""
+    """No files, nothing wrong; files of other kinds are passed over."""
     (directory / "lost+found").mkdir()
     (directory / "README").touch()
     assert (verify(directory).verdict, verify(directory).files) == (Verdict.INTACT, 0)
@@ -189,7 +189,7 @@ def test_a_run_in_two_files_is_found(directory: Path) -> None:
 
 
 def test_a_dead_process_is_no_tampering(directory: Path) -> None:
-    """A file that its process left open is unfinished, whatever the last line looks like."""
+    """A file that its process left open is unfinished, with any kind of last line."""
     name = OPEN_FILE
     for tail in ([], [LINES[4][:50]], [LINES[4].rstrip()]):
         found = flaws_in(directory, [*LINES[:4], *tail], name)
