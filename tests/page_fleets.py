@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rotator.audit import Kind, Record
+from rotator.audit.record import EventKind, Record, Writer
 from rotator.model.events import Operation, Result, Subject
 from rotator.model.naming import version_id
 from rotator.model.plan import OutcomeKind
@@ -210,26 +210,20 @@ def hostile_fleet() -> FleetStatus:
     )
 
 
-def a_record(kind: Kind, time: datetime, run_id: str = "run-1", **changes: Any) -> Record:  # noqa: ANN401 - any field
+def a_record(kind: EventKind, time: datetime, run_id: str = "run-1", **changes: Any) -> Record:  # noqa: ANN401 - any field
     """Return an audit record of the secret `uploader`."""
     record = Record(
-        time=time,
-        run_id=run_id,
-        sequence=1,
         kind=kind,
-        secret="uploader",
-        arn=A_STATUS.arn,
         operation="",
         result="",
-        subject=Subject(),
-        detail="",
-        reason="",
-        actions=(),
-        generation=None,
-        revoked=(),
-        trigger="daemon",
-        user="arn:aws:iam::111122223333:role/rotator",
-        program="rotator 1.0.0",
+        run_id=run_id,
+        sequence=1,
+        uid=f"{run_id}.1",
+        time_ms=int(time.timestamp() * 1000),
+        call_uid=f"{run_id}.1",
+        writer=Writer("rotator", "1.0.0", "daemon", "arn:aws:iam::111122223333:role/rotator", "host"),
+        secret="uploader",
+        arn=A_STATUS.arn,
     )
     return replace(record, **changes)
 
@@ -241,16 +235,21 @@ def a_rotation(generation: int, time: datetime) -> list[Record]:
     second = timedelta(seconds=1)
     steps = (Operation.CREATE_KEY, Operation.PUT_PENDING, Operation.VERIFY_KEY, Operation.PROMOTE)
     return [
-        a_record(Kind.STARTED, time, run_id, operation="StartRun"),
-        a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.AGED_OUT),
+        a_record(EventKind.STARTED, time, run_id, operation="StartRun"),
+        a_record(EventKind.DECIDED, time, run_id, operation="Decide", reason=Reason.AGED_OUT),
         *(
             a_record(
-                Kind.DONE, time + number * second, run_id, operation=operation, result=Result.SUCCESS, subject=subject
+                EventKind.DONE,
+                time + number * second,
+                run_id,
+                operation=operation,
+                result=Result.SUCCESS,
+                subject=subject,
             )
             for number, operation in enumerate(steps, start=1)
         ),
         a_record(
-            Kind.ENDED,
+            EventKind.ENDED,
             time + 5 * second,
             run_id,
             operation="EndRun",
@@ -266,13 +265,18 @@ def a_retirement(key_id: str, time: datetime) -> list[Record]:
     run_id, subject = f"retire-{key_id}", Subject(key_id=key_id)
     second = timedelta(seconds=1)
     return [
-        a_record(Kind.STARTED, time, run_id, operation="StartRun"),
-        a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.UP_TO_DATE),
+        a_record(EventKind.STARTED, time, run_id, operation="StartRun"),
+        a_record(EventKind.DECIDED, time, run_id, operation="Decide", reason=Reason.UP_TO_DATE),
         a_record(
-            Kind.DONE, time + second, run_id, operation=Operation.REVOKE_KEY, result=Result.SUCCESS, subject=subject
+            EventKind.DONE,
+            time + second,
+            run_id,
+            operation=Operation.REVOKE_KEY,
+            result=Result.SUCCESS,
+            subject=subject,
         ),
         a_record(
-            Kind.DONE,
+            EventKind.DONE,
             time + 4 * second,
             run_id,
             operation=Operation.PROVE_DEAD,
@@ -281,7 +285,7 @@ def a_retirement(key_id: str, time: datetime) -> list[Record]:
             detail="refused after 2.8 s",
         ),
         a_record(
-            Kind.ENDED,
+            EventKind.ENDED,
             time + 5 * second,
             run_id,
             operation="EndRun",
@@ -296,9 +300,9 @@ def an_idle_run(time: datetime) -> list[Record]:
     """Return what a run records that found nothing to do."""
     run_id = f"idle-{time:%m%d%H}"
     return [
-        a_record(Kind.STARTED, time, run_id, operation="StartRun"),
-        a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.UP_TO_DATE),
-        a_record(Kind.ENDED, time, run_id, operation="EndRun", result=OutcomeKind.UP_TO_DATE),
+        a_record(EventKind.STARTED, time, run_id, operation="StartRun"),
+        a_record(EventKind.DECIDED, time, run_id, operation="Decide", reason=Reason.UP_TO_DATE),
+        a_record(EventKind.ENDED, time, run_id, operation="EndRun", result=OutcomeKind.UP_TO_DATE),
     ]
 
 
@@ -307,10 +311,10 @@ def a_failed_run(time: datetime, detail: str = "Pinata did not answer within 10 
     run_id = f"fail-{time:%m%d%H}"
     subject = Subject(key_name="rotator/111122223333/eu-central-1/uploader/g000013")
     return [
-        a_record(Kind.STARTED, time, run_id, operation="StartRun"),
-        a_record(Kind.DECIDED, time, run_id, operation="Decide", reason=Reason.AGED_OUT),
+        a_record(EventKind.STARTED, time, run_id, operation="StartRun"),
+        a_record(EventKind.DECIDED, time, run_id, operation="Decide", reason=Reason.AGED_OUT),
         a_record(
-            Kind.DONE,
+            EventKind.DONE,
             time,
             run_id,
             operation=Operation.CREATE_KEY,
@@ -319,7 +323,7 @@ def a_failed_run(time: datetime, detail: str = "Pinata did not answer within 10 
             detail=detail,
         ),
         a_record(
-            Kind.ENDED,
+            EventKind.ENDED,
             time,
             run_id,
             operation="EndRun",

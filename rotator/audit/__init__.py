@@ -1,50 +1,21 @@
 """The audit trail: what was decided and done, durable before it counts, and hard to change unseen.
 
-    ocsf            what an event looks like
-    attestation     what binds it to its content and to the one before it
-    chain           one run's events, numbered and linked
-    trail           the log a run is recorded in, over one destination or two
-    sources         looking things up in them
-    locations       all of them together
-    findings, judge whether an event still says what was written
+    record       what is recorded, and what it is read as
+    event        what a record looks like as a line: the schema
+    attestation  what binds an event to its content and to the one before it
+    redaction    the last line of defence against secret material
+    chain        one run's events, numbered and linked; a run that a crash cut off
+    trail        the log a run is recorded in, over one destination or two
+    sources      what the trail is read from, one source or two
+    verify       whether an event still says what was written
+    locations    the directory and the bucket of one trail
 
-A directory                                 A bucket, which needs boto3 and is imported by name
-    directory     files and durability          bucket          the calls, and when a line is durable
-    files         one file per process          objects         how a run lies in it
-    recovery      closing what crashed          bucket_runs     writing, and closing what crashed
-    reading       looking things up             bucket_reading  looking things up, and judging them
-    verification  judging the files
+The two media are packages of the same shape, for a directory and for an S3 bucket:
 
-It holds key ids and names, never secret material, and nothing switches it off.
+    directory.files        bucket.objects      names, durability, listings
+    directory.destination  bucket.destination  recording, and closing what a crash left open
+    directory.source       bucket.source       looking things up, and verifying
+
+`bucket` takes botocore; only `locations` imports it. The trail holds key ids and names, never secret
+material, and nothing switches it off.
 """
-
-from rotator.audit.files import DirectoryDestination
-from rotator.audit.findings import Finding, Flaw, Verdict, VerificationReport
-from rotator.audit.ocsf import Kind, Writer
-from rotator.audit.reading import Criteria, last_outcomes, query
-from rotator.audit.sources import DirectorySource, Source, endings_of, last_outcomes_of, records_of, verify_all
-from rotator.audit.stored import Record
-from rotator.audit.trail import AuditTrail
-from rotator.audit.verification import verify
-
-__all__ = [
-    "AuditTrail",
-    "Criteria",
-    "DirectoryDestination",
-    "DirectorySource",
-    "Finding",
-    "Flaw",
-    "Kind",
-    "Record",
-    "Source",
-    "Verdict",
-    "VerificationReport",
-    "Writer",
-    "endings_of",
-    "last_outcomes",
-    "last_outcomes_of",
-    "query",
-    "records_of",
-    "verify",
-    "verify_all",
-]

@@ -6,8 +6,8 @@ event is inside, so that nothing can be cut out of the middle. Object keys are A
 values are text, integers, booleans and null: within these limits Python's encoder gives exactly the
 canonical form, and no second implementation of it is needed.
 
-No key is involved: whoever may write the files can also compute a whole new chain. See
-`rotator.audit.verification`.
+No key is involved: anyone who may write the files can also compute a whole new chain. See
+`rotator.audit.verify`.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
-Event: TypeAlias = dict[str, Json]
+JsonObject: TypeAlias = dict[str, Json]
 
 FIRST = 1
 """The sequence number of a chain's first event."""
@@ -35,13 +35,10 @@ class Head:
     type_uid: int
     fingerprint: str
 
-    def reference(self) -> dict[str, Json]:
+    def reference(self) -> JsonObject:
         """Return the `prev_event` object of the event that follows."""
-        return {
-            "uid": event_uid(self.run_id, self.sequence),
-            "type_uid": self.type_uid,
-            "fingerprint": fingerprint_object(self.fingerprint),
-        }
+        uid = event_uid(self.run_id, self.sequence)
+        return {"uid": uid, "type_uid": self.type_uid, "fingerprint": _fingerprint(self.fingerprint)}
 
 
 def event_uid(run_id: str, sequence: int) -> str:
@@ -49,45 +46,49 @@ def event_uid(run_id: str, sequence: int) -> str:
     return f"{run_id}.{sequence}"
 
 
-def canonical(event: Event) -> bytes:
-    """Return the canonical form of an event.
-
-    Raises:
-        ValueError: a text in it holds half a surrogate pair, which has no UTF-8 form.
-    """
+def canonical(event: JsonObject) -> bytes:
+    """Return the canonical form of an event; ValueError if it has none: half a surrogate pair has no UTF-8 form."""
     return _ENCODER.encode(event).encode()
 
 
-def seal(body: Event, head: Head | None, run_id: str) -> bytes:
+def seal(body: JsonObject, head: Head | None, run_id: str) -> bytes:
     """Return an event in canonical form, attested as the next one after `head` in a run's chain."""
-    attested: dict[str, Json] = {"chain_uid": run_id}
+    attested: JsonObject = {"chain_uid": run_id}
     if head is not None:
         attested["prev_event"] = head.reference()
     return sealed(_attested(body, attested))
 
 
-def sealed(event: Event) -> bytes:
-    """Return the canonical form an event must have, whatever fingerprint it has or lacks.
+def sealed(event: JsonObject) -> bytes:
+    """Return the canonical form an event must have, with the fingerprint that belongs there.
 
-    Raises:
-        ValueError: it has no attestation, or no canonical form.
+    Raises ValueError if it has no attestation, or no canonical form.
     """
     match event:
         case {"unmapped": {"attestation_list": [dict() as attested]}}:
-            bare = {k: v for k, v in attested.items() if k != "fingerprint"}
-            value = hashlib.sha256(canonical(_attested(event, bare))).hexdigest()
-            whole = {**attested, "fingerprint": fingerprint_object(value)}
-            return canonical(_attested(event, whole))
+            bare = {key: value for key, value in attested.items() if key != "fingerprint"}
+            digest = hashlib.sha256(canonical(_attested(event, bare))).hexdigest()
+            return canonical(_attested(event, {**attested, "fingerprint": _fingerprint(digest)}))
         case _:
             raise ValueError("the event has no attestation")
 
 
-def fingerprint_object(value: str) -> dict[str, Json]:
-    """Return OCSF's `fingerprint` object for a SHA-256 in hexadecimal."""
-    return {"algorithm_id": SHA_256, "value": value}
+def attestation_of(event: JsonObject) -> tuple[Json, Json, Json]:
+    """Return the chain, the fingerprint and the previous event of an attestation; None for what it lacks."""
+    match event:
+        case {"unmapped": {"attestation_list": [dict() as attested, *_]}}:
+            fingerprint = attested.get("fingerprint")
+            digest = fingerprint.get("value") if isinstance(fingerprint, dict) else None
+            return attested.get("chain_uid"), digest, attested.get("prev_event")
+        case _:
+            return None, None, None
 
 
-def _attested(event: Event, attested: dict[str, Json]) -> Event:
+def _attested(event: JsonObject, attested: JsonObject) -> JsonObject:
     unmapped = event["unmapped"]
     inner = unmapped if isinstance(unmapped, dict) else {}
     return {**event, "unmapped": {**inner, "attestation_list": [attested]}}
+
+
+def _fingerprint(digest: str) -> JsonObject:
+    return {"algorithm_id": SHA_256, "value": digest}

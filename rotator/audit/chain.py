@@ -1,12 +1,13 @@
-"""One run's chain as it grows: entries in, durable lines out."""
+"""One run's chain: as it grows, entries in and durable lines out; and as a crash left it, to be closed."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
-from rotator.audit.ocsf import Entry, Place, RunIdentity, Writer, render
-from rotator.audit.stored import parse
+from rotator.audit.event import StoredEvent, parse, render
+from rotator.audit.record import CHAIN_ENDS, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
 from rotator.model.events import Done, Intent, Operation
 
 Clock = Callable[[], datetime]
@@ -16,58 +17,34 @@ class Sink(Protocol):
     """Where lines go: a file of an audit directory, or the objects of a bucket."""
 
     def append(self, line: bytes) -> None:
-        """Make a line durable, as a whole, before returning.
-
-        Raises:
-            AuditUnavailableError: it is not durable, or perhaps only in part.
-        """
+        """Make a line durable, as a whole, before returning; or raise AuditUnavailableError, and take no more."""
 
 
-class RunSink(Sink, Protocol):
-    """Where the lines of one run go. After a failure it is given no more of them."""
-
-    def end(self) -> None:
-        """Take note that the last line has come."""
-
-
+@dataclass(slots=True)
 class Chain:
-    """The chain of one run: numbers, links and fingerprints its events.
+    """The chain of one run: numbers, links and fingerprints its events."""
 
-    Args:
-        run: the run whose events these are.
-        writer: who writes them.
-        sink: where they go.
-        clock: the time of an event; never before that of the event it follows, whatever the clock
-        says.
-        head: the last event so far, if the chain has one.
-    """
-
-    def __init__(self, run: RunIdentity, writer: Writer, sink: Sink, clock: Clock, head: Head | None = None) -> None:
-        self.run = run
-        self._writer = writer
-        self._sink = sink
-        self._clock = clock
-        self._head = head
-        self._calls: dict[Operation, str] = {}
+    run: RunIdentity
+    writer: Writer
+    sink: Sink
+    clock: Clock
+    """The time of an event; one that is earlier than the event before takes its time."""
+    head: Head | None = None
+    """The last event so far, if the chain has one."""
+    _calls: dict[Operation, str] = field(default_factory=dict, init=False)
 
     def add(self, entry: Entry) -> None:
-        """Append an entry to the chain, durably.
-
-        Raises:
-            AuditUnavailableError: it is not durable; the chain has ended here.
-        """
-        sequence = self._head.sequence + 1 if self._head else FIRST
-        time_ms = int(self._clock().timestamp() * 1000)
-        if self._head:
-            time_ms = max(time_ms, self._head.time_ms)
-        uid = event_uid(self.run.run_id, sequence)
-        place = Place(self.run, sequence, time_ms, self._call_uid(entry, uid))
-        body = render(entry, place, self._writer)
-        line = seal(body, self._head, self.run.run_id) + b"\n"
+        """Append an entry to the chain, durably; where the sink takes no more, the chain has ended."""
+        sequence, time_ms = FIRST, int(self.clock().timestamp() * 1000)
+        if self.head:
+            sequence, time_ms = self.head.sequence + 1, max(time_ms, self.head.time_ms)
+        call_uid = self._call_uid(entry, event_uid(self.run.run_id, sequence))
+        record = Record.of(entry, Position(self.run, sequence, time_ms, call_uid), self.writer)
+        line = seal(render(record), self.head, self.run.run_id) + b"\n"
         stored = parse(line)
         assert stored is not None  # noqa: S101 - what is written can be read
-        self._sink.append(line)
-        self._head = stored.head
+        self.sink.append(line)
+        self.head = stored.head
 
     def _call_uid(self, entry: Entry, uid: str) -> str:
         """Return the id of the call an entry belongs to: that of its intent."""
@@ -79,3 +56,33 @@ class Chain:
                 return self._calls.pop(operation, uid)
             case _:
                 return uid
+
+
+@dataclass(slots=True)
+class Unfinished:
+    """A run without an end, as far as it was recorded."""
+
+    run: RunIdentity
+    head: Head
+    calls: dict[str, str]
+    """Calls without an outcome, by their id."""
+
+    def close(self, writer: Writer, sink: Sink, clock: Clock) -> None:
+        """Append the event that says that the run was cut short, and in which call."""
+        uid, operation = next(reversed(self.calls.items()), ("", ""))
+        Chain(self.run, writer, sink, clock, self.head).add(Recovered(uid, operation))
+
+
+def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
+    """Take an event into account, in the order of its run; whether it is genuine is for verification to find."""
+    head, record = stored.head, stored.record
+    if record.kind in CHAIN_ENDS:
+        unfinished.pop(head.run_id, None)
+        return
+    run = RunIdentity(head.run_id, record.secret, record.arn)
+    left = unfinished.setdefault(head.run_id, Unfinished(run, head, {}))
+    left.head = head
+    if record.kind is EventKind.INTENT:
+        left.calls[record.call_uid] = record.operation
+    elif record.kind is EventKind.DONE:
+        left.calls.pop(record.call_uid, None)

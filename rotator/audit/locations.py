@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from rotator.audit.bucket import Bucket
-from rotator.audit.bucket_reading import BucketSource
-from rotator.audit.bucket_runs import BucketDestination
+from rotator.audit.bucket.destination import BucketDestination
+from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.bucket.source import BucketSource
 from rotator.audit.chain import Clock
-from rotator.audit.directory import probe
-from rotator.audit.files import DirectoryDestination
-from rotator.audit.ocsf import Writer
-from rotator.audit.sources import DirectorySource, Source
-from rotator.audit.trail import AuditTrail, Destination, Listener
+from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.files import probe
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.record import Writer
+from rotator.audit.sources import Source
+from rotator.audit.trail import Destination
 from rotator.model.errors import AuditUnavailableError
 
 
@@ -21,54 +23,36 @@ class TrailLocations:
     """A directory, a bucket, or both."""
 
     directory: Path | None
-    bucket: Bucket | None
+    bucket: AuditBucket | None
     clock: Clock
 
-    def trail(
-        self,
-        writer: Writer,
-        new_id: Callable[[], str],
-        on_loss: Callable[[AuditUnavailableError], None],
-        listener: Listener,
-    ) -> AuditTrail:
-        """Return the audit log of this process; see `AuditTrail`."""
-        to: list[Destination] = []
+    def destinations(self, writer: Writer, new_id: Callable[[], str]) -> list[Destination]:
+        """Return what the trail is written to."""
+        found: list[Destination] = []
         if self.directory:
-            to.append(DirectoryDestination(self.directory, writer, clock=self.clock, new_id=new_id))
+            found.append(DirectoryDestination(self.directory, writer, clock=self.clock, new_id=new_id))
         if self.bucket:
-            to.append(BucketDestination(self.bucket, writer, clock=self.clock))
-        return AuditTrail(to, writer, clock=self.clock, new_id=new_id, on_loss=on_loss, listener=listener)
+            found.append(BucketDestination(self.bucket, writer, clock=self.clock))
+        return found
+
+    def sources(self) -> list[Source]:
+        """Return what the trail is read from."""
+        found: list[Source] = [DirectorySource(self.directory)] if self.directory else []
+        return [*found, BucketSource(self.bucket, self.clock)] if self.bucket else found
 
     def probe(self) -> None:
-        """Make sure that a record could be made durable now, without making one: one place is enough.
+        """Make sure that a record could be made durable now, without making one, or raise AuditUnavailableError.
 
-        In a bucket it is only seen that it can be listed: whatever is written there stays.
-
-        Raises:
-            AuditUnavailableError: it could not, in any place.
+        One location is enough. What is written to a bucket stays there, so it counts if it can be listed.
         """
+        probes: list[Callable[[], object]] = [partial(probe, self.directory)] if self.directory else []
+        if self.bucket:
+            probes.append(partial(next, self.bucket.pages(""), None))
         problems: list[AuditUnavailableError] = []
-        for probed in (self._probe_directory, self._probe_bucket):
+        for attempt in probes:
             try:
-                probed()
+                attempt()
             except AuditUnavailableError as error:
                 problems.append(error)
-        if len(problems) == (self.directory is not None) + (self.bucket is not None):
+        if len(problems) == len(probes):
             raise problems[0]
-
-    def _probe_directory(self) -> None:
-        if self.directory:
-            probe(self.directory)
-
-    def _probe_bucket(self) -> None:
-        if self.bucket:
-            next(self.bucket.pages(""), None)
-
-    def sources(self) -> tuple[Source, ...]:
-        """Return what the trail is read from."""
-        found: list[Source] = []
-        if self.directory:
-            found.append(DirectorySource(self.directory))
-        if self.bucket:
-            found.append(BucketSource(self.bucket, self.clock))
-        return tuple(found)

@@ -19,7 +19,7 @@ _SECRET = re.compile(r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}|[0-9A-Fa-f]
 
 
 def looks_secret(text: str) -> bool:
-    """Tell whether a text holds something that looks like secret material."""
+    """Return whether a text holds something that looks like secret material."""
     return bool(_SECRET.search(text))
 
 
@@ -28,8 +28,8 @@ def redacted(value: Json) -> Json:
     match value:
         case str():
             # A text from outside may hold half a surrogate pair, which has no UTF-8 form.
-            text = value.encode(errors="replace").decode()
-            return _SECRET.sub(REMOVED, text)[:TEXT_MAX]
+            text = value if value.isascii() else value.encode(errors="replace").decode()
+            return (_SECRET.sub(REMOVED, text) if _SECRET.search(text) else text)[:TEXT_MAX]
         case list():
             return [redacted(inner) for inner in value]
         case dict():

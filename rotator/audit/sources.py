@@ -1,16 +1,42 @@
-"""Where the trail is read from: an audit directory, a bucket, or both of them as one."""
+"""What the trail is read from: a directory, a bucket, or both as one.
+
+Readers take what they find, also what is still being written; `rotator.audit.verify` says whether it
+is genuine. Nothing that reads writes.
+"""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
-from pathlib import Path
 from typing import Protocol
 
-from rotator.audit import reading, verification
-from rotator.audit.findings import Finding, Flaw, VerificationReport
-from rotator.audit.reading import Criteria
-from rotator.audit.stored import Record
+from rotator.audit.record import Record
+from rotator.audit.verify import Finding, Flaw, VerificationReport
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What a record has to fit; None fits everything."""
+
+    secret: str | None = None
+    """The configured name of a secret."""
+    key_id: str | None = None
+    """A key that a record is about, or that its run revoked."""
+    run_id: str | None = None
+    since: datetime | None = None
+    """The earliest time, included."""
+    until: datetime | None = None
+    """The latest time, excluded."""
+
+    def fit(self, record: Record) -> bool:
+        """Return whether a record fits every criterion."""
+        return (
+            (self.secret is None or record.secret == self.secret)
+            and (self.key_id is None or self.key_id in {record.subject.key_id, *record.revoked})
+            and (self.run_id is None or record.run_id == self.run_id)
+            and (self.since is None or record.time >= self.since)
+            and (self.until is None or record.time < self.until)
+        )
 
 
 class Source(Protocol):
@@ -29,35 +55,8 @@ class Source(Protocol):
         """Check everything there."""
 
 
-@dataclass(frozen=True, slots=True)
-class DirectorySource:
-    """An audit directory as a `Source`."""
-
-    directory: Path
-
-    def records(self, criteria: Criteria) -> Iterator[Record]:
-        """Yield the records that fit, file by file."""
-        return reading.query(self.directory, criteria)
-
-    def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
-        """Return how the last run of each secret ended."""
-        return reading.last_outcomes(self.directory, secrets)
-
-    def endings(self, since: datetime) -> list[Record]:
-        """Return how runs ended since a time."""
-        return reading.endings(self.directory, since)
-
-    def verify(self) -> VerificationReport:
-        """Check every file."""
-        return verification.verify(self.directory)
-
-
 def records_of(sources: Sequence[Source], criteria: Criteria) -> Iterator[Record]:
-    """Yield the records that fit; what stands in several sources once, and all of them by time.
-
-    Raises:
-        AuditUnavailableError: a source cannot be read.
-    """
+    """Yield the records that fit; what is in several sources once, and all of them by time."""
     if len(sources) == 1:
         yield from sources[0].records(criteria)
         return
@@ -71,11 +70,7 @@ def records_of(sources: Sequence[Source], criteria: Criteria) -> Iterator[Record
 
 
 def last_outcomes_of(sources: Sequence[Source], secrets: Collection[str]) -> dict[str, Record]:
-    """Return how the last run of each secret ended, by name; without those that never had one.
-
-    Raises:
-        AuditUnavailableError: a source cannot be read.
-    """
+    """Return how the last run of each secret ended, by name; without those that never had one."""
     latest: dict[str, Record] = {}
     for source in sources:
         for name, record in source.last_outcomes(secrets).items():
@@ -85,11 +80,7 @@ def last_outcomes_of(sources: Sequence[Source], secrets: Collection[str]) -> dic
 
 
 def endings_of(sources: Sequence[Source], since: datetime) -> list[Record]:
-    """Return how runs ended since a time, in order; a run that stands in several sources once.
-
-    Raises:
-        AuditUnavailableError: a source cannot be read.
-    """
+    """Return how runs ended since a time, in order; a run that is in several sources once."""
     found = {record.run_id: record for source in sources for record in source.endings(since)}
     return sorted(found.values(), key=lambda record: record.time)
 
@@ -97,18 +88,15 @@ def endings_of(sources: Sequence[Source], since: datetime) -> list[Record]:
 def verify_all(sources: Sequence[Source]) -> list[VerificationReport]:
     """Check each source by itself, and whether what a run says in one of them it says in all.
 
-    A chain has no key, so whoever takes one place can rewrite it whole; not the other one with it.
-
-    Raises:
-        AuditUnavailableError: a source cannot be read.
+    A chain has no key: control of one place is enough to rewrite it there and not in the other place.
     """
     reports = [source.verify() for source in sources]
     for here, there in combinations(reports, 2):
         for run_id in here.chains.keys() & there.chains.keys():
             ours, theirs = here.chains[run_id], there.chains[run_id]
-            common = min(len(ours), len(theirs))
+            shared = min(len(ours), len(theirs))
             if run_id in here.cut_short | there.cut_short:
-                common -= 1  # where it was closed, that event is another one
-            if ours[:common] != theirs[:common]:
+                shared -= 1  # where it was closed, that event is another one
+            if ours[:shared] != theirs[:shared]:
                 there.add(Finding(Flaw.CONTRADICTED, there.where, None, run_id, None, f"see {here.where}"))
     return reports

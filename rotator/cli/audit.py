@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from rotator.audit.findings import Verdict, VerificationReport
-from rotator.audit.ocsf import Kind
-from rotator.audit.reading import Criteria
-from rotator.audit.sources import DirectorySource, Source, records_of, verify_all
-from rotator.audit.stored import Record
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.record import EventKind, Record
+from rotator.audit.sources import Criteria, Source, records_of, verify_all
+from rotator.audit.verify import Verdict, VerificationReport
 from rotator.cli.context import chosen, load_config, print_json
 from rotator.cli.exits import Exit
 from rotator.config.file import Config
@@ -72,9 +71,9 @@ def _sources(config: Config) -> Sequence[Source]:
 
 def _idle_runs(records: Sequence[Record]) -> set[str]:
     """Return the runs that ended as they found things."""
-    busy = {r.run_id for r in records if r.kind not in {Kind.STARTED, Kind.DECIDED, Kind.ENDED}}
-    busy |= {r.run_id for r in records if r.kind is Kind.ENDED and r.result not in {"up_to_date", "waiting"}}
-    return {r.run_id for r in records if r.kind is Kind.ENDED} - busy
+    busy = {r.run_id for r in records if r.kind not in {EventKind.STARTED, EventKind.DECIDED, EventKind.ENDED}}
+    busy |= {r.run_id for r in records if r.kind is EventKind.ENDED and r.result not in {"up_to_date", "waiting"}}
+    return {r.run_id for r in records if r.kind is EventKind.ENDED} - busy
 
 
 def _print_report(report: VerificationReport) -> None:
@@ -145,8 +144,8 @@ def _print_record(record: Record, *, as_json: bool) -> None:
                 **about,
                 "revoked": list(record.revoked),
                 "detail": record.detail,
-                "trigger": record.trigger,
-                "user": record.user,
+                "trigger": record.writer.trigger,
+                "user": record.writer.user,
                 **_failure_row(record),
             }
         )

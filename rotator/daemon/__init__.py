@@ -19,7 +19,8 @@ from pathlib import Path
 
 import structlog
 
-from rotator.audit import Criteria, Record, endings_of, records_of
+from rotator.audit.record import Record
+from rotator.audit.sources import Criteria, endings_of, records_of
 from rotator.config.file import Config
 from rotator.config.values import is_loopback
 from rotator.daemon import environment

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from rotator import __version__
-from rotator.audit import Record
+from rotator.audit.record import Record
 from rotator.audit.trail import Listener
 from rotator.config.file import Config
 from rotator.daemon.pulse import Pulse

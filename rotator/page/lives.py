@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from rotator.audit import Kind, Record
+from rotator.audit.record import EventKind, Record
 from rotator.model.events import Operation, Result
 from rotator.model.naming import generation_of_version
 from rotator.model.plan import OutcomeKind
@@ -80,7 +80,7 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
     lives: dict[str, KeyLife] = {}
     current, taken_over_at = "", None
     for record in records:
-        if record.kind is not Kind.DONE or record.result != Result.SUCCESS:
+        if record.kind is not EventKind.DONE or record.result != Result.SUCCESS:
             continue
         key_id = record.subject.key_id
         life = lives.get(key_id, KeyLife(key_id))
@@ -126,16 +126,16 @@ def _is_idle(run: RunStory) -> bool:
 
 def _run(group: list[Record]) -> RunStory:
     first, last = group[0], group[-1]
-    decided = next((record for record in group if record.kind is Kind.DECIDED), first)
-    outcome = {Kind.ENDED: last.result, Kind.RECOVERED: "cut short"}.get(last.kind, "running")
+    decided = next((record for record in group if record.kind is EventKind.DECIDED), first)
+    outcome = {EventKind.ENDED: last.result, EventKind.RECOVERED: "cut short"}.get(last.kind, "running")
     return RunStory(
         run_id=first.run_id,
         time=last.time,
         outcome=outcome,
         reason=decided.reason or last.reason,
-        trigger=first.trigger,
+        trigger=first.writer.trigger,
         detail=last.detail if outcome != "running" else "",
-        steps=tuple(_step(record) for record in group if record.kind is Kind.DONE),
+        steps=tuple(_step(record) for record in group if record.kind is EventKind.DONE),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from rotator.audit import Record
+from rotator.audit.record import Record
 from rotator.model.status import FleetStatus
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.audit import Record
+from rotator.audit.record import Record
 from rotator.model.errors import RotatorError
 from rotator.model.reasons import Reason
 from rotator.model.status import FleetStatus, SecretStatus

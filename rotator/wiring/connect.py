@@ -28,9 +28,8 @@ from rotator.wiring.call_counts import CallCounts, System
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
-    from rotator.audit import AuditTrail
     from rotator.audit.locations import TrailLocations
-    from rotator.audit.trail import Listener
+    from rotator.audit.trail import AuditTrail, Listener
     from rotator.model.events import Event
 
 PING_S = 10.0

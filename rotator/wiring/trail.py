@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from rotator import __version__
-from rotator.audit import AuditTrail, Writer
-from rotator.audit.bucket import Bucket
+from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.locations import TrailLocations
-from rotator.audit.trail import Listener
+from rotator.audit.record import Writer
+from rotator.audit.trail import AuditTrail, Listener
 from rotator.aws.client import endpoint_of
 from rotator.aws.session import own_session, s3_client
 from rotator.config.file import Config
@@ -20,7 +20,7 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
     """Return where the audit trail is. Raises ConfigError if region or endpoint are unusable."""
     bucket = None
     if where := config.audit.s3:
-        bucket = Bucket(
+        bucket = AuditBucket(
             s3_client(own_session(config.aws.region), endpoint_of(config.aws.endpoint_url, env, "S3")),
             where.bucket,
             where.prefix,
@@ -31,8 +31,19 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
 def trail_in(locations: TrailLocations, trigger: str, identity: str, listener: Listener) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
-    return locations.trail(writer, lambda: uuid4().hex, log_audit_loss, listener)
+    return AuditTrail(
+        locations.destinations(writer, _new_id),
+        writer,
+        clock=locations.clock,
+        new_id=_new_id,
+        on_loss=log_audit_loss,
+        listener=listener,
+    )
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return uuid4().hex

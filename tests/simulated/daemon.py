@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rotator.audit import Kind, Record
+from rotator.audit.record import EventKind, Record, Writer
 from rotator.audit.trail import Listener
 from rotator.config.file import Config
 from rotator.daemon.pulse import Pulse
@@ -21,7 +21,7 @@ from rotator.daemon.tick import Outside, Watch
 from rotator.engine.run import Run, World
 from rotator.fleet.neighbours import Neighbours
 from rotator.model.errors import AuditUnavailableError
-from rotator.model.events import Ended, Event, Subject
+from rotator.model.events import Ended, Event
 from rotator.model.plan import Outcome
 from rotator.model.ports import AuditLog
 from rotator.model.secret import Demand, SecretSpec
@@ -196,24 +196,20 @@ class Daemon:
         if isinstance(event, Ended):
             self.ended.append(
                 Record(
-                    time=self.systems.now(),
+                    kind=EventKind.ENDED,
+                    operation="EndRun",
+                    result=event.outcome,
                     run_id=run_id,
                     sequence=1,
-                    kind=Kind.ENDED,
+                    uid=f"{run_id}.1",
+                    time_ms=int(self.systems.now().timestamp() * 1000),
+                    call_uid=f"{run_id}.1",
+                    writer=Writer("rotator", "1.0.0", "daemon", "", ""),
                     secret=secret,
-                    arn="",
-                    operation="",
-                    result=event.outcome,
-                    subject=Subject(),
                     detail=event.failure.message if event.failure else "",
                     failure=event.failure,
                     reason=event.reason or "",
-                    actions=(),
-                    generation=None,
                     revoked=event.revoked,
-                    trigger="daemon",
-                    user="",
-                    program="",
                 )
             )
 

@@ -80,12 +80,7 @@ class Page:
 
     @classmethod
     def asked(cls, sent: Json, size_max: int = PAGE_MAX) -> Self:
-        """Parse `NextToken` and `MaxResults`.
-
-        Raises:
-            InvalidParameterError: One of them is not valid.
-
-        """
+        """Parse `NextToken` and `MaxResults`. Raises InvalidParameterError if One of them is not valid. ."""
         token, size = sent.get("NextToken") or "0", sent.get("MaxResults") or size_max
         if not isinstance(size, int) or not 1 <= size <= size_max or not str(token).isdecimal():
             raise InvalidParameterError(f"MaxResults must be 1 to {size_max}, and NextToken from an earlier answer.")
@@ -99,12 +94,7 @@ class Page:
 
 
 def selected(entry: Entry, secret: Secret, filters: Iterable[tuple[str, Sequence[str]]]) -> bool:
-    """Whether a secret passes every filter.
-
-    Raises:
-        InvalidParameterError: A filter's key is unknown.
-
-    """
+    """Whether a secret passes every filter. Raises InvalidParameterError if A filter's key is unknown. ."""
     return all(_passes(entry, secret, key, values) for key, values in filters)
 
 

@@ -90,12 +90,7 @@ class SecretsManager:
         }
 
     def answer(self, operation: str, sent: Json, scope: Scope) -> Json:
-        """Perform one call.
-
-        Raises:
-            RuleError: AWS would refuse; nothing was changed.
-
-        """
+        """Perform one call. Raises RuleError if AWS would refuse; nothing was changed. ."""
         perform = self._operations.get(operation)
         if perform is None:
             raise InvalidRequestError(f"The simulated Secrets Manager has no {operation}.")
@@ -106,9 +101,7 @@ class SecretsManager:
     def set_replica(self, secret_id: str, region: str, status: ReplicaStatus) -> None:
         """Set what DescribeSecret says of the replicas in `region` of every secret with that id.
 
-        Raises:
-            RuleError: There is no such secret, or it has no replica there.
-
+        Raises RuleError if There is no such secret, or it has no replica there. .
         """
         with self._lock:
             now = self._clock()

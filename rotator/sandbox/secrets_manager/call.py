@@ -98,12 +98,7 @@ class Call:
         )
 
     def entry(self) -> Entry:
-        """The secret named by `SecretId`.
-
-        Raises:
-            ResourceNotFoundError: There is none.
-
-        """
+        """The secret named by `SecretId`. Raises ResourceNotFoundError if There is none. ."""
         entry = self.store.find(self.text("SecretId"), self.now)
         if entry is None:
             raise ResourceNotFoundError(NOT_FOUND)

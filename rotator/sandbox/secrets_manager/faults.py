@@ -37,11 +37,7 @@ class Kind(StrEnum):
 class Fault:
     """Strikes the `first` matching request and every `every`-th from there, `times` times in all.
 
-    `times` 0 has no end. Every kind may come with a delay.
-
-    Raises:
-        ValueError: A number is out of bounds.
-
+    `times` 0 has no end. Every kind may come with a delay. Raises ValueError if A number is out of bounds. .
     """
 
     kind: Kind
@@ -73,9 +69,7 @@ class FaultPlan:
     def add(self, fault: Fault) -> None:
         """Put a fault in force; adding it once more starts its count again.
 
-        Raises:
-            ValueError: There are too many.
-
+        Raises ValueError if There are too many. .
         """
         with self._lock:
             if len(self._counts) >= RULES_MAX:

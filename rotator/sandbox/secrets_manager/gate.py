@@ -150,12 +150,7 @@ class Gate:
 
 
 def fault_from(sent: Json) -> Fault:
-    """A fault from its JSON.
-
-    Raises:
-        KeyError, TypeError, ValueError: It is not one.
-
-    """
+    """A fault from its JSON. Raises KeyError, TypeError, ValueError if it is not one. ."""
     given = dict(sent)
     kind = Kind(given.pop("kind"))
     return Fault(kind, moment=Moment(given.pop("moment", Moment.BEFORE)), **given)

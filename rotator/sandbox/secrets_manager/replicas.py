@@ -14,9 +14,7 @@ from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceNotFoun
 def replicate(secret: Secret, regions: Iterable[str]) -> Secret:
     """ReplicateSecretToRegions: in sync at once; LastChangedDate stays (*unsettled*).
 
-    Raises:
-        InvalidRequestError: The secret is deleted.
-
+    Raises InvalidRequestError if The secret is deleted. .
     """
     secret.check_live()
     added = dict.fromkeys(regions, ReplicaStatus.IN_SYNC)
@@ -26,9 +24,7 @@ def replicate(secret: Secret, regions: Iterable[str]) -> Secret:
 def unreplicate(secret: Secret, regions: Iterable[str]) -> Secret:
     """RemoveRegionsFromReplication; regions that are not there are ignored (*unsettled*).
 
-    Raises:
-        InvalidRequestError: The secret is deleted.
-
+    Raises InvalidRequestError if The secret is deleted. .
     """
     secret.check_live()
     gone = set(regions)
@@ -38,9 +34,7 @@ def unreplicate(secret: Secret, regions: Iterable[str]) -> Secret:
 def set_status(secret: Secret, region: str, status: ReplicaStatus) -> Secret:
     """What replication comes to in a region, which no caller decides.
 
-    Raises:
-        ResourceNotFoundError: The secret is not replicated there.
-
+    Raises ResourceNotFoundError if The secret is not replicated there. .
     """
     if region not in secret.replicas:
         raise ResourceNotFoundError(f"The secret has no replica in {region}.")

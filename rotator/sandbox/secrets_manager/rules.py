@@ -52,9 +52,7 @@ def create(
 ) -> Secret:
     """A new secret; with a value, its first version is current.
 
-    Raises:
-        InvalidParameterError: A bound is exceeded.
-
+    Raises InvalidParameterError if A bound is exceeded. .
     """
     details = details or Details()
     check_details(details)
@@ -71,14 +69,10 @@ def create(
 def put(secret: Secret, now: float, *, token: str, value: Value, labels: Iterable[str] = (CURRENT,)) -> Secret:
     """PutSecretValue: a new version, or the one filling of an empty placeholder.
 
-    A repeat with the same token and value returns the very same `secret`: labels do not move.
-
-    Raises:
-        InvalidParameterError: A bound is exceeded.
-        InvalidRequestError: The secret is deleted.
-        LimitExceededError: Too many labels, or too many young unlabelled versions.
-        ResourceExistsError: The token belongs to a version with another value.
-
+    A repeat with the same token and value returns the very same `secret`: labels do not move. Raises
+    InvalidParameterError if A bound is exceeded; InvalidRequestError if The secret is deleted; LimitExceededError if
+    Too many labels, or too many young unlabelled versions; ResourceExistsError if The token belongs to a version with
+    another value. .
     """
     asked = list(dict.fromkeys(labels))
     check_token(token)
@@ -105,12 +99,8 @@ def update(
 ) -> Secret:
     """UpdateSecret: metadata, and with a value a new current version.
 
-    Raises:
-        InvalidParameterError: A bound is exceeded.
-        InvalidRequestError: The secret is deleted.
-        LimitExceededError: As for `put`.
-        ResourceExistsError: The token is taken, even by the same value.
-
+    Raises InvalidParameterError if A bound is exceeded; InvalidRequestError if The secret is deleted;
+    LimitExceededError if As for `put`; ResourceExistsError if The token is taken, even by the same value. .
     """
     check_details(details or secret.details)
     secret.check_live()
@@ -127,17 +117,11 @@ def move_label(
 ) -> Secret:
     """UpdateSecretVersionStage: a compare-and-swap of one label.
 
-    A finished move cannot be repeated: `remove_from` no longer holds the label. Moving a label onto
-    the version that holds it, without naming another one, changes nothing (*unsettled*: AWS may
-    refuse).
-
-    Raises:
-        InvalidParameterError: `remove_from` does not hold the label, another version does and was
-            not named, or the call would remove AWSCURRENT (*unsettled*: the exact code).
-        InvalidRequestError: The secret is deleted.
-        LimitExceededError: Too many labels.
-        ResourceNotFoundError: A version named does not exist.
-
+    A finished move cannot be repeated: `remove_from` no longer holds the label. Moving a label onto the version that
+    holds it, without naming another one, changes nothing (*unsettled*: AWS may refuse). Raises InvalidParameterError if
+    `remove_from` does not hold the label, another version does and was not named, or the call would remove AWSCURRENT
+    (*unsettled*: the exact code); InvalidRequestError if The secret is deleted; LimitExceededError if Too many labels;
+    ResourceNotFoundError if A version named does not exist. .
     """
     check_label(label)
     secret.check_live()
@@ -161,10 +145,8 @@ def move_label(
 def tag(secret: Secret, now: float, tags: Mapping[str, str]) -> Secret:
     """TagResource.
 
-    Raises:
-        InvalidParameterError: A bound is exceeded, or a key begins with `aws:`.
-        InvalidRequestError: The secret is deleted.
-
+    Raises InvalidParameterError if A bound is exceeded, or a key begins with `aws:`; InvalidRequestError if The secret
+    is deleted. .
     """
     secret.check_live()
     merged = {**secret.tags, **tags}
@@ -173,12 +155,7 @@ def tag(secret: Secret, now: float, tags: Mapping[str, str]) -> Secret:
 
 
 def untag(secret: Secret, now: float, keys: Iterable[str]) -> Secret:
-    """UntagResource; keys that are not there are ignored.
-
-    Raises:
-        InvalidRequestError: The secret is deleted.
-
-    """
+    """UntagResource; keys that are not there are ignored. Raises InvalidRequestError if The secret is deleted. ."""
     secret.check_live()
     gone = set(keys)
     rest = {key: value for key, value in secret.tags.items() if key not in gone}
@@ -188,9 +165,7 @@ def untag(secret: Secret, now: float, keys: Iterable[str]) -> Secret:
 def delete(secret: Secret, now: float, *, deletion: float) -> Secret:
     """DeleteSecret with a recovery window that ends at `deletion`.
 
-    Raises:
-        InvalidRequestError: The secret is deleted already.
-
+    Raises InvalidRequestError if The secret is deleted already. .
     """
     secret.check_live()
     return replace(_touched(secret, now), deletion=deletion)
@@ -204,12 +179,9 @@ def restore(secret: Secret, now: float) -> Secret:
 def begin_rotation(secret: Secret, now: float, *, token: str, lambda_arn: str = "") -> Secret:
     """RotateSecret: AWSPENDING on a new version without a value.
 
-    Raises:
-        InvalidParameterError: The token's length.
-        InvalidRequestError: Deleted, no Lambda ARN known or given, token taken (*unsettled*: the
-            exact code), or AWSPENDING is on a version that is not current.
-        LimitExceededError: Too many labels.
-
+    Raises InvalidParameterError if The token's length; InvalidRequestError if Deleted, no Lambda ARN known or given,
+    token taken (*unsettled*: the exact code), or AWSPENDING is on a version that is not current; LimitExceededError if
+    Too many labels. .
     """
     check_token(token)
     secret.check_live()

@@ -167,10 +167,8 @@ class Secret:
     def get(self, version_id: str | None = None, label: str | None = None) -> Found:
         """The version by id, by label, or the current one.
 
-        Raises:
-            InvalidRequestError: The secret is deleted, or the label is not on that version.
-            ResourceNotFoundError: There is no such version, or it holds no value.
-
+        Raises InvalidRequestError if The secret is deleted, or the label is not on that version; ResourceNotFoundError
+        if There is no such version, or it holds no value. .
         """
         self.check_live()
         wanted = label or CURRENT
@@ -184,12 +182,7 @@ class Secret:
         return Found(chosen, version, self.labels_of(chosen))
 
     def check_live(self) -> None:
-        """Refuse a secret that is marked for deletion.
-
-        Raises:
-            InvalidRequestError: It is.
-
-        """
+        """Refuse a secret that is marked for deletion. Raises InvalidRequestError if it is. ."""
         if self.deletion is not None:
             raise InvalidRequestError(
                 "You can't perform this operation on the secret because it was marked for deletion."

@@ -22,11 +22,8 @@ READS = frozenset({"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "L
 class Lag:
     """How far reads are behind: by `age_s` seconds, and by `writes` more writes of that secret.
 
-    A secret younger than `age_s` is not found. `writes` never goes back before the creation.
-
-    Raises:
-        ValueError: A number is negative.
-
+    A secret younger than `age_s` is not found. `writes` never goes back before the creation. Raises ValueError if A
+    number is negative. .
     """
 
     age_s: float = 0.0

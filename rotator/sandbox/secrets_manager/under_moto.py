@@ -79,11 +79,8 @@ def http_answer(world: SecretsManager, operation: str, body: bytes, scope: Scope
 def strict(world: SecretsManager | None = None) -> Iterator[SecretsManager]:
     """Make moto answer Secrets Manager calls strictly until the block ends.
 
-    Use it inside or outside of `mock_aws`; only one may be active in a process.
-
-    Raises:
-        RuntimeError: One is active already.
-
+    Use it inside or outside of `mock_aws`; only one may be active in a process. Raises RuntimeError if One is active
+    already. .
     """
     if not _installed.acquire(blocking=False):
         raise RuntimeError("strict() is active already")

@@ -5,9 +5,13 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from rotator.audit import AuditTrail, DirectoryDestination, Writer
 from rotator.audit.chain import Chain
-from rotator.audit.ocsf import RunIdentity, Started
+from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.record import Record, RunIdentity, Started, Writer
+from rotator.audit.sources import Criteria
+from rotator.audit.trail import AuditTrail
+from rotator.audit.verify import Flaw, VerificationReport
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Operation, Result, Subject
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
@@ -20,6 +24,9 @@ WRITER = Writer(
     hostname="runner-1",
 )
 ARN = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/pinata/uploader-AbCdEf"
+ANYTHING = Criteria()
+FILE = "20261122T095328Z-0123456789.jsonl"
+OPEN_FILE = "20261122T095328Z-0123456789.open.jsonl"
 START = datetime(2026, 11, 22, 9, 53, 28, tzinfo=UTC)
 VERSION = "g000012-20261122T095328Z-9f3c1a2b4d"
 KEY = "0f1e2d3c4b5a69788796"
@@ -27,7 +34,7 @@ KEY_NAME = f"rotator/111122223333/eu-central-1/prod/pinata/uploader-AbCdEf/{VERS
 
 
 class TickingClock:
-    """A clock that is one second later at each look, as long as nobody sets it."""
+    """A clock that is one second later at each look, unless it is set."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
@@ -107,6 +114,22 @@ def a_finished_file(directory: Path, *secrets: str) -> Path:
             record_rotation(trail, secret)
     (path,) = directory.iterdir()
     return path
+
+
+def query(directory: Path, criteria: Criteria = ANYTHING) -> list[Record]:
+    """Return the records in a directory that fit."""
+    return list(DirectorySource(directory).records(criteria))
+
+
+def verify(directory: Path) -> VerificationReport:
+    """Check every file of a directory."""
+    return DirectorySource(directory).verify()
+
+
+def flaws_in(directory: Path, lines: list[bytes], name: str = FILE) -> list[tuple[Flaw, int | None, int | None]]:
+    """Return what is found in a directory with a file of these lines: flaw, line, sequence."""
+    (directory / name).write_bytes(b"".join(lines))
+    return [(found.flaw, found.line, found.sequence) for found in verify(directory).findings]
 
 
 def chain_lines(run_id: str, events: list[Event], clock: TickingClock | None = None) -> list[bytes]:

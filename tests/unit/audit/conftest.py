@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from tests.unit.audit.media import InBucket, Medium, OnDisk
+from tests.unit.audit.media import Both, InBucket, Medium, OnDisk
 
 
 @pytest.fixture
@@ -31,3 +31,9 @@ def medium(request: pytest.FixtureRequest) -> Medium:
         found: Medium = request.getfixturevalue("bucket")
         return found
     return OnDisk(request.getfixturevalue("directory"))
+
+
+@pytest.fixture
+def both(directory: Path, bucket: InBucket) -> Both:
+    """Return an empty directory and an empty bucket, for one trail."""
+    return Both(directory, bucket)

@@ -1,5 +1,6 @@
 """The two places a trail can lie in, behind one interface, so that the same assertions hold for both."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -7,10 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 import boto3
 from botocore.config import Config
 
-from rotator.audit import AuditTrail, DirectorySource, Source
-from rotator.audit.bucket import Bucket
-from rotator.audit.bucket_reading import BucketSource
-from rotator.audit.bucket_runs import BucketDestination
+from rotator.audit.bucket.destination import BucketDestination
+from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.bucket.source import BucketSource
+from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.sources import Source
+from rotator.audit.trail import AuditTrail, Destination
+from rotator.audit.verify import Verdict
 from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail
 
 if TYPE_CHECKING:
@@ -86,7 +91,7 @@ class InBucket:
         )
         self.client.create_bucket(Bucket=BUCKET)
         self.clock = TickingClock(datetime.now(UTC))
-        self.bucket = Bucket(self.client, BUCKET, PREFIX)
+        self.bucket = AuditBucket(self.client, BUCKET, PREFIX)
 
     def trail(self, ids: str = "run") -> AuditTrail:
         """Return the audit log of a process that records here."""
@@ -107,8 +112,34 @@ class InBucket:
         return {(key, 0): self.bucket.get(key) or b"" for key in self.all_keys()}
 
     def put(self, line: Line, content: bytes) -> None:
-        """Tamper with an object, as somebody who may overwrite."""
+        """Tamper with an object, with the right to overwrite."""
         if content:
             self.client.put_object(Bucket=BUCKET, Key=PREFIX + line[0], Body=content)
         else:
             self.client.delete_object(Bucket=BUCKET, Key=PREFIX + line[0])
+
+
+class Both:
+    """A directory and a bucket, and what is heard of losses."""
+
+    def __init__(self, directory: Path, bucket: InBucket) -> None:
+        self.directory, self.bucket = directory, bucket
+        self.lost: list[str] = []
+
+    def trail(self, ids: str = "run") -> AuditTrail:
+        """Return the audit log of a process that records in both."""
+        clock, new_id = self.bucket.clock, RunIds(ids)
+        to: list[Destination] = [
+            DirectoryDestination(self.directory, WRITER, clock=clock, new_id=new_id),
+            BucketDestination(self.bucket.bucket, WRITER, clock=clock),
+        ]
+        return AuditTrail(to, WRITER, clock=clock, new_id=new_id, on_loss=lambda e: self.lost.append(e.message))
+
+    @property
+    def sources(self) -> Sequence[Source]:
+        """What it is read from."""
+        return DirectorySource(self.directory), self.bucket.source
+
+    def verdicts(self) -> list[Verdict]:
+        """Return what each place by itself comes to."""
+        return [source.verify().verdict for source in self.sources]

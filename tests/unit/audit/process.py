@@ -2,8 +2,8 @@
 
     python -m tests.unit.audit.process DIRECTORY IDS RUNS ENDING
 
-It waits for a line on its standard input, records RUNS rotations, says so, and then ends as told:
-`close`, or `hang` in the middle of two more runs until somebody kills it.
+It waits for a line on its standard input, records RUNS rotations, says so, and then ends as given:
+`close`, or `hang` in the middle of two more runs until it is killed.
 """
 
 import sys
@@ -14,7 +14,7 @@ from tests.unit.audit.builders import ARN, a_trail, an_intent, an_outcome, recor
 
 
 def main() -> None:
-    """Record, and end as told."""
+    """Record, and end as given."""
     directory, ids, runs, ending = sys.argv[1:]
     sys.stdin.readline()
     trail = a_trail(Path(directory), ids=ids)

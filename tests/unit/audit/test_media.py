@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.audit import Criteria, Flaw, Kind, Verdict
-from rotator.audit.attestation import Event, sealed
+from rotator.audit.attestation import JsonObject, sealed
+from rotator.audit.record import EventKind
+from rotator.audit.sources import Criteria
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.events import Operation
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import ARN, KEY, a_rotation, an_end, an_intent, an_outcome, record_rotation
@@ -42,12 +44,12 @@ def test_an_honest_trail_is_intact(medium: Medium) -> None:
 
 
 def test_an_event_is_there_before_its_effect(medium: Medium) -> None:
-    """Each event can be read by others as soon as it was recorded, and is no finding."""
+    """Each event can be read by others as soon as it was recorded, and is not a finding."""
     with medium.trail() as trail:
         run = trail.begin("uploader", ARN)
         run.record(an_intent())
         kinds = [r.kind for r in medium.source.records(Criteria())]
-        assert kinds == [Kind.STARTED, Kind.INTENT]
+        assert kinds == [EventKind.STARTED, EventKind.INTENT]
         report = medium.source.verify()
         assert (report.verdict, report.in_progress) == (Verdict.INTACT, 1)
         run.record(an_outcome())
@@ -120,15 +122,15 @@ def test_a_crash_is_closed_by_the_next_run(medium: Medium) -> None:
 
     report = medium.source.verify()
     assert report.findings == []
-    assert (report.verdict, report.runs, report.recovered) == (Verdict.INTACT, 2, 1)
+    assert (report.verdict, report.runs, len(report.cut_short)) == (Verdict.INTACT, 2, 1)
     last = list(medium.source.records(Criteria(run_id=run.run_id)))[-1]
-    assert (last.kind, last.sequence) == (Kind.RECOVERED, 5)
+    assert (last.kind, last.sequence) == (EventKind.RECOVERED, 5)
     assert "Promote, has no known outcome" in last.detail
     assert "next" not in last.run_id
 
 
 def test_a_single_changed_byte_is_found(medium: Medium) -> None:
-    """Whichever event it is in, at whatever place, and the finding says where."""
+    """In any event, at any place, and the finding says where."""
     for number, place in enumerate(_rotation(medium)):
         line = medium.lines()[place]
         for at in range(number * 7, len(line), 211):
@@ -142,7 +144,7 @@ def test_a_single_changed_byte_is_found(medium: Medium) -> None:
 
 @pytest.mark.parametrize("sequence", range(1, EVENTS + 1))
 def test_a_deleted_event_is_found(medium: Medium, sequence: int) -> None:
-    """A gap is told; so is the lack of a start, and that of an end once a later run shows it."""
+    """A gap is found; so is a missing start, and a missing end once a later run shows it."""
     places = _rotation(medium)
     medium.put(places[sequence - 1], b"")
     medium.clock.now += LONG
@@ -173,7 +175,7 @@ def test_a_deleted_event_is_found(medium: Medium, sequence: int) -> None:
     ],
     ids=["text", "field", "secret", "api-secret", "number"],
 )
-def test_one_forged_event_is_found(medium: Medium, change: Callable[[Event], object], flaw: Flaw) -> None:
+def test_one_forged_event_is_found(medium: Medium, change: Callable[[JsonObject], object], flaw: Flaw) -> None:
     """An event with a new, right fingerprint breaks the link after it, or contradicts its run."""
     place = _rotation(medium)[3]
     event = json.loads(medium.lines()[place])
@@ -183,7 +185,7 @@ def test_one_forged_event_is_found(medium: Medium, change: Callable[[Event], obj
 
 
 def test_swapped_events_are_found(medium: Medium) -> None:
-    """Two events that changed places are both told."""
+    """Two events that changed places are both found."""
     places = _rotation(medium)
     lines = medium.lines()
     medium.put(places[2], lines[places[3]])

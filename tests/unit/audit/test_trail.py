@@ -1,104 +1,122 @@
-"""The log of one process: one file, many runs and threads, and a new file from time to time."""
+"""A trail in two places: each line in at least one, and neither with a gap."""
 
-import os
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-from rotator.audit import Kind, Verdict, files, query, verify
-from rotator.audit.files import FILE_MAX_AGE
+from rotator.audit.record import EventKind
+from rotator.audit.sources import Criteria, last_outcomes_of, records_of, verify_all
+from rotator.audit.trail import PAUSE
+from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import ARN, TickingClock, a_rotation, a_trail, an_end, an_intent, record_rotation
+from rotator.model.events import Operation
+from tests.unit.audit.builders import ARN, an_end, an_intent, an_outcome, record_rotation, verify
+from tests.unit.audit.media import BUCKET, Both, InBucket
+
+LONG = timedelta(hours=1)
 
 
-def test_nothing_is_made_before_the_first_run(directory: Path) -> None:
-    """A process that has nothing to record leaves no file."""
-    with a_trail(directory):
-        assert list(directory.iterdir()) == []
-    assert list(directory.iterdir()) == []
+def _break(bucket: InBucket) -> None:
+    """Take the bucket away, with all that is in it."""
+    for key in bucket.all_keys():
+        bucket.put((key, 0), b"")
+    bucket.client.delete_bucket(Bucket=BUCKET)
 
 
-def test_a_run_is_on_disk_before_it_goes_on(directory: Path) -> None:
-    """Each event can be read by others as soon as it was recorded."""
-    with a_trail(directory) as trail:
-        run = trail.begin("uploader", ARN)
-        assert [r.kind for r in query(directory)] == [Kind.STARTED]
-        run.record(an_intent())
-        assert [r.kind for r in query(directory)] == [Kind.STARTED, Kind.INTENT]
-        assert {r.run_id for r in query(directory)} == {run.run_id}
+def _empty_again(bucket: InBucket) -> None:
+    bucket.client.create_bucket(Bucket=BUCKET)
 
 
-def test_a_file_is_named_for_its_start_and_closed(directory: Path) -> None:
-    """The file is private, its name says when it began, and its end takes `open` away."""
-    with a_trail(directory) as trail:
+def test_both_hold_the_same_bytes(both: Both) -> None:
+    """Each place has the whole trail, byte for byte."""
+    with both.trail() as trail:
         record_rotation(trail)
-        (path,) = directory.glob("20261122T095330.000000Z-*.open.jsonl")
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    (closed,) = directory.iterdir()
-    assert closed.name == path.name.replace(".open", "")
+    (path,) = both.directory.iterdir()
+    assert b"".join(both.bucket.lines().values()) == path.read_bytes()
+    assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
+    assert both.lost == []
 
 
-def test_eight_threads_share_a_file(directory: Path) -> None:
-    """Runs of eight threads are interleaved in one file, and each chain is whole."""
-    with a_trail(directory) as trail, ThreadPoolExecutor(8) as pool:
-        ids = list(pool.map(lambda n: record_rotation(trail, f"secret-{n}"), range(48)))
-    report = verify(directory)
-    assert report.findings == []
-    assert (report.verdict, report.files, report.runs) == (Verdict.INTACT, 1, 48)
-    assert report.events == 48 * (1 + len(list(a_rotation())))
-    assert {r.run_id for r in query(directory)} == set(ids)
+def test_a_place_that_is_down_stops_nothing(both: Both) -> None:
+    """Without the bucket the directory has it all; the loss is reported, and the bucket left alone for a while."""
+    _break(both.bucket)
+    with both.trail() as trail:
+        record_rotation(trail)
+        record_rotation(trail)
+        assert len(both.lost) == 1
+        assert "no such bucket" in both.lost[0]
+        _empty_again(both.bucket)
+        both.bucket.clock.now += PAUSE
+        record_rotation(trail)
+    assert verify(both.directory).runs == 3
+    assert both.bucket.source.verify().runs == 1
+    assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
 
 
-def test_a_new_day_has_a_new_file(directory: Path) -> None:
-    """Later runs begin a new file; a run that goes on stays in its own, which then closes."""
-    clock = TickingClock()
-    with a_trail(directory, clock=clock) as trail:
-        long = trail.begin("long", ARN)
-        clock.now += FILE_MAX_AGE
-        record_rotation(trail, "short")
-        assert len(list(directory.glob("*.open.jsonl"))) == 2
-        long.record(an_end())
-        assert len(list(directory.glob("*.open.jsonl"))) == 1
-        clock.now += FILE_MAX_AGE + timedelta(hours=1)
-        record_rotation(trail, "later")
-        assert len(list(directory.glob("*.open.jsonl"))) == 1
-    report = verify(directory)
-    assert (report.verdict, report.files, report.runs) == (Verdict.INTACT, 3, 3)
-
-
-def test_a_large_file_is_followed_by_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that has reached its size takes no new runs."""
-    monkeypatch.setattr(files, "FILE_MAX_BYTES", 20_000)
-    with a_trail(directory) as trail:
-        for _ in range(4):
-            record_rotation(trail)
-    sizes = [path.stat().st_size for path in directory.iterdir()]
-    assert len(sizes) == 2
-    assert all(20_000 <= size < 40_000 for size in sizes)
-    assert verify(directory).verdict is Verdict.INTACT
-
-
-def test_a_file_that_was_removed_takes_no_more(directory: Path) -> None:
-    """An event that would go into a deleted file is refused; the next run has a new one."""
-    with a_trail(directory) as trail:
-        run = trail.begin("uploader", ARN)
-        (path,) = directory.iterdir()
+def test_a_place_that_rests_is_tried_when_the_other_fails(both: Both) -> None:
+    """A place that was left alone may work again, and a run needs one place only."""
+    _break(both.bucket)
+    with both.trail() as trail:
+        record_rotation(trail)
+    with both.trail("next") as trail:
+        record_rotation(trail)
+        _empty_again(both.bucket)
+        (path,) = both.directory.glob("*.open.jsonl")
         path.unlink()
-        with pytest.raises(AuditUnavailableError, match="removed or changed"):
-            run.record(an_intent())
-        record_rotation(trail, "after")
-    assert verify(directory).verdict is Verdict.INTACT
-
-
-def test_a_file_that_was_cut_takes_no_more(directory: Path) -> None:
-    """Truncation under a living process, as by copytruncate, stops its runs and is found."""
-    with a_trail(directory) as trail:
+        with pytest.raises(AuditUnavailableError):
+            trail.begin("uploader", ARN)
+        both.directory.chmod(0o777)
         record_rotation(trail)
+    assert both.bucket.source.verify().runs == 1
+
+
+def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
+    """There the run was cut short, here it is whole; neither shows a gap."""
+    with both.trail() as trail:
         run = trail.begin("uploader", ARN)
-        (path,) = directory.iterdir()
-        os.truncate(path, 10)
-        with pytest.raises(AuditUnavailableError, match="removed or changed"):
-            run.record(an_intent())
+        run.record(an_intent())
+        key = both.bucket.all_keys()[-1].replace("000002", "000003")
+        both.bucket.put((key, 0), b"in the way\n")
+        run.record(an_outcome())
+        both.bucket.put((key, 0), b"")
+        run.record(an_end())
+        assert len(both.lost) == 1
+        both.bucket.clock.now += LONG
+        record_rotation(trail)
+    assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
+    here, there = ([r.kind for r in source.records(Criteria(run_id=run.run_id))] for source in both.sources)
+    assert here == [EventKind.STARTED, EventKind.INTENT, EventKind.DONE, EventKind.ENDED]
+    assert there == [EventKind.STARTED, EventKind.INTENT, EventKind.RECOVERED]
+    shown = [r.kind for r in records_of(both.sources, Criteria(run_id=run.run_id))]
+    assert sorted(shown) == sorted({*here, *there})
+    assert last_outcomes_of(both.sources, ["uploader"])["uploader"].kind is EventKind.ENDED
+    assert [report.findings for report in verify_all(both.sources)] == [[], []]
+
+
+def test_the_directory_may_be_the_one_that_fails(both: Both) -> None:
+    """The bucket goes on alone, and the file is closed by the next process that can."""
+    with both.trail() as trail:
+        run = trail.begin("uploader", ARN)
+        (path,) = both.directory.iterdir()
+        path.unlink()
+        for event in (an_intent(), an_outcome(), an_end()):
+            run.record(event)
+    assert "removed or changed" in both.lost[0]
+    assert both.bucket.source.verify().verdict is Verdict.INTACT
+    assert len(both.bucket.all_keys()) == 4
+
+
+def test_nothing_happens_without_either(both: Both) -> None:
+    """If no place takes an intent, it is refused, at the start of a run or within it."""
+    with both.trail() as trail:
+        run = trail.begin("uploader", ARN)
+        (path,) = both.directory.iterdir()
+        path.unlink()
+        _break(both.bucket)
+        for _ in range(2):
+            with pytest.raises(AuditUnavailableError):
+                run.record(an_intent(Operation.PROMOTE))
+        both.directory.chmod(0o777)
+        with pytest.raises(AuditUnavailableError):
+            trail.begin("uploader", ARN)
+    assert both.lost == []

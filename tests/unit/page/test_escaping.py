@@ -90,7 +90,7 @@ def test_a_text_in_the_trail_changes_nothing_but_text(text: str) -> None:
 
     def page(told: str) -> str:
         records = [
-            replace(record, reason=told, trigger=told)
+            replace(record, reason=told, writer=replace(record.writer, trigger=told))
             for record in (*a_failed_run(NOW, told), *a_retirement(told, NOW))
         ]
         fleet = evil(told)

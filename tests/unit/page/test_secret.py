@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.audit import Kind, Record
+from rotator.audit.record import EventKind, Record
 from rotator.model.events import Operation, Result, Subject
 from rotator.model.reasons import Reason
 from rotator.model.status import OldKey, SecretStatus
@@ -130,7 +130,9 @@ def test_failed_calls_tell_no_life() -> None:
     """A call that failed, or whose outcome is unknown, changes no key's life."""
     assert key_lives(a_failed_run(NOW)) == ()
     refused = [
-        replace(record, result=Result.FAILURE) for record in a_retirement("key-12", NOW) if record.kind is Kind.DONE
+        replace(record, result=Result.FAILURE)
+        for record in a_retirement("key-12", NOW)
+        if record.kind is EventKind.DONE
     ]
     [life] = key_lives((*a_rotation(12, NOW - DAY), *refused))
     assert (life.revoked_at, life.dead_at) == (None, None)
@@ -150,7 +152,7 @@ def test_runs_that_found_nothing_are_counted_only() -> None:
 def test_a_run_without_end() -> None:
     """A run that a crash cut short is told as such; one that goes on is running."""
     begun = a_rotation(12, NOW)[:3]
-    crash = a_record(Kind.RECOVERED, NOW, begun[0].run_id, detail="the run did not end")
+    crash = a_record(EventKind.RECOVERED, NOW, begun[0].run_id, detail="the run did not end")
     assert runs(begun)[0][0].outcome == "running"
     [told] = runs([*begun, crash])[0]
     assert (told.outcome, told.detail) == ("cut short", "the run did not end")
@@ -166,14 +168,14 @@ def test_a_run_without_end() -> None:
 )
 def test_steps_in_words(result: Result, said: str) -> None:
     """A step says what was done, was not, or may have been."""
-    record = a_record(Kind.DONE, NOW, operation=Operation.PROMOTE, result=result)
+    record = a_record(EventKind.DONE, NOW, operation=Operation.PROMOTE, result=result)
     assert runs([record])[0][0].steps[0].text == said
 
 
 def test_every_operation_has_words() -> None:
     """No operation is told by its code."""
     for operation in Operation:
-        record = a_record(Kind.DONE, NOW, operation=operation, result=Result.SUCCESS)
+        record = a_record(EventKind.DONE, NOW, operation=operation, result=Result.SUCCESS)
         assert runs([record])[0][0].steps[0].text != operation
 
 

@@ -38,7 +38,7 @@ def test_role_is_for_the_secrets_and_not_for_the_bucket(monkeypatch: pytest.Monk
     assert credentials.method == "assume-role"
     trail = trail_locations(config, {}).bucket
     assert trail is not None
-    bucket = trail._client
+    bucket = trail.client
     signed = bucket.generate_presigned_url("list_objects_v2", Params={"Bucket": "audit-of-rotator"})
     assert "AWSAccessKeyId=OWN&" in signed or "Credential=OWN%2F" in signed
     assert bucket.meta.region_name == "eu-central-1"

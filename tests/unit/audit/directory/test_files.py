@@ -13,13 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from rotator.audit import Criteria, Verdict, query, verify
-from rotator.audit import directory as directory_module
-from rotator.audit.directory import AuditFile, reading
+from rotator.audit.directory import files
+from rotator.audit.directory.files import AuditFile, reading
+from rotator.audit.sources import Criteria
+from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
-from tests.unit.audit.builders import ARN, START, a_finished_file, a_rotation, a_trail, an_intent, record_rotation
+from tests.unit.audit.builders import (
+    ARN,
+    START,
+    a_finished_file,
+    a_rotation,
+    a_trail,
+    an_intent,
+    query,
+    record_rotation,
+    verify,
+)
 
 MOUNT, UNMOUNT, SLEEP = (shutil.which(name) or "false" for name in ("mount", "umount", "sleep"))
+
 
 WRITE = os.write
 
@@ -33,7 +45,7 @@ def _unmount(directory: Path) -> None:
 
 
 def _limit_files(bytes_max: int) -> None:
-    """Let this process write no file beyond a size; -1 is no limit."""
+    """Limit the size of the files that this process writes; -1 removes the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_max, hard))
 
@@ -93,7 +105,7 @@ def test_a_full_disk_stops_before_the_effect(small_disk: SmallDisk) -> None:
 
     report = verify(small_disk.directory)
     assert report.findings == []
-    assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
+    assert (report.verdict, len(report.cut_short)) == (Verdict.INTACT, 1)
     others = [r for r in query(small_disk.directory, Criteria(secret="uploader")) if r.operation != "RecoverRun"]
     assert len(others) == acknowledged
 
@@ -133,7 +145,7 @@ def test_a_directory_open_to_others_is_refused(directory: Path, mode: int) -> No
     assert "chmod 0700" in refused.value.next_step
 
 
-def test_somebody_elses_directory_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_of_another_user_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory of another user is not used: its owner could not close our files."""
     owner = directory.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
@@ -165,13 +177,13 @@ def test_a_failed_sync_breaks_the_file(directory: Path, monkeypatch: pytest.Monk
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
         with monkeypatch.context() as broken:
-            broken.setattr(directory_module, "_sync_data", fail)
+            broken.setattr(files, "_sync_data", fail)
             with pytest.raises(AuditUnavailableError, match="Input/output error"):
                 run.record(an_intent())
         with pytest.raises(AuditUnavailableError):
             run.record(an_intent())
         record_rotation(trail, "after")
-    assert (verify(directory).verdict, verify(directory).recovered) == (Verdict.INTACT, 1)
+    assert (verify(directory).verdict, len(verify(directory).cut_short)) == (Verdict.INTACT, 1)
 
 
 def test_a_broken_file_keeps_its_open_name(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +206,7 @@ def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.Mon
         syncs.append(fd)
         go_on.wait(10)
 
-    monkeypatch.setattr(directory_module, "_sync_data", slow)
+    monkeypatch.setattr(files, "_sync_data", slow)
     threads = [threading.Thread(target=file.append, args=(b"line\n",)) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -207,14 +219,14 @@ def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.Mon
     file.close()
 
 
-def test_nobody_believes_a_sync_that_failed_for_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sync_that_failed_for_another_is_not_believed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line that was written while another's sync failed is refused, though its own would pass."""
     file = AuditFile.create(directory, START)
     syncing, go_on = threading.Event(), threading.Event()
     refused: list[AuditUnavailableError] = []
 
     def fail_once(_: int) -> None:
-        monkeypatch.setattr(directory_module, "_sync_data", os.fsync)
+        monkeypatch.setattr(files, "_sync_data", os.fsync)
         syncing.set()
         go_on.wait(10)
         raise OSError(5, "Input/output error")
@@ -225,7 +237,7 @@ def test_nobody_believes_a_sync_that_failed_for_another(directory: Path, monkeyp
         except AuditUnavailableError as error:
             refused.append(error)
 
-    monkeypatch.setattr(directory_module, "_sync_data", fail_once)
+    monkeypatch.setattr(files, "_sync_data", fail_once)
     first = threading.Thread(target=append, args=(b"first\n",))
     first.start()
     assert syncing.wait(10)
@@ -253,7 +265,7 @@ def test_a_failed_write_breaks_the_file(
         record_rotation(trail, "after")
     report = verify(directory)
     assert report.findings == []
-    assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
+    assert (report.verdict, len(report.cut_short)) == (Verdict.INTACT, 1)
 
 
 def test_a_child_that_outlives_us_does_not_hold_the_file(directory: Path) -> None:
@@ -264,7 +276,7 @@ def test_a_child_that_outlives_us_does_not_hold_the_file(directory: Path) -> Non
         trail.close()
         with a_trail(directory, ids="next") as following:
             record_rotation(following)
-        assert verify(directory).recovered == 1
+        assert len(verify(directory).cut_short) == 1
         child.send_signal(signal.SIGKILL)
 
 

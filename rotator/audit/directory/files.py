@@ -1,4 +1,4 @@
-"""The audit directory: private, and one JSON Lines file per process in it.
+"""The files of an audit directory: private, and one JSON Lines file per process.
 
 A file is `<UTC start>-<10 hex>.open.jsonl` while its process lives, which holds an flock on it; it
 is renamed to `<UTC start>-<10 hex>.jsonl` once every run in it has ended. An open file without a
@@ -6,25 +6,29 @@ lock is that of a process that died. Files are appended to and renamed, never tr
 or removed.
 
 A line is durable when `append` returns: one write, then fdatasync; threads that wait for the disk
-at the same time share one. Whatever goes wrong in between breaks the file for good: nobody can know
-what reached the disk.
+at the same time share one. Any failure in between breaks the file for good: what reached the disk
+is unknown. What cannot be written or read raises AuditUnavailableError.
 
-POSIX only, and a local file system: flock and fsync are not dependable on every network file
-system.
+POSIX only, and a local file system: flock and fsync are not dependable on every network file system.
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
+from rotator.audit.event import LINE_MAX_BYTES
+from rotator.audit.record import Repaired
 from rotator.model.errors import AuditUnavailableError
 
 OPEN_SUFFIX = ".open.jsonl"
@@ -38,21 +42,16 @@ _sync_data = getattr(os, "fdatasync", os.fsync)
 
 
 def require_private(directory: Path) -> None:
-    """Make sure that nobody else can write into the audit directory.
-
-    Raises:
-        AuditUnavailableError: it is missing, no directory, not ours, or open to others.
-    """
+    """Make sure that the audit directory is there, ours, and closed to others."""
     quoted = shlex.quote(str(directory))
-    make = f"Run `install -d -m 0700 {quoted}` as the user that runs rotator, then `rotator run`."
-    try:
-        found = directory.lstat()
-    except FileNotFoundError:
-        raise AuditUnavailableError(
-            f"the audit directory {directory} does not exist; nothing was done", next_step=make
-        ) from None
-    except OSError as error:
-        raise unavailable(directory, error) from None
+    with _writing(directory):
+        try:
+            found = directory.lstat()
+        except FileNotFoundError:
+            raise AuditUnavailableError(
+                f"the audit directory {directory} does not exist; nothing was done",
+                next_step=f"Run `install -d -m 0700 {quoted}` as the user that runs rotator, then `rotator run`.",
+            ) from None
     if not stat.S_ISDIR(found.st_mode):
         raise AuditUnavailableError(
             f"{directory} is not a directory; nothing was done",
@@ -72,14 +71,10 @@ def require_private(directory: Path) -> None:
 
 
 def probe(directory: Path) -> None:
-    """Make sure that a record could be made durable now, without making one.
-
-    Raises:
-        AuditUnavailableError: it could not; nothing may be done.
-    """
+    """Make sure that a record could be made durable now, without making one."""
     require_private(directory)
     path = directory / f"probe-{secrets.token_hex(5)}.new"
-    try:
+    with _writing(path):
         fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             _write_whole(fd, bytes(_PROBE_BYTES))
@@ -87,50 +82,34 @@ def probe(directory: Path) -> None:
         finally:
             os.close(fd)
             path.unlink()
-    except OSError as error:
-        raise unavailable(path, error) from None
-
-
-def unavailable(path: Path, error: OSError) -> AuditUnavailableError:
-    """Return our error for one of the operating system's."""
-    reason = error.strerror or type(error).__name__
-    return AuditUnavailableError(f"the audit trail cannot be written: {path}: {reason}")
-
-
-def unreadable(path: Path, error: OSError) -> AuditUnavailableError:
-    """Return our error for something in the directory that cannot be read."""
-    return AuditUnavailableError(
-        f"the audit trail cannot be read: {path}: {error.strerror or type(error).__name__}",
-        next_step="Look at it as a user who may read it, and at `[audit] directory`.",
-    )
 
 
 def audit_files(directory: Path) -> list[Path]:
-    """Return the audit files of a directory, oldest first.
-
-    Raises:
-        AuditUnavailableError: the directory cannot be read.
-    """
-    try:
+    """Return the audit files of a directory, oldest first."""
+    with _reading(directory):
         found = {path for path in directory.iterdir() if path.name.endswith(SUFFIX)}
-    except OSError as error:
-        raise unreadable(directory, error) from None
     # A file that is renamed during the listing may show under both names.
     gone = {path for path in found if _closed(path) in found and not os.path.lexists(path)}
     return sorted(found - gone, key=lambda path: _closed(path).name)
 
 
 def is_open_name(path: Path) -> bool:
-    """Tell whether a file's name says that its process has not finished it."""
+    """Return whether a file's name says that its process has not finished it."""
     return path.name.endswith(OPEN_SUFFIX)
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
+    """Open an audit file to read it."""
+    with _reading(path), opened(path) as stream:
+        yield stream
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
     """Open an audit file to read it, also if its process closes and renames it just now.
 
-    Raises:
-        OSError: it cannot be opened, is a symbolic link, or no file.
+    Raises OSError if it cannot be opened, or is a symbolic link or not a file.
     """
     try:
         fd = os.open(path, _READ)
@@ -143,23 +122,40 @@ def reading(path: Path) -> Iterator[BinaryIO]:
         yield stream
 
 
-def is_writable_by_others(target: int | Path) -> bool:
-    """Tell whether anybody but its owner may write to a file or a directory.
+@dataclass(slots=True)
+class Remains:
+    """Lines in a row that are not events: what a torn write left."""
 
-    Raises:
-        OSError
-    """
+    length: int = 0
+    _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+
+    def add(self, line: bytes) -> None:
+        """Take a line in."""
+        self.length += len(line)
+        self._digest.update(line)
+
+    @property
+    def repair(self) -> Repaired:
+        """The entry that accounts for them."""
+        return Repaired(self.length, self._digest.hexdigest())
+
+
+def lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file with their line breaks, none longer than the limit."""
+    while line := stream.readline(LINE_MAX_BYTES):
+        yield line
+
+
+def is_writable_by_others(target: int | Path) -> bool:
+    """Return whether anyone except its owner may write to a file or a directory."""
     return bool(os.stat(target).st_mode & _FOREIGN_WRITE)  # noqa: PTH116 - a descriptor has no Path
 
 
 def has_live_writer(stream: BinaryIO) -> bool:
-    """Tell whether a living process has a file open to write to it.
-
-    The lock is shared and let go at once. A process that would recover the file in this very instant
-    leaves it to the next one.
-    """
+    """Return whether a living process has a file open to write to it."""
     if not _lock(stream.fileno(), fcntl.LOCK_SH):
         return True
+    # A process that would recover the file in this very instant leaves it to the next one.
     fcntl.flock(stream.fileno(), fcntl.LOCK_UN)
     return False
 
@@ -170,68 +166,46 @@ class AuditFile:
     def __init__(self, fd: int, path: Path) -> None:
         self.path = path
         self.broken = False
+        self.size = os.fstat(fd).st_size
         self._fd = fd
-        self._written = os.fstat(fd).st_size
         self._synced = 0
         self._writing = Lock()
         self._syncing = Lock()
 
     @classmethod
     def create(cls, directory: Path, now: datetime) -> "AuditFile":
-        """Make a new file, durably.
-
-        Raises:
-            AuditUnavailableError
-        """
+        """Make a new file, durably."""
         stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         path = directory / f"{stamp}-{secrets.token_hex(5)}{OPEN_SUFFIX}"
         # It is locked before it has a name that others would take for that of a dead process.
         unlocked = path.with_suffix(".new")
-        try:
+        with _writing(path):
             fd = os.open(unlocked, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             with _closing_on_error(fd):
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 unlocked.rename(path)
                 _sync_directory(directory)
                 return cls(fd, path)
-        except OSError as error:
-            raise unavailable(path, error) from None
 
     @classmethod
     def adopt(cls, path: Path) -> "AuditFile | None":
-        """Take over the file of a process that died; None if that lives, or it is closed.
-
-        Raises:
-            AuditUnavailableError
-        """
-        try:
+        """Take over the file of a process that died; None if that lives, or it is closed."""
+        with _writing(path), suppress(FileNotFoundError):
             fd = os.open(path, _APPEND)
             with _closing_on_error(fd):
                 if _lock(fd, fcntl.LOCK_EX) and os.path.samestat(os.fstat(fd), path.lstat()):
                     return cls(fd, path)
             os.close(fd)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise unavailable(path, error) from None
         return None
 
-    @property
-    def size(self) -> int:
-        """Bytes in the file."""
-        return self._written
-
     def append(self, line: bytes) -> None:
-        """Append a line, durably.
-
-        Raises:
-            AuditUnavailableError: it is not durable; the file takes no more.
-        """
-        try:
-            self._sync(up_to=self._write(line))
-        except OSError as error:
-            self.abandon()
-            raise unavailable(self.path, error) from None
+        """Append a line, durably; one that is not durable is the last that the file takes."""
+        with _writing(self.path):
+            try:
+                self._sync(up_to=self._write(line))
+            except OSError:
+                self.abandon()
+                raise
 
     def close(self) -> None:
         """Give a file whose runs have all ended its final name."""
@@ -254,7 +228,7 @@ class AuditFile:
         with self._writing:
             self._require_sound()
             found = os.fstat(self._fd)
-            if found.st_nlink == 0 or found.st_size != self._written:
+            if found.st_nlink == 0 or found.st_size != self.size:
                 self.broken = True
                 raise OSError(0, "the file was removed or changed by somebody else")
             try:
@@ -262,16 +236,16 @@ class AuditFile:
             except OSError:
                 self.broken = True
                 raise
-            self._written += len(line)
-            return self._written
+            self.size += len(line)
+            return self.size
 
     def _sync(self, *, up_to: int) -> None:
         with self._syncing:
             if self._synced >= up_to:
                 return
-            # Linux reports a failed write-back once: to whoever asks next, all seems well.
+            # Linux reports a failed write-back once: to the next caller, all seems well.
             self._require_sound()
-            reached = self._written
+            reached = self.size
             try:
                 _sync_data(self._fd)
             except OSError:
@@ -292,6 +266,20 @@ class AuditFile:
 
 def _closed(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(OPEN_SUFFIX) + SUFFIX) if is_open_name(path) else path
+
+
+@contextmanager
+def _trail_error(done: str, path: Path, **more: str) -> Iterator[None]:
+    """Turn an error of the operating system into ours."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise AuditUnavailableError(f"the audit trail cannot be {done}: {path}: {reason}", **more) from None
+
+
+_writing = partial(_trail_error, "written")
+_reading = partial(_trail_error, "read", next_step="Look at it as a user who may read it, and at `[audit] directory`.")
 
 
 def _write_whole(fd: int, line: bytes) -> None:

@@ -1,17 +1,23 @@
-"""What a process that died leaves behind, and what the next one makes of it."""
+"""The file of a process: many runs and threads, a new one from time to time; and what the next process makes of it."""
 
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from rotator.audit import Flaw, Kind, Verdict, query, recovery, verify
-from rotator.audit.recovery import recover
-from rotator.audit.stored import parse
+from rotator.audit.directory import destination, files
+from rotator.audit.directory.destination import FILE_MAX_AGE, recover
+from rotator.audit.event import parse
+from rotator.audit.record import EventKind
+from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.events import Event, Operation
 from tests.unit.audit.builders import (
@@ -22,13 +28,107 @@ from tests.unit.audit.builders import (
     a_finished_file,
     a_rotation,
     a_trail,
+    an_end,
     an_intent,
     an_outcome,
     chain_lines,
+    query,
     record_rotation,
+    verify,
 )
 
-ROOT = Path(__file__).parents[3]
+
+def test_nothing_is_made_before_the_first_run(directory: Path) -> None:
+    """A process that has nothing to record leaves no file."""
+    with a_trail(directory):
+        assert list(directory.iterdir()) == []
+    assert list(directory.iterdir()) == []
+
+
+def test_a_run_is_on_disk_before_it_goes_on(directory: Path) -> None:
+    """Each event can be read by others as soon as it was recorded."""
+    with a_trail(directory) as trail:
+        run = trail.begin("uploader", ARN)
+        assert [r.kind for r in query(directory)] == [EventKind.STARTED]
+        run.record(an_intent())
+        assert [r.kind for r in query(directory)] == [EventKind.STARTED, EventKind.INTENT]
+        assert {r.run_id for r in query(directory)} == {run.run_id}
+
+
+def test_a_file_is_named_for_its_start_and_closed(directory: Path) -> None:
+    """The file is private, its name says when it began, and its end takes `open` away."""
+    with a_trail(directory) as trail:
+        record_rotation(trail)
+        (path,) = directory.glob("20261122T095329.000000Z-*.open.jsonl")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (closed,) = directory.iterdir()
+    assert closed.name == path.name.replace(".open", "")
+
+
+def test_eight_threads_share_a_file(directory: Path) -> None:
+    """Runs of eight threads are interleaved in one file, and each chain is whole."""
+    with a_trail(directory) as trail, ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(lambda n: record_rotation(trail, f"secret-{n}"), range(48)))
+    report = verify(directory)
+    assert report.findings == []
+    assert (report.verdict, report.files, report.runs) == (Verdict.INTACT, 1, 48)
+    assert report.events == 48 * (1 + len(list(a_rotation())))
+    assert {r.run_id for r in query(directory)} == set(ids)
+
+
+def test_a_new_day_has_a_new_file(directory: Path) -> None:
+    """Later runs begin a new file; a run that goes on stays in its own, which then closes."""
+    clock = TickingClock()
+    with a_trail(directory, clock=clock) as trail:
+        long = trail.begin("long", ARN)
+        clock.now += FILE_MAX_AGE
+        record_rotation(trail, "short")
+        assert len(list(directory.glob("*.open.jsonl"))) == 2
+        long.record(an_end())
+        assert len(list(directory.glob("*.open.jsonl"))) == 1
+        clock.now += FILE_MAX_AGE + timedelta(hours=1)
+        record_rotation(trail, "later")
+        assert len(list(directory.glob("*.open.jsonl"))) == 1
+    report = verify(directory)
+    assert (report.verdict, report.files, report.runs) == (Verdict.INTACT, 3, 3)
+
+
+def test_a_large_file_is_followed_by_another(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that has reached its size takes no new runs."""
+    monkeypatch.setattr(destination, "FILE_MAX_BYTES", 20_000)
+    with a_trail(directory) as trail:
+        for _ in range(4):
+            record_rotation(trail)
+    sizes = [path.stat().st_size for path in directory.iterdir()]
+    assert len(sizes) == 2
+    assert all(20_000 <= size < 40_000 for size in sizes)
+    assert verify(directory).verdict is Verdict.INTACT
+
+
+def test_a_file_that_was_removed_takes_no_more(directory: Path) -> None:
+    """An event that would go into a deleted file is refused; the next run has a new one."""
+    with a_trail(directory) as trail:
+        run = trail.begin("uploader", ARN)
+        (path,) = directory.iterdir()
+        path.unlink()
+        with pytest.raises(AuditUnavailableError, match="removed or changed"):
+            run.record(an_intent())
+        record_rotation(trail, "after")
+    assert verify(directory).verdict is Verdict.INTACT
+
+
+def test_a_file_that_was_cut_takes_no_more(directory: Path) -> None:
+    """Truncation under a living process, as by copytruncate, stops its runs and is found."""
+    with a_trail(directory) as trail:
+        record_rotation(trail)
+        run = trail.begin("uploader", ARN)
+        (path,) = directory.iterdir()
+        os.truncate(path, 10)
+        with pytest.raises(AuditUnavailableError, match="removed or changed"):
+            run.record(an_intent())
+
+
+ROOT = Path(__file__).parents[4]
 Spawn = Callable[..., subprocess.Popen[str]]
 
 
@@ -85,15 +185,15 @@ def test_a_killed_process_is_closed_by_the_next(directory: Path, spawn: Spawn) -
     with a_trail(directory, ids="next") as trail:
         record_rotation(trail)
     after = verify(directory)
-    assert (after.verdict, after.runs, after.recovered) == (Verdict.INTACT, 5, 2)
-    last = {r.secret: r for r in query(directory) if r.kind is Kind.RECOVERED}
+    assert (after.verdict, after.runs, len(after.cut_short)) == (Verdict.INTACT, 5, 2)
+    last = {r.secret: r for r in query(directory) if r.kind is EventKind.RECOVERED}
     assert "CreateApiKey, has no known outcome" in last["creating"].detail
     assert "Promote, has no known outcome" in last["promoting"].detail
     assert not list(directory.glob("*.open.jsonl"))
 
 
 def test_two_processes_recover_each_run_once(directory: Path, spawn: Spawn) -> None:
-    """Whoever takes the lock closes a dead process's runs; nobody closes them twice."""
+    """The process that takes the lock closes a dead one's runs; they are not closed twice."""
     for number in range(4):
         doomed = spawn(f"doomed{number}", runs=0, ending="hang")
         _go(doomed)
@@ -103,7 +203,7 @@ def test_two_processes_recover_each_run_once(directory: Path, spawn: Spawn) -> N
 
     report = verify(directory)
     assert report.findings == []
-    assert (report.verdict, report.runs, report.recovered) == (Verdict.INTACT, 14, 8)
+    assert (report.verdict, report.runs, len(report.cut_short)) == (Verdict.INTACT, 14, 8)
 
 
 def test_two_processes_write_at_once(directory: Path, spawn: Spawn) -> None:
@@ -156,15 +256,15 @@ def test_remains_of_a_write_are_named(directory: Path) -> None:
     ids=["started", "called", "answered", "called-twice"],
 )
 def test_the_last_call_without_an_outcome_is_named(directory: Path, events: list[Event], unanswered: str) -> None:
-    """A recovery says which call nobody knows the outcome of, if there is one."""
+    """A recovery names the call whose outcome is unknown, if there is one."""
     recovered = parse(_recover(directory, b"".join(chain_lines("run-1", events))).splitlines()[-1])
     assert recovered
-    assert recovered.unanswered == unanswered
+    assert recovered.record.unanswered == unanswered
     assert ("no call was under way" in recovered.record.detail) is (unanswered == "")
 
 
 def test_only_the_line_break_is_missing(directory: Path) -> None:
-    """A last line that is whole but for its line break is an event like any other."""
+    """A last line that lacks only its line break is an event like any other."""
     recovered = _recover(directory, b"".join(LINES).rstrip(b"\n"))
     assert recovered == b"".join(LINES)
     assert verify(directory).verdict is Verdict.INTACT
@@ -179,7 +279,7 @@ def test_a_recovery_that_died_is_recovered(directory: Path) -> None:
     _recover(directory, half)
     report = verify(directory)
     assert report.findings == []
-    assert (report.verdict, report.recovered) == (Verdict.INTACT, 1)
+    assert (report.verdict, len(report.cut_short)) == (Verdict.INTACT, 1)
 
 
 def test_recovery_hides_no_tampering(directory: Path) -> None:
@@ -216,9 +316,10 @@ def test_a_file_that_cannot_be_read_stops_everything(directory: Path, monkeypatc
     def fail(_: object) -> Iterator[bytes]:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(recovery, "lines", fail)
-    with pytest.raises(AuditUnavailableError, match="Input/output error"):
-        _recover(directory, LINES[0])
+    with monkeypatch.context() as failing:
+        failing.setattr(files, "lines", fail)
+        with pytest.raises(AuditUnavailableError, match="Input/output error"):
+            _recover(directory, LINES[0])
     assert verify(directory).verdict is Verdict.UNFINISHED
 
 
@@ -243,4 +344,4 @@ def test_closing_in_the_middle_of_a_run_is_a_crash(directory: Path) -> None:
     assert verify(directory).verdict is Verdict.UNFINISHED
     with a_trail(directory, ids="next") as following:
         record_rotation(following)
-    assert (verify(directory).verdict, verify(directory).recovered) == (Verdict.INTACT, 1)
+    assert (verify(directory).verdict, len(verify(directory).cut_short)) == (Verdict.INTACT, 1)

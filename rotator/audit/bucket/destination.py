@@ -1,0 +1,96 @@
+"""Recording in a bucket, and closing what crashed processes left open.
+
+Nothing shows that another process lives, so a run counts as dead once nothing was added to it for
+`QUIET_MAX`. A mistake is safe: the event that closes a run takes the key of its next one, so a process
+that was only slow finds that key taken, and does nothing more.
+
+Costs, in calls: one for each event; when a run begins, one listing, and one read for each run of
+the secret from about the last half hour that this process does not know to have ended.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from rotator.audit.attestation import FIRST
+from rotator.audit.bucket.objects import AuditBucket, ObjectTakenError, RunInBucket, folder_of, newest_runs, object_key
+from rotator.audit.chain import Clock, Unfinished, note
+from rotator.audit.event import parse
+from rotator.audit.record import RUN_ENDS, RunIdentity, Writer
+from rotator.audit.trail import RunSink
+
+QUIET_MAX = timedelta(minutes=15)
+"""How long a living run may be silent: as long as a Lambda function can run, and by as much as
+clocks may differ, since AWS takes no signature that is 15 minutes off."""
+_KNOWN_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BucketDestination:
+    """A bucket as a `Destination`."""
+
+    bucket: AuditBucket
+    writer: Writer
+    clock: Clock
+    _ended: set[str] = field(default_factory=set, init=False)
+    """Folders of runs known to have ended, which need not be looked at again."""
+
+    def open(self, run: RunIdentity) -> RunSink:
+        """Return where a run's lines go, once the dead runs of its secret are closed."""
+        now = self.clock()
+        for dead in self._dead(newest_runs(self.bucket, run.secret), now):
+            self._recover(dead)
+        folder = folder_of(run, now)
+        return RunSink(_Objects(self.bucket, folder).append, partial(self._know, folder))
+
+    def close(self) -> None:
+        """Do nothing: a run here belongs to no process."""
+
+    def _dead(self, runs: list[RunInBucket], now: datetime) -> Iterator[RunInBucket]:
+        """Yield the runs, of these newest ones, that died and are not closed yet."""
+        settled: datetime | None = None
+        for run in runs:
+            if settled and run.written_at < settled:
+                continue
+            if run.folder in self._ended or self._has_ended(run):
+                self._know(run.folder)
+                # Before this one began, what had been silent for so long by its clock was closed.
+                settled = settled or run.began_at - QUIET_MAX
+            elif now - run.written_at >= QUIET_MAX:
+                yield run
+
+    def _has_ended(self, run: RunInBucket) -> bool:
+        last = parse(self.bucket.get(run.object_keys[-1]) or b"")
+        return last is not None and last.record.kind in RUN_ENDS
+
+    def _recover(self, run: RunInBucket) -> None:
+        unfinished: dict[str, Unfinished] = {}
+        for key in run.object_keys:
+            if stored := parse(self.bucket.get(key) or b""):
+                note(unfinished, stored)
+        # If nothing there is an event of this run, there is nothing to close; verification reports it.
+        if left := unfinished.get(run.run_id):
+            # If the key is taken now, the process lives, or another one has just closed its run.
+            with suppress(ObjectTakenError):
+                left.close(self.writer, _Objects(self.bucket, run.folder, left.head.sequence + 1), self.clock)
+
+    def _know(self, folder: str) -> None:
+        if len(self._ended) >= _KNOWN_MAX:
+            self._ended.clear()
+        self._ended.add(folder)
+
+
+@dataclass(slots=True)
+class _Objects:
+    """The objects of one run, as a `Sink`."""
+
+    bucket: AuditBucket
+    folder: str
+    sequence: int = FIRST
+
+    def append(self, line: bytes) -> None:
+        """Write a line as the next object, durably."""
+        self.bucket.put_new(object_key(self.folder, self.sequence), line)
+        self.sequence += 1

@@ -1,0 +1,1 @@
+"""A trail in a directory: one JSON Lines file per process, locked while its process lives."""

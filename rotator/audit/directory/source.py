@@ -1,0 +1,126 @@
+"""Looking things up in an audit directory, and verifying it."""
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rotator.audit.directory import files
+from rotator.audit.event import parse
+from rotator.audit.record import RUN_ENDS, Record
+from rotator.audit.sources import Criteria
+from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
+
+_CLOCKS_APART = timedelta(seconds=2)
+"""How far a file's time stamp may lie behind the times in it: file systems use a coarser clock."""
+_WRITABLE = "others than its owner may write to it"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySource:
+    """An audit directory as a `Source`."""
+
+    directory: Path
+
+    def records(self, criteria: Criteria) -> Iterator[Record]:
+        """Yield the records that fit, file by file, each in the order it was written."""
+        for path in files.audit_files(self.directory):
+            yield from filter(criteria.fit, _records(path))
+
+    def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
+        """Return how the last run of each secret ended.
+
+        The files that were written to last are read first, and no more of them than needed.
+        """
+        found: dict[str, Record] = {}
+        for path, changed_at in self._newest_first():
+            latest = changed_at + _CLOCKS_APART
+            if len(found) == len(set(secrets)) and all(record.time > latest for record in found.values()):
+                break
+            for record in _records(path):
+                if record.kind not in RUN_ENDS or record.secret not in secrets:
+                    continue
+                if record.secret not in found or record.time >= found[record.secret].time:
+                    found[record.secret] = record
+        return found
+
+    def endings(self, since: datetime) -> list[Record]:
+        """Return how runs ended since a time; files that were not written to since are not read."""
+        found = [
+            record
+            for path, changed_at in self._newest_first()
+            if changed_at >= since - _CLOCKS_APART
+            for record in _records(path)
+            if record.kind in RUN_ENDS and record.time >= since
+        ]
+        return sorted(found, key=lambda record: record.time)
+
+    def verify(self) -> VerificationReport:
+        """Check every file."""
+        report = VerificationReport(str(self.directory))
+        paths = files.audit_files(self.directory)
+        if files.is_writable_by_others(self.directory):
+            report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
+        runs_seen: set[str] = set()
+        for path in paths:
+            report.files += 1
+            try:
+                _check(path, report, Judge(report, runs_seen))
+            except OSError as error:
+                reason = error.strerror or type(error).__name__
+                report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
+        return report
+
+    def _newest_first(self) -> list[tuple[Path, datetime]]:
+        """Return the files with the time of their last write, the latest first."""
+        found = []
+        for path in files.audit_files(self.directory):
+            with files.reading(path) as stream:
+                found.append((path, datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)))
+        return sorted(found, key=lambda pair: pair[1], reverse=True)
+
+
+def _records(path: Path) -> Iterator[Record]:
+    with files.reading(path) as stream:
+        for line in files.lines(stream):
+            if stored := parse(line):
+                yield stored.record
+
+
+def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
+    """Read a file once, and judge it."""
+
+    def add(flaw: Flaw, line: int | None, detail: str) -> None:
+        report.add(Finding(flaw, path.name, line, "", None, detail))
+
+    number, line = 0, b"\n"
+    remains, remains_at = files.Remains(), 0
+    is_open = files.is_open_name(path)
+    with files.opened(path) as stream:
+        if files.is_writable_by_others(stream.fileno()):
+            add(Flaw.UNTRUSTED_FILE, None, _WRITABLE)
+            return
+        is_live = is_open and files.has_live_writer(stream)
+        for number, line in enumerate(files.lines(stream), start=1):
+            stored = parse(line)
+            if stored is None:
+                remains_at = remains_at or number
+                remains.add(line)
+                continue
+            torn = stored.record.torn
+            if remains.length or torn:
+                if torn != remains.repair:
+                    add(Flaw.NO_EVENT, remains_at or number, "and no repair accounts for it")
+                remains, remains_at = files.Remains(), 0
+            judge.event(line, stored, path.name, number)
+    if is_live:
+        judge.close(None, path.name)
+        return
+    if remains.length:
+        add(Flaw.UNFINISHED if is_open else Flaw.NO_EVENT, remains_at, "the file ends in it")
+    elif not is_open and not line.endswith(b"\n"):
+        add(Flaw.ALTERED, number, "the last line break is missing")
+    left = Flaw.UNFINISHED, "its process died; the next run closes it"
+    cut = Flaw.NO_END, "the file was closed; its last events are gone"
+    judge.close(left if is_open else cut, path.name)

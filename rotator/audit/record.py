@@ -1,0 +1,180 @@
+"""What is recorded: an entry on its way into the trail, and the record of it that readers get.
+
+An entry is a step of a run (`rotator.model.events`), or is about the trail itself. Its record adds who
+wrote it and where it belongs. `rotator.audit.event` says what a record looks like as a line.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import TypeAlias, assert_never
+
+from rotator.audit.attestation import event_uid
+from rotator.model.errors import Remedy
+from rotator.model.events import Decided, Done, Ended, Event, Failure, Intent, RunEnd, Subject
+from rotator.model.plan import OutcomeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who writes events: a program, what started it, and the identity it acts under."""
+
+    name: str
+    version: str
+    trigger: str
+    """What started the program, such as `cli`, `daemon` or `lambda`."""
+    user: str
+    """The caller's ARN, or the best name there is for the identity."""
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """One run: one reconcile of one secret. Secret and ARN are empty for a chain that is about a file."""
+
+    run_id: str
+    secret: str
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where an entry belongs: its run, its number in the run's chain, its time and its call."""
+
+    run: RunIdentity
+    sequence: int
+    time_ms: int
+    call_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A run was found that can never end, because the process that wrote it is gone."""
+
+    unanswered: str
+    """The id of the last call without an outcome; empty if there is none."""
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """A file ended in the remains of a torn write; they stay there, with a line break added."""
+
+    length: int
+    """Bytes that are not an event, with the line break that closes them."""
+    sha256: str
+
+
+Entry: TypeAlias = Started | Event | Recovered | Repaired
+
+
+class EventKind(StrEnum):
+    """What an event says, for readers of the trail."""
+
+    STARTED = "started"
+    DECIDED = "decided"
+    INTENT = "intent"
+    DONE = "done"
+    ENDED = "ended"
+    RECOVERED = "recovered"
+    REPAIRED = "repaired"
+
+
+RUN_ENDS = frozenset({EventKind.ENDED, EventKind.RECOVERED})
+"""How the run of a secret ends."""
+CHAIN_ENDS = RUN_ENDS | {EventKind.REPAIRED}
+"""The last event of a chain; a repair is a chain by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What an event says, to its writer and its readers; what does not apply to its kind is empty."""
+
+    kind: EventKind
+    operation: str
+    result: str
+    """How it ended, in lower case: success, failure, unknown; for the end of a run its outcome."""
+    run_id: str
+    sequence: int
+    uid: str
+    time_ms: int
+    """Milliseconds since 1970, UTC."""
+    call_uid: str
+    """The same for a call's intent and its outcome."""
+    writer: Writer
+    secret: str = ""
+    arn: str = ""
+    subject: Subject = field(default_factory=Subject)
+    detail: str = ""
+    reason: str = ""
+    actions: tuple[str, ...] = ()
+    generation: int | None = None
+    """The generation of the current version; only a decision has one."""
+    revoked: tuple[str, ...] = ()
+    failure: Failure | None = None
+    """Why a run failed; None if it did not, or if a version before 0.2 wrote it: that has a sentence in `detail`."""
+    unanswered: str = ""
+    """Of a recovery: the call without an outcome."""
+    torn: Repaired | None = None
+    """Of a repair: the bytes that are not an event."""
+
+    @classmethod
+    def of(cls, entry: Entry, position: Position, writer: Writer) -> "Record":
+        """Return what the event of an entry says."""
+        run = position.run
+        record = partial(
+            cls,
+            run_id=run.run_id,
+            sequence=position.sequence,
+            uid=event_uid(run.run_id, position.sequence),
+            time_ms=position.time_ms,
+            call_uid=position.call_uid,
+            writer=writer,
+            secret=run.secret,
+            arn=run.arn,
+        )
+        match entry:
+            case Started():
+                made = record(EventKind.STARTED, "StartRun", "started")
+            case Decided(reason, actions, generation):
+                record = partial(record, reason=reason, actions=actions)
+                made = record(EventKind.DECIDED, "Decide", "decided", generation=generation)
+            case Intent(operation, subject):
+                made = record(EventKind.INTENT, operation, "intent", subject=subject)
+            case Done(operation, subject, result, detail):
+                made = record(EventKind.DONE, operation, result, subject=subject, detail=detail)
+            case Ended(outcome, reason, version_id, key_id, revoked, failure):
+                record = partial(record, subject=Subject(version_id, key_id), reason=reason or "", revoked=revoked)
+                detail = failure.message if failure else ""
+                made = record(EventKind.ENDED, "EndRun", outcome, detail=detail, failure=failure)
+            case Recovered(unanswered, operation):
+                lost = f"its last call, {operation}, has no known outcome" if unanswered else "no call was under way"
+                record = partial(record, detail=f"the run did not end; {lost}", unanswered=unanswered)
+                made = record(EventKind.RECOVERED, "RecoverRun", "unknown")
+            case Repaired(length):
+                detail = f"{length} bytes above this line are the remains of a write that was cut off"
+                made = record(EventKind.REPAIRED, "RepairFile", "repaired", detail=detail, torn=entry)
+            case _:
+                assert_never(entry)
+        return made
+
+    @property
+    def time(self) -> datetime:
+        """When it was recorded."""
+        return datetime.fromtimestamp(self.time_ms / 1000, UTC)
+
+    def end(self) -> RunEnd:
+        """Return how a run ended, of the event that ended or recovered it.
+
+        Neither a run that was cut short nor a version before 0.2 says who must act.
+        """
+        if self.result in set(OutcomeKind) - {OutcomeKind.FAILED}:
+            return RunEnd(self.time, OutcomeKind(self.result), None)
+        failure = self.failure or Failure("", Remedy.NEXT_RUN, self.detail, "")
+        return RunEnd(self.time, OutcomeKind.FAILED, failure)

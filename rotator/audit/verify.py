@@ -1,0 +1,227 @@
+"""Verification: does an event still say what was written?
+
+A chain of hashes without a key shows every change to a run that was not made by rebuilding its whole
+chain: a line that was edited, removed, added, moved or repeated, and a finished run cut short. It
+cannot show
+
+- that a whole file is missing, or every line of a run: the trail has no list of its runs;
+- that a run was rewritten with new fingerprints throughout, which takes no key;
+- that a finished file was cut, and renamed to look like that of a process that died.
+
+Against these, copy the files to where the writing host cannot change them, or record in a bucket
+whose objects are locked. One pass holds one file's chains in memory, and the id of every run.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from rotator.audit.attestation import FIRST, Head, event_uid, sealed
+from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
+from rotator.audit.record import CHAIN_ENDS, EventKind
+from rotator.audit.redaction import looks_secret
+
+FINDINGS_MAX = 1000
+"""Findings kept in a report; further ones are only counted."""
+SKEW_MAX_MS = 60_000
+"""How far the time of an event may lie before that of the one it follows."""
+
+
+class Verdict(IntEnum):
+    """What a trail comes to; the highest of its findings decides."""
+
+    INTACT = 0
+    UNFINISHED = 1
+    """A process died and none has run since: the next run closes its file. Not a sign of tampering."""
+    BROKEN = 2
+
+
+class Flaw(Enum):
+    """What can be wrong."""
+
+    UNTRUSTED_FILE = "the file cannot be trusted or read"
+    NO_EVENT = "a line is no event"
+    ALTERED = "an event is not as it was written"
+    MISSHAPEN = "an event has fields it should not have, or lacks some"
+    OUT_OF_SEQUENCE = "an event is missing, repeated or out of place"
+    UNLINKED = "an event does not follow from the one before it"
+    BACKWARDS = "time goes back"
+    NO_START = "a run does not begin with its start"
+    NO_END = "a run does not end, and no crash explains it"
+    AFTER_END = "an event follows the end of its run"
+    STRANGER = "an event names another secret than its run"
+    NO_INTENT = "a call has an outcome, but no intent"
+    NO_OUTCOME = "a call has an intent, but no outcome"
+    REPEATED_RUN = "a run is in two files"
+    EXPOSED = "an event holds what looks like secret material"
+    CONTRADICTED = "the two places of the trail tell a run differently"
+    UNFINISHED = "a run or a line was cut off when its process died"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and where."""
+
+    flaw: Flaw
+    file: str
+    line: int | None
+    run_id: str
+    sequence: int | None
+    detail: str
+
+
+@dataclass(slots=True)
+class VerificationReport:
+    """What was looked at, and what was found."""
+
+    where: str
+    """The directory or the bucket."""
+    verdict: Verdict = Verdict.INTACT
+    files: int = 0
+    """Files, or objects of a bucket."""
+    runs: int = 0
+    events: int = 0
+    in_progress: int = 0
+    """Runs without an end whose process is alive."""
+    findings: list[Finding] = field(default_factory=list)
+    chains: dict[str, "array[int]"] = field(default_factory=dict, repr=False)
+    """By run: a hash of each event's fingerprint, to compare one place with another."""
+    cut_short: set[str] = field(default_factory=set, repr=False)
+    """Runs that a later process closed."""
+    findings_left_out: int = 0
+
+    def add(self, finding: Finding) -> None:
+        """Count a finding, and keep it while there is room."""
+        self.verdict = max(self.verdict, Verdict.UNFINISHED if finding.flaw is Flaw.UNFINISHED else Verdict.BROKEN)
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(finding)
+        else:
+            self.findings_left_out += 1
+
+
+@dataclass(slots=True)
+class _JudgedRun:
+    """One run, as far as its events have been read."""
+
+    secret: tuple[str, str]
+    head: Head
+    line: int | None = None
+    ended: bool = False
+    calls: dict[str, str] = field(default_factory=dict)
+    """Calls without an outcome yet: operations by call id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the events of one file, or of one run in a bucket, in the order they stand in."""
+
+    report: VerificationReport
+    """Where findings go."""
+    runs_seen: set[str]
+    """The runs of what was judged before."""
+    _runs: dict[str, _JudgedRun] = field(default_factory=dict, init=False)
+
+    def event(self, line: bytes, stored: StoredEvent, file: str, number: int | None) -> None:
+        """Judge an event that stands on this line of a file, or by itself in an object."""
+        head, record = stored.head, stored.record
+        flaws: list[tuple[Flaw, str]] = []
+        run = self._runs.get(head.run_id)
+        if run is None and head.run_id in self.runs_seen:
+            flaws.append((Flaw.REPEATED_RUN, "it was read before, elsewhere"))
+        flaws += _own_flaws(line, stored)
+        flaws += _place_flaws(run, stored)
+        if run is None:
+            run = self._runs[head.run_id] = _JudgedRun((record.secret, record.arn), head)
+        flaws += _story_flaws(run, stored)
+        for flaw, detail in flaws:
+            self.report.add(Finding(flaw, file, number, head.run_id, head.sequence, detail))
+        # A repeated event does not move the chain: the one that follows it is right.
+        if head.sequence > run.head.sequence:
+            run.head = head
+        run.line = number
+        self.report.events += 1
+        self.report.chains.setdefault(head.run_id, array("q")).append(hash(head.fingerprint))
+        if record.kind is EventKind.RECOVERED:
+            self.report.cut_short.add(head.run_id)
+
+    def close(self, unended: tuple[Flaw, str] | None, file: str, run_id: str = "") -> None:
+        """Count the runs that were judged; one without an end is in progress, or has this flaw, as run `run_id`."""
+        for judged_id, run in self._runs.items():
+            if unended and not run.ended:
+                flaw, detail = unended
+                self.report.add(Finding(flaw, file, run.line, run_id or judged_id, run.head.sequence, detail))
+            elif not run.ended:
+                self.report.in_progress += 1
+        self.report.runs += sum(run.secret != ("", "") for run in self._runs.values())
+        self.runs_seen.update(self._runs)
+
+
+def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
+    """Yield what is wrong with an event by itself."""
+    event, record = stored.event, stored.record
+    try:
+        if sealed(event) != line.removesuffix(b"\n"):
+            yield Flaw.ALTERED, "content, canonical form and fingerprint do not fit together"
+    except ValueError as error:
+        yield Flaw.ALTERED, str(error)
+    paths = key_paths(event)
+    if wrong := (paths - KNOWN_PATHS) | (REQUIRED_PATHS - paths):
+        yield Flaw.MISSHAPEN, ", ".join(sorted(wrong))
+    if {record.uid, event_uid(record.run_id, record.sequence)} != {event_uid(stored.head.run_id, record.sequence)}:
+        yield Flaw.MISSHAPEN, "its ids contradict each other"
+    if looks_secret(_without_fingerprints(line, stored)):
+        yield Flaw.EXPOSED, "rotate that key"
+
+
+def _place_flaws(run: _JudgedRun | None, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
+    """Yield what is wrong with where an event stands in its chain."""
+    head, record = stored.head, stored.record
+    if run is None:
+        starts = record.kind in {EventKind.STARTED, EventKind.REPAIRED}
+        if head.sequence != FIRST or stored.prev_event is not None or not starts:
+            yield Flaw.NO_START, f"its first event here has sequence {head.sequence}"
+        return
+    before = run.head
+    if head.sequence != before.sequence + 1:
+        yield Flaw.OUT_OF_SEQUENCE, f"{before.sequence + 1} is expected here, not {head.sequence}"
+    elif stored.prev_event != before.reference():
+        yield Flaw.UNLINKED, f"it does not refer to event {before.sequence} as it stands here"
+    if head.time_ms < before.time_ms - SKEW_MAX_MS:
+        yield Flaw.BACKWARDS, f"by {(before.time_ms - head.time_ms) // 1000} s"
+    if (record.secret, record.arn) != run.secret:
+        yield Flaw.STRANGER, "not the one its run was begun for"
+
+
+def _story_flaws(run: _JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
+    """Yield what is wrong with an event as a part of what its run did, and take note of it."""
+    record = stored.record
+    if run.ended:
+        yield Flaw.AFTER_END, f"of kind {record.kind}"
+        return
+    match record.kind:
+        case EventKind.INTENT:
+            run.calls[record.call_uid] = record.operation
+        case EventKind.DONE:
+            if run.calls.pop(record.call_uid, None) != record.operation:
+                yield Flaw.NO_INTENT, record.operation
+        case EventKind.RECOVERED:
+            run.calls.pop(record.unanswered, None)
+        case _:
+            pass
+    if record.kind in CHAIN_ENDS:
+        run.ended = True
+        for operation in run.calls.values():
+            yield Flaw.NO_OUTCOME, operation
+
+
+def _without_fingerprints(line: bytes, stored: StoredEvent) -> str:
+    """Return a line without the digests that belong in it: they look like a Pinata API secret."""
+    text = line.decode().replace(stored.head.fingerprint, "")
+    if torn := stored.record.torn:
+        text = text.replace(torn.sha256, "")
+    match stored.prev_event:
+        case {"fingerprint": {"value": str(value)}}:
+            return text.replace(value, "")
+        case _:
+            return text
