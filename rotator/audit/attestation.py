@@ -1,13 +1,11 @@
 """What binds an event to its content and to the event before it.
 
-The fingerprint is the SHA-256 of the event in its canonical form (RFC 8785, JCS) without the
-fingerprint itself, as the `attestation` object of OCSF defines it; the reference to the previous
-event is inside, so that nothing can be cut out of the middle. Object keys are ASCII, and the only
-values are text, integers, booleans and null: within these limits Python's encoder gives exactly the
-canonical form, and no second implementation of it is needed.
+The fingerprint is the SHA-256 of the event in its canonical form (RFC 8785, JCS) without the fingerprint itself, as the
+`attestation` object of OCSF defines it; the reference to the previous event is inside, so that nothing can be cut out
+of the middle. Object keys are ASCII, and the only values are text, integers, booleans and null: within these limits
+Python's encoder gives exactly the canonical form, and no second implementation of it is needed.
 
-No key is involved: anyone who may write the files can also compute a whole new chain. See
-`rotator.audit.verify`.
+No key is involved: anyone who may write the files can also compute a whole new chain. See `rotator.audit.verify`.
 """
 
 import hashlib

@@ -1,9 +1,8 @@
 """The last line of defence against secret material in the trail.
 
-Events hold none by construction: they speak of key ids and names, and their texts are our own.
-Should one ever slip through, what looks like a token or like the secret of a key pair is replaced
-before the event is hashed and written. A rotation is not stopped for it: a half-done rotation is
-the greater harm.
+Events hold none by construction: they speak of key ids and names, and their texts are our own. Should one ever slip
+through, what looks like a token or like the secret of a key pair is replaced before the event is hashed and written. A
+rotation is not stopped for it: a half-done rotation is the greater harm.
 """
 
 import re

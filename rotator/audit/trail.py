@@ -55,7 +55,7 @@ class AuditTrail:
     """An id that no other run has, such as a random UUID."""
     on_loss: Callable[[AuditUnavailableError], None] = lambda _: None
     """Called when a destination fails while another goes on."""
-    listener: Listener = lambda *_: None
+    listener: Listener | None = None
     """Called with each event once it is durable: for log lines, and for the progress a person watches."""
     _paused: dict[Destination, datetime] = field(default_factory=dict, init=False)
 
@@ -126,4 +126,5 @@ class _RecordedRun:
         if isinstance(event, Ended):
             for sink in self.sinks.values():
                 sink.end()
-        self._trail.listener(self.chain.run.secret, self.run_id, event)
+        if self._trail.listener:
+            self._trail.listener(self.chain.run.secret, self.run_id, event)

@@ -1,8 +1,7 @@
 """Verification: does an event still say what was written?
 
-A chain of hashes without a key shows every change to a run that was not made by rebuilding its whole
-chain: a line that was edited, removed, added, moved or repeated, and a finished run cut short. It
-cannot show
+A chain of hashes without a key shows every change to a run that was not made by rebuilding its whole chain: a line that
+was edited, removed, added, moved or repeated, and a finished run cut short. It cannot show
 
 - that a whole file is missing, or every line of a run: the trail has no list of its runs;
 - that a run was rewritten with new fingerprints throughout, which takes no key;

@@ -101,34 +101,14 @@ _NOT_CONFIGURED = (
     boto.TokenRetrievalError,
     boto.UnknownCredentialError,
 )
-_THROTTLED = (
-    "BandwidthLimitExceeded",
-    "PriorRequestNotComplete",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
+_THROTTLED = re.compile(
+    "BandwidthLimitExceeded|PriorRequestNotComplete|RequestLimitExceeded|RequestThrottled(Exception)?|SlowDown"
+    "|Thrott(led|ling)(Exception)?|TooManyRequestsException"
 )
-_BAD_CREDENTIALS = (
-    "AuthFailure",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "NotAuthorized",
-    "OptInRequired",
-    "RequestExpired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
+_BAD_CREDENTIALS = re.compile(
+    "AuthFailure|ExpiredToken(Exception)?|IncompleteSignature(Exception)?|InvalidAccessKeyId|InvalidClientTokenId"
+    "|InvalidSignatureException|MissingAuthenticationToken(Exception)?|NotAuthorized|OptInRequired|RequestExpired"
+    "|SignatureDoesNotMatch|UnrecognizedClientException"
 )
 _TOO_MANY = "was throttled until the retries ran out"
 _UNUSABLE = "got no usable answer"
@@ -137,9 +117,7 @@ _REFUSED = _Meaning(StoreRejectedError, "was refused")
 _NO_ID = _Meaning(SecretNotFoundError, "was refused: that is no name or ARN of a secret")
 
 _ANY_CALL = {
-    **dict.fromkeys(
-        _BAD_CREDENTIALS, _Meaning(StoreDeniedError, "was refused: the AWS credentials do not hold", _RENEW)
-    ),
+    "ExpiredToken": _Meaning(StoreDeniedError, "was refused: the AWS credentials do not hold", _RENEW),
     **dict.fromkeys(
         ("DecryptionFailure", "EncryptionFailure"),
         _Meaning(StoreRejectedError, "was refused: the KMS key cannot be used", _GRANT_KEY),
@@ -151,8 +129,8 @@ _ANY_CALL = {
     "ResourceExistsException": _Meaning(StoreRejectedError, "was refused: the version id already holds another value"),
     "ResourceNotFoundException": _Meaning(StoreRejectedError, "found no such secret or version"),
 }
-_WRITE = _ANY_CALL | dict.fromkeys(_THROTTLED, _Meaning(StoreRejectedError, _TOO_MANY))
-_READ = _ANY_CALL | dict.fromkeys(_THROTTLED, _Meaning(StoreUnavailableError, _TOO_MANY))
+_WRITE = _ANY_CALL | {"ThrottlingException": _Meaning(StoreRejectedError, _TOO_MANY)}
+_READ = _ANY_CALL | {"ThrottlingException": _Meaning(StoreUnavailableError, _TOO_MANY)}
 _DESCRIBE = _READ | {
     "InvalidParameterException": _NO_ID,
     "ParamValidationError": _NO_ID,
@@ -267,8 +245,9 @@ def _meaning(operation: str, facts: _Reported) -> _Meaning:
     if facts.code == "InvalidRequestException" and "marked for deletion" in facts.message:
         error = StoreRejectedError if _writes(operation) else SecretNotFoundError
         return _Meaning(error, _DELETED, RESTORE)
-    known = _MEANINGS[operation].get(facts.code)
-    return known or _by_status(operation, facts)
+    code = "ThrottlingException" if _THROTTLED.fullmatch(facts.code) else facts.code
+    code = "ExpiredToken" if _BAD_CREDENTIALS.fullmatch(code) else code
+    return _MEANINGS[operation].get(code) or _by_status(operation, facts)
 
 
 def _by_status(operation: str, facts: _Reported) -> _Meaning:

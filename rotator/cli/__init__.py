@@ -59,9 +59,8 @@ def run(args: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else Exit.OK
 
 
-def _tell_defect(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
+def _tell_defect(kind: type[BaseException], _error: BaseException, trace: "TracebackType | None") -> None:
     """Tell where a defect is, without its message: that may quote a value."""
-    del error
     click.echo("error: a defect of rotator itself; please report these lines", err=True)
     for frame in traceback.extract_tb(trace):
         click.echo(f"  {frame.filename}:{frame.lineno} in {frame.name}", err=True)

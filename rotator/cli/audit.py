@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -59,25 +60,22 @@ def verify_trail(config_option: str | None, *, as_json: bool) -> int:
 
 
 def _sources(config: Config) -> Sequence[Source]:
-    """Return where the audit trail is read from."""
     if config.audit.s3 is None and config.audit.directory:
         return (DirectorySource(config.audit.directory),)
     from rotator.wiring import logs  # noqa: PLC0415 - boto3 takes long to import, and a directory needs none
-    from rotator.wiring.connect import trail_locations  # noqa: PLC0415 - as above
+    from rotator.wiring.trail import trail_locations  # noqa: PLC0415 - as above
 
     logs.configure(os.environ, default_level="WARNING")
     return trail_locations(config, os.environ).sources()
 
 
 def _idle_runs(records: Sequence[Record]) -> set[str]:
-    """Return the runs that ended as they found things."""
     busy = {r.run_id for r in records if r.kind not in {EventKind.STARTED, EventKind.DECIDED, EventKind.ENDED}}
     busy |= {r.run_id for r in records if r.kind is EventKind.ENDED and r.result not in {"up_to_date", "waiting"}}
     return {r.run_id for r in records if r.kind is EventKind.ENDED} - busy
 
 
 def _print_report(report: VerificationReport) -> None:
-
     for finding in report.findings:
         place = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
         where = f"run {finding.run_id}" if finding.run_id else "no run"
@@ -97,37 +95,18 @@ def _print_report(report: VerificationReport) -> None:
 
 
 def _report_row(report: VerificationReport) -> dict[str, object]:
+    findings = [asdict(finding) | {"flaw": finding.flaw.name.lower()} for finding in report.findings]
+    counts = ("files", "runs", "events", "in_progress", "findings_left_out")
     return {
         "where": report.where,
         "verdict": report.verdict.name.lower(),
-        "files": report.files,
-        "runs": report.runs,
-        "events": report.events,
-        "in_progress": report.in_progress,
-        "findings": [
-            {
-                "flaw": finding.flaw.name.lower(),
-                "file": finding.file,
-                "line": finding.line,
-                "run_id": finding.run_id,
-                "sequence": finding.sequence,
-                "detail": finding.detail,
-            }
-            for finding in report.findings
-        ],
-        "findings_left_out": report.findings_left_out,
+        **{name: getattr(report, name) for name in counts},
+        "findings": findings,
     }
 
 
 def _print_record(record: Record, *, as_json: bool) -> None:
-
-    subject = record.subject
-    about = {
-        "version_id": subject.version_id,
-        "key_id": subject.key_id,
-        "key_name": subject.key_name,
-        "label": subject.label,
-    }
+    subject, failure = record.subject, record.failure
     if as_json:
         print_json(
             {
@@ -141,27 +120,20 @@ def _print_record(record: Record, *, as_json: bool) -> None:
                 "result": record.result,
                 "reason": record.reason,
                 "actions": list(record.actions),
-                **about,
+                **asdict(subject),
                 "revoked": list(record.revoked),
                 "detail": record.detail,
                 "trigger": record.writer.trigger,
                 "user": record.writer.user,
-                **_failure_row(record),
+                # What only the end of a run that failed has, since version 0.2; the message is its detail.
+                **({name: part for name, part in asdict(failure).items() if name != "message"} if failure else {}),
             }
         )
         return
     words = [record.kind, record.operation, record.result, record.reason, " ".join(record.actions)]
-    words += [about["version_id"], about["key_id"], about["label"], record.detail]
+    words += [subject.version_id, subject.key_id, subject.label, record.detail]
     shown = "  ".join(word for word in words if word)
     click.echo(f"{time_text(record.time)}  {record.run_id[:8]} {record.sequence:>3}  {record.secret}  {shown}")
-
-
-def _failure_row(record: Record) -> dict[str, object]:
-    """Return what only the end of a run that failed has, since version 0.2."""
-    failure = record.failure
-    if failure is None:
-        return {}
-    return {"error": failure.error, "remedy": failure.remedy, "next_step": failure.next_step}
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -14,17 +14,15 @@ from rotator import __version__
 Command = Callable[..., Any]
 
 
-def _keep_config(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+def _keep_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
     """Take `--config` behind a command's name for the one before it."""
-    del param
     if value is not None:
         ctx.find_root().params["config_path"] = value
 
 
-def _complete_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+def _complete_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     from rotator.cli.context import names_like
 
-    del param
     return names_like(_config(ctx), incomplete)
 
 

@@ -17,9 +17,8 @@ class ActionLines:
         self.display = nullcontext()  # nothing is left on the screen to clear
         self._console = Console(stderr=True, highlight=False)
 
-    def listen(self, secret: str, event: Event) -> None:
+    def listen(self, _secret: str, event: Event) -> None:
         """Print a call's result."""
-        del secret
         if isinstance(event, Done):
             about = event.subject.key_id or event.subject.version_id
             line = f"  {_MARKS[event.result]} {event.operation.done}"

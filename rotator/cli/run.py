@@ -72,9 +72,7 @@ def _watched(count: int, *, as_json: bool) -> Iterator[tuple[Listener, Callable[
     if as_json or not sys.stderr.isatty():
         yield log_event, tell
         return
-    progress: ActionLines | Bar = ActionLines()
-    if count > 1:
-        progress = Bar(count)
+    progress: ActionLines | Bar = Bar(count) if count > 1 else ActionLines()
     with progress.display:
 
         def listen(secret: str, run_id: str, event: Event) -> None:

@@ -24,11 +24,7 @@ def demonstrate() -> int:
 
 @contextmanager
 def _installed() -> Iterator[None]:
-    """Say what to install where the sandbox, which is an extra, is missing.
-
-    Raises:
-        ConfigError: it is.
-    """
+    """Raise ConfigError, which says what to install, if the sandbox is missing: it is an extra."""
     try:
         yield
     except ModuleNotFoundError as missing:

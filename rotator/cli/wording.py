@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from rotator.model.errors import RotatorError
 from rotator.model.plan import (
     Action,
     Create,
@@ -57,6 +56,7 @@ def outcome_text(outcome: Outcome) -> str:
 
 def outcome_row(outcome: Outcome) -> dict[str, object]:
     """Return an outcome as the JSON object that `run` and `rotate` print."""
+    error = outcome.error
     return {
         "secret": outcome.secret,
         "outcome": outcome.kind,
@@ -65,10 +65,6 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
         "key_id": outcome.key_id,
         "revoked": list(outcome.revoked),
         "actions": [action.name for action in outcome.actions],
-        "error": _sentence(outcome.error) if outcome.error else None,
+        "error": f"{error.message.rstrip('.')}. {error.next_step}" if error else None,
         "run_id": outcome.run_id,
     }
-
-
-def _sentence(error: RotatorError) -> str:
-    return f"{error.message.rstrip('.')}. {error.next_step}"

@@ -20,6 +20,7 @@ from rotator.config.settings import DEFAULTS, ENTRY, SECTIONS, STAND_INS
 from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
 from rotator.config.values import TOKEN, described
 from rotator.model.errors import ConfigError
+from rotator.model.naming import ids_of
 from rotator.model.secret import JsonFields, SecretSpec
 
 DEFAULT_PATH = Path("config/rotator.toml")
@@ -42,6 +43,11 @@ class Config:
     secrets: tuple[SecretSpec, ...]
     path: Path
     daemon: DaemonConfig
+
+    def entry_of(self, arn: str) -> SecretSpec | None:
+        """Return the entry of a secret, by its whole ARN; None if it is not configured."""
+        ids = ids_of(arn)
+        return next((spec for spec in self.secrets if spec.secret_id in ids), None)
 
 
 def find_path(option: Path | None, env: Mapping[str, str]) -> Path:
@@ -166,7 +172,6 @@ def _entries(root: Node) -> list[tuple[Node, SecretSpec]]:
 
 
 def _inherited(defaults: Node) -> dict[str, object]:
-    """Read `[defaults]`; return the fields that an entry begins with."""
     for key in ("name", "secret_id"):
         if defaults.has(key):
             defaults.at(key).note("has no default: it belongs in each [[secrets]] entry")

@@ -52,7 +52,6 @@ def _permissions(
 
 
 def _check_one_family(permissions: Permissions, node: Node) -> None:
-    """Check that permissions are of one family and allow something."""
     given = [key for key in ("resources", "endpoints", "admin") if node.has(key)]
     if len(given) != 1:
         found = " and ".join(given) or "none of them"

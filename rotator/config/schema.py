@@ -86,16 +86,12 @@ class Setting(NamedTuple):
         return self.field or self.name
 
 
-def _no_rule(_value: object, _table: Node) -> None:
-    """Find no problem."""
-
-
 class Schema(NamedTuple, Generic[T]):
     """The settings of one table, what they build, and the rule between them."""
 
     build: Callable[..., T]
     settings: tuple[Setting, ...]
-    check: Callable[[T, Node], None] = _no_rule
+    check: Callable[[T, Node], None] | None = None
 
     def read(self, table: Node, inherited: Mapping[str, object]) -> T:
         """Return what a table comes to, on top of the fields that it inherits; note every problem."""
@@ -108,7 +104,8 @@ class Schema(NamedTuple, Generic[T]):
                 fields[setting.target] = value
         self._refuse_unknown(table)
         built = self.build(**fields)
-        self.check(built, table)
+        if self.check:
+            self.check(built, table)
         return built
 
     def _stand_ins(self, table: Node, inherited: Mapping[str, object]) -> dict[str, object]:

@@ -198,17 +198,14 @@ def described(value: object) -> str:
     """Say what was found where something else was expected."""
     match value:
         case str():
-            shown = f"the string {quoted(value)}"
+            return f"the string {quoted(value)}"
         case bool():
-            shown = f"the boolean {str(value).lower()}"
+            return f"the boolean {str(value).lower()}"
         case int():
-            shown = f"the integer {value}" if abs(value) < _INTEGER_SHOWN else "a huge integer"
+            return f"the integer {value}" if abs(value) < _INTEGER_SHOWN else "a huge integer"
         case float():
-            shown = f"the float {value}"
-        case list():
-            shown = "an array"
-        case dict():
-            shown = "a table"
+            return f"the float {value}"
+        case list() | dict():
+            return "an array" if isinstance(value, list) else "a table"
         case _:
-            shown = "a date or time"
-    return shown
+            return "a date or time"

@@ -36,8 +36,9 @@ from rotator.model.secret import Demand
 from rotator.page import Sources, serve
 from rotator.wiring import logs
 from rotator.wiring.call_counts import CallCounts
-from rotator.wiring.connect import Connected, clients, ping, rate_limiter, trail_locations
+from rotator.wiring.connect import Connected, clients, ping, rate_limiter
 from rotator.wiring.runs import STARTUP_S, new_run
+from rotator.wiring.trail import trail_locations
 
 __all__ = ["run"]
 
@@ -116,7 +117,6 @@ def _serve(
 
 
 def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[Record]:
-    """Return the latest records of one secret, in order."""
     sources = trail_locations(config, env).sources()
     return tuple(deque(records_of(sources, Criteria(secret=name)), maxlen=TIMELINE_MAX))
 

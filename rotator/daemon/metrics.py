@@ -24,7 +24,7 @@ from rotator.model.errors import StoppedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.plan import Outcome
 from rotator.model.status import FleetStatus, SecretStatus
-from rotator.wiring.call_counts import CallCounts, System
+from rotator.wiring.call_counts import Call, CallCounts
 
 _DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _PENDING_MAX = 10_000
@@ -66,9 +66,8 @@ class Metrics(Collector):
         if outcome.error is not None and not isinstance(outcome.error, StoppedError):
             self._failures.labels(outcome.secret, type(outcome.error).__name__).inc()
 
-    def listen(self, secret: str, run_id: str, event: Event) -> None:
+    def listen(self, _secret: str, _run_id: str, event: Event) -> None:
         """Measure how long revoked keys live."""
-        del secret, run_id
         if not isinstance(event, Done) or event.result is not Result.SUCCESS:
             return
         key_id = event.subject.key_id
@@ -98,33 +97,22 @@ class Metrics(Collector):
                     family.add_metric([row.name], reading)
             yield family
         calls = CounterMetricFamily("rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"])
-        for system in System:
-            calls.add_metric([system], self._calls.calls(system))
+        for system in (Call.PINATA, Call.SECRETS_MANAGER):
+            calls.add_metric([system], self._calls.of(system))
         yield calls
         yield CounterMetricFamily(
             "rotator_rate_limited",
             "Answers 429 of Pinata: its budget is shared, or set too high here.",
-            value=self._calls.rate_limits(),
+            value=self._calls.of(Call.RATE_LIMITED),
         )
 
 
 def _process_gauges(status: FleetStatus, ticked_at: datetime | None) -> Iterator[tuple[str, str, float]]:
-    yield (
-        "rotator_audit_healthy",
-        "1 if the audit trail can be written; without it nothing is done.",
-        not status.audit_error,
-    )
-    yield (
-        "rotator_config_in_force",
-        "1 if the newest configuration is in force, 0 if it is broken and an older one is.",
-        not status.config_error,
-    )
+    yield "rotator_audit_healthy", "1 if the audit trail can be written; else nothing is done.", not status.audit_error
+    yield "rotator_config_in_force", "1 if the newest configuration is in force, 0 if not.", not status.config_error
     yield "rotator_tick_healthy", "1 if the last tick looked the fleet over.", not status.tick_error
-    yield (
-        "rotator_last_tick_timestamp_seconds",
-        "When the last tick ended, however it ended; 0 before the first.",
-        ticked_at.timestamp() if ticked_at else 0.0,
-    )
+    ended_s = ticked_at.timestamp() if ticked_at else 0.0
+    yield "rotator_last_tick_timestamp_seconds", "When the last tick ended, however; 0 before the first.", ended_s
     yield "rotator_secrets", "Secrets in the configuration.", len(status.secrets)
 
 
@@ -136,35 +124,26 @@ def _due_in_s(row: SecretStatus, now: datetime) -> float | None:
     return (row.due_at - now).total_seconds() if row.due_at else None
 
 
-def _success_s(row: SecretStatus, now: datetime) -> float:
-    del now
+def _success_s(row: SecretStatus, _now: datetime) -> float:
     return row.last_success_at.timestamp() if row.last_success_at else 0.0
+
+
+def _old_keys(row: SecretStatus, _now: datetime) -> float | None:
+    return None if row.old_keys is None else len(row.old_keys)
+
+
+def _overdue(row: SecretStatus, now: datetime) -> float | None:
+    return None if row.old_keys is None else row.overdue_keys(now)
 
 
 _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (
     ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
     ("rotator_max_age_seconds", "The configured max_age.", lambda row, _: row.max_age.total_seconds()),
     ("rotator_due_in_seconds", "Until the key is due by age or expiry; negative once it is.", _due_in_s),
-    (
-        "rotator_last_success_timestamp_seconds",
-        "When a look at the secret last ended without a failure; 0 if none ever did.",
-        _success_s,
-    ),
+    ("rotator_last_success_timestamp_seconds", "When a look last ended without a failure; 0: none did.", _success_s),
     ("rotator_failures_in_a_row", "Looks that failed since the last success.", lambda r, _: r.failures),
-    (
-        "rotator_old_keys_alive",
-        "Superseded keys that still work, in their grace or after it.",
-        lambda row, _: None if row.old_keys is None else len(row.old_keys),
-    ),
-    (
-        "rotator_old_keys_overdue",
-        "Superseded keys that still work though their grace is over.",
-        lambda row, now: None if row.old_keys is None else row.overdue_keys(now),
-    ),
-    (
-        "rotator_orphan_keys",
-        "Live keys of ours that no label refers to; the next rotation retires them.",
-        lambda row, _: row.orphans,
-    ),
+    ("rotator_old_keys_alive", "Superseded keys that still work, in their grace or after it.", _old_keys),
+    ("rotator_old_keys_overdue", "Superseded keys that still work though their grace is over.", _overdue),
+    ("rotator_orphan_keys", "Live keys of ours that no label refers to.", lambda row, _: row.orphans),
     ("rotator_needs_person", "1 if a person has to act.", lambda row, _: row.needs_person),
 )

@@ -183,7 +183,6 @@ class Watch:
             structlog.get_logger().warning("policy cannot be met", detail=line)
 
     def _probe(self, config: Config) -> None:
-        """Make sure that the trail can be written before anybody is called."""
         try:
             self.outside.probe_audit(config)
         except AuditUnavailableError as error:

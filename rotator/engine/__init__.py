@@ -8,5 +8,5 @@ native        the same rules for the four steps of Secrets Manager's own rotatio
 executor      one action at a time: guards, intent, call, outcome
 proofs        that a new key works, and that a revoked one is dead
 effects       what a run expects to see after an action of its own
-windows, jitter, scopes
+rules, conditions, age, windows, jitter, guards    what these ask
 """

@@ -102,7 +102,6 @@ class Executor:
     # Forward ---------------------------------------------------------------------------------
 
     def _create(self, action: Create) -> None:
-        """Mint a key and put it as AWSPENDING."""
         needed_s = min(CREATE_TO_STORE_S, self.spec.timeout.total_seconds() / 2)
         if self.deadline.remaining_s() < needed_s:
             raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to store it, too")

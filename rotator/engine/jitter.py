@@ -29,5 +29,4 @@ def slot_between(arn: str, every: timedelta, since: datetime, now: datetime) -> 
 
 
 def _offset_s(arn: str, period_s: int) -> int:
-    """Return whole seconds from 0 to below a period."""
     return int.from_bytes(hashlib.sha256(arn.encode()).digest()[:6]) % max(period_s, 1)

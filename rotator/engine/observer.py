@@ -69,7 +69,7 @@ def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
     family: KeyFamily,
     reader: Reader,
     provider: KeyProvider,
-    held_elsewhere: HeldElsewhere,
+    held_elsewhere: HeldElsewhere | None,
     earlier: Observed | None,
 ) -> Observed:
     """Return what the planner needs to know.
@@ -164,12 +164,15 @@ def _witness(seen: Observed, reader: Reader, provider: KeyProvider) -> tuple[tup
     return tuple(states.items())
 
 
-def _protected(seen: Observed, reader: Reader, provider: KeyProvider, held_elsewhere: HeldElsewhere) -> frozenset[str]:
+def _protected(
+    seen: Observed, reader: Reader, provider: KeyProvider, held_elsewhere: HeldElsewhere | None
+) -> frozenset[str]:
     """Return the keys that are never revoked: our own, and foreign ones that another configured secret uses."""
     managing = provider.managing_key_id
     in_use = {seen.key_inside(seen.current), seen.key_inside(seen.pending)}
     foreign = frozenset(
         k for k in seen.replaced_key_ids() if k not in in_use and seen.key(k) is None and seen.is_live(k)
     )
-    kept = held_elsewhere(seen.description.arn, foreign, reader.deadline) if foreign else frozenset()
+    asked = held_elsewhere if foreign else None
+    kept = asked(seen.description.arn, foreign, reader.deadline) if asked else frozenset[str]()
     return kept if managing is None else kept | {managing}

@@ -7,12 +7,11 @@ testAuthentication says nothing about scopes. So each claim has its own witnesse
 from dataclasses import dataclass, field
 
 from rotator.engine.observer import Reader, list_ours
-from rotator.engine.scopes import difference
 from rotator.model.credential import Credential
 from rotator.model.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
 from rotator.model.observed import KeyState, Observed, ProviderKey
 from rotator.model.ports import Authentication, Deadline, KeyProvider, ProbeAnswer
-from rotator.model.secret import Resources, SecretSpec
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources, SecretSpec
 
 _DEAD = frozenset({Authentication.REFUSED})
 _ALIVE = frozenset({Authentication.ACCEPTED})
@@ -101,3 +100,27 @@ class Proofs:
             if held is not None and held.key_id == key_id:
                 return held
         return None
+
+
+def difference(requested: Permissions, echoed: Permissions | None) -> str | None:
+    """Say how the scopes that Pinata lists differ from those asked for; None if they do not, or cannot be compared.
+
+    How it lists them is documented for legacy endpoints only, so two kinds of scopes are not compared. An admin key is
+    wider than anything.
+    """
+    match requested, echoed:
+        case (Admin(), Admin()) | (_, None):
+            return None
+        case _, Admin():
+            return "it is an admin key"
+        case (Resources(names=wanted), Resources(names=shown)) | (Endpoints(names=wanted), Endpoints(names=shown)):
+            # Pinata's OpenAPI file: write includes read.
+            implied = {name.removesuffix(":write") + ":read" for name in wanted if name.endswith(":write")}
+            parts = [
+                f"{verb} {', '.join(sorted(names))}"
+                for verb, names in (("also has", shown - wanted - implied), ("lacks", wanted - shown - implied))
+                if names
+            ]
+            return "it " + " and ".join(parts) if parts else None
+        case _:
+            return None

@@ -19,7 +19,7 @@ from rotator.model.events import Decided, Ended, Failure
 from rotator.model.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.model.observed import Observed, SecretDescription
 from rotator.model.plan import Action, Create, Outcome, OutcomeKind, Plan, Promote, Revoke
-from rotator.model.ports import AuditRun, Deadline
+from rotator.model.ports import AuditRun
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 
@@ -153,7 +153,7 @@ class _Progress:
             KeyFamily.of(self.world.owner, description.arn),
             self.reader,
             self.world.provider,
-            self.world.held_elsewhere if over else _nobody,
+            self.world.held_elsewhere if over else None,
             earlier,
         )
 
@@ -197,12 +197,6 @@ class _Progress:
         if last.needs_person:
             return OutcomeKind.HELD
         return OutcomeKind.UP_TO_DATE if last is Reason.UP_TO_DATE else OutcomeKind.WAITING
-
-
-def _nobody(arn: str, key_ids: frozenset[str], deadline: Deadline) -> frozenset[str]:
-    """Stand for the neighbours while nothing can be retired anyway."""
-    del arn, key_ids, deadline
-    return frozenset()
 
 
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:

@@ -86,7 +86,6 @@ def _left(observed: Observed) -> tuple[str, ...]:
 
 
 def _kept(observed: Observed) -> set[str | None]:
-    """Return the keys that are never superseded."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     return {*in_use, *observed.protected}
 
@@ -123,7 +122,6 @@ def _dead_replaced(observed: Observed) -> tuple[str, ...]:
 
 
 def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]:
-    """Return the removal of the labels that name some hand-made keys."""
     return tuple(
         Unlabel(version.version_id, REPLACED_PREFIX + key_id)
         for version in sorted(observed.versions, key=lambda version: version.version_id)

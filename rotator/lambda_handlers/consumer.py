@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rotator.config.file import Config
 from rotator.engine.run import Run, World
 from rotator.fleet.lookup import Target
 from rotator.fleet.run import run_all
@@ -27,7 +28,7 @@ from rotator.lambda_handlers.events import Batch, Message, QueuedSecret, batch, 
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import HandedBack, hand_back
 from rotator.model.errors import DeadlineExceededError, EventError, Remedy, RotatorError
-from rotator.model.naming import ids_of, time_of_version
+from rotator.model.naming import time_of_version
 from rotator.model.plan import Outcome
 from rotator.model.secret import Demand, SecretSpec
 
@@ -50,7 +51,7 @@ def _work(received: Batch, invocation: Invocation) -> dict[str, list[dict[str, s
     for message in _in_turn(received.messages):
         try:
             asked = queued_secret(message.body)
-            queued.append((message, _spec(asked, invocation.container.config.secrets), asked))
+            queued.append((message, _entry(asked, invocation.container.config), asked))
         except EventError as error:
             invocation.refuse(error)
             kept.append((message, RETRY_S))
@@ -68,12 +69,11 @@ def _in_turn(received: Sequence[Message]) -> tuple[Message, ...]:
     return (*received[begin:], *received[:begin])
 
 
-def _spec(asked: QueuedSecret, specs: Sequence[SecretSpec]) -> SecretSpec:
-    """Return the entry that a message names. Raises EventError if there is none of this name for this secret."""
-    for spec in specs:
-        if spec.name == asked.name and spec.secret_id in ids_of(asked.arn):
-            return spec
-    raise EventError("a message names no configured secret by its name and its ARN")
+def _entry(asked: QueuedSecret, config: Config) -> SecretSpec:
+    spec = config.entry_of(asked.arn)
+    if spec is None or spec.name != asked.name:
+        raise EventError("a message names no configured secret by its name and its ARN")
+    return spec
 
 
 def _run(

@@ -5,7 +5,6 @@ that Secrets Manager does not know of causes the one call that tells. A step tha
 Manager stops before the next one and begins again later.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +14,10 @@ from rotator.engine.reconcile import step
 from rotator.lambda_handlers.events import RotationEvent, rotation_event
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.model.errors import EventError, StepRefusedError
-from rotator.model.naming import ids_of, place_of
+from rotator.model.naming import place_of
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
-from rotator.model.secret import Demand, SecretSpec
+from rotator.model.secret import Demand
 
 _FURTHER_APART = (
     "Let rotations be further apart than `grace` and a day: grace runs from the last change of a label, and this "
@@ -44,7 +43,9 @@ def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> 
     config = invocation.container.config
     if place_of(asked.arn) != _place(config.aws, function_arn):
         raise EventError("SecretId of the event is of another account or region; nothing was done")
-    spec = _spec(asked.arn, config.secrets)
+    spec = config.entry_of(asked.arn)
+    if spec is None:
+        raise EventError("SecretId of the event is the ARN of no configured secret; nothing was done")
     clients = invocation.container.clients
     run = invocation.new_run(spec, Demand.NATIVE)
     description = clients.store.describe(spec.secret_id, run.deadline)
@@ -71,12 +72,3 @@ def _place(aws: AwsConfig, function_arn: str) -> tuple[str, str]:
     _, _, _, region, account, *_ = function_arn.split(":")
     assumed = aws.role_arn.split(":")[4] if aws.role_arn else account
     return aws.region or region, aws.expected_account or assumed
-
-
-def _spec(arn: str, specs: Sequence[SecretSpec]) -> SecretSpec:
-    """Return the entry of a secret. Raises EventError if it is not configured."""
-    ids = ids_of(arn)
-    for spec in specs:
-        if spec.secret_id in ids:
-            return spec
-    raise EventError("SecretId of the event is the ARN of no configured secret; nothing was done")

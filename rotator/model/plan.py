@@ -1,9 +1,4 @@
-"""What may be done, which of it remains and why, and what one run came to. Frozen values, no secret material.
-
-Action     what may be done, one call or two each
-Plan       which actions remain, and the reason
-Outcome    what one run over one secret came to
-"""
+"""What may be done, which of it remains and why, and what one run came to. Frozen values, no secret material."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -133,7 +133,7 @@ class Application:
         now, fleet = self._sources.now(), self._sources.status()
         health = Health(self._sources.live(), self._sources.ready())
         found = views.listing(fleet, query, health, now)
-        return _found(HTML, self._render.listing(found, query.on_page(found.page), fleet, now))
+        return _found(HTML, self._render.listing(found, query.but(page=found.page), fleet, now))
 
     def _secret(self, name: str) -> Response:
         now, fleet = self._sources.now(), self._sources.status()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from rotator.page.states import State
@@ -42,17 +43,9 @@ class Query:
         shown = urlencode({name: value for name, value in fields.items() if value})
         return f"/?{shown}" if shown else "/"
 
-    def with_state(self, state: State | None) -> "Query":
-        """Return the first page of another state."""
-        return replace(self, state=state, page=1)
-
-    def on_page(self, page: int) -> "Query":
-        """Return another page of the same list."""
-        return replace(self, page=page)
-
-    def refreshing(self, refresh_s: int) -> "Query":
-        """Return the same view with another rhythm."""
-        return replace(self, refresh_s=refresh_s)
+    def but(self, **changes: Any) -> "Query":  # noqa: ANN401 - its own fields, checked by dataclasses
+        """Return another view that differs in some fields."""
+        return replace(self, **changes)
 
 
 def parse(text: str) -> Query:

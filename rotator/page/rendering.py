@@ -41,22 +41,19 @@ class Renderer:
     """Renders the three kinds of page; a template that cannot be read shows at once."""
 
     def __init__(self) -> None:
-        env = _environment()
-        self._listing = env.get_template("listing.html")
-        self._secret = env.get_template("secret.html")
-        self._error = env.get_template("error.html")
+        self._templates = {kind: _environment().get_template(f"{kind}.html") for kind in ("listing", "secret", "error")}
 
     def listing(self, found: Listing, query: Query, fleet: FleetStatus, now: datetime) -> bytes:
         """Render one page of the list."""
-        return self._listing.render(found=found, query=query, fleet=fleet, now=now).encode()
+        return self._templates["listing"].render(found=found, query=query, fleet=fleet, now=now).encode()
 
     def secret(self, secret_page: SecretPage, fleet: FleetStatus, now: datetime) -> bytes:
         """Render one secret."""
-        return self._secret.render(secret_page=secret_page, fleet=fleet, now=now).encode()
+        return self._templates["secret"].render(secret_page=secret_page, fleet=fleet, now=now).encode()
 
     def error(self, title: str, text: str) -> bytes:
         """Render what is said instead of a page."""
-        return self._error.render(title=title, text=text).encode()
+        return self._templates["error"].render(title=title, text=text).encode()
 
     @staticmethod
     def plain(text: str) -> str:

@@ -4,8 +4,7 @@ Pure. Nothing here raises on a strange body: it returns `Misfit`, because an exc
 a frame in which a body is unpacked could be shown with that frame's variables. Of a list item only
 the fields named here are read; real ones can carry a secret.
 
-Sources: PinataCloud/docs (OpenAPI files), the types in PinataCloud/pinata, and live answers
-published by others.
+Sources: PinataCloud/docs (OpenAPI files), the types in PinataCloud/pinata, and live answers published by others.
 """
 
 import json

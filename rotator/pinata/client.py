@@ -80,9 +80,8 @@ class PinataClient:
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return every key, live or revoked, whose name begins with exactly `prefix`.
 
-        Pinata's own filter is a case-insensitive "contains" and only saves pages. A list has
-        neither a documented order nor a snapshot; if it shifted while it was read, what further
-        readings show is added.
+        Pinata's own filter is a case-insensitive "contains" and only saves pages. A list has neither a documented order
+        nor a snapshot; if it shifted while it was read, what further readings show is added.
         """
         family = KeyFamily(prefix)
         ours: dict[str, ProviderKey] = {}
@@ -226,7 +225,7 @@ class PinataClient:
         filters = self._paths.name_filter(name)
         searches = (filters,) if self._paths.is_legacy else (filters | {"revoked": "true"}, filters)
         for search in searches:
-            for page in self._pages(search, deadline, _complete):
+            for page in self._pages(search, deadline, lambda: False):
                 for row in page.rows:
                     if row.key_id == key_id:
                         return _readable(row)
@@ -284,10 +283,6 @@ def _readable(row: ListedKey) -> ProviderKey:
     if row.key is None:
         raise ProviderContractError(f"Pinata's key list has an unreadable key of ours: {row.name}")
     return row.key
-
-
-def _complete() -> bool:
-    return False
 
 
 def _shifted(pages: list[KeyPage]) -> bool:

@@ -3,11 +3,6 @@
 A reply is always a value, never an exception: what a library raises may quote the token it was given (h11 prints a
 header that it refuses), so nothing of it leaves this module. Nothing else retries. Neither paths nor the JSON of keys
 are known here.
-
-    Answer     it came whole
-    Garbled    it came, but is compressed or too large, and was not read
-    Lost       the request may have arrived; no whole answer did
-    Unsent     the request did not leave: surely no effect
 """
 
 import json
@@ -92,21 +87,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Garbled:
-    """An answer that was not read; `detail` says why."""
+    """An answer that was not read, because it is compressed or too large; `detail` says which."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """No whole answer; `detail` says what happened."""
+    """The request may have arrived; no whole answer did. `detail` says what happened."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """Nothing was sent; `detail` says why."""
+    """The request did not leave, so it surely had no effect. `detail` says why."""
 
     detail: str
 

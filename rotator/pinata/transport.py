@@ -85,19 +85,15 @@ class BoundedTransport(httpx.HTTPTransport):
         """Start the clock, then send; the body is read later, in the same thread."""
         total_s = request.extensions.get("timeout", {}).get("total", math.inf)
         self._ends.at = time.monotonic() + total_s
-        self._ends.remaining_s = request.extensions.get("remaining_s", _without_end)
+        self._ends.remaining_s = request.extensions.get("remaining_s", lambda: math.inf)
         return super().handle_request(request)
-
-
-def _without_end() -> float:
-    return math.inf
 
 
 class _Ends(threading.local):
     """When the exchange of this thread must be over: at a time on the monotonic clock, or sooner if asked to."""
 
     at = math.inf
-    remaining_s: Callable[[], float] = staticmethod(_without_end)
+    remaining_s: Callable[[], float] = staticmethod(lambda: math.inf)
 
     def limit_s(self, step_s: float | None, expired: type[Exception]) -> float:
         """Return the time one step may take; raise if there is none left."""

@@ -1,4 +1,4 @@
-"""How many requests went to each system, and how many of them Pinata put off: two numbers for the metrics."""
+"""How many requests went to each system, and how many of them Pinata put off: what the metrics tell."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -6,37 +6,28 @@ from enum import StrEnum
 from threading import Lock
 
 
-class System(StrEnum):
-    """Whom a request went to."""
+class Call(StrEnum):
+    """What is counted; a request that is repeated counts again."""
 
     PINATA = "pinata"
     SECRETS_MANAGER = "secrets_manager"
+    RATE_LIMITED = "rate_limited"
+    """A request to Pinata that it answered with 429."""
 
 
 @dataclass(slots=True)
 class CallCounts:
     """Counts since the process began; safe for threads."""
 
-    _calls: Counter[System] = field(default_factory=Counter)
-    _rate_limited: int = 0
+    _counts: Counter[Call] = field(default_factory=Counter)
     _lock: Lock = field(default_factory=Lock)
 
-    def called(self, system: System) -> None:
-        """Count one request, repeated ones too."""
+    def add(self, call: Call) -> None:
+        """Count one."""
         with self._lock:
-            self._calls[system] += 1
+            self._counts[call] += 1
 
-    def rate_limited(self) -> None:
-        """Count one answer 429 of Pinata."""
+    def of(self, call: Call) -> int:
+        """Return how many there were."""
         with self._lock:
-            self._rate_limited += 1
-
-    def calls(self, system: System) -> int:
-        """Return the requests to a system."""
-        with self._lock:
-            return self._calls[system]
-
-    def rate_limits(self) -> int:
-        """Return how often Pinata said 429."""
-        with self._lock:
-            return self._rate_limited
+            return self._counts[call]

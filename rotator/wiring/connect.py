@@ -24,13 +24,12 @@ from rotator.model.payload import managing_token
 from rotator.model.ports import AuditLog, Deadline
 from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
-from rotator.wiring.call_counts import CallCounts, System
+from rotator.wiring.call_counts import Call, CallCounts
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
     from rotator.audit.locations import TrailLocations
     from rotator.audit.trail import AuditTrail, Listener
-    from rotator.model.events import Event
 
 PING_S = 10.0
 """How long a dead-man's switch may take to answer."""
@@ -54,23 +53,12 @@ class Connected:
         """
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
 
-        return trail_in(self.trail_locations, trigger, self.identity, listener or _deaf)
+        return trail_in(self.trail_locations, trigger, self.identity, listener)
 
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
         neighbours = Neighbours(self.config.secrets, self.store)
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
-
-
-def trail_locations(config: Config, env: Mapping[str, str]) -> "TrailLocations":
-    """Return where the audit trail is, without connecting to anything else.
-
-    Raises ConfigError if region or endpoint are unusable.
-    """
-    from rotator.wiring.trail import locations_of  # noqa: PLC0415 - slow, and seldom needed
-
-    refuse_key_log(env)
-    return locations_of(config, env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +113,7 @@ def clients(
     if aws.role_arn is not None:
         session = assumed_session(session, aws.role_arn, sts)
     client = secrets_manager_client(session, endpoint_of(aws.endpoint_url, env, "SECRETS_MANAGER"))
-    client.meta.events.register("before-send.secretsmanager", lambda **_: call_counts.called(System.SECRETS_MANAGER))
+    client.meta.events.register("before-send.secretsmanager", lambda **_: call_counts.add(Call.SECRETS_MANAGER))
     return Clients(
         config=config,
         env=env,
@@ -134,8 +122,14 @@ def clients(
         limiter=limiter or rate_limiter(config),
         tls=tls_context(),
         call_counts=call_counts,
-        trail_locations=cache(lambda: trail_locations(config, env)),
+        trail_locations=cache(lambda: _trail_locations(config, env)),
     )
+
+
+def _trail_locations(config: Config, env: Mapping[str, str]) -> "TrailLocations":
+    from rotator.wiring.trail import trail_locations  # noqa: PLC0415 - slow, and seldom needed
+
+    return trail_locations(config, env)
 
 
 def rate_limiter(config: Config) -> RateLimiter:
@@ -152,18 +146,13 @@ def _counting(call_counts: CallCounts) -> dict[str, list[Callable[..., None]]]:
     """Return httpx event hooks that count requests, and answers 429."""
 
     def requested(_: httpx.Request) -> None:
-        call_counts.called(System.PINATA)
+        call_counts.add(Call.PINATA)
 
     def answered(response: httpx.Response) -> None:
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            call_counts.rate_limited()
+            call_counts.add(Call.RATE_LIMITED)
 
     return {"request": [requested], "response": [answered]}
-
-
-def _deaf(secret: str, run_id: str, event: "Event") -> None:
-    """Listen to nothing."""
-    del secret, run_id, event
 
 
 def ping(url: str) -> str:

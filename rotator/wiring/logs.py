@@ -8,6 +8,7 @@ and place, never with local variables: structlog's default shows them.
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import TextIO, assert_never
 
 import structlog
@@ -88,14 +89,7 @@ def log_failure(what: str, error: RotatorError, secret: str = "") -> None:
 
 
 def _about(subject: Subject) -> dict[str, str]:
-    """Return the parts of a subject that apply."""
-    parts = {
-        "version_id": subject.version_id,
-        "key_id": subject.key_id,
-        "key_name": subject.key_name,
-        "label": subject.label,
-    }
-    return {name: part for name, part in parts.items() if part}
+    return {name: part for name, part in asdict(subject).items() if part}
 
 
 def _chosen(

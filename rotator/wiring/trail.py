@@ -13,11 +13,13 @@ from rotator.audit.trail import AuditTrail, Listener
 from rotator.aws.client import endpoint_of
 from rotator.aws.session import own_session, s3_client
 from rotator.config.file import Config
+from rotator.wiring.connect import refuse_key_log
 from rotator.wiring.logs import log_audit_loss
 
 
-def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
+def trail_locations(config: Config, env: Mapping[str, str]) -> TrailLocations:
     """Return where the audit trail is. Raises ConfigError if region or endpoint are unusable."""
+    refuse_key_log(env)
     bucket = None
     if where := config.audit.s3:
         bucket = AuditBucket(
@@ -28,7 +30,7 @@ def locations_of(config: Config, env: Mapping[str, str]) -> TrailLocations:
     return TrailLocations(config.audit.directory, bucket, _now)
 
 
-def trail_in(locations: TrailLocations, trigger: str, identity: str, listener: Listener) -> AuditTrail:
+def trail_in(locations: TrailLocations, trigger: str, identity: str, listener: Listener | None) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
     return AuditTrail(

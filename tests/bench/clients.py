@@ -25,7 +25,7 @@ from rotator.model.ports import Deadline
 from rotator.model.secret import Demand, SecretSpec
 from rotator.pinata import transport
 from rotator.pinata.transport import RateLimiter
-from rotator.wiring.call_counts import CallCounts, System
+from rotator.wiring.call_counts import Call, CallCounts
 from rotator.wiring.connect import clients, rate_limiter
 from rotator.wiring.runs import new_run, startup_deadline
 
@@ -64,7 +64,7 @@ class Ours:
 
     def calls(self) -> int:
         """Return the calls to both systems so far."""
-        return sum(self.call_counts.calls(system) for system in System)
+        return sum(self.call_counts.of(call) for call in (Call.PINATA, Call.SECRETS_MANAGER))
 
 
 @dataclass(slots=True)

@@ -9,11 +9,10 @@ Every write carries `If-None-Match: *`, so that S3 itself refuses to overwrite (
 guide, "How to prevent object overwrites with conditional writes"). An answer that was lost shows as
 a refusal of the repeated write; then what is stored is read back and compared.
 
-What S3 does not do raises AuditUnavailableError. A library's exception keeps the answer it failed on,
-so nothing of it passes through here except its class, or the error code, the HTTP status and the
-request id, if they look like such. Nothing hangs: the client makes a limited number of attempts, each
-with time limits of its own (see `rotator.aws.client.client_config`), and a write that S3 calls a
-conflict is repeated a few times.
+What S3 does not do raises AuditUnavailableError. A library's exception keeps the answer it failed on, so nothing of it
+passes through here except its class, or the error code, the HTTP status and the request id, if they look like such.
+Nothing hangs: the client makes a limited number of attempts, each with time limits of its own (see
+`rotator.aws.client.client_config`), and a write that S3 calls a conflict is repeated a few times.
 """
 
 import re

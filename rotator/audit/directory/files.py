@@ -1,9 +1,8 @@
 """The files of an audit directory: private, and one JSON Lines file per process.
 
-A file is `<UTC start>-<10 hex>.open.jsonl` while its process lives, which holds an flock on it; it
-is renamed to `<UTC start>-<10 hex>.jsonl` once every run in it has ended. An open file without a
-lock is that of a process that died. Files are appended to and renamed, never truncated, overwritten
-or removed.
+A file is `<UTC start>-<10 hex>.open.jsonl` while its process lives, which holds an flock on it; it is renamed to `<UTC
+start>-<10 hex>.jsonl` once every run in it has ended. An open file without a lock is that of a process that died. Files
+are appended to and renamed, never truncated, overwritten or removed.
 
 A line is durable when `append` returns: one write, then fdatasync; threads that wait for the disk
 at the same time share one. Any failure in between breaks the file for good: what reached the disk
@@ -224,7 +223,6 @@ class AuditFile:
             self._release()
 
     def _write(self, line: bytes) -> int:
-        """Write a line and return where it ends."""
         with self._writing:
             self._require_sound()
             found = os.fstat(self._fd)
@@ -270,7 +268,6 @@ def _closed(path: Path) -> Path:
 
 @contextmanager
 def _trail_error(done: str, path: Path, **more: str) -> Iterator[None]:
-    """Turn an error of the operating system into ours."""
     try:
         yield
     except OSError as error:

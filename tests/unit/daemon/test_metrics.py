@@ -11,7 +11,7 @@ from rotator.model.errors import CreateOutcomeUnknownError, RotatorError, Stoppe
 from rotator.model.events import Done, Operation, Result, Subject
 from rotator.model.plan import Outcome
 from rotator.model.status import FleetStatus, OldKey
-from rotator.wiring.call_counts import CallCounts, System
+from rotator.wiring.call_counts import Call, CallCounts
 from tests.builders import NOW, a_spec, ago
 
 ROW = replace(
@@ -73,8 +73,8 @@ def test_what_is_counted() -> None:
     metrics = metrics_of(FLEET, call_counts)
     for error in (CreateOutcomeUnknownError("?"), CreateOutcomeUnknownError("?"), StoppedError("")):
         metrics.tell(Outcome.failed(a_spec().name, error))
-    call_counts.called(System.PINATA)
-    call_counts.rate_limited()
+    call_counts.add(Call.PINATA)
+    call_counts.add(Call.RATE_LIMITED)
     seen = read(metrics)
     assert seen["rotator_failures_total", "CreateOutcomeUnknownError", "uploader"] == 2
     assert ("rotator_failures_total", "StoppedError", "uploader") not in seen

@@ -5,13 +5,14 @@ from datetime import timedelta
 import pytest
 
 from rotator.engine.observer import Reader, observe
-from rotator.engine.proofs import Proofs
+from rotator.engine.proofs import Proofs, difference
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSPREVIOUS
 from rotator.model.payload import credential
-from rotator.model.secret import Endpoints
+from rotator.model.secret import Admin, Endpoints, Resources
+from rotator.model.secret import Permissions as Scopes
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Delay, Switches
@@ -162,3 +163,45 @@ def test_an_admin_key_is_wider_than_anything() -> None:
     key = scene.systems.pinata.seed(scene.family.key_name(lost), Permissions(admin=True))
     with pytest.raises(KeyScopeError, match="it is an admin key"):
         bench.prover.scopes(held(key), bench.seen)
+
+
+WRITE = Resources(frozenset({"org:files:write"}))
+PIN = Endpoints(frozenset({"pinning.pinFileToIPFS"}))
+
+
+@pytest.mark.parametrize(
+    ("requested", "echoed", "expected"),
+    [
+        pytest.param(WRITE, WRITE, None, id="the same"),
+        pytest.param(PIN, PIN, None, id="the same endpoints"),
+        pytest.param(Admin(), Admin(), None, id="both admin"),
+        pytest.param(WRITE, None, None, id="no echo"),
+        pytest.param(Admin(), None, None, id="no echo of an admin key"),
+        pytest.param(WRITE, Admin(), "it is an admin key", id="an admin key"),
+        pytest.param(PIN, Admin(), "it is an admin key", id="an admin key instead of endpoints"),
+        pytest.param(Admin(), WRITE, None, id="an admin key, echoed by its resources"),
+        pytest.param(WRITE, PIN, None, id="two kinds"),
+        pytest.param(
+            WRITE, Resources(frozenset({"org:files:write", "org:files:read"})), None, id="write includes read"
+        ),
+        pytest.param(
+            Resources(frozenset({"org:files:read"})),
+            WRITE,
+            "it also has org:files:write and lacks org:files:read",
+            id="read does not include write",
+        ),
+        pytest.param(
+            WRITE, Resources(frozenset({"org:files:write", "org:write"})), "it also has org:write", id="wider"
+        ),
+        pytest.param(WRITE, Resources(frozenset()), "it lacks org:files:write", id="narrower"),
+        pytest.param(
+            PIN,
+            Endpoints(PIN.names | {"pinning.unpin", "data.pinList"}),
+            "it also has data.pinList, pinning.unpin",
+            id="wider endpoints, in order",
+        ),
+    ],
+)
+def test_difference(requested: Scopes, echoed: Scopes | None, expected: str | None) -> None:
+    """A difference is told where both sides are of one kind; an admin key is wider than anything."""
+    assert difference(requested, echoed) == expected

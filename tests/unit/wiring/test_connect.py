@@ -6,7 +6,7 @@ import pytest
 
 from rotator.aws.session import assumed_session, own_session
 from rotator.config.file import parse
-from rotator.wiring.connect import trail_locations
+from rotator.wiring.trail import trail_locations
 
 _CONFIG = b"""
 [pinata]
