@@ -40,7 +40,7 @@ def listener() -> Iterator[tuple[str, list[str]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/check/4711", heard
+        yield f"http://127.0.0.1:{server.server_port}/check/a-token-of-the-pinger", heard
     finally:
         server.shutdown()
         thread.join()
@@ -63,7 +63,7 @@ def test_life_of_a_daemon(stage: Stage) -> None:
 
         stage.edit("[audit]", f'[daemon]\nping_url = "{url}"\n\n[audit]')
         daemon.until(lambda: heard, "it did not take the new file and ping")
-        assert heard[0] == "/check/4711"
+        assert heard[0] == "/check/a-token-of-the-pinger"
 
         stage.edit("[audit]", "[audti]")
         daemon.until(lambda: daemon.metric("rotator_config_in_force") == 0)
@@ -80,7 +80,7 @@ def test_life_of_a_daemon(stage: Stage) -> None:
     for key in stage.site.world.keys.values():
         for text in (daemon.output, metrics):
             assert not any(secret[:24] in text for secret in (key.jwt, key.jwt[60:], key.secret))
-    assert "4711" not in daemon.output
+    assert "a-token-of-the-pinger" not in daemon.output
     assert stage.rotator("audit", "verify").returncode == 0
     assert stage.live_keys() == [stage.sandbox.current_key_id()]
 
