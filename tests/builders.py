@@ -19,6 +19,7 @@ from rotator.model.observed import (
     HasKey,
     KeyState,
     Observed,
+    Proof,
     ProviderKey,
     SecretDescription,
     Unread,
@@ -134,6 +135,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
     skew_s: float = 0.0,
     behind: Iterable[str] = (),
     failed: Iterable[str] = (),
+    proof: Proof | None = None,
 ) -> Observed:
     """Return what was observed.
 
@@ -155,6 +157,8 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         behind: regions whose replica is not in sync.
 
         failed: regions whose replication has failed.
+
+        proof: of the current credential; by default it is accepted, if there is one.
     """
     labels = SecretDescription(
         ARN,
@@ -166,6 +170,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         replicas_behind=frozenset({*behind, *failed}),
         replicas_failed=frozenset(failed),
     )
+    has_key = any(AWSCURRENT in v.labels and isinstance(v.content, HasKey) for v in versions)
     inside = [v.content.key_id for v in versions if isinstance(v.content, HasKey)]
     default = (a_key(int(key_id.removeprefix("key-"))) for key_id in inside if key_id.startswith("key-"))
     return Observed(
@@ -173,6 +178,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         versions=versions,
         keys=tuple(default if keys is None else keys),
         witnessed=tuple(witnessed),
+        proof=proof or (Proof.ACCEPTED if has_key else Proof.NONE),
         protected=frozenset(protected),
         family=FAMILY,
     )

@@ -5,7 +5,7 @@ functions raises anything that would show it.
 """
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rotator.model.credential import Sensitive
@@ -13,7 +13,11 @@ from rotator.model.observed import HOLD_TAG, SecretDescription, Version
 from rotator.model.ports import StoredValue
 
 if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager.type_defs import DescribeSecretResponseTypeDef, SecretListEntryTypeDef
+    from mypy_boto3_secretsmanager.type_defs import (
+        DescribeSecretResponseTypeDef,
+        ListSecretVersionIdsResponseTypeDef,
+        SecretListEntryTypeDef,
+    )
 
 
 def described(answer: "DescribeSecretResponseTypeDef", skew_s: float) -> SecretDescription:
@@ -46,6 +50,15 @@ def stored(answer: Mapping[str, Any]) -> StoredValue | None:
     )
 
 
+def version_dates(answer: "ListSecretVersionIdsResponseTypeDef") -> dict[str, datetime]:
+    """Return the CreatedDate of each labelled version; there are 20 labels at most, so one page shows them all."""
+    return {
+        row["VersionId"]: row["CreatedDate"].astimezone(UTC)
+        for row in answer["Versions"]
+        if "VersionId" in row and "CreatedDate" in row
+    }
+
+
 def _labels(
     row: "DescribeSecretResponseTypeDef | SecretListEntryTypeDef",
     stages: Mapping[str, list[str]],
@@ -64,4 +77,7 @@ def _labels(
         rotation_enabled=row.get("RotationEnabled", False),
         replicas_behind=behind,
         replicas_failed=failed,
+        primary_region=row.get("PrimaryRegion", ""),
+        owning_service=row.get("OwningService", ""),
+        deleted_at=row["DeletedDate"].astimezone(UTC) if "DeletedDate" in row else None,
     )

@@ -13,10 +13,11 @@ tracebacks can be printed with locals. Safe for threads.
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
-from rotator.aws.answers import described, listed, stored
+from rotator.aws.answers import described, listed, stored, version_dates
 from rotator.aws.faults import RESTORE, Effect, Fault, GuardedCalls
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
@@ -113,6 +114,20 @@ class SecretsManagerStore:
         if value.code == "ResourceNotFoundException":
             return None
         raise value.error
+
+    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime:
+        """Return when a labelled version was made, with or without a value: what ListSecretVersionIds tells."""
+        seen = self._calls.make(
+            "ListSecretVersionIds",
+            arn,
+            deadline,
+            lambda: version_dates(self._client.list_secret_version_ids(SecretId=arn, MaxResults=PAGE_SIZE)),
+        )
+        if isinstance(seen, Fault):
+            raise seen.error
+        if version_id not in seen:
+            raise StoreUnavailableError(f"ListSecretVersionIds does not show version {version_id} of {arn}")
+        return seen[version_id]
 
     def read_current(self, secret_id: str, deadline: Deadline) -> Sensitive:
         """Return the current value of a secret that is not rotated here, in one call.

@@ -96,12 +96,13 @@ def _print_report(report: VerificationReport) -> None:
 
 def _report_row(report: VerificationReport) -> dict[str, object]:
     findings = [asdict(finding) | {"flaw": finding.flaw.name.lower()} for finding in report.findings]
-    counts = ("files", "runs", "events", "in_progress", "findings_left_out")
+    counts = ("files", "runs", "events", "in_progress")
     return {
         "where": report.where,
         "verdict": report.verdict.name.lower(),
         **{name: getattr(report, name) for name in counts},
         "findings": findings,
+        "findings_left_out": report.findings_left_out,
     }
 
 

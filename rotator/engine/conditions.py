@@ -9,14 +9,17 @@ from datetime import datetime
 from typing import TypeAlias
 
 from rotator.engine.age import aged_out_at, expiring_at
+from rotator.engine.attempts import next_attempt_at
 from rotator.engine.retirement import is_crowded, keys_above_current, superseded_keys, why_waiting
 from rotator.engine.windows import is_open
-from rotator.model.observed import OURS, HasKey, KeyState, NoValue, Observed, Unread, Unusable
+from rotator.model.observed import OURS, HasKey, KeyState, NoCredential, NoValue, Observed, Proof, Unread
 from rotator.model.plan import Action, Create, Discard, Promote, Restamp, Verify
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, Override, SecretSpec
 
 NEARLY_USED_UP_TENTHS = 8
+URGENT_EXTRA_KEYS = 2
+"""By so many keys an urgent reason may exceed `live_keys_max`."""
 Decision: TypeAlias = tuple[Reason, tuple[Action, ...]]
 
 
@@ -40,6 +43,26 @@ class Situation:
         replaced = current is not None and current.key_id in observed.replaced_key_ids()
         return observed.generation(observed.current) == 0 or replaced
 
+    @property
+    def is_unserved(self) -> bool:
+        """Whether consumers have no good key, so that nothing is gained by waiting for people or for a window."""
+        observed, current = self.observed, self.observed.current_key
+        refused = observed.proof is Proof.REFUSED or self.demand is Demand.COMPROMISED
+        return current is None or refused or not observed.is_live(current.key_id)
+
+
+# Can the secret be written? ----------------------------------------------------------------------
+
+
+def unwritable(s: Situation) -> Decision | None:
+    """Ask what DescribeSecret tells: a replica, an owner that is not us, a deletion."""
+    description = s.observed.description
+    if description.is_replica():
+        return Reason.WRONG_REGION, ()
+    if description.owning_service:
+        return Reason.FOREIGN_OWNER, ()
+    return (Reason.TO_BE_DELETED, ()) if description.deleted_at else None
+
 
 # Has a person decided? ---------------------------------------------------------------------------
 
@@ -52,7 +75,7 @@ def on_hold(s: Situation) -> Decision | None:
 def drifted(s: Situation) -> Decision | None:
     """Ask whether the secret was ours, and now holds a key that is not and that we are not taking over from."""
     observed = s.observed
-    if s.demand.overrides(Override.DECISIONS) or observed.current is None:
+    if s.demand.overrides(Override.DECISIONS) or s.is_unserved:
         return None
     if observed.generation(observed.current) > 0:
         return None
@@ -66,9 +89,8 @@ def drifted(s: Situation) -> Decision | None:
 def rolled_back(s: Situation) -> Decision | None:
     """Ask whether AWSCURRENT is on an older version of ours than AWSPREVIOUS, with a key that works."""
     observed = s.observed
-    key_id = observed.key_inside(observed.current)
     generation = observed.generation(observed.current)
-    if s.demand.overrides(Override.DECISIONS) or key_id is None or not observed.is_live(key_id):
+    if s.demand.overrides(Override.DECISIONS) or s.is_unserved:
         return None
     is_older = 0 < generation < observed.generation(observed.previous)
     return (Reason.ROLLED_BACK, ()) if is_older else None
@@ -78,11 +100,15 @@ def rolled_back(s: Situation) -> Decision | None:
 
 
 def pending_empty(s: Situation) -> Decision | None:
-    """Ask for RotateSecret's placeholder: its rotation may be at work, and is given up after `pending_timeout`."""
+    """Ask for RotateSecret's placeholder: its rotation may be at work, and is given up after `pending_timeout`.
+
+    Nobody is served meanwhile where a new key is urgent, so then it is given `settle`.
+    """
     pending = s.observed.pending
     if pending is None or not isinstance(pending.content, NoValue):
         return None
-    if s.now - s.observed.description.changed_at > s.spec.pending_timeout:
+    patience = min(s.spec.settle, s.spec.pending_timeout) if s.is_unserved else s.spec.pending_timeout
+    if s.now - pending.content.created_at > patience:
         return Reason.STALLED, (Discard(pending.version_id),)
     return Reason.IN_PROGRESS, ()
 
@@ -90,7 +116,7 @@ def pending_empty(s: Situation) -> Decision | None:
 def pending_unusable(s: Situation) -> Decision | None:
     """Ask whether AWSPENDING is on a version that holds no credential."""
     pending = s.observed.pending
-    if pending is None or not isinstance(pending.content, Unusable | Unread):
+    if pending is None or not isinstance(pending.content, NoCredential | Unread):
         return None
     return Reason.SUPERSEDED, (Discard(pending.version_id),)
 
@@ -109,7 +135,7 @@ def pending_overtaken(s: Situation) -> Decision | None:
 def pending_forgets_current(s: Situation) -> Decision | None:
     """Ask whether promoting now would leave a hand-made current key that no label names, and nobody retires."""
     pending, observed = s.observed.pending, s.observed
-    if pending is None or observed.generation(observed.current) > 0:
+    if pending is None or observed.generation(observed.current) > 0 or s.is_unserved:
         return None
     foreign = observed.key_inside(observed.current)
     if foreign is None or foreign in observed.replaced_key_ids():
@@ -138,12 +164,18 @@ def pending_usable(s: Situation) -> Decision | None:
     return Reason.INTERRUPTED, (Verify(pending.version_id), Promote(pending.version_id, replacing))
 
 
-# Is a new key due? -------------------------------------------------------------------------------
+# Are consumers served? ---------------------------------------------------------------------------
 
 
 def no_current(s: Situation) -> Reason | None:
-    """Ask whether AWSCURRENT holds no key."""
-    return Reason.NO_CURRENT if s.observed.current_key is None else None
+    """Ask whether there is no value at all."""
+    current = s.observed.current
+    return Reason.NO_CURRENT if current is None or isinstance(current.content, NoValue) else None
+
+
+def no_credential(s: Situation) -> Reason | None:
+    """Ask whether the value is a placeholder."""
+    return Reason.NO_CREDENTIAL if s.observed.current_key is None else None
 
 
 def compromised(s: Situation) -> Reason | None:
@@ -152,9 +184,24 @@ def compromised(s: Situation) -> Reason | None:
 
 
 def key_revoked(s: Situation) -> Reason | None:
-    """Ask whether consumers hold a dead key."""
+    """Ask whether Pinata lists the current key as revoked."""
     current = s.observed.current_key
     return Reason.KEY_REVOKED if current and not s.observed.is_live(current.key_id) else None
+
+
+def current_refused(s: Situation) -> Reason | None:
+    """Ask whether testAuthentication refuses what consumers read."""
+    return Reason.CURRENT_REFUSED if s.observed.proof is Proof.REFUSED else None
+
+
+def not_yet_accepted(s: Situation) -> Decision | None:
+    """Ask whether the current credential is refused, and too young for that to mean anything."""
+    if s.observed.proof is not Proof.TOO_YOUNG or s.demand.overrides(Override.DECISIONS):
+        return None
+    return Reason.NOT_YET_ACCEPTED, ()
+
+
+# Is a new key due? -------------------------------------------------------------------------------
 
 
 def asked_for(s: Situation) -> Reason | None:
@@ -234,3 +281,16 @@ def no_room(s: Situation) -> Decision | None:
     if len(s.observed.live_keys()) < s.spec.live_keys_max:
         return None
     return Reason.TOO_MANY_KEYS, ()
+
+
+def no_room_even_now(s: Situation) -> Decision | None:
+    """Ask whether even an urgent reason may exceed `live_keys_max` no further."""
+    if len(s.observed.live_keys()) < s.spec.live_keys_max + URGENT_EXTRA_KEYS:
+        return None
+    return Reason.TOO_MANY_KEYS, ()
+
+
+def backing_off(s: Situation) -> Decision | None:
+    """Ask whether attempts failed lately, and the next one has to wait, unless a person wants the key now."""
+    waits = s.now < next_attempt_at(s.spec, s.observed, s.now)
+    return (Reason.BACKING_OFF, ()) if waits and not s.demand.overrides(Override.DECISIONS) else None

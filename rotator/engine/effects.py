@@ -7,7 +7,17 @@ and never for acting: before acting, a run looks again.
 from dataclasses import replace
 from datetime import datetime
 
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HasKey, KeyState, Observed, ProviderKey, Version
+from rotator.model.observed import (
+    AWSCURRENT,
+    AWSPENDING,
+    AWSPREVIOUS,
+    HasKey,
+    KeyState,
+    Observed,
+    Proof,
+    ProviderKey,
+    Version,
+)
 
 
 def pending(observed: Observed, version_id: str, labels: frozenset[str], content: HasKey) -> Observed:
@@ -25,12 +35,12 @@ def minted(observed: Observed, key: ProviderKey) -> Observed:
 
 
 def promoted(observed: Observed, version_id: str, replacing: str | None, now: datetime) -> Observed:
-    """AWSCURRENT moved; AWSPREVIOUS followed it to the version it left."""
+    """AWSCURRENT moved to a version that was proved just before; AWSPREVIOUS followed it to the version it left."""
     moved = without_label(without_label(observed, AWSPREVIOUS), AWSCURRENT)
     moved = with_label(moved, version_id, AWSCURRENT)
     if replacing is not None:
         moved = with_label(moved, replacing, AWSPREVIOUS)
-    return replace(moved, description=replace(moved.description, changed_at=now))
+    return replace(moved, description=replace(moved.description, changed_at=now), proof=Proof.ACCEPTED)
 
 
 def revoked(observed: Observed, key_id: str) -> Observed:

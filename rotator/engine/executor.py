@@ -10,12 +10,15 @@ from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from rotator.engine import effects
+from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
 from rotator.engine.guards import check_revocable, check_unchanged
 from rotator.engine.observer import Reader
 from rotator.engine.proofs import Proofs
+from rotator.engine.retirement import is_abandoned
 from rotator.engine.run import Run, World
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import (
+    AttemptsExhaustedError,
     AuditUnavailableError,
     DeadlineExceededError,
     KeyRejectedError,
@@ -34,16 +37,23 @@ from rotator.model.observed import (
     HasKey,
     KeyState,
     Observed,
+    Proof,
     ProviderKey,
 )
 from rotator.model.payload import compose, credential_in
 from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.ports import AuditRun
-from rotator.model.secret import SecretSpec
+from rotator.model.secret import Override, SecretSpec
 
 _T = TypeVar("_T")
 CREATE_TO_STORE_S = 20.0
 """No key is made with less time left than this (or half of a shorter `timeout`): it must also be stored."""
+
+
+def is_same_key(minted: Credential, stored: Credential) -> bool:
+    """Tell whether a stored credential is the one that was minted, in each form that is stored."""
+    token, secret = stored.jwt in {None, minted.jwt}, stored.secret in {None, minted.secret}
+    return minted.key_id == stored.key_id and token and secret
 
 
 class Executor:
@@ -54,7 +64,7 @@ class Executor:
     ) -> None:
         self.spec, self.run, self.audit, self.reader = spec, run, audit, reader
         self.provider, self.store, self.deadline = world.provider, world.store, run.deadline
-        self.proofs = Proofs(spec, world.provider, reader, run.deadline)
+        self.proofs = Proofs(spec, world.provider, reader, run)
         self.observed = observed
         """The state as last seen, and as changed since by the actions of this run."""
         self.done: list[Action] = []
@@ -102,9 +112,12 @@ class Executor:
     # Forward ---------------------------------------------------------------------------------
 
     def _create(self, action: Create) -> None:
-        needed_s = min(CREATE_TO_STORE_S, self.spec.timeout.total_seconds() / 2)
+        listing_s = self.spec.verify_timeout.total_seconds()
+        needed_s = min(CREATE_TO_STORE_S + listing_s, self.spec.timeout.total_seconds() / 2)
         if self.deadline.remaining_s() < needed_s:
-            raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to store it, too")
+            raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to list and store it, too")
+        if is_decade_full(self.observed) and not self.run.demand.overrides(Override.DECISIONS):
+            raise AttemptsExhaustedError(f"no key was made: {IN_A_DECADE_MAX} of its keys never became current")
         name = self.observed.family.key_name(action.minted_as)
         subject = Subject(version_id=action.version_id, key_name=name)
         new = self._audited(
@@ -116,33 +129,39 @@ class Executor:
         self._minted[action.version_id] = new
         self.observed = effects.minted(self.observed, ProviderKey(new.key_id, name, self.run.now, KeyState.LIVE))
         try:
+            self.observed = effects.minted(self.observed, self.proofs.listed(new, name))
             self._store(action, new, replace(subject, key_id=new.key_id))
-        except (StoreUnavailableError, AuditUnavailableError):
-            raise  # perhaps it was stored, or nothing more may happen: the next run sees
-        except RotatorError:
-            self._revoke_unstored(new.key_id, name)
+        except (StoreUnavailableError, AuditUnavailableError) as error:
+            # Perhaps it was stored, or nothing more may happen: the next run sees.
+            error.message += f"; key {new.key_id} was made for it and is alive"
+            raise
+        except RotatorError as error:
+            error.message += f"; key {new.key_id}, made for it, {self._revoke_unstored(new.key_id, name)}"
             raise
 
     def _store(self, action: Create, new: Credential, subject: Subject) -> None:
         """Put a minted key, with the other fields of the current value carried over."""
         current = self.reader.written_value(action.replacing).text if action.replacing else None
-        text = compose(new, self.spec.shape, current)
+        text = compose(new, self.spec.shape, current, replacing=self.run.demand.overrides(Override.VALUE))
         if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
             self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
         self._put(action.version_id, text, self._marks(), subject)
 
     def _marks(self) -> frozenset[str]:
-        """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet."""
-        current = self.observed.current
-        if current is None:
-            return frozenset({OURS})
-        foreign = self.observed.key_inside(current)
-        if foreign is None or self.observed.generation(current) > 0:
+        """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet.
+
+        A key is named only if its credential was accepted in this run: an id in a refused value is only a claim.
+        """
+        observed = self.observed
+        if observed.generation(observed.current) > 0:
             return frozenset()
+        foreign = observed.key_inside(observed.current)
+        if foreign is None or observed.proof is not Proof.ACCEPTED:
+            return frozenset({OURS})
         return frozenset({OURS, REPLACED_PREFIX + foreign})
 
-    def _revoke_unstored(self, key_id: str, name: str) -> None:
-        """Revoke a key that nobody holds; if that fails too, the next run finds it by its name."""
+    def _revoke_unstored(self, key_id: str, name: str) -> str:
+        """Revoke a key that nobody holds, and say what came of it; the next run finds it by its name."""
         try:
             self._audited(
                 Operation.REVOKE_KEY,
@@ -152,8 +171,9 @@ class Executor:
         except AuditUnavailableError:
             raise
         except RotatorError:
-            return
+            return "could not be revoked and may be alive"
         self.observed = effects.revoked(self.observed, key_id)
+        return "was revoked again"
 
     def _restamp(self, action: Restamp) -> None:
         """Put the current value once more under a higher generation."""
@@ -175,8 +195,8 @@ class Executor:
         """Read a version back and prove its key: what is proved is what was stored, not what is in memory."""
         held = credential_in(self.reader.written_value(action.version_id).text, self.spec.shape)
         minted = self._minted.get(action.version_id)
-        if minted is not None and minted.jwt != held.jwt:
-            raise KeyRejectedError("what was read back from Secrets Manager is not the token that was stored")
+        if minted is not None and not is_same_key(minted, held):
+            raise KeyRejectedError("what was read back from Secrets Manager is not the credential that was stored")
 
         key = self.observed.key(held.key_id)
         subject = Subject(action.version_id, held.key_id, key.name if key else "")
@@ -184,13 +204,12 @@ class Executor:
             # A hand-made key: its scopes are its maker's business.
             self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.working(held))
             return
-        for listed in self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(held)):
-            self.observed = effects.minted(self.observed, listed)
+        self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(held))
 
-    def _prove(self, held: Credential) -> tuple[ProviderKey, ...]:
-        """Prove that a key works and can do no more than it should; return the keys as listed now."""
+    def _prove(self, held: Credential) -> None:
+        """Prove that a key works and can do no more than it should."""
         self.proofs.working(held)
-        return self.proofs.scopes(held, self.observed)
+        self.proofs.scopes(held, self.observed)
 
     def _promote(self, action: Promote) -> None:
         """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""
@@ -211,12 +230,17 @@ class Executor:
     def _revoke(self, action: Revoke) -> None:
         """Revoke a key that consumers have had time to leave, if the current key works right now."""
         observed, key_id = self.observed, action.key_id
-        check_revocable(self.spec, observed, key_id, self.run.demand)
+        check_revocable(observed, key_id, self.run.demand)
         held = self.reader.credential(observed.current.version_id) if observed.current else None
         if held is None:
             raise UnsafeActionError(f"refused to revoke {key_id}: the current value holds no key")
-        self.proofs.working(held)
         key = observed.key(key_id)
+        if (
+            observed.proof is not Proof.REFUSED
+            or key is None
+            or not is_abandoned(self.spec, observed, key, self.run.now)
+        ):
+            self.proofs.working(held)
         self._audited(
             Operation.REVOKE_KEY,
             Subject(key_id=key_id, key_name=key.name if key else ""),

@@ -4,15 +4,15 @@ Each guard raises `UnsafeActionError` and has no effect; the next run plans from
 """
 
 from rotator.engine.retirement import is_replica_behind
-from rotator.model.errors import UnsafeActionError
+from rotator.model.errors import ClockError, UnsafeActionError
 from rotator.model.observed import Observed, SecretDescription
-from rotator.model.secret import Demand, SecretSpec
+from rotator.model.secret import Demand
 
 CLOCK_SKEW_MAX_S = 60.0
 
 
-def check_revocable(spec: SecretSpec, observed: Observed, key_id: str, demand: Demand) -> None:
-    """Check that a key is in nobody's use, and that its grace could be measured.
+def check_revocable(observed: Observed, key_id: str, demand: Demand) -> None:
+    """Check that a key is in nobody's use.
 
     Raises UnsafeActionError if it must not be revoked now.
     """
@@ -23,12 +23,12 @@ def check_revocable(spec: SecretSpec, observed: Observed, key_id: str, demand: D
     if is_replica_behind(description, demand):
         behind = ", ".join(sorted(description.replicas_behind))
         raise UnsafeActionError(f"refused to revoke {key_id}: the replica in {behind} is behind")
-    if spec.grace and abs(description.clock_skew_s) > CLOCK_SKEW_MAX_S:
-        raise UnsafeActionError(
-            f"refused to revoke {key_id}: this machine's clock is {description.clock_skew_s:+.0f} s off AWS's, "
-            "so its grace cannot be measured",
-            next_step="Set the clock (NTP), then run `rotator run`.",
-        )
+
+
+def check_clock(description: SecretDescription) -> None:
+    """Check that ages and graces can be measured at all. Raises ClockError if this machine's clock is off."""
+    if abs(description.clock_skew_s) > CLOCK_SKEW_MAX_S:
+        raise ClockError(f"this machine's clock is {description.clock_skew_s:+.0f} s off AWS's; nothing was done")
 
 
 def check_unchanged(planned_from: SecretDescription, description: SecretDescription, demand: Demand) -> None:

@@ -1,14 +1,15 @@
 """Observing: what one run reads of the two systems, each thing as seldom as its freshness allows.
 
-A version is immutable, so its value is read at most once per run. Labels are read anew for every pass. The key list
-is read once; what the run itself does to it is known. Secret material stays in the `Reader`; `Observed` has none.
+A version is immutable, so its value is read at most once per run. Labels are read anew for every pass. The live keys
+are listed once; what the run itself does to them is known. The credential that consumers read is proved once, and again
+if AWSCURRENT is elsewhere. Secret material stays in the `Reader`; `Observed` has none.
 """
 
 from dataclasses import dataclass, field, replace
 
-from rotator.engine.run import HeldElsewhere
-from rotator.model.credential import Credential
-from rotator.model.errors import SecretValueError
+from rotator.engine.run import HeldElsewhere, Run
+from rotator.model.credential import Credential, Form
+from rotator.model.errors import DeadlineExceededError, SecretValueError
 from rotator.model.naming import KeyFamily, generation_of_version, nonce_of
 from rotator.model.observed import (
     AWSCURRENT,
@@ -17,17 +18,22 @@ from rotator.model.observed import (
     Content,
     HasKey,
     KeyState,
+    NoCredential,
     NoValue,
     Observed,
+    Proof,
     ProviderKey,
     SecretDescription,
     Unread,
-    Unusable,
     Version,
 )
-from rotator.model.payload import credential_in
+from rotator.model.payload import Blank, TwoKeys, read_value
 from rotator.model.ports import Authentication, Deadline, KeyProvider, SecretStore, StoredValue
-from rotator.model.secret import SecretSpec
+from rotator.model.secret import Override, SecretSpec
+
+REFUSED_APART_S = 5.0
+"""A refusal counts once it was given twice, so long apart: one alone may be a hiccup of the provider."""
+_SECOND_ASK_S = REFUSED_APART_S + 0.1
 
 
 @dataclass(slots=True)
@@ -49,6 +55,11 @@ class Reader:
             self._values[version_id] = stored
         return self._values[version_id]
 
+    def names_two_keys(self, version: Version | None) -> bool:
+        """Tell whether the value of a version that was read names two keys."""
+        stored = self._values.get(version.version_id) if version else None
+        return stored is not None and isinstance(read_value(stored.text, self.spec.shape), TwoKeys)
+
     def written_value(self, version_id: str) -> StoredValue:
         """Return the value of a version that surely has one; reads may lag."""
         if version_id not in self._values:
@@ -56,42 +67,127 @@ class Reader:
         return self._values[version_id]
 
     def credential(self, version_id: str) -> Credential | None:
-        """Return the credential inside a version, or None if it holds none."""
+        """Return the credential inside a version, by its token if it names two keys; None if it holds none."""
         try:
             stored = self.value(version_id)
-            return credential_in(stored.text, self.spec.shape) if stored else None
+            found = read_value(stored.text, self.spec.shape) if stored else Blank()
         except SecretValueError:
             return None
+        match found:
+            case Blank():
+                return None
+            case TwoKeys(by_token=held) | held:
+                return held
 
 
-def observe(  # noqa: PLR0913, PLR0917 - both systems, and what is known already
-    description: SecretDescription,
-    family: KeyFamily,
-    reader: Reader,
-    provider: KeyProvider,
-    held_elsewhere: HeldElsewhere | None,
-    earlier: Observed | None,
-) -> Observed:
-    """Return what the planner needs to know.
+@dataclass(frozen=True, slots=True)
+class Observer:
+    """Looks at one secret in both systems, for one run."""
 
-    `earlier` is the state that this run expects after its own actions; its key list is reused. Raises SecretValueError
-    if the current value is not what the configuration says; RotatorError if a read failed.
-    """
-    versions = tuple(replace(v, content=_content(v, reader)) for v in description.versions)
-    if earlier is None:
-        keys = list_ours(provider, family, _ours_inside(versions), reader.deadline)
-        seen = Observed(description, versions, keys, (), frozenset(), family)
-        seen = replace(seen, witnessed=_witness(seen, reader, provider))
-    else:
-        seen = Observed(description, versions, earlier.keys, earlier.witnessed, frozenset(), family)
-    seen = replace(seen, versions=_with_previous(seen, reader))
-    return replace(seen, protected=_protected(seen, reader, provider, held_elsewhere))
+    family: KeyFamily
+    reader: Reader
+    provider: KeyProvider
+    run: Run
+
+    def look(
+        self, description: SecretDescription, held_elsewhere: HeldElsewhere | None, earlier: Observed | None
+    ) -> Observed:
+        """Return what the planner needs to know.
+
+        `earlier` is the state that this run expects after its own actions; its key list is reused. Raises
+        SecretValueError if the current value is not what the configuration says, unless a person said to replace it;
+        RotatorError if a read failed.
+        """
+        if not description.is_writable():
+            return Observed(description, description.versions, (), (), Proof.NONE, frozenset(), self.family)
+        versions = tuple(replace(v, content=self._content(v)) for v in description.versions)
+        if earlier is None:
+            keys = self._keys(versions)
+            seen = Observed(description, versions, keys, (), Proof.NONE, frozenset(), self.family)
+            seen = replace(seen, witnessed=_witness(seen, self.reader, self.provider))
+        else:
+            seen = replace(earlier, description=description, versions=versions, protected=frozenset())
+        before = earlier.current.version_id if earlier and earlier.current else None
+        if before is None or seen.current is None or before != seen.current.version_id:
+            seen = replace(seen, proof=self._proof(seen))
+        seen = replace(seen, versions=_with_previous(seen, self.reader))
+        return replace(seen, protected=_protected(seen, self.reader, self.provider, held_elsewhere))
+
+    def with_attempts(self, observed: Observed) -> Observed:
+        """Return the same with every revoked key of the decade in which the next key would be made."""
+        begins = f"{observed.family.prefix}g{observed.decade()[0]:06}"[:-1]
+        revoked = self.provider.list_revoked(begins, self.reader.deadline)
+        known = {key.key_id for key in observed.keys}
+        more = tuple(k for k in revoked if k.key_id not in known and observed.family.generation(k.name) > 0)
+        return replace(observed, keys=(*observed.keys, *more), attempts_in=begins)
+
+    def _content(self, version: Version) -> Content:
+        """Read what AWSCURRENT and AWSPENDING hold."""
+        if AWSCURRENT in version.labels:
+            stored = self.reader.written_value(version.version_id)
+            try:
+                found = read_value(stored.text, self.reader.spec.shape)
+            except SecretValueError:
+                if not self.run.demand.overrides(Override.VALUE):
+                    raise
+                return NoCredential()
+            held = found.by_token if isinstance(found, TwoKeys) else found
+            return (
+                NoCredential() if isinstance(held, Blank) else HasKey(held.key_id, stored.created_at, held.expires_at)
+            )
+        return _optional(version, self.reader) if AWSPENDING in version.labels else Unread()
+
+    def _keys(self, versions: tuple[Version, ...]) -> tuple[ProviderKey, ...]:
+        """List the live keys, and the current one even if it is revoked."""
+        deadline = self.reader.deadline
+        expected = _ours_inside(versions)
+        live = list_ours(self.provider, self.family, expected, deadline)
+        current = next((v for v in versions if AWSCURRENT in v.labels and isinstance(v.content, HasKey)), None)
+        if current is None or not isinstance(current.content, HasKey):
+            return live
+        if current.content.key_id not in expected or any(k.key_id == current.content.key_id for k in live):
+            return live
+        # Only the name of the key tells its generation where Secrets Manager chose the version id.
+        is_own = generation_of_version(current.version_id) > 0
+        part = self.family.key_name(current.version_id) if is_own else nonce_of(current.version_id)
+        revoked = self.provider.list_revoked(part, deadline)
+        return (*live, *(k for k in revoked if k.key_id == current.content.key_id and self.family.generation(k.name)))
+
+    def _proof(self, seen: Observed) -> Proof:
+        """Ask testAuthentication about what consumers read, in each form that it has."""
+        content = seen.current_key
+        held = self.reader.credential(seen.current.version_id) if seen.current and content else None
+        if held is None or content is None:
+            return Proof.NONE
+        for form in held.forms:
+            if self.provider.authenticate(form, self.reader.deadline) is not Authentication.REFUSED:
+                continue
+            if self.run.now - content.created_at < self.reader.spec.verify_timeout:
+                return Proof.TOO_YOUNG
+            if self._is_refused_again(form):
+                return Proof.REFUSED
+        if self.reader.names_two_keys(seen.current) and not self.run.demand.overrides(Override.VALUE):
+            raise SecretValueError(
+                "the value names two different keys: its key field and its JWT do not belong together, and its JWT is "
+                "accepted"
+            )
+        return Proof.ACCEPTED
+
+    def _is_refused_again(self, form: Form) -> bool:
+        deadline = self.reader.deadline
+        if deadline.remaining_s() < _SECOND_ASK_S:
+            raise DeadlineExceededError("the current credential was refused once, and no time is left to ask again")
+        answer = self.provider.await_authentication(form, _ALIVE, _SECOND_ASK_S, deadline)
+        return answer is Authentication.REFUSED and self.provider.authenticate(form, deadline) is Authentication.REFUSED
+
+
+_ALIVE = frozenset({Authentication.ACCEPTED, Authentication.SCOPELESS})
 
 
 def list_ours(
     provider: KeyProvider, family: KeyFamily, expected: frozenset[str], deadline: Deadline
 ) -> tuple[ProviderKey, ...]:
-    """Return the keys made for this secret: a name that only begins like ours belongs to somebody else."""
+    """Return the live keys made for this secret: a name that only begins like ours belongs to somebody else."""
     listed = provider.list_keys(family.prefix, expected, deadline)
     return tuple(key for key in listed if family.generation(key.name) > 0)
 
@@ -112,24 +208,17 @@ def _ours_inside(versions: tuple[Version, ...]) -> frozenset[str]:
     )
 
 
-def _content(version: Version, reader: Reader) -> Content:
-    """Read what AWSCURRENT and AWSPENDING hold; a current value must be a credential."""
-    if AWSCURRENT in version.labels:
-        stored = reader.written_value(version.version_id)
-        held = credential_in(stored.text, reader.spec.shape)
-        return HasKey(held.key_id, stored.created_at, held.expires_at)
-    return _optional(version, reader) if AWSPENDING in version.labels else Unread()
-
-
 def _optional(version: Version, reader: Reader) -> Content:
     try:
         stored = reader.value(version.version_id)
-    except SecretValueError:  # binary
-        return Unusable()
+        found = read_value(stored.text, reader.spec.shape) if stored else None
+    except SecretValueError:  # binary, or another shape
+        return NoCredential()
     if stored is None:
-        return NoValue()
-    held = reader.credential(version.version_id)
-    return HasKey(held.key_id, stored.created_at, held.expires_at) if held else Unusable()
+        return NoValue(reader.store.version_created_at(reader.arn, version.version_id, reader.deadline))
+    if not isinstance(found, Credential):
+        return NoCredential()
+    return HasKey(found.key_id, stored.created_at, found.expires_at)
 
 
 def _with_previous(seen: Observed, reader: Reader) -> tuple[Version, ...]:
@@ -146,12 +235,9 @@ def _with_previous(seen: Observed, reader: Reader) -> tuple[Version, ...]:
 
 
 def _witness(seen: Observed, reader: Reader, provider: KeyProvider) -> tuple[tuple[str, KeyState], ...]:
-    """Ask testAuthentication about keys that matter and that the list does not show."""
+    """Ask testAuthentication about superseded keys that the list does not show, or is not believed about."""
     asked: list[tuple[str, Version]] = []
-    current = seen.key_inside(seen.current)
-    if seen.current and current and generation_of_version(seen.current.version_id) > 0 and not seen.key(current):
-        asked.append((current, seen.current))
-    in_use = {current, seen.key_inside(seen.pending)}
+    in_use = {seen.key_inside(seen.current), seen.key_inside(seen.pending)}
     # What a label names was current before, and the list may not be believed about it.
     replaced = (key_id for key_id in seen.replaced_key_ids() if key_id not in in_use)
     asked += [(key_id, version) for key_id in replaced for version in seen.may_hold(key_id)]
@@ -159,8 +245,8 @@ def _witness(seen: Observed, reader: Reader, provider: KeyProvider) -> tuple[tup
     for key_id, version in asked:
         held = reader.credential(version.version_id)
         if held is not None and held.key_id == key_id:
-            answer = provider.authenticate(held.jwt, reader.deadline)
-            states[key_id] = KeyState.REVOKED if answer is Authentication.REFUSED else KeyState.LIVE
+            refused = [provider.authenticate(form, reader.deadline) is Authentication.REFUSED for form in held.forms]
+            states[key_id] = KeyState.REVOKED if all(refused) else KeyState.LIVE
     return tuple(states.items())
 
 

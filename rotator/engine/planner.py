@@ -13,7 +13,7 @@ from datetime import datetime
 
 from rotator.engine.age import due_at
 from rotator.engine.conditions import Situation
-from rotator.engine.retirement import retire, why_waiting
+from rotator.engine.retirement import make_room, retire, why_waiting
 from rotator.engine.rules import decide
 from rotator.model.observed import Observed
 from rotator.model.plan import Create, Plan, Promote, Verify
@@ -33,7 +33,7 @@ def plan(
     if actions == (create,):
         actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))
     if not actions and not reason.keeps_keys:
-        actions = retire(spec, observed, now, demand)
+        actions = retire(spec, observed, now, demand) or make_room(spec, observed, now, reason)
         waiting = why_waiting(spec, observed, now, demand)
         if waiting is not None and waiting.waits_for_replica and not reason.is_due:
             reason = waiting  # else nobody would hear of it

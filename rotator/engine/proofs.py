@@ -6,11 +6,19 @@ testAuthentication says nothing about scopes. So each claim has its own witnesse
 
 from dataclasses import dataclass, field
 
-from rotator.engine.observer import Reader, list_ours
-from rotator.model.credential import Credential
-from rotator.model.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
+from rotator.engine.observer import Reader
+from rotator.engine.run import Run
+from rotator.model.credential import Credential, Form, Token
+from rotator.model.errors import (
+    KeyNameError,
+    KeyNotListedError,
+    KeyNotYetDeadError,
+    KeyRejectedError,
+    KeyScopeError,
+    KeyStillAliveError,
+)
 from rotator.model.observed import KeyState, Observed, ProviderKey
-from rotator.model.ports import Authentication, Deadline, KeyProvider, ProbeAnswer
+from rotator.model.ports import Authentication, KeyProvider, ProbeAnswer
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources, SecretSpec
 
 _DEAD = frozenset({Authentication.REFUSED})
@@ -25,73 +33,98 @@ class Proofs:
     spec: SecretSpec
     provider: KeyProvider
     reader: Reader
-    deadline: Deadline
+    run: Run
     _working: set[str] = field(default_factory=set)
     """Keys that this run has seen working; none of them is asked about twice."""
-    _revoked_with_s: dict[str, float] = field(default_factory=dict)
-    """The seconds that were left when a key's revocation was acknowledged."""
+    _revoked_at_s: dict[str, float] = field(default_factory=dict)
+    """When a revocation of this run was acknowledged, on the clock of the run."""
 
     def working(self, held: Credential) -> None:
-        """Prove that a key works, within `verify_timeout`. Raises KeyRejectedError if it is not accepted in time."""
+        """Prove that a key works in each form. Raises KeyRejectedError if it does not within `verify_timeout`."""
         if held.key_id in self._working:
             return
         resources = isinstance(self.spec.permissions, Resources)
         wanted = _ALIVE_WITHOUT_LEGACY_SCOPE if resources else _ALIVE
         within_s = self.spec.verify_timeout.total_seconds()
-        answer = self.provider.await_authentication(held.jwt, wanted, within_s, self.deadline)
-        if answer not in wanted:
-            raise KeyRejectedError(f"testAuthentication does not accept the key after {within_s:g} s: {answer.value}")
+        for form in held.forms:
+            answer = self.provider.await_authentication(form, wanted, within_s, self.run.deadline)
+            if answer not in wanted:
+                what = "token" if isinstance(form, Token) else "header pair"
+                raise KeyRejectedError(
+                    f"testAuthentication does not accept the key's {what} after {within_s:g} s: {answer.value}"
+                )
         self._working.add(held.key_id)
 
-    def scopes(self, held: Credential, observed: Observed) -> tuple[ProviderKey, ...]:
-        """Prove that a working key can do what it is for, and nothing wider; return the keys as listed now.
+    def listed(self, made: Credential, name: str) -> ProviderKey:
+        """Prove that a key that was just made is listed under exactly its name, with the scopes asked for.
 
-        A fresh list costs one more call. A rotation that must stay within its smallest budget (no grace, no probes)
-        does not ask for one; only a key that an earlier run made is then compared, with the list read at the start.
+        No rule finds a key again that has another name. Raises KeyNameError or KeyScopeError if the list says something
+        else; KeyNotListedError if it does not show the key within `verify_timeout`.
+        """
+        within_s = self.spec.verify_timeout.total_seconds()
+        key = self.provider.await_listed(made.key_id, name, within_s, self.run.deadline)
+        if key is None:
+            raise KeyNotListedError(
+                f"Pinata made key {made.key_id}, but its list does not show it after {within_s:g} s"
+            )
+        if key.name != name:
+            raise KeyNameError(f"Pinata lists key {made.key_id} as {key.name!r}, not by the name that was asked for")
+        if problem := difference(self.spec.permissions, key.scopes):
+            raise KeyScopeError(f"the scopes that Pinata lists for the new key are not those asked for: {problem}")
+        return key
+
+    def scopes(self, held: Credential, observed: Observed) -> None:
+        """Prove that a working key can do what it is for, and nothing wider.
+
         Raises KeyRejectedError if it cannot do what `probe` says; KeyScopeError if its listed scopes differ from those
         asked for, or it can do what `negative_probe` forbids.
         """
-        spec, listed = self.spec, observed.keys
-        if spec.grace or spec.probe or spec.negative_probe:
-            expected = frozenset({held.key_id})
-            listed = list_ours(self.provider, observed.family, expected, self.deadline)
-        echoed = next((key.scopes for key in listed if key.key_id == held.key_id), None)
-        if problem := difference(spec.permissions, echoed):
+        spec, key, form = self.spec, observed.key(held.key_id), held.forms[0]
+        if problem := difference(spec.permissions, key.scopes if key else None):
             raise KeyScopeError(f"the scopes that Pinata lists for the new key are not those asked for: {problem}")
-        if spec.probe and self._probe(held, spec.probe) is ProbeAnswer.FORBIDDEN:
+        if spec.probe and self._probe(form, spec.probe) is ProbeAnswer.FORBIDDEN:
             raise KeyRejectedError(f"the new key is refused by {spec.probe}, which `probe` says it is for")
-        if spec.negative_probe and self._probe(held, spec.negative_probe) is ProbeAnswer.ALLOWED:
+        if spec.negative_probe and self._probe(form, spec.negative_probe) is ProbeAnswer.ALLOWED:
             raise KeyScopeError(f"the new key may use {spec.negative_probe}, which `negative_probe` says it must not")
-        return listed
 
     def revoked(self, key_id: str) -> None:
         """Note that a revocation was acknowledged: its time to death runs from here."""
-        self._revoked_with_s[key_id] = self.deadline.remaining_s()
+        self._revoked_at_s[key_id] = self.run.monotonic_s()
 
     def dead(self, key_id: str, observed: Observed) -> str:
         """Wait until the list and testAuthentication agree that a key is dead; return what they said.
 
-        Raises KeyStillAliveError if one of them says that it lives.
+        The list is asked by name, so it says nothing of a hand-made key. Raises KeyStillAliveError if one of them says
+        that it lives.
         """
         key = observed.key(key_id)
         within_s = self.spec.verify_timeout.total_seconds()
-        listed = self.provider.await_revoked(key_id, key.name if key else None, within_s, self.deadline)
-        if listed is not None and listed.state is KeyState.LIVE:
-            raise KeyStillAliveError(f"key {key_id} was revoked, but after {within_s:g} s the list shows it as live")
+        by_list = "its name is not known, so the list was not asked"
+        if key is not None:
+            listed = self.provider.await_revoked(key_id, key.name, within_s, self.run.deadline)
+            if listed is not None and listed.state is KeyState.LIVE:
+                raise self._alive(key_id, observed, f"the list shows it as live after {within_s:g} s")
+            by_list = "listed as revoked" if listed is not None else "no longer listed"
         old = self._credential_of(key_id, observed)
-        if old is not None:
-            answer = self.provider.await_authentication(old.jwt, _DEAD, within_s, self.deadline)
+        by_asking = "its token is in no version to ask with"
+        for form in old.forms if old is not None else ():
+            what = "token" if isinstance(form, Token) else "header pair"
+            answer = self.provider.await_authentication(form, _DEAD, within_s, self.run.deadline)
             if answer not in _DEAD:
-                raise KeyStillAliveError(
-                    f"key {key_id} was revoked, but after {within_s:g} s its token is {answer.value}"
-                )
-        left_s = self.deadline.remaining_s()
-        by_list = "listed as revoked" if listed is not None else "no longer listed"
-        by_token = "its token is refused" if old is not None else "its token is in no version to ask with"
-        return f"{by_list}, {by_token}; dead within {self._revoked_with_s.get(key_id, left_s) - left_s:.1f} s"
+                raise self._alive(key_id, observed, f"its {what} is {answer.value} after {within_s:g} s")
+            by_asking = f"its {what} is refused"
+        since_s = self._revoked_at_s.get(key_id)
+        took = "" if since_s is None else f"; dead within {self.run.monotonic_s() - since_s:.1f} s"
+        return f"{by_list}, {by_asking}{took}"
 
-    def _probe(self, held: Credential, path: str) -> ProbeAnswer:
-        return self.provider.probe(held.jwt, path, self.deadline)
+    def _alive(self, key_id: str, observed: Observed, seen: str) -> KeyStillAliveError:
+        """Say that a revoked key lives: for a while that is propagation, and then it is for a person."""
+        message = f"key {key_id} was revoked, but {seen}"
+        is_first = key_id in self._revoked_at_s and key_id not in observed.replaced_key_ids()
+        return KeyNotYetDeadError(message) if is_first else KeyStillAliveError(message)
+
+    def _probe(self, form: Form, path: str) -> ProbeAnswer:
+        return self.provider.probe(form, path, self.run.deadline)
 
     def _credential_of(self, key_id: str, observed: Observed) -> Credential | None:
         """Find the token of a superseded key in a version that is still labelled."""

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from rotator.engine.conditions import Situation
 from rotator.engine.executor import Executor
+from rotator.engine.guards import check_clock
 from rotator.engine.native import Rotation, Step, is_finished, plan_step
-from rotator.engine.observer import Reader, observe
+from rotator.engine.observer import Observer, Reader
 from rotator.engine.planner import plan
 from rotator.engine.retirement import is_grace_over
 from rotator.engine.run import Run, World
-from rotator.model.errors import AuditUnavailableError, RotatorError, UnsafeActionError
+from rotator.model.errors import AuditUnavailableError, KeyNotYetDeadError, RotatorError, UnsafeActionError
 from rotator.model.events import Decided, Ended, Failure
 from rotator.model.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.model.observed import Observed, SecretDescription
@@ -31,13 +32,15 @@ _Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
 
 def preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
     """Return what `reconcile` would do first, and from what; change nothing. Raises RotatorError if a read failed."""
-    family = KeyFamily.of(world.owner, description.arn)
-    reader = Reader(spec, description.arn, world.store, run.deadline)
-    observed = observe(description, family, reader, world.provider, world.held_elsewhere, None)
+    check_clock(description)
+    observer = _observer(spec, description, world, run)
+    observed = observer.look(description, world.held_elsewhere, None)
     planned = _plan(spec, observed, run, run.demand)
     if _revokes(planned):
-        fresh = world.store.describe(description.arn, run.deadline)
-        observed = observe(fresh, family, reader, world.provider, world.held_elsewhere, observed)
+        observed = observer.look(world.store.describe(description.arn, run.deadline), world.held_elsewhere, observed)
+        planned = _plan(spec, observed, run, run.demand)
+    if _mints(planned):
+        observed = observer.with_attempts(observed)
         planned = _plan(spec, observed, run, run.demand)
     return planned, observed
 
@@ -100,17 +103,21 @@ class _Progress:
     ) -> None:
         self.spec, self.description, self.world, self.run = spec, description, world, run
         self.audit, self.planner = audit, planner
-        self.reader = Reader(spec, description.arn, world.store, run.deadline)
+        self.observer = _observer(spec, description, world, run)
         self.executor: Executor | None = None
-        self.reasons: list[Reason] = []
+        self.plans: list[Plan] = []
 
     def settle(self) -> None:
         """Observe, plan and execute until the plan is empty."""
+        check_clock(self.description)
         observed = self._observe(self.description, None)
         if _revokes(self._plan(observed)):
             observed = self._observe(self._described(), observed)
-        executor = self.executor = Executor(self.spec, self.world, self.run, self.audit, self.reader, observed)
+        reader = self.observer.reader
+        executor = self.executor = Executor(self.spec, self.world, self.run, self.audit, reader, observed)
         for _ in range(PASSES_MAX):
+            if _mints(self._plan(observed)):
+                observed = executor.observed = self.observer.with_attempts(observed)
             chosen = self._decide(observed)
             if not chosen.actions:
                 return
@@ -148,14 +155,7 @@ class _Progress:
     def _observe(self, description: SecretDescription, earlier: Observed | None) -> Observed:
         # Neighbours matter when a key can be retired; asking them costs calls for each of them.
         over = is_grace_over(self.spec, description, self.run.now, self._demand())
-        return observe(
-            description,
-            KeyFamily.of(self.world.owner, description.arn),
-            self.reader,
-            self.world.provider,
-            self.world.held_elsewhere if over else None,
-            earlier,
-        )
+        return self.observer.look(description, self.world.held_elsewhere if over else None, earlier)
 
     def _moved(self) -> bool:
         return self.executor is not None and any(isinstance(done, Promote) for done in self.executor.done)
@@ -170,7 +170,7 @@ class _Progress:
 
     def _decide(self, observed: Observed) -> Plan:
         chosen = self._plan(observed)
-        self.reasons.append(chosen.reason)
+        self.plans.append(chosen)
         names = tuple(action.name for action in chosen.actions)
         self.audit.record(Decided(chosen.reason, names, observed.generation(observed.current)))
         return chosen
@@ -181,8 +181,8 @@ class _Progress:
         return Outcome(
             secret=self.spec.name,
             run_id=self.audit.run_id,
-            kind=OutcomeKind.FAILED if error else self._kind(),
-            reason=self.reasons[0] if self.reasons else None,
+            kind=self._kind(error),
+            reason=self._reason(),
             version_id=current.version_id if current else None,
             key_id=observed.key_inside(current) if observed else None,
             actions=tuple(self.executor.done) if self.executor else (),
@@ -190,13 +190,27 @@ class _Progress:
             observed=observed,
         )
 
-    def _kind(self) -> OutcomeKind:
-        last = self.reasons[-1]
+    def _reason(self) -> Reason | None:
+        """Return why AWSCURRENT moved, or else what the first plan said."""
+        moving = [plan for plan in self.plans if any(isinstance(action, Promote) for action in plan.actions)]
+        first = moving[-1] if moving and self._moved() else next(iter(self.plans), None)
+        return first.reason if first else None
+
+    def _kind(self, error: RotatorError | None) -> OutcomeKind:
+        # What is left to wait for does not undo the rotation: the error is told beside it.
+        if error and not (self._moved() and isinstance(error, KeyNotYetDeadError)):
+            return OutcomeKind.FAILED
         if self._moved():
             return OutcomeKind.ROTATED
+        last = self.plans[-1].reason
         if last.needs_person:
             return OutcomeKind.HELD
         return OutcomeKind.UP_TO_DATE if last is Reason.UP_TO_DATE else OutcomeKind.WAITING
+
+
+def _observer(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Observer:
+    reader = Reader(spec, description.arn, world.store, run.deadline)
+    return Observer(KeyFamily.of(world.owner, description.arn), reader, world.provider, run)
 
 
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
@@ -213,10 +227,15 @@ def _revokes(planned: Plan) -> bool:
 
 
 def _next_generation(observed: Observed) -> int:
-    generation = observed.highest_generation() + 1
+    generation = observed.next_generation()
     if generation > GENERATION_MAX:
         raise UnsafeActionError(
             f"a key of generation {generation - 1} exists: no generation is left above it",
             next_step="Find the key in Pinata's key list, and whoever named it; then rename the secret.",
         )
     return generation
+
+
+def _mints(planned: Plan) -> bool:
+    """Tell whether a plan is to be made again with the attempts that failed before: dead keys are not listed else."""
+    return any(isinstance(action, Create) for action in planned.actions)

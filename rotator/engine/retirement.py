@@ -7,7 +7,7 @@ new value, it is revoked and proved dead, and the label that names it goes last.
 
 from datetime import datetime, timedelta
 
-from rotator.model.observed import REPLACED_PREFIX, HasKey, Observed, ProviderKey, SecretDescription
+from rotator.model.observed import REPLACED_PREFIX, HasKey, Observed, Proof, ProviderKey, SecretDescription
 from rotator.model.plan import Action, ProveDead, Revoke, Unlabel
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, Override, SecretSpec
@@ -21,6 +21,8 @@ REPLICATION_MAX = timedelta(hours=1)
 def retire(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> tuple[Action, ...]:
     """Answer the second question: the keys that the fence allows, then labels that have served."""
     description = observed.description
+    if observed.proof is not Proof.ACCEPTED:
+        return ()
     if not is_grace_over(spec, description, now, demand) or is_replica_behind(description, demand):
         return ()
     superseded = superseded_keys(observed) or (_left(observed) if is_crowded(observed) else ())
@@ -30,6 +32,27 @@ def retire(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) 
     proofs = (ProveDead(key_id) for key_id in dead)
     # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
     return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *dead}))
+
+
+def make_room(spec: SecretSpec, observed: Observed, now: datetime, reason: Reason) -> tuple[Action, ...]:
+    """Answer the second question where no key may die by the first answer, and none may be made: revoke one of ours.
+
+    The current credential is refused, so it proves nothing; but a key that no labelled version holds, and that was made
+    longer ago than consumers may take and than a run may need, is held by nobody.
+    """
+    if reason is not Reason.TOO_MANY_KEYS or observed.proof is not Proof.REFUSED:
+        return ()
+    unheld = [key for key in unlabelled_keys(observed) if is_abandoned(spec, observed, key, now)]
+    oldest = sorted(unheld, key=lambda key: (key.created_at, key.key_id))[:1]
+    return tuple(action for key in oldest for action in (Revoke(key.key_id), ProveDead(key.key_id)))
+
+
+def is_abandoned(spec: SecretSpec, observed: Observed, key: ProviderKey, now: datetime) -> bool:
+    """Tell whether a key of ours that no labelled version holds is surely in nobody's use."""
+    if not is_grace_over(spec, observed.description, now, Demand.DUE) or key not in unlabelled_keys(observed):
+        return False
+    is_old = now - key.created_at > max(spec.grace, spec.pending_timeout)
+    return is_old and key.key_id not in observed.protected
 
 
 def why_waiting(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) -> Reason | None:

@@ -1,7 +1,8 @@
 """The rules of the planner, in their order: the first one that answers decides.
 
 What a rule asks is in `conditions`, one short function each. A secret on which nobody has decided, and in which
-nothing is pending, is asked whether a new key is due, and then whether one may be made now.
+nothing is pending, is asked whether consumers have no good key, then whether a new one is due, and then whether one
+may be made now.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ T = TypeVar("T")
 Rules = Sequence[Callable[[Situation], T | None]]
 
 STOPPED: Rules[Decision] = (
+    rule.unwritable,  # a replica, another owner, or deleted: no value can be put
     rule.on_hold,  # a person said stop: nobody overrules that
     rule.drifted,  # a person put another key in: ask before replacing it
     rule.rolled_back,  # a person moved AWSCURRENT back: ask before moving it on
@@ -27,10 +29,14 @@ PENDING: Rules[Decision] = (
     rule.pending_stalled,  # too old, or its key is dead: discard it
     rule.pending_usable,  # finish what an earlier run began
 )
-DUE: Rules[Reason] = (
-    rule.no_current,  # there is no key at all
+URGENT: Rules[Reason] = (
+    rule.no_current,  # there is no value at all
+    rule.no_credential,  # the value is a placeholder
     rule.compromised,  # a person said that the key has leaked
-    rule.key_revoked,  # consumers hold a dead key
+    rule.key_revoked,  # Pinata lists the current key as revoked
+    rule.current_refused,  # Pinata refuses what consumers read
+)
+DUE: Rules[Reason] = (
     rule.asked_for,  # a person or RotateSecret wants a new key now
     rule.create_interrupted,  # a key was made and never stored: finish what that run began
     rule.hand_made,  # the key is not ours: take over
@@ -39,11 +45,17 @@ DUE: Rules[Reason] = (
     rule.expiring,  # its token expires soon
 )
 ALLOWED: Rules[Decision] = (
+    rule.not_yet_accepted,  # a person's key, or our own, may not have propagated: ask again before deciding
     rule.outside_window,  # only a person makes a key outside the window
     rule.old_key_waits,  # rotating inside another rotation's grace would expose the key before
     rule.old_key_alive,  # one superseded key at a time: retire it first
     rule.orphans_fill_up,  # too many keys that were never promoted: put the current one above them
     rule.no_room,  # too many keys, and none may die
+    rule.backing_off,  # attempts failed lately: the next one waits
+)
+ALLOWED_IF_URGENT: Rules[Decision] = (
+    rule.no_room_even_now,  # two keys more than usual, and none may die
+    rule.backing_off,  # attempts failed lately: the next one waits, but an hour at most
 )
 
 
@@ -54,11 +66,11 @@ def first(rules: Rules[T], s: Situation) -> T | None:
 
 def begin(s: Situation) -> Decision:
     """Decide about a secret in which nothing is pending: make a key, make room first, or nothing."""
-    due = first(DUE, s)
+    urgent = first(URGENT, s)
+    due = urgent or first(DUE, s)
     if due is None:
-        return Reason.UP_TO_DATE, ()
-    forbidden = None if due.is_urgent else first(ALLOWED, s)
-    return forbidden or (due, (s.create,))
+        return rule.not_yet_accepted(s) or (Reason.UP_TO_DATE, ())
+    return first(ALLOWED_IF_URGENT if urgent else ALLOWED, s) or (due, (s.create,))
 
 
 def decide(s: Situation) -> Decision:

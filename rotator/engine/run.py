@@ -24,10 +24,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The time, some randomness, what is demanded, and the time that is left."""
+    """The time, some randomness, what is demanded, the time that is left, and a clock for how long things take."""
 
     now: datetime
     nonce: str
     demand: Demand
     deadline: Deadline
+    monotonic_s: Callable[[], float]
     stopping: Stopping = never_stopping

@@ -144,4 +144,4 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - description.changed_at > spec.grace + 2 * every
     invocation.add(held=plan.reason.needs_person, old_keys_overdue=old if late else 0)
-    return replace(due, generation=observed.highest_generation() + 1) if plan.actions else None
+    return replace(due, generation=observed.next_generation()) if plan.actions else None

@@ -46,11 +46,31 @@ class Sensitive:
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
-    """One key as consumers use it: its public id, its JWT, and the secret of the legacy header pair if known."""
+class Token:
+    """A key as consumers send it in `Authorization: Bearer`."""
+
+    jwt: Sensitive
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderPair:
+    """A key as consumers send it in the headers `pinata_api_key` and `pinata_secret_api_key`."""
 
     key_id: str
-    jwt: Sensitive
+    secret: Sensitive
+
+
+Form = Token | HeaderPair
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One key as consumers use it: its public id, and its JWT and the secret of its header pair as far as known."""
+
+    key_id: str
+    jwt: Sensitive | None
     secret: Sensitive | None
     expires_at: datetime | None
     """The `exp` claim of the JWT; tokens made before mid-2023 have none."""
+    forms: tuple[Form, ...]
+    """What has to be asked to prove it, at least one. A pair that equals the token's own claims is proved with it."""

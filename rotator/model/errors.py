@@ -141,11 +141,47 @@ class KeyScopeError(ProviderError):
     default_step = "Compare `permissions` with the key in Pinata's key list."
 
 
+class KeyNameError(ProviderError):
+    """A new key has another name than was asked for, so that no later run would know it as ours."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "AWSCURRENT is unchanged. Report it to Pinata; no key is kept until it lists names as they are given."
+    )
+
+
+class AttemptsExhaustedError(ProviderError):
+    """So many keys were made and never became current that another would be in vain."""
+
+    remedy = Remedy.PERSON
+    default_step = "See `rotator history NAME` for why they failed, then run `rotator rotate NAME`."
+
+
+class KeyNotListedError(ProviderError):
+    """A new key was not listed in time; it was not stored."""
+
+    default_step = "AWSCURRENT is unchanged. The next runs try again, later and later."
+
+
 class KeyStillAliveError(ProviderError):
     """A key that was revoked is still accepted."""
 
     remedy = Remedy.PERSON
     default_step = "Look the key up in Pinata's key list, revoke it by hand, and report it to Pinata if it lives on."
+
+
+class KeyNotYetDeadError(KeyStillAliveError):
+    """A key that was revoked by this run is still accepted: its end may not have propagated yet."""
+
+    remedy = Remedy.NEXT_RUN
+    default_step = "Nothing to do: the next run asks again, and calls for a person if the key still works then."
+
+
+class ClockError(RotatorError):
+    """This machine's clock is not the time."""
+
+    remedy = Remedy.PERSON
+    default_step = "Set the clock (NTP), then run `rotator run`."
 
 
 class StoreError(RotatorError):

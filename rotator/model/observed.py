@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from rotator.model.naming import KeyFamily, generation_of_version
+from rotator.model.naming import KeyFamily, generation_of_version, place_of
 from rotator.model.secret import Permissions
 
 AWSCURRENT = "AWSCURRENT"
@@ -29,6 +29,16 @@ class KeyState(Enum):
 
     LIVE = "live"
     REVOKED = "revoked"
+
+
+class Proof(Enum):
+    """What testAuthentication says of the credential in AWSCURRENT, asked in each form that the value holds."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """One form was refused at two asks, and the version is old enough to have propagated."""
+    TOO_YOUNG = "refused, but made too recently to tell"
+    NONE = "there is no credential to ask with"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +69,13 @@ class HasKey:
 class NoValue:
     """A labelled version without a value, as RotateSecret leaves them."""
 
+    created_at: datetime
+    """CreatedDate of the version."""
+
 
 @dataclass(frozen=True, slots=True)
-class Unusable:
-    """A pending version whose value is no credential; an unusable *current* value is an error instead."""
+class NoCredential:
+    """A version whose value holds no credential: in AWSCURRENT a placeholder, in AWSPENDING anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ class Unread:
     """A version whose value no rule needs."""
 
 
-Content = HasKey | NoValue | Unusable | Unread
+Content = HasKey | NoValue | NoCredential | Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +123,21 @@ class SecretDescription:
     """Regions whose replica is not InSync: its consumers may read an older value. ListSecrets tells of none."""
     replicas_failed: frozenset[str] = frozenset()
     """Those of them whose replication has failed: it does not go on by itself."""
+    primary_region: str = ""
+    """PrimaryRegion: where the secret is written, if it has replicas; empty if it has none."""
+    owning_service: str = ""
+    """OwningService: the AWS service that manages the secret, which nobody else may write; empty if none does."""
+    deleted_at: datetime | None = None
+    """DeletedDate: when its deletion was asked for; None if it was not."""
+
+    def is_replica(self) -> bool:
+        """Tell whether this is a replica of a secret in another region, which cannot be written."""
+        place = place_of(self.arn)
+        return bool(self.primary_region) and place is not None and place[0] != self.primary_region
+
+    def is_writable(self) -> bool:
+        """Tell whether a value can be put into the secret here, as far as its description says."""
+        return not (self.is_replica() or self.owning_service or self.deleted_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +148,16 @@ class Observed:
     versions: tuple[Version, ...]
     """The labelled versions, with the contents that rules need."""
     keys: tuple[ProviderKey, ...]
-    """Keys of ours for this secret, live and revoked. Foreign keys are not in it."""
+    """Keys of ours for this secret: all that live, and of the revoked ones those that a rule needs. No foreign keys."""
     witnessed: tuple[tuple[str, KeyState], ...]
-    """Keys that testAuthentication was asked about: the list does not show them, or is not believed."""
+    """Superseded keys that testAuthentication was asked about: the list does not show them, or is not believed."""
+    proof: Proof
+    """Whether consumers are served."""
     protected: frozenset[str]
     """Key ids that are never revoked: the managing key."""
     family: KeyFamily
+    attempts_in: str | None = None
+    """The beginning of the names whose revoked keys are in `keys`, too: the attempts of one decade of generations."""
 
     @property
     def current(self) -> Version | None:
@@ -180,9 +212,26 @@ class Observed:
         """Return the generation in a key's name."""
         return self.family.generation(key.name)
 
-    def highest_generation(self) -> int:
-        """Return the highest generation seen anywhere, live or not."""
-        return max([0, *map(self.generation, self.versions), *map(self.generation_of_key, self.keys)])
+    def decade(self) -> range:
+        """Return the ten generations, the first of them 0, 10, ..., in which the next key is made.
+
+        They begin with what labels and live keys show, so that one query finds every attempt that failed since.
+        """
+        seen = 1 + max([0, *map(self.generation, self.versions), *map(self.generation_of_key, self.live_keys())])
+        return range(seen - seen % 10, seen - seen % 10 + 10)
+
+    def next_generation(self) -> int:
+        """Return the generation of the next key: above every one seen, but never beyond its decade.
+
+        The last number of a decade is used again, by a key with another nonce: the fence compares, it does not count.
+        """
+        decade = self.decade()
+        seen = [*map(self.generation, self.versions), *map(self.generation_of_key, self.keys)]
+        return min(1 + max([0, *(generation for generation in seen if generation <= decade[-1])]), decade[-1])
+
+    def was_ours(self) -> bool:
+        """Tell whether the secret was ours before: by a label or by a key of ours."""
+        return bool(self.keys) or any(OURS in v.labels or self.generation(v) for v in self.versions)
 
     def live_keys(self) -> tuple[ProviderKey, ...]:
         """Return the keys of ours that are not shown as revoked."""

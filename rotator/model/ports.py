@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Form, Sensitive
 from rotator.model.events import Event
 from rotator.model.observed import ProviderKey, SecretDescription
 from rotator.model.secret import Permissions
@@ -60,11 +60,23 @@ class KeyProvider(Protocol):
         """The id of the key we ourselves use, if its token tells."""
 
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
-        """Return every key, live or revoked, whose name begins with exactly `prefix`.
+        """Return every live key whose name begins with exactly `prefix`, and revoked ones as far as they come along.
 
-        `expected` are key ids that a complete list shows, as far as is known.
+        `expected` are ids of live keys that a complete list shows, as far as is known.
 
         Raises ProviderUnavailableError, ProviderDeniedError, ProviderContractError or DeadlineExceededError.
+        """
+
+    def list_revoked(self, part: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+        """Return the revoked keys whose name contains `part`; live ones too if the filter is not obeyed.
+
+        Raises as `list_keys` does.
+        """
+
+    def await_listed(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
+        """Look for a key that was just made in the list of live keys, until it shows or time is up.
+
+        It may come back under another name. None means that it did not show under its name, nor near it.
         """
 
     def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
@@ -74,28 +86,28 @@ class KeyProvider(Protocol):
         ProviderUnavailableError, ProviderDeniedError or DeadlineExceededError.
         """
 
-    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
-        """Ask testAuthentication about a token, once but for transient faults.
+    def authenticate(self, form: Form, deadline: Deadline) -> Authentication:
+        """Ask testAuthentication with one form of a credential, once but for transient faults.
 
         Raises ProviderUnavailableError, ProviderContractError or DeadlineExceededError.
         """
 
     def await_authentication(
-        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+        self, form: Form, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
     ) -> Authentication:
         """Ask testAuthentication until the answer is a wanted one or time is up; return the last answer.
 
         After an unwanted answer, two wanted ones in a row are needed: propagation flaps.
         """
 
-    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
-        """Look for a key in the list until it shows as revoked or time is up; return it as last seen, if seen.
+    def await_revoked(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
+        """Look for a key by its exact name until the list shows it as revoked or time is up.
 
-        `name` narrows the search; without it the whole account is paged through.
+        Return it as last seen; None if it was not seen.
         """
 
-    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
-        """GET a path with a token: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
+    def probe(self, form: Form, path: str, deadline: Deadline) -> ProbeAnswer:
+        """GET a path with a credential: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
 
         Raises ProviderUnavailableError, ProviderContractError (any other answer) or DeadlineExceededError.
         """
@@ -129,6 +141,12 @@ class SecretStore(Protocol):
         """Return what `describe` would, by secret id, for a whole fleet in a hundredth of the calls.
 
         Ids that the list does not show (yet) are missing from the answer.
+        """
+
+    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime:
+        """Return when a labelled version was made, with or without a value.
+
+        Raises StoreUnavailableError if it is not shown.
         """
 
     def read(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue | None:

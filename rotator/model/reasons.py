@@ -42,6 +42,36 @@ class Reason(StrEnum):
         member.consequences = consequences
         return member
 
+    WRONG_REGION = (
+        "WRONG_REGION",
+        "this is a replica; configure the region of the primary secret, PrimaryRegion in `describe-secret`",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
+    """The configured region holds a replica of the secret, which cannot be written.
+
+    Next: nothing; no key is made.
+    You: set `[aws] region` to the region of the primary secret.
+    """
+    FOREIGN_OWNER = (
+        "FOREIGN_OWNER",
+        "an AWS service owns the secret, so nobody else may write it; see OwningService in `describe-secret`",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
+    """Another AWS service manages the secret and is the only one that may write it.
+
+    Next: nothing; no key is made.
+    You: keep the key in a secret of its own, and configure that.
+    """
+    TO_BE_DELETED = (
+        "TO_BE_DELETED",
+        "the secret's deletion is scheduled; restore it with `restore-secret`, or take its entry out",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
+    """Somebody deleted the secret, and its recovery window is open.
+
+    Next: nothing; no key is made.
+    You: run `aws secretsmanager restore-secret`, or take the entry out of the configuration and revoke its key.
+    """
     ON_HOLD = ("ON_HOLD", "the tag rotator:hold is set; remove it to go on", _PERSON | Consequence.KEEPS_KEYS)
     """The secret carries the tag `rotator:hold`.
 
@@ -160,6 +190,34 @@ class Reason(StrEnum):
 
     Next: this run makes the first key.
     You: nothing.
+    """
+    NO_CREDENTIAL = ("NO_CREDENTIAL", "the value holds no credential yet", _URGENT)
+    """The value is a placeholder: the fields that are ours are empty, or hold no credential.
+
+    Next: this run makes a key, fills our fields, and carries the others over.
+    You: nothing; if the secret was in use, find out who overwrote it.
+    """
+    CURRENT_REFUSED = ("CURRENT_REFUSED", "Pinata refuses the credential that consumers read", _URGENT)
+    """testAuthentication refused the very credential inside AWSCURRENT, twice.
+
+    Next: this run replaces it at once.
+    You: find out who put it there, or who damaged it.
+    """
+    NOT_YET_ACCEPTED = (
+        "NOT_YET_ACCEPTED",
+        "Pinata refuses the current credential, which is too new to tell",
+        Consequence.KEEPS_KEYS,
+    )
+    """testAuthentication refuses the credential in AWSCURRENT, whose version is younger than `verify_timeout`.
+
+    Next: the next run asks again; if it is still refused then, it is replaced at once.
+    You: nothing.
+    """
+    BACKING_OFF = ("BACKING_OFF", "earlier attempts failed, so the next one waits")
+    """Keys were made in the last 24 hours that never became current, or that did not help.
+
+    Next: the next attempt is made when its time has come; each one waits twice as long as the one before.
+    You: see `rotator history NAME` for why they failed; `rotator rotate NAME` tries at once.
     """
     ADOPTED = ("ADOPTED", "the key was made by hand")
     """The current key was not made by rotator; listing the secret in the configuration is the consent to replace it.

@@ -32,11 +32,17 @@ Permissions = Resources | Endpoints | Admin
 class JsonFields:
     """The value is a JSON object; these are the names of the fields we write. All others are carried over."""
 
-    jwt: str
+    jwt: str | None
+    """None if consumers use the header pair alone; then both its fields are named."""
     key: str | None = None
     secret: str | None = None
     named_by: Literal["default", "config"] = "config"
     """Default names that do not occur in an existing value are left out; configured ones are an error."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all fields of ours."""
+        return tuple(name for name in (self.jwt, self.key, self.secret) if name is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,8 @@ class Override(Flag):
     """A new key is made although none is due."""
     GRACE = auto()
     """Superseded keys are revoked at once, without waiting for a grace or a replica."""
+    VALUE = auto()
+    """A current value that holds no credential of ours is replaced."""
 
 
 class Demand(Enum):
@@ -127,6 +135,8 @@ class Demand(Enum):
     """Nobody asked: rotate what is due."""
     FORCED = Override.DECISIONS | Override.AGE
     """Rotate now."""
+    REPLACING = Override.DECISIONS | Override.AGE | Override.VALUE
+    """Rotate now, whatever the current value is."""
     COMPROMISED = Override.DECISIONS | Override.AGE | Override.GRACE
     """Rotate now and revoke without grace: the key has leaked."""
     NATIVE = Override.AGE

@@ -8,12 +8,12 @@ once. It makes no decision about keys, and logs nothing.
 import re
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from typing import TypeVar
 
 import httpx
 
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Form, Sensitive, Token
 from rotator.model.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
@@ -22,7 +22,6 @@ from rotator.model.errors import (
     RotatorError,
     SecretValueError,
 )
-from rotator.model.naming import KeyFamily
 from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.payload import credential
 from rotator.model.ports import Authentication, Deadline, ProbeAnswer
@@ -33,6 +32,8 @@ from rotator.pinata.requests import Answer, Request, Requests, create_failure, f
 from rotator.pinata.transport import RateLimiter
 
 PAGES_MAX = 1000
+PAGES_NEAR_MAX = 10
+"""So many pages are looked through for a key that is not listed by its own name."""
 LIST_READS_MAX = 3
 """How often a list is read that changes while it is paged through."""
 ABSENT_LOOKS = 2
@@ -67,7 +68,7 @@ class PinataClient:
         """
         self._requests = Requests(api_url.rstrip("/"), client, limiter, sleep)
         self._paths = paths_of(api)
-        self._token = _checked(token)
+        self._token = Token(_checked(token))
         self._managing_key_id = _key_id_of(token)
         self._monotonic = monotonic
         self._sleep = sleep
@@ -78,22 +79,17 @@ class PinataClient:
         return self._managing_key_id
 
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
-        """Return every key, live or revoked, whose name begins with exactly `prefix`.
+        """Return every live key whose name begins with exactly `prefix`, and revoked ones as far as they come along.
 
-        Pinata's own filter is a case-insensitive "contains" and only saves pages. A list has neither a documented order
-        nor a snapshot; if it shifted while it was read, what further readings show is added.
+        The `revoked` filter keeps the number of pages from growing with the years; whoever uses the answer looks at
+        each state all the same. Pinata's name filter is a case-insensitive "contains" and only saves pages, too. A list
+        has neither a documented order nor a snapshot; if it shifted while it was read, further readings add to it.
         """
-        family = KeyFamily(prefix)
         ours: dict[str, ProviderKey] = {}
-
-        def is_short() -> bool:
-            """Tell whether keys are missing: one that is expected, or one of a generation."""
-            highest = max((family.generation(key.name) for key in ours.values()), default=0)
-            return highest > len(ours) or not expected <= ours.keys()
-
+        filters = self._paths.filters(prefix, revoked=False)
         for _ in range(LIST_READS_MAX):
             pages: list[KeyPage] = []
-            for page in self._pages(self._paths.name_filter(prefix), deadline, is_short):
+            for page in self._pages(filters, deadline, lambda: not expected <= ours.keys()):
                 pages.append(page)
                 for row in page.rows:
                     if not row.name.startswith(prefix):
@@ -104,6 +100,23 @@ class PinataClient:
             if not _shifted(pages):
                 break
         return tuple(ours.values())
+
+    def list_revoked(self, part: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+        """Return the revoked keys whose name contains `part`; live ones too if the filter is not obeyed."""
+        pages = self._pages(self._paths.filters(part, revoked=True), deadline, lambda: False)
+        return tuple(_readable(row) for page in pages for row in page.rows if part in row.name)
+
+    def await_listed(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
+        """Look for a key that was just made until it shows under its name, or time is up; then under any name of ours.
+
+        None means that neither showed it.
+        """
+        filters = self._paths.filters(name, revoked=False)
+        for found in self._polled(lambda: self._row_of(key_id, filters, PAGES_MAX, deadline), within_s, deadline):
+            if found is not None:
+                return found
+        owner = name.partition("/")[0]
+        return self._row_of(key_id, self._paths.filters(owner, revoked=False), PAGES_NEAR_MAX, deadline)
 
     def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key with one request, which is never repeated.
@@ -122,13 +135,13 @@ class PinataClient:
             f"Pinata's answer {reply.status} to the create of {name} gives no usable key: {new.detail}; {fate}"
         )
 
-    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
-        """Ask testAuthentication about a token, once but for transient faults.
+    def authenticate(self, form: Form, deadline: Deadline) -> Authentication:
+        """Ask testAuthentication with one form of a credential, once but for transient faults.
 
         None of its error answers is documented. 401 and 403 are a refusal whatever their body is;
         the two codes are those of live answers of the same application.
         """
-        reply = self._requests.repeated(TEST_AUTHENTICATION, jwt, deadline)
+        reply = self._requests.repeated(TEST_AUTHENTICATION, form, deadline)
         if isinstance(reply, Answer):
             code = "" if reply.ok else reason(reply.body)
             if reply.status == HTTPStatus.OK and is_object(reply.body):
@@ -141,14 +154,14 @@ class PinataClient:
         raise failure("testAuthentication gave no verdict", reply)
 
     def await_authentication(
-        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+        self, form: Form, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
     ) -> Authentication:
         """Ask testAuthentication until the answer is a wanted one or time is up.
 
         After an unwanted answer two wanted ones in a row are needed, because propagation flaps;
         if time is up before the second, the unwanted answer is returned.
         """
-        answers = self._polled(lambda: self.authenticate(jwt, deadline), within_s, deadline)
+        answers = self._polled(lambda: self.authenticate(form, deadline), within_s, deadline)
         first = next(answers)
         if first in wanted:
             return first
@@ -162,7 +175,7 @@ class PinataClient:
                 in_a_row = 1
         return unwanted
 
-    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
+    def await_revoked(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
         """Look for a key until it shows as revoked, or twice not at all, or time is up.
 
         None means that the list does not show it: some hold active keys only.
@@ -175,14 +188,14 @@ class PinataClient:
                 break
         return seen
 
-    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
-        """GET a path with a token: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
+    def probe(self, form: Form, path: str, deadline: Deadline) -> ProbeAnswer:
+        """GET a path with a credential: ALLOWED for 2xx, FORBIDDEN for 401 and 403.
 
         Raises ConfigError if it is not a path of visible ASCII on Pinata's own host.
         """
         if not _PROBE.fullmatch(path):
             raise ConfigError("a probe is a path that begins with one slash, in visible ASCII")
-        reply = self._requests.repeated(Request("GET", path), jwt, deadline)
+        reply = self._requests.repeated(Request("GET", path), form, deadline)
         if isinstance(reply, Answer) and reply.ok:
             return ProbeAnswer.ALLOWED
         if isinstance(reply, Answer) and reply.denied:
@@ -220,16 +233,16 @@ class PinataClient:
                 return
         raise ProviderContractError(f"Pinata's key list does not end after {PAGES_MAX} pages")
 
-    def _find(self, key_id: str, name: str | None, deadline: Deadline) -> ProviderKey | None:
-        """Look a key up, among the revoked ones first: unless asked for, they may be hidden."""
-        filters = self._paths.name_filter(name)
-        searches = (filters,) if self._paths.is_legacy else (filters | {"revoked": "true"}, filters)
-        for search in searches:
-            for page in self._pages(search, deadline, lambda: False):
-                for row in page.rows:
-                    if row.key_id == key_id:
-                        return _readable(row)
-        return None
+    def _find(self, key_id: str, name: str, deadline: Deadline) -> ProviderKey | None:
+        """Look a key up, among the revoked ones first: a list without a filter may hide them."""
+        both = [self._paths.filters(name, revoked=revoked) for revoked in (True, False)]
+        searches = both[:1] if self._paths.is_legacy else both
+        found = (self._row_of(key_id, filters, PAGES_MAX, deadline) for filters in searches)
+        return next((key for key in found if key is not None), None)
+
+    def _row_of(self, key_id: str, filters: dict[str, str], pages_max: int, deadline: Deadline) -> ProviderKey | None:
+        pages = islice(self._pages(filters, deadline, lambda: False), pages_max)
+        return next((_readable(row) for page in pages for row in page.rows if row.key_id == key_id), None)
 
     def _polled(self, ask: Callable[[], T], within_s: float, deadline: Deadline) -> Iterator[T]:
         """Yield answers, the first at once, the others after longer and longer pauses."""

@@ -52,9 +52,9 @@ class Paths:
             return Request(self.revoke_verb, self.revoke, body={"apiKey": key_id})
         return Request(self.revoke_verb, self.revoke + quote(key_id, safe=""))
 
-    def name_filter(self, name: str | None) -> dict[str, str]:
-        """Return the filter for a name, which Pinata takes for "contains"."""
-        return {"name": name} if name and not self.is_legacy else {}
+    def filters(self, name: str, *, revoked: bool) -> dict[str, str]:
+        """Return the filters for a part of a name, and for live or revoked keys; the legacy list has none."""
+        return {} if self.is_legacy else {"name": name, "revoked": str(revoked).lower()}
 
 
 _SETS = {

@@ -16,7 +16,7 @@ from typing import assert_never
 
 import httpx
 
-from rotator.model.credential import Sensitive
+from rotator.model.credential import Form, HeaderPair, Sensitive, Token
 from rotator.model.errors import (
     CreateOutcomeUnknownError,
     DeadlineExceededError,
@@ -119,18 +119,18 @@ class Requests:
     limiter: RateLimiter = field(repr=False)
     sleep: Callable[[float], None] = field(repr=False)
 
-    def once(self, request: Request, token: Sensitive, deadline: Deadline) -> Reply:
+    def once(self, request: Request, form: Form, deadline: Deadline) -> Reply:
         """Send a request, when the budgets allow it.
 
-        Raises DeadlineExceededError if that is not in time, and UnsafeActionError if the token cannot stand in a
-        header; nothing was sent then.
+        Raises DeadlineExceededError if that is not in time, and UnsafeActionError if the credential cannot stand
+        in a header; nothing was sent then.
         """
-        if not sendable(token):
-            raise UnsafeActionError("the token cannot stand in a header; nothing was sent")
+        if not _is_sendable(form):
+            raise UnsafeActionError("the credential cannot stand in a header; nothing was sent")
         self.limiter.wait(request.path, deadline)
-        return exchange(self.http, self.api_url, request, token, deadline)
+        return exchange(self.http, self.api_url, request, form, deadline)
 
-    def repeated(self, request: Request, token: Sensitive, deadline: Deadline) -> Reply:
+    def repeated(self, request: Request, form: Form, deadline: Deadline) -> Reply:
         """Send a request that is safe to repeat, again after each transient fault; as for `once`.
 
         Waits as long as Pinata asks, or longer and longer, if that fits the deadline; otherwise
@@ -155,7 +155,7 @@ class Requests:
             retry_error_callback=lambda _: None,
         ):
             try:
-                reply = self.once(request, token, deadline)
+                reply = self.once(request, form, deadline)
             except DeadlineExceededError:
                 # Raised after an attempt, it would deny that there was one.
                 if attempt.retry_state.attempt_number == 1:
@@ -171,13 +171,13 @@ class Requests:
             wait_s -= LOOK_S
 
 
-def exchange(http: httpx.Client, api_url: str, request: Request, token: Sensitive, deadline: Deadline) -> Reply:
-    """Send one request with a bearer token, once, and read the answer before the deadline."""
+def exchange(http: httpx.Client, api_url: str, request: Request, form: Form, deadline: Deadline) -> Reply:
+    """Send one request with a credential, once, and read the answer before the deadline."""
     if deadline.remaining_s() <= 0:
         return Unsent("no time was left")
     try:
         response = http.send(
-            _wire_request(api_url, request, token, deadline.remaining_s), stream=True, follow_redirects=False
+            _wire_request(api_url, request, form, deadline.remaining_s), stream=True, follow_redirects=False
         )
         with closing(response):
             return _read(response, deadline)
@@ -190,6 +190,26 @@ def exchange(http: httpx.Client, api_url: str, request: Request, token: Sensitiv
 def sendable(token: Sensitive) -> bool:
     """Tell whether a token can stand in a header: visible ASCII, at most 8 KiB."""
     return _SENDABLE.fullmatch(token.reveal()) is not None
+
+
+def _is_sendable(form: Form) -> bool:
+    match form:
+        case Token(jwt=jwt):
+            return sendable(jwt)
+        case HeaderPair(key_id=key_id, secret=secret):
+            return sendable(Sensitive(key_id)) and sendable(secret)
+        case _:
+            assert_never(form)
+
+
+def _headers_of(form: Form) -> dict[str, str]:
+    match form:
+        case Token(jwt=jwt):
+            return {"Authorization": f"Bearer {jwt.reveal()}"}
+        case HeaderPair(key_id=key_id, secret=secret):
+            return {"pinata_api_key": key_id, "pinata_secret_api_key": secret.reveal()}
+        case _:
+            assert_never(form)
 
 
 def is_transient(reply: Reply) -> bool:
@@ -209,7 +229,7 @@ def pause_s(reply: Reply, attempt: int) -> float:
     return max(asked_s or 0.0, min(_BACKOFF_S * 2.0 ** (attempt - 1), _BACKOFF_MAX_S))
 
 
-def _wire_request(api_url: str, request: Request, token: Sensitive, remaining_s: Callable[[], float]) -> httpx.Request:
+def _wire_request(api_url: str, request: Request, form: Form, remaining_s: Callable[[], float]) -> httpx.Request:
     """Build a request without the client, which would add cookies.
 
     A cookie set for one token would vouch for the next one, which testAuthentication is to judge.
@@ -222,7 +242,7 @@ def _wire_request(api_url: str, request: Request, token: Sensitive, remaining_s:
         request.method,
         api_url + request.path,
         params=request.params,
-        headers=headers | {"Authorization": f"Bearer {token.reveal()}"},
+        headers=headers | _headers_of(form),
         content=body,
         extensions={"timeout": timeouts(remaining_s()), "remaining_s": remaining_s},
     )

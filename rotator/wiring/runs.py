@@ -45,7 +45,7 @@ def new_run(
     """
     nonce = secrets.token_hex(NONCE_LENGTH // 2)
     limit_s = min(spec.timeout.total_seconds(), within_s)
-    return Run(datetime.now(UTC), nonce, demand, deadline or MonotonicDeadline.after(limit_s), stopping)
+    return Run(datetime.now(UTC), nonce, demand, deadline or MonotonicDeadline.after(limit_s), time.monotonic, stopping)
 
 
 def startup_deadline() -> MonotonicDeadline:

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from rotator.aws.client import client_config
 from rotator.aws.store import SecretsManagerStore
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Sensitive, Token
 from rotator.model.errors import RotatorError
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, ProviderKey, SecretDescription
 from rotator.model.ports import Authentication, KeyProvider, SecretStore
@@ -390,27 +390,27 @@ class ProviderAgreement(RuleBasedStateMachine):
     def authenticate(self, which: int) -> None:
         """Ask about a token."""
         jwt = self.jwt(which)
-        self.agree(lambda provider, left: provider.authenticate(jwt, left))
+        self.agree(lambda provider, left: provider.authenticate(Token(jwt), left))
 
     @rule(which=st.integers(0, 20), wanted=st.sets(st.sampled_from(Authentication), min_size=1))
     def await_authentication(self, which: int, wanted: set[Authentication]) -> None:
         """Ask about a token, with time for one question."""
         jwt = self.jwt(which)
-        self.agree(lambda provider, left: provider.await_authentication(jwt, frozenset(wanted), ONCE_S, left))
+        self.agree(lambda provider, left: provider.await_authentication(Token(jwt), frozenset(wanted), ONCE_S, left))
 
-    @rule(which=st.integers(0, 20), named=st.booleans())
-    def await_revoked(self, which: int, named: bool) -> None:
+    @rule(which=st.integers(0, 20))
+    def await_revoked(self, which: int) -> None:
         """Look for a key, with time for one look."""
         key_id = self.key(which)
         record = self.systems.pinata.keys.get(key_id)
-        name = record.name if record and named else None
+        name = record.name if record else "no such key"
         self.agree(lambda provider, left: provider.await_revoked(key_id, name, ONCE_S, left))
 
     @rule(which=st.integers(0, 20), path=st.sampled_from(["/v3/files/public", "/data/pinList"]))
     def probe(self, which: int, path: str) -> None:
         """Use a key."""
         jwt = self.jwt(which)
-        self.agree(lambda provider, left: provider.probe(jwt, path, left))
+        self.agree(lambda provider, left: provider.probe(Token(jwt), path, left))
 
     @rule(name=st.sampled_from(NAMES))
     def a_person_makes_a_key(self, name: str) -> None:

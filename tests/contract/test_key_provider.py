@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
-from rotator.model.credential import Sensitive
+from rotator.model.credential import Sensitive, Token
 from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
@@ -186,7 +186,7 @@ def test_a_key_is_made_found_proved_and_revoked(pinata: Pinata) -> None:
     made = client.create_key(NAME, pinata.permissions, None, clock)
     (record,) = pinata.named
     assert (made.key_id, made.jwt, made.secret) == (record.key, Sensitive(record.jwt), Sensitive(record.secret))
-    assert client.await_authentication(made.jwt, ALIVE, 30.0, clock) is Authentication.ACCEPTED
+    assert client.await_authentication(made.forms[0], ALIVE, 30.0, clock) is Authentication.ACCEPTED
     clock.sleep(10.0)
     (listed,) = client.list_keys(PREFIX, frozenset(), clock)
     assert (listed.key_id, listed.name, listed.state) == (record.key, NAME, KeyState.LIVE)
@@ -198,7 +198,7 @@ def test_a_key_is_made_found_proved_and_revoked(pinata: Pinata) -> None:
     seen = client.await_revoked(record.key, NAME, 30.0, clock)
     hidden = pinata.api == "legacy" and pinata.world.switches.listed_by_default is Listed.ACTIVE_ONLY
     assert (seen is None) if hidden else (seen and seen.state is KeyState.REVOKED)
-    assert client.await_authentication(made.jwt, DEAD, 30.0, clock) is Authentication.REFUSED
+    assert client.await_authentication(made.forms[0], DEAD, 30.0, clock) is Authentication.REFUSED
     assert pinata.named[0].revoked_at is not None
     assert client.managing_key_id in pinata.world.keys
 
@@ -228,12 +228,12 @@ def test_all_own_keys_are_listed_among_many(pinata: Pinata) -> None:
 
 
 @EVERY_KIND
-def test_a_foreign_key_is_revoked_and_found_without_its_name(pinata: Pinata) -> None:
+def test_a_foreign_key_is_revoked_and_found_by_its_name(pinata: Pinata) -> None:
     """A hand-made key that we took over may have any name, on any page."""
     keys = [pinata.world.seed(f"by hand {n}", NOBODY).key for n in range(25)]
     client = pinata.client()
     client.revoke_key(keys[7], pinata.clock)
-    seen = client.await_revoked(keys[7], None, 30.0, pinata.clock)
+    seen = client.await_revoked(keys[7], "by hand 7", 30.0, pinata.clock)
     assert seen is None or seen.state is KeyState.REVOKED
     revoked = [r.key for r in pinata.world.keys.values() if r.revoked_at is not None]
     assert revoked == [keys[7]]
@@ -243,10 +243,9 @@ def test_a_foreign_key_is_revoked_and_found_without_its_name(pinata: Pinata) -> 
 def test_a_key_that_was_not_revoked_is_shown_as_live(pinata: Pinata) -> None:
     """Absence from the list of revoked keys is not taken for absence."""
     record = pinata.world.seed(NAME, NOBODY)
-    for name in (NAME, None):
-        seen = pinata.client().await_revoked(record.key, name, 2.0, pinata.clock)
-        assert seen is not None
-        assert seen.state is KeyState.LIVE
+    seen = pinata.client().await_revoked(record.key, NAME, 2.0, pinata.clock)
+    assert seen is not None
+    assert seen.state is KeyState.LIVE
 
 
 @pytest.mark.parametrize(
@@ -260,7 +259,7 @@ def test_a_key_that_was_not_revoked_is_shown_as_live(pinata: Pinata) -> None:
 def test_a_key_with_resources_only_is_recognised(pinata: Pinata, verdict: Authentication) -> None:
     """Whether such a key passes testAuthentication is unknown; neither answer means it is dead."""
     jwt = Sensitive(pinata.world.seed("files", NOBODY).jwt)
-    assert pinata.client().authenticate(jwt, pinata.clock) is verdict
+    assert pinata.client().authenticate(Token(jwt), pinata.clock) is verdict
 
 
 @pytest.mark.parametrize(
@@ -269,7 +268,7 @@ def test_a_key_with_resources_only_is_recognised(pinata: Pinata, verdict: Authen
 def test_a_probe_tells_what_a_key_may_do(pinata: Pinata, path: str, verdict: ProbeAnswer) -> None:
     """A key with v3 scopes opens v3 files and no legacy endpoint."""
     jwt = Sensitive(pinata.world.seed("files", NOBODY).jwt)
-    assert pinata.client().probe(jwt, path, pinata.clock) is verdict
+    assert pinata.client().probe(Token(jwt), path, pinata.clock) is verdict
 
 
 def test_a_managing_key_without_the_right_is_denied(pinata: Pinata) -> None:
@@ -335,7 +334,7 @@ def test_unknown_fields_in_answers_do_no_harm(pinata: Pinata) -> None:
         pinata.inject(Spoil(Damage.EXTRA_FIELDS), operation, times=None)
     client, clock = pinata.client(), pinata.clock
     made = client.create_key(NAME, pinata.permissions, None, clock)
-    assert client.authenticate(made.jwt, clock) is Authentication.ACCEPTED
+    assert client.authenticate(made.forms[0], clock) is Authentication.ACCEPTED
     assert [key.key_id for key in client.list_keys(PREFIX, frozenset(), clock)] == [made.key_id]
 
 
@@ -364,7 +363,7 @@ def test_transient_faults_of_other_calls_are_outlived(pinata: Pinata, fault: Fau
     assert [key.key_id for key in client.list_keys(PREFIX, frozenset(), clock)] == [record.key]
     client.revoke_key(record.key, clock)
     assert pinata.named[0].revoked_at is not None
-    assert client.authenticate(Sensitive(record.jwt), clock) is Authentication.REFUSED
+    assert client.authenticate(Token(Sensitive(record.jwt)), clock) is Authentication.REFUSED
 
 
 @TRANSIENT
@@ -404,6 +403,6 @@ def test_the_client_keeps_to_the_documented_limits(pinata: Pinata) -> None:
     """Far more calls than a minute allows, and not one 429."""
     client, clock = pinata.client(per_minute=60), pinata.clock
     for _ in range(70):
-        client.authenticate(Sensitive(pinata.admin), clock)
+        client.authenticate(Token(Sensitive(pinata.admin)), clock)
         client.list_keys(PREFIX, frozenset(), clock)
     assert {line.status for line in pinata.server.site.log} == {200}

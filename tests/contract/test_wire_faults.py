@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from rotator.aws.client import client_config
 from rotator.aws.store import SecretsManagerStore
-from rotator.model.credential import Sensitive
+from rotator.model.credential import Sensitive, Token
 from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
@@ -201,10 +201,10 @@ class Pinata:
                 case "revoke":
                     client.revoke_key(key_id, clock)
                 case "authenticate":
-                    said = client.authenticate(Sensitive(jwt), clock)
+                    said = client.authenticate(Token(Sensitive(jwt)), clock)
                     return OK if said is Authentication.ACCEPTED else said
                 case _:
-                    answer = client.probe(Sensitive(jwt), "/v3/files/public?limit=1", clock)
+                    answer = client.probe(Token(Sensitive(jwt)), "/v3/files/public?limit=1", clock)
                     return OK if answer is ProbeAnswer.ALLOWED else answer
         except RotatorError as error:
             return type(error)

@@ -90,7 +90,7 @@ def _reconcile(process: Process, spec: SecretSpec, start: Start, configured: tup
     store = SimulatedStore(process)
     others = Neighbours(configured, store)
     world = World("rotator", SimulatedProvider(process), store, process, others.holding)
-    run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process)
+    run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process, process.now)
     try:
         labels = store.describe(spec.secret_id, process)
     except RotatorError as error:  # as the fleet does

@@ -53,7 +53,7 @@ def invoke(process: Process, spec: SecretSpec, start: Start, rotation: Rotation)
     store = SimulatedStore(process)
     others = Neighbours((spec,), store)
     world = World("rotator", SimulatedProvider(process), store, process, others.holding)
-    run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process)
+    run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process, process.now)
     try:
         return step(spec, store.describe(spec.secret_id, process), world, run, rotation)
     except RotatorError as error:

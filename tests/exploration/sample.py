@@ -132,7 +132,7 @@ class _Rotation:
         return value
 
     def _authenticate(self, key: Credential) -> None:
-        if self.provider.authenticate(key.jwt, self.process) is not Authentication.ACCEPTED:
+        if self.provider.authenticate(key.forms[0], self.process) is not Authentication.ACCEPTED:
             raise KeyRejectedError(f"key {key.key_id} is not accepted")
 
 

@@ -7,7 +7,7 @@ one: they are numbered, by their whole content and not by a hash of it, so a sta
 from dataclasses import replace
 from typing import NamedTuple
 
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Sensitive, Token
 from rotator.model.errors import RotatorError
 from rotator.model.observed import HOLD_TAG
 from rotator.model.ports import Authentication
@@ -239,7 +239,9 @@ class Universe:
     def _spoiled(self, world: World, made: Credential, fate: Fate) -> tuple[World, Credential]:
         """Return what a create came to that went wrong without an error."""
         if fate is Fate.WRONG_JWT:
-            return world, replace(made, jwt=Sensitive(spoiled(made.jwt.reveal())))
+            assert made.jwt is not None
+            jwt = Sensitive(spoiled(made.jwt.reveal()))
+            return world, replace(made, jwt=jwt, forms=(Token(jwt),))
         wide = replace(world.keys[-1], permissions=WIDER_SCOPES)
         return world._replace(keys=(*world.keys[:-1], wide)), made
 

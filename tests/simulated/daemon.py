@@ -182,7 +182,7 @@ class Daemon:
     def _run(self, spec: SecretSpec) -> Run:
         self._runs += 1
         assert spec.timeout
-        return Run(self.now(), f"{self.number:05x}{self._runs:05x}", Demand.DUE, self._process)
+        return Run(self.now(), f"{self.number:05x}{self._runs:05x}", Demand.DUE, self._process, self._process.now)
 
     def _ping(self, url: str) -> str:
         assert url

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar, TypeVarTuple
 
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Form, HeaderPair, Sensitive, Token
 from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
@@ -22,7 +22,7 @@ from rotator.model.ports import Authentication, Deadline, ProbeAnswer
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 from rotator.pinata.bodies import create_body
 from rotator.sandbox.pinata.faults import Operation as PinataOperation
-from rotator.sandbox.pinata.records import Bearer, KeyRecord, ListQuery
+from rotator.sandbox.pinata.records import Bearer, KeyPair, KeyRecord, ListQuery
 from rotator.sandbox.pinata.routes import Call, route
 from rotator.sandbox.pinata.scopes import Refused
 from rotator.sandbox.pinata.switches import Generation, Switches
@@ -32,6 +32,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 PAGES_MAX = 100
 PAUSE_S = 1.0
+LAST_LOOK_S = 0.05
 _READ: dict[Fault, Callable[[], RotatorError]] = {
     Fault.LOST: lambda: ProviderUnavailableError("Pinata did not answer"),
     Fault.REJECTED: lambda: ProviderContractError("Pinata answered nonsense"),
@@ -56,29 +57,43 @@ class SimulatedProvider:
         return self.process.systems.admin.key
 
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
-        """Return the keys whose name contains a prefix, as Pinata's own filter does, and every page of them.
+        """Return the live keys whose name contains a prefix, as Pinata's own filter does, and every page of them.
 
         The adapter promises less: names that begin with it. What the program does with others is thus seen, too.
         """
         del expected
         assert deadline is self.process
-        return tuple(self._listed(prefix, None))
+        return tuple(self._listed(prefix, revoked=False))
+
+    def list_revoked(self, part: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
+        """Return the revoked keys whose name contains a part."""
+        assert deadline is self.process
+        return tuple(self._listed(part, revoked=True))
+
+    def await_listed(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
+        """Look for a new key under its name, and at last under any name of ours."""
+        assert deadline is self.process
+        near = name.partition("/")[0]
+        for found in self._polled(lambda: self._seen(key_id, name, revoked=False), within_s):
+            if found is not None:
+                return found
+        return self._seen(key_id, near, revoked=False)
 
     def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key."""
         assert deadline is self.process
         return self._call(Operation.CREATE_KEY, _create, self.generation, name, permissions, max_uses, faults=_CREATE)
 
-    def authenticate(self, jwt: Sensitive, deadline: Deadline) -> Authentication:
+    def authenticate(self, form: Form, deadline: Deadline) -> Authentication:
         """Ask testAuthentication once."""
         assert deadline is self.process
-        return self._call(Operation.TEST_AUTHENTICATION, _authenticate, jwt)
+        return self._call(Operation.TEST_AUTHENTICATION, _authenticate, form)
 
     def await_authentication(
-        self, jwt: Sensitive, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
+        self, form: Form, wanted: frozenset[Authentication], within_s: float, deadline: Deadline
     ) -> Authentication:
         """Ask until the answer is a wanted one, twice in a row after an unwanted one."""
-        answers = self._polled(lambda: self.authenticate(jwt, deadline), within_s)
+        answers = self._polled(lambda: self.authenticate(form, deadline), within_s)
         first = unwanted = next(answers)
         if first in wanted:
             return first
@@ -90,7 +105,7 @@ class SimulatedProvider:
             before = answer
         return unwanted
 
-    def await_revoked(self, key_id: str, name: str | None, within_s: float, deadline: Deadline) -> ProviderKey | None:
+    def await_revoked(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
         """Look for a key until it shows as revoked."""
         assert deadline is self.process
         seen = None
@@ -100,21 +115,23 @@ class SimulatedProvider:
                 break
         return seen
 
-    def probe(self, jwt: Sensitive, path: str, deadline: Deadline) -> ProbeAnswer:
+    def probe(self, form: Form, path: str, deadline: Deadline) -> ProbeAnswer:
         """GET a path with a token."""
         assert deadline is self.process
-        return self._call(Operation.PROBE, _probe, jwt, path)
+        return self._call(Operation.PROBE, _probe, form, path)
 
     def revoke_key(self, key_id: str, deadline: Deadline) -> None:
         """Revoke a key."""
         assert deadline is self.process
         self._call(Operation.REVOKE_KEY, _revoke, self.generation, key_id)
 
-    def _find(self, key_id: str, name: str | None) -> ProviderKey | None:
-        searches = (self._listed(name, revoked) for revoked in (True, None))
-        return next((key for keys in searches for key in keys if key.key_id == key_id), None)
+    def _find(self, key_id: str, name: str) -> ProviderKey | None:
+        return self._seen(key_id, name, revoked=True) or self._seen(key_id, name, revoked=False)
 
-    def _listed(self, name: str | None, revoked: bool | None) -> Iterator[ProviderKey]:
+    def _seen(self, key_id: str, name: str, *, revoked: bool) -> ProviderKey | None:
+        return next((key for key in self._listed(name, revoked=revoked) if key.key_id == key_id), None)
+
+    def _listed(self, name: str, *, revoked: bool) -> Iterator[ProviderKey]:
         received = 0
         for _ in range(PAGES_MAX):
             query = ListQuery(offset=received, name=name, revoked=revoked)
@@ -128,8 +145,8 @@ class SimulatedProvider:
     def _polled(self, ask: Callable[[], T], within_s: float) -> Iterator[T]:
         until_s = self.process.now_s + within_s
         yield ask()
-        while min(until_s - self.process.now_s, self.process.remaining_s()) > PAUSE_S:
-            self.process.wait(PAUSE_S)
+        while (left_s := min(until_s - self.process.now_s, self.process.remaining_s()) - LAST_LOOK_S) > 0:
+            self.process.wait(min(PAUSE_S, left_s))
             yield ask()
 
     def _call(
@@ -162,17 +179,25 @@ def _create(
     return credential(Sensitive(made.jwt), key_id=None, secret=Sensitive(made.secret))
 
 
-def _authenticate(systems: Systems, jwt: Sensitive) -> Authentication:
+def _authenticate(systems: Systems, form: Form) -> Authentication:
     try:
-        systems.pinata.test_authentication(Bearer(jwt.reveal()))
+        systems.pinata.test_authentication(_login(form))
     except Refused as refused:
         scopeless = refused.reason == "NO_SCOPES_FOUND"
         return Authentication.SCOPELESS if scopeless else Authentication.REFUSED
     return Authentication.ACCEPTED
 
 
-def _probe(systems: Systems, jwt: Sensitive, path: str) -> ProbeAnswer:
-    pinata, bearer = systems.pinata, Bearer(jwt.reveal())
+def _login(form: Form) -> Bearer | KeyPair:
+    match form:
+        case Token(jwt=jwt):
+            return Bearer(jwt.reveal())
+        case HeaderPair(key_id=key_id, secret=secret):
+            return KeyPair(key_id, secret.reveal())
+
+
+def _probe(systems: Systems, form: Form, path: str) -> ProbeAnswer:
+    pinata, bearer = systems.pinata, _login(form)
     called = route("GET", path, pinata.switches.generations)
     assert isinstance(called, Call)
     try:

@@ -190,7 +190,7 @@ class Scene:
             labels = world.store.describe(self.spec.secret_id, process)
         except RotatorError as error:  # as the fleet does
             return Outcome.failed(self.spec.name, error)
-        run = Run(self.systems.now(), f"{self.runs:010}", demand, process)
+        run = Run(self.systems.now(), f"{self.runs:010}", demand, process, process.now)
         return reconcile(self.spec, labels, world, run)
 
     def run_until_crash(self, boundary: Boundary, demand: Demand = Demand.DUE) -> Outcome | None:
@@ -205,7 +205,7 @@ class Scene:
         process = Process(self.systems)
         world = self._world(process)
         labels = world.store.describe(self.spec.secret_id, process)
-        run = Run(self.systems.now(), "p" * 10, demand, process)
+        run = Run(self.systems.now(), "p" * 10, demand, process, process.now)
         return preview(self.spec, labels, world, run)[0]
 
     def _world(self, process: Process) -> World:

@@ -59,6 +59,11 @@ class SimulatedStore:
         assert deadline is self.process
         return self._call(Operation.GET_VALUE, value_of, arn, version_id)
 
+    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime:
+        """Answer ListSecretVersionIds about one version."""
+        assert deadline is self.process
+        return self._call(Operation.LIST_VERSIONS, created_at_of, arn, version_id)
+
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written."""
         until_s = self.process.now_s + VALUE_LAG_S
@@ -153,6 +158,12 @@ def value_of(systems: Systems, arn: str, version_id: str) -> StoredValue | None:
         raise SecretValueError(f"version {version_id} holds a binary value, not a text")
     made_at = datetime.fromtimestamp(found.version.created, UTC)
     return StoredValue(version_id, Sensitive(found.value), made_at)
+
+
+def created_at_of(systems: Systems, arn: str, version_id: str) -> datetime:
+    """Answer ListSecretVersionIds about one version."""
+    versions = _secret(systems, arn)[1].versions
+    return datetime.fromtimestamp(versions[version_id].created, UTC)
 
 
 def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, SecretDescription]:

@@ -49,6 +49,7 @@ class Operation(StrEnum):
     REVOKE_KEY = "revoke key"
     DESCRIBE = "DescribeSecret"
     LIST_SECRETS = "ListSecrets"
+    LIST_VERSIONS = "ListSecretVersionIds"
     GET_VALUE = "GetSecretValue"
     PUT_VALUE = "PutSecretValue"
     PROMOTE = "UpdateSecretVersionStage AWSCURRENT"
@@ -241,6 +242,10 @@ class Process:
             unanswered = faults[Fault.LOST]()
             raise unanswered
         return answer
+
+    def now(self) -> float:
+        """Return the time this process sees, as a clock that nobody sets."""
+        return self.systems.now_s
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

@@ -43,7 +43,7 @@ def test_new_secrets_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.
     world = World("rotator", SimulatedProvider(process), store, process, Neighbours(specs, store).holding)
     monkeypatch.setattr(watcher_module, "startup_deadline", lambda: process)
     monkeypatch.setattr(
-        watcher_module, "new_run", lambda _, demand: Run(scene.systems.now(), "a" * 10, demand, process)
+        watcher_module, "new_run", lambda _, demand: Run(scene.systems.now(), "a" * 10, demand, process, process.now)
     )
     both: Any = Both(store, TrailLocations(tmp_path, None, lambda: datetime.now(UTC)))
     watcher = Watcher(specs, both, world)

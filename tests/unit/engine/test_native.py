@@ -9,7 +9,7 @@ import pytest
 from rotator.engine.conditions import Situation
 from rotator.engine.native import Rotation, Step, is_finished, plan_step
 from rotator.model.errors import EventError
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, NoValue, Observed, Unusable
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, NoCredential, NoValue, Observed
 from rotator.model.plan import Create, Outcome, OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
@@ -182,13 +182,13 @@ def test_key_that_secrets_manager_chose_the_version_of_is_one_of_ours() -> None:
         ),
         pytest.param(
             Step.SET,
-            an_observed(a_version(4, AWSCURRENT), a_version(TOKEN, AWSPENDING, content=NoValue())),
+            an_observed(a_version(4, AWSCURRENT), a_version(TOKEN, AWSPENDING, content=NoValue(NOW))),
             Reason.UP_TO_DATE,
             id="making a key is what sets it",
         ),
         pytest.param(
             Step.TEST,
-            an_observed(a_version(4, AWSCURRENT), a_version(TOKEN, AWSPENDING, content=Unusable())),
+            an_observed(a_version(4, AWSCURRENT), a_version(TOKEN, AWSPENDING, content=NoCredential())),
             Reason.SUPERSEDED,
             id="there is no key to be tested",
         ),
@@ -197,7 +197,7 @@ def test_key_that_secrets_manager_chose_the_version_of_is_one_of_ours() -> None:
             an_observed(
                 a_version(4, AWSCURRENT),
                 a_version(3, AWSPREVIOUS),
-                a_version(TOKEN, AWSPENDING, content=NoValue()),
+                a_version(TOKEN, AWSPENDING, content=NoValue(NOW)),
                 keys=[a_key(4), a_key(3)],
                 failed=["eu-west-1"],
             ),

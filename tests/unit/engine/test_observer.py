@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from rotator.engine.observer import Reader, observe
+from rotator.engine.observer import Observer, Reader
+from rotator.engine.run import Run
 from rotator.model.errors import SecretValueError, StoreUnavailableError
 from rotator.model.naming import version_id
 from rotator.model.observed import (
@@ -14,12 +15,14 @@ from rotator.model.observed import (
     REPLACED_PREFIX,
     HasKey,
     KeyState,
+    NoCredential,
     NoValue,
     Observed,
+    Proof,
     Unread,
-    Unusable,
 )
 from rotator.model.ports import Deadline
+from rotator.model.secret import Demand
 from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
@@ -44,7 +47,8 @@ def look(scene: Scene, elsewhere: frozenset[str] = frozenset()) -> tuple[Observe
 
     reader = Reader(scene.spec, scene.arn, store, process)
     labels = store.describe(scene.arn, process)
-    seen = observe(labels, scene.family, reader, SimulatedProvider(process), held_elsewhere, None)
+    run = Run(scene.systems.now(), "n" * 10, Demand.DUE, process, process.now)
+    seen = Observer(scene.family, reader, SimulatedProvider(process), run).look(labels, held_elsewhere, None)
     return seen, process, asked
 
 
@@ -97,14 +101,14 @@ def test_the_managing_key_is_protected() -> None:
     assert look(scene)[0].protected == {scene.systems.admin.key}
 
 
-@pytest.mark.parametrize(("value", "kind"), [("no JSON", Unusable), ("{}", Unusable)], ids=["no JSON", "no key"])
-def test_unusable_pending_value_is_no_error(value: str, kind: type) -> None:
+@pytest.mark.parametrize("value", ["no JSON", "{}"])
+def test_unusable_pending_value_is_no_error(value: str) -> None:
     """A pending version that holds no credential is discarded by a rule, not by an error."""
     scene = Scene.own(FAST)
     scene.put_raw(value, "p" * 32, AWSPENDING)
     pending = look(scene)[0].pending
     assert pending is not None
-    assert isinstance(pending.content, kind)
+    assert isinstance(pending.content, NoCredential)
 
 
 def test_binary_pending_value_is_no_error() -> None:
@@ -113,7 +117,7 @@ def test_binary_pending_value_is_no_error() -> None:
     scene.put_raw(b"\x00", "p" * 32, AWSPENDING)
     pending = look(scene)[0].pending
     assert pending is not None
-    assert isinstance(pending.content, Unusable)
+    assert isinstance(pending.content, NoCredential)
 
 
 def test_placeholder_has_no_value() -> None:
@@ -122,9 +126,11 @@ def test_placeholder_has_no_value() -> None:
     scene.systems.secrets[scene.name] = label_rules.begin_rotation(
         scene.secret, scene.systems.now_s, token=HAND_ID, lambda_arn="arn:aws:lambda:x"
     )
+    made_at = scene.systems.now()
+    scene.passes(timedelta(hours=1))
     pending = look(scene)[0].pending
     assert pending is not None
-    assert pending.content == NoValue()
+    assert pending.content == NoValue(made_at)
 
 
 def test_native_pending_version_is_read() -> None:
@@ -165,32 +171,45 @@ def test_current_value_that_does_not_show_is_an_error() -> None:
         look(scene)
 
 
-def test_key_that_the_list_does_not_show_is_asked_about() -> None:
+def test_current_credential_is_proved_whatever_the_list_shows() -> None:
     """Missing from the list is never "revoked": testAuthentication decides."""
     scene = Scene.own(FAST)
     key_id = scene.current_key() or ""
-    seen, process, _ = look(scene)
-    assert seen.witnessed == ()
-    assert Operation.TEST_AUTHENTICATION not in process.calls
+    assert look(scene)[0].proof is Proof.ACCEPTED
     record = scene.systems.pinata.keys.pop(key_id)
-    assert look(scene)[0].witnessed == ((key_id, KeyState.REVOKED),)
+    assert look(scene)[0].proof is Proof.REFUSED
     scene.systems.pinata.keys[key_id] = record
     scene.systems.pinata.switches = Switches(listing=Delay(timedelta(days=999).total_seconds()))
     hidden = look(scene)[0]
-    assert (hidden.keys, hidden.witnessed) == ((), ((key_id, KeyState.LIVE),))
+    assert (hidden.keys, hidden.proof) == ((), Proof.ACCEPTED)
 
 
-def test_scopeless_key_is_alive() -> None:
+def test_scopeless_current_key_is_accepted() -> None:
     """A key that is refused for want of a legacy scope is recognised, and so alive."""
-    never = Delay(timedelta(days=999).total_seconds())
-    scene = Scene.own(FAST, Switches(listing=never, resources_only_authenticates=False))
-    assert look(scene)[0].witnessed == ((scene.current_key(), KeyState.LIVE),)
+    scene = Scene.own(FAST, Switches(resources_only_authenticates=False))
+    assert look(scene)[0].proof is Proof.ACCEPTED
 
 
-def test_hand_made_current_key_is_not_asked_about() -> None:
-    """Whether a hand-made key lives does not matter: it is due either way."""
-    scene = Scene.hand_made(FAST)
-    assert Operation.TEST_AUTHENTICATION not in look(scene)[1].calls
+def test_refusal_is_asked_about_twice_and_long_apart() -> None:
+    """One refusal may be a hiccup: a second one counts 5 seconds later, and not before."""
+    scene = Scene.own(FAST)
+    scene.revoke(scene.current_key() or "")
+    began_s = scene.systems.now_s
+    seen, process, _ = look(scene)
+    asked = process.calls.count(Operation.TEST_AUTHENTICATION)
+    assert (seen.proof, asked > 2, scene.systems.now_s - began_s > 5.0) == (Proof.REFUSED, True, True)
+
+
+def test_refusal_of_a_young_version_says_nothing_yet() -> None:
+    """A credential that somebody put a moment ago may not have propagated."""
+    scene = Scene.own(FAST)
+    key = scene.seed("x")
+    scene.revoke(key.key)
+    scene.edit(key)
+    seen, process, _ = look(scene)
+    assert (seen.proof, process.calls.count(Operation.TEST_AUTHENTICATION)) == (Proof.TOO_YOUNG, 1)
+    scene.passes(scene.spec.verify_timeout)
+    assert look(scene)[0].proof is Proof.REFUSED
 
 
 def test_replaced_key_is_asked_about_and_its_neighbours_too() -> None:
@@ -200,7 +219,7 @@ def test_replaced_key_is_asked_about_and_its_neighbours_too() -> None:
     seen, process, asked = look(scene)
     assert seen.replaced_key_ids() == (replaced,)
     assert seen.witnessed == ((replaced, KeyState.LIVE),)
-    assert process.calls.count(Operation.TEST_AUTHENTICATION) == 1
+    assert process.calls.count(Operation.TEST_AUTHENTICATION) == 2
     assert asked == [frozenset({replaced})]
 
 
@@ -231,7 +250,7 @@ def test_key_being_taken_over_is_not_yet_replaced() -> None:
     seen, process, asked = look(scene)
     assert isinstance(seen.pending.content if seen.pending else None, HasKey)
     assert (seen.witnessed, asked) == ((), [])
-    assert Operation.TEST_AUTHENTICATION not in process.calls
+    assert process.calls.count(Operation.TEST_AUTHENTICATION) == 1
 
 
 def test_values_are_read_once_per_run() -> None:

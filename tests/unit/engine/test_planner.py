@@ -7,6 +7,7 @@ key is a day old, and no label has changed for 25 hours.
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,9 +24,11 @@ from rotator.model.observed import (
     OURS,
     REPLACED_PREFIX,
     KeyState,
+    NoCredential,
     NoValue,
     Observed,
-    Unusable,
+    Proof,
+    ProviderKey,
 )
 from rotator.model.plan import Action, Create, Discard, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.reasons import Reason
@@ -237,7 +240,7 @@ PENDING = [
     ),
     Case(
         "a pending version that holds no key",
-        an_observed(CURRENT, a_version(5, AWSPENDING, content=Unusable())),
+        an_observed(CURRENT, a_version(5, AWSPENDING, content=NoCredential())),
         Reason.SUPERSEDED,
         (Discard(own_id(5)),),
     ),
@@ -261,20 +264,20 @@ PENDING = [
     ),
     Case(
         "a native rotation's placeholder is old",
-        an_observed(CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(hours=2)),
+        an_observed(CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue(ago(hours=2)))),
         Reason.STALLED,
         (Discard(NATIVE_ID),),
     ),
     Case(
         "a native rotation has just begun, whatever is due",
-        an_observed(AGED, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(hours=1)),
+        an_observed(AGED, a_version(NATIVE_ID, AWSPENDING, content=NoValue(ago(hours=1)))),
         Reason.IN_PROGRESS,
     ),
     Case(
         "a native rotation in progress does not stop retiring",
         an_observed(
             CURRENT,
-            a_version(NATIVE_ID, AWSPENDING, content=NoValue()),
+            a_version(NATIVE_ID, AWSPENDING, content=NoValue(NOW)),
             keys=[a_key(4), a_key(3)],
             changed_at=ago(minutes=59),
         ),
@@ -284,7 +287,7 @@ PENDING = [
     ),
     Case(
         "a native rotation has begun on an empty secret",
-        an_observed(a_version(NATIVE_ID, AWSPENDING, content=NoValue()), changed_at=ago(minutes=1)),
+        an_observed(a_version(NATIVE_ID, AWSPENDING, content=NoValue(ago(minutes=1)))),
         Reason.IN_PROGRESS,
     ),
     Case(
@@ -344,7 +347,7 @@ DUE = [
     ),
     Case(
         "a current version without a value",
-        an_observed(a_version(4, AWSCURRENT, content=NoValue())),
+        an_observed(a_version(4, AWSCURRENT, content=NoValue(NOW))),
         Reason.NO_CURRENT,
         rotate(5, 4),
     ),
@@ -796,7 +799,7 @@ RETIRED = [
     Case(
         "the key inside a native rotation that has not been promoted",
         an_observed(
-            CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue()), keys=[a_key(4), a_key(5)], changed_at=NOW
+            CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue(NOW)), keys=[a_key(4), a_key(5)], changed_at=NOW
         ),
         Reason.IN_PROGRESS,
         spec=a_spec(grace=AT_ONCE),
@@ -814,18 +817,153 @@ RETIRED = [
     ),
 ]
 
-CASES = HELD + DRIFTED + ROLLED_BACK + PENDING + DUE + WHEN + RETIRED
+REFUSED = Proof.REFUSED
+EMPTY = a_version(NATIVE_ID, AWSCURRENT, content=NoCredential())
+
+
+def attempts(*minutes: float, above: int = 4) -> list[ProviderKey]:
+    """Return revoked keys that were made so many minutes ago and never became current."""
+    return [a_key(above + n, state=KeyState.REVOKED, made_at=ago(minutes=m)) for n, m in enumerate(minutes, 1)]
+
+
+def after(*minutes: float) -> Observed:
+    """Return what is seen of a secret that is due, after attempts that failed so many minutes ago."""
+    return an_observed(AGED, keys=[a_key(4), *attempts(*minutes)])
+
+
+def described(observed: Observed, **changes: Any) -> Observed:  # noqa: ANN401 - any field of a description
+    """Return what is seen of a secret whose description says something else."""
+    return replace(observed, description=replace(observed.description, **changes))
+
+
+UNSERVED = [
+    Case("a refused credential is replaced", an_observed(CURRENT, proof=REFUSED), Reason.CURRENT_REFUSED, rotate(5, 4)),
+    Case(
+        "neither grace, room nor window stands before it",
+        an_observed(CURRENT, keys=[a_key(4), a_key(3), a_key(2)], changed_at=ago(minutes=1), proof=REFUSED),
+        Reason.CURRENT_REFUSED,
+        rotate(5, 4),
+        spec=a_spec(window=CLOSED),
+    ),
+    Case(
+        "it beats a drift",
+        an_observed(FOREIGN, a_version(4, AWSPREVIOUS), proof=REFUSED),
+        Reason.CURRENT_REFUSED,
+        rotate(5, NATIVE_ID),
+    ),
+    Case(
+        "it beats a roll-back",
+        an_observed(a_version(3, AWSCURRENT), a_version(4, AWSPREVIOUS), keys=[a_key(3), a_key(4)], proof=REFUSED),
+        Reason.CURRENT_REFUSED,
+        rotate(5, 3),
+    ),
+    Case("a hold stops it", an_observed(CURRENT, proof=REFUSED, hold="incident"), Reason.ON_HOLD),
+    Case(
+        "a pending version is the quickest way out",
+        an_observed(FOREIGN, a_version(5, AWSPENDING, made_at=ago(minutes=1)), proof=REFUSED),
+        Reason.INTERRUPTED,
+        finish(own_id(5), NATIVE_ID),
+    ),
+    Case(
+        "a placeholder is given settle and no more",
+        an_observed(CURRENT, a_version(NATIVE_ID, AWSPENDING, content=NoValue(ago(minutes=6))), proof=REFUSED),
+        Reason.STALLED,
+        (Discard(NATIVE_ID),),
+    ),
+    Case(
+        "a young credential may not have propagated", an_observed(AGED, proof=Proof.TOO_YOUNG), Reason.NOT_YET_ACCEPTED
+    ),
+    Case("nor one that is not due", an_observed(CURRENT, proof=Proof.TOO_YOUNG), Reason.NOT_YET_ACCEPTED),
+    Case(
+        "whoever asks for a new key does not wait for it",
+        an_observed(CURRENT, proof=Proof.TOO_YOUNG),
+        Reason.FORCED,
+        rotate(5, 4),
+        demand=Demand.FORCED,
+    ),
+    Case("a placeholder gets its first key", an_observed(EMPTY), Reason.NO_CREDENTIAL, rotate(1, NATIVE_ID)),
+    Case(
+        "a placeholder over a key of ours is filled, too",
+        an_observed(EMPTY, a_version(4, AWSPREVIOUS), keys=[a_key(4)]),
+        Reason.NO_CREDENTIAL,
+        rotate(5, NATIVE_ID),
+    ),
+    Case(
+        "two keys more than usual, and no further",
+        an_observed(CURRENT, keys=[a_key(n, made_at=ago(minutes=1)) for n in range(4, 9)], proof=REFUSED),
+        Reason.TOO_MANY_KEYS,
+    ),
+    Case(
+        "at the limit the oldest key that nobody can hold makes room",
+        an_observed(
+            CURRENT,
+            keys=[a_key(n, made_at=ago(days=9 - n)) for n in range(4, 9)],
+            changed_at=ago(days=3),
+            proof=REFUSED,
+        ),
+        Reason.TOO_MANY_KEYS,
+        retire("key-5"),
+    ),
+    Case(
+        "a refused current key retires nobody",
+        an_observed(CURRENT, keys=[a_key(4), a_key(3)], proof=REFUSED),
+        Reason.CURRENT_REFUSED,
+        rotate(5, 4),
+    ),
+]
+
+BACKING_OFF = [
+    Case("one attempt waits for settle", after(4), Reason.BACKING_OFF),
+    Case("and no longer", after(5), Reason.AGED_OUT, rotate(6, 4)),
+    Case("the second waits twice as long", after(30, 9), Reason.BACKING_OFF),
+    Case("and no longer than that", after(30, 10), Reason.AGED_OUT, rotate(7, 4)),
+    Case("six hours are the longest", after(*[361.0] * 9), Reason.AGED_OUT, rotate(9, 4)),
+    Case(
+        "one hour where nobody is served",
+        an_observed(CURRENT, keys=[a_key(4), *attempts(*[61.0] * 9)], proof=REFUSED),
+        Reason.CURRENT_REFUSED,
+        rotate(9, 4),
+    ),
+    Case(
+        "a promotion that did not help has failed, too",
+        an_observed(
+            a_version(4, AWSCURRENT, made_at=ago(minutes=2)), keys=[a_key(4, made_at=ago(minutes=2))], proof=REFUSED
+        ),
+        Reason.BACKING_OFF,
+    ),
+    Case("after a day it is forgotten", after(1440), Reason.AGED_OUT, rotate(6, 4)),
+    Case("a person does not wait", after(1), Reason.FORCED, rotate(6, 4), demand=Demand.FORCED),
+    Case("an attempt from the future was made now", after(-600), Reason.BACKING_OFF),
+]
+
+UNWRITABLE = [
+    Case("a replica is not written", described(an_observed(AGED), primary_region="us-east-1"), Reason.WRONG_REGION),
+    Case(
+        "a primary that has replicas is",
+        described(an_observed(AGED), primary_region="eu-central-1"),
+        Reason.AGED_OUT,
+        rotate(5, 4),
+    ),
+    Case(
+        "an AWS service's own secret is not", described(an_observed(AGED), owning_service="rds"), Reason.FOREIGN_OWNER
+    ),
+    Case("nor one that is being deleted", described(an_observed(AGED), deleted_at=NOW), Reason.TO_BE_DELETED),
+    Case(
+        "nobody can force it",
+        described(an_observed(AGED), primary_region="us-east-1"),
+        Reason.WRONG_REGION,
+        demand=Demand.FORCED,
+    ),
+]
+
+CASES = UNWRITABLE + HELD + DRIFTED + ROLLED_BACK + PENDING + UNSERVED + DUE + WHEN + BACKING_OFF + RETIRED
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.history)
 def test_history_leads_to_plan(case: Case) -> None:
     """Each history has its one plan and its one reason."""
     chosen = plan(
-        case.spec,
-        case.observed,
-        now=NOW,
-        new_version_id=new_id(case.observed.highest_generation() + 1),
-        demand=case.demand,
+        case.spec, case.observed, now=NOW, new_version_id=new_id(case.observed.next_generation()), demand=case.demand
     )
     assert (chosen.reason, chosen.actions) == (case.reason, case.actions)
 
@@ -848,7 +986,7 @@ def test_needing_a_person_is_doing_nothing_forward() -> None:
     [
         pytest.param(an_observed(), None, id="no value"),
         pytest.param(an_observed(FOREIGN), None, id="hand-made: due now"),
-        pytest.param(an_observed(a_version(4, AWSCURRENT, content=NoValue())), None, id="no readable value"),
+        pytest.param(an_observed(a_version(4, AWSCURRENT, content=NoValue(NOW))), None, id="no readable value"),
         pytest.param(SETTLED, ago(days=1) + DUE_AFTER, id="by age"),
         pytest.param(
             an_observed(a_version(4, AWSCURRENT, expires_at=NOW + timedelta(days=10))),
@@ -884,7 +1022,7 @@ def test_age_begins_with_the_key() -> None:
     assert born_at(SETTLED) == ago(days=1)
     assert born_at(an_observed(a_version(NATIVE_ID, AWSCURRENT, made_at=ago(days=9)))) == ago(days=9)
     assert born_at(an_observed()) is None
-    assert born_at(an_observed(a_version(4, AWSCURRENT, content=NoValue()))) is None
+    assert born_at(an_observed(a_version(4, AWSCURRENT, content=NoValue(NOW)))) is None
 
 
 def test_pending_key_is_not_superseded() -> None:
@@ -931,7 +1069,7 @@ EDGES = [
         "a dead key that consumers still read keeps its label while a native rotation is at work",
         an_observed(
             a_version(4, AWSCURRENT, REPLACED_FOREIGN, key="foreign"),
-            a_version(NATIVE_ID, AWSPENDING, content=NoValue()),
+            a_version(NATIVE_ID, AWSPENDING, content=NoValue(NOW)),
             witnessed=[("foreign", KeyState.REVOKED)],
             changed_at=NOW,
         ),

@@ -20,10 +20,10 @@ from rotator.model.observed import (
     REPLACED_PREFIX,
     HasKey,
     KeyState,
+    NoCredential,
     NoValue,
     Observed,
     ProviderKey,
-    Unusable,
     Version,
 )
 from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
@@ -65,7 +65,7 @@ def versions(draw: st.DrawFn) -> tuple[Version, ...]:
     )
 
 
-def contents(version_id: str, holders: dict[str, str | None]) -> st.SearchStrategy[HasKey | NoValue | Unusable]:
+def contents(version_id: str, holders: dict[str, str | None]) -> st.SearchStrategy[HasKey | NoValue | NoCredential]:
     """What a version of ours may hold, and what one of somebody else's."""
     generation = generation_of_version(version_id)
     ours = [f"key-{g}" for g in GENERATIONS if g <= generation]
@@ -77,7 +77,7 @@ def contents(version_id: str, holders: dict[str, str | None]) -> st.SearchStrate
     )
     if version_id == holders[AWSCURRENT]:
         return held
-    return st.one_of(held, held, st.just(NoValue()), st.just(Unusable()))
+    return st.one_of(held, held, st.just(NoValue(NOW)), st.just(NoCredential()))
 
 
 @st.composite
@@ -121,7 +121,7 @@ DEMANDS = st.sampled_from(Demand)
 
 def planned(spec: SecretSpec, observed: Observed, demand: Demand, step: int = 0) -> Plan:
     """Return the plan for a history."""
-    new = version_id(observed.highest_generation() + 1, NOW, f"{step:010}")
+    new = version_id(observed.next_generation(), NOW, f"{step:010}")
     return plan(spec, observed, now=NOW, new_version_id=new, demand=demand)
 
 
@@ -212,7 +212,7 @@ def test_a_new_generation_is_above_everything_seen(spec: SecretSpec, observed: O
     """A new version has a generation that no version and no key had, live or not."""
     for action in planned(spec, observed, demand).actions:
         if isinstance(action, Create | Restamp):
-            assert generation_of_version(action.version_id) > observed.highest_generation()
+            assert generation_of_version(action.version_id) > observed.next_generation() - 1
 
 
 @given(SPECS, histories(), DEMANDS)

@@ -1,17 +1,19 @@
 """What counts as proof that a key works, and that one is dead."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from rotator.engine.observer import Reader, observe
+from rotator.engine.observer import Observer, Reader
 from rotator.engine.proofs import Proofs, difference
+from rotator.engine.run import Run
 from rotator.model.credential import Credential, Sensitive
-from rotator.model.errors import KeyRejectedError, KeyScopeError, KeyStillAliveError
+from rotator.model.errors import KeyNameError, KeyNotListedError, KeyRejectedError, KeyScopeError, KeyStillAliveError
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSPREVIOUS
 from rotator.model.payload import credential
-from rotator.model.secret import Admin, Endpoints, Resources
+from rotator.model.secret import Admin, Demand, Endpoints, Resources
 from rotator.model.secret import Permissions as Scopes
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
@@ -34,9 +36,10 @@ class Bench:
         self.process = Process(scene.systems)
         provider, store = SimulatedProvider(self.process), SimulatedStore(self.process)
         reader = Reader(scene.spec, scene.arn, store, self.process)
-        self.prover = Proofs(scene.spec, provider, reader, self.process)
+        run = Run(scene.systems.now(), "n" * 10, Demand.DUE, self.process, self.process.now)
+        self.prover = Proofs(scene.spec, provider, reader, run)
         labels = store.describe(scene.arn, self.process)
-        self.seen = observe(labels, scene.family, reader, provider, lambda *_: frozenset(), None)
+        self.seen = Observer(scene.family, reader, provider, run).look(labels, lambda *_: frozenset(), None)
         self.process.calls.clear()
 
 
@@ -137,32 +140,54 @@ def test_time_to_death_runs_from_the_revocation() -> None:
 
 
 def test_death_in_an_earlier_run_has_no_time() -> None:
-    """A run that did not revoke the key itself claims no time for its death beyond its own look."""
+    """A run that did not revoke the key itself has no figure for its death."""
     scene = Scene.own(FAST)
     old = scene.current_key() or ""
     scene.edit(scene.seed("new"))
     bench = Bench(scene)
     scene.revoke(old)
-    assert "dead within 0.0 s" in bench.prover.dead(old, bench.seen)
+    assert "dead within" not in bench.prover.dead(old, bench.seen)
 
 
-def test_scopes_without_grace_are_compared_with_what_was_read_anyway() -> None:
-    """With a grace of zero and no probe no further call is made."""
+def test_scopes_are_compared_with_what_was_listed_before() -> None:
+    """Verifying a pending key lists nothing once more."""
     scene = Scene.own(FAST)
     bench = Bench(scene)
     key = scene.systems.pinata.keys[scene.current_key() or ""]
-    assert bench.prover.scopes(held(key), bench.seen) == bench.seen.keys
+    bench.prover.scopes(held(key), bench.seen)
     assert bench.process.calls == []
+    other = replace(bench.seen.keys[0], scopes=Resources(frozenset({"org:write"})))
+    with pytest.raises(KeyScopeError, match="also has org:write"):
+        bench.prover.scopes(held(key), replace(bench.seen, keys=(other,)))
 
 
 def test_an_admin_key_is_wider_than_anything() -> None:
     """A listed admin key is refused, however it came about."""
     scene = Scene.own(a_spec())
-    bench = Bench(scene)
-    lost = version_id(2, scene.systems.now(), "x" * 10)
-    key = scene.systems.pinata.seed(scene.family.key_name(lost), Permissions(admin=True))
+    name = scene.family.key_name(version_id(2, scene.systems.now(), "x" * 10))
+    key = scene.systems.pinata.seed(name, Permissions(admin=True))
     with pytest.raises(KeyScopeError, match="it is an admin key"):
-        bench.prover.scopes(held(key), bench.seen)
+        Bench(scene).prover.listed(held(key), name)
+
+
+def test_a_key_under_another_name_is_told_by_that_name() -> None:
+    """A name that Pinata altered is none of ours, and no later run would find it."""
+    scene = Scene.own(a_spec())
+    name = scene.family.key_name(version_id(2, scene.systems.now(), "x" * 10))
+    for altered in (name[:64], name.upper(), f"{name} "):
+        key = scene.seed(altered)
+        with pytest.raises(KeyNameError, match="not by the name"):
+            Bench(scene).prover.listed(held(key), name)
+
+
+def test_a_key_that_is_not_listed_is_told() -> None:
+    """A list that does not show a new key would not show it to a later run either."""
+    scene = Scene.own(FAST)
+    name = scene.family.key_name(version_id(2, scene.systems.now(), "x" * 10))
+    key = scene.seed(name, age_s=0)
+    scene.systems.pinata.switches = Switches(listing=Delay(3600))
+    with pytest.raises(KeyNotListedError, match="does not show it after 5 s"):
+        Bench(scene).prover.listed(held(key), name)
 
 
 WRITE = Resources(frozenset({"org:files:write"}))

@@ -23,7 +23,7 @@ def world_of(specs: tuple[SecretSpec, ...], process: Process) -> World:
 
 def run_of(scene: Scene, process: Process) -> Run:
     """Return what a run is given."""
-    return Run(scene.systems.now(), "n" * 10, Demand.DUE, process)
+    return Run(scene.systems.now(), "n" * 10, Demand.DUE, process, process.now)
 
 
 def test_one_secret_is_used_as_read() -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Sensitive, Token
 
 CANARY = "canary-d41d8cd98f"
-HELD = Credential("key-1", Sensitive(CANARY), Sensitive(CANARY), None)
+HELD = Credential("key-1", Sensitive(CANARY), Sensitive(CANARY), None, (Token(Sensitive(CANARY)),))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Credential, Sensitive, Token
 from rotator.model.errors import SecretValueError
 from rotator.model.payload import VALUE_MAX_BYTES, compose, credential, credential_in, managing_token, mentions
 from rotator.model.secret import BareJwt, JsonFields
@@ -28,7 +28,7 @@ def a_jwt(**claims: object) -> str:
 
 JWT = a_jwt(scopedKeyKey="key-1", scopedKeySecret=CANARY)
 NEW_JWT = a_jwt(scopedKeyKey="key-2", exp=1_900_000_000)
-NEW = Credential("key-2", Sensitive(NEW_JWT), Sensitive("new secret"), None)
+NEW = Credential("key-2", Sensitive(NEW_JWT), Sensitive("new secret"), None, (Token(Sensitive(NEW_JWT)),))
 
 
 def stored(**fields: object) -> Sensitive:
@@ -167,14 +167,14 @@ def test_bare_token_replaces_a_bare_token() -> None:
 @pytest.mark.parametrize("jwt", ["opaque", "a.b.c", "a.W10.c", ""])
 def test_what_is_no_jwt_is_not_stored(jwt: str) -> None:
     """A new token must be a JWT with claims."""
-    new = Credential("key-2", Sensitive(jwt), Sensitive("s"), None)
+    new = Credential("key-2", Sensitive(jwt), Sensitive("s"), None, (Token(Sensitive(jwt)),))
     with pytest.raises(SecretValueError, match="not a JWT"):
         compose(new, DEFAULT, FULL)
 
 
 def test_secret_that_is_missing_is_not_stored() -> None:
     """A field that must be filled and cannot be is an error."""
-    new = Credential("key-2", Sensitive(NEW_JWT), None, None)
+    new = Credential("key-2", Sensitive(NEW_JWT), None, None, (Token(Sensitive(NEW_JWT)),))
     with pytest.raises(SecretValueError, match="no value for the field `pinata_api_secret`"):
         compose(new, DEFAULT, FULL)
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rotator
-from rotator.model.credential import Sensitive
+from rotator.model.credential import Sensitive, Token
 from rotator.model.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
@@ -167,8 +167,8 @@ CALLS: dict[str, Call] = {
     "create": lambda c, clock: c.create_key(NAME, WRITE, None, clock),
     "list": lambda c, clock: c.list_keys("rotator/", frozenset(), clock),
     "revoke": lambda c, clock: c.revoke_key("0" * 20, clock),
-    "authenticate": lambda c, clock: c.authenticate(Sensitive(OLD), clock),
-    "probe": lambda c, clock: c.probe(Sensitive(OLD), "/v3/files/public?limit=1", clock),
+    "authenticate": lambda c, clock: c.authenticate(Token(Sensitive(OLD)), clock),
+    "probe": lambda c, clock: c.probe(Token(Sensitive(OLD)), "/v3/files/public?limit=1", clock),
 }
 
 UNKNOWN, UNAVAILABLE = CreateOutcomeUnknownError, ProviderUnavailableError
@@ -405,7 +405,7 @@ GREETING = says(200, {"message": "Congratulations!"})
 def test_retry_after_in_seconds_is_honoured() -> None:
     """The client waits as long as it is asked to, then goes on."""
     net = wire(says(429, ECHO, Retry_After="60"), GREETING)
-    net.client().authenticate(Sensitive(OLD), net.clock)
+    net.client().authenticate(Token(Sensitive(OLD)), net.clock)
     assert sum(net.clock.sleeps) == 60.0
 
 
@@ -413,7 +413,7 @@ def test_retry_after_as_a_date_counts_from_the_answers_own_date() -> None:
     """The client's own clock may be wrong."""
     busy = says(503, ECHO, Date="Sun, 22 Nov 2026 10:00:00 GMT", Retry_After="Sun, 22 Nov 2026 10:00:20 GMT")
     net = wire(busy, GREETING)
-    net.client().authenticate(Sensitive(OLD), net.clock)
+    net.client().authenticate(Token(Sensitive(OLD)), net.clock)
     assert sum(net.clock.sleeps) == 20.0
 
 
@@ -421,7 +421,7 @@ def test_retry_after_as_a_date_counts_from_the_answers_own_date() -> None:
 def test_an_unreadable_retry_after_means_the_usual_pause(asked: str) -> None:
     """Nonsense in a header neither stops nor hurries the client."""
     net = wire(says(429, ECHO, Retry_After=asked), GREETING)
-    net.client().authenticate(Sensitive(OLD), net.clock)
+    net.client().authenticate(Token(Sensitive(OLD)), net.clock)
     assert net.clock.sleeps == [0.5]
 
 
@@ -437,7 +437,7 @@ def test_a_wait_that_does_not_fit_the_deadline_is_not_begun() -> None:
     """The last answer is reported at once instead."""
     net = wire(says(429, ECHO, Retry_After="500"))
     with pytest.raises(ProviderUnavailableError, match="wait 500 s"):
-        net.client().authenticate(Sensitive(OLD), net.clock)
+        net.client().authenticate(Token(Sensitive(OLD)), net.clock)
     assert (net.clock.sleeps, len(net.requests)) == ([], 1)
 
 
@@ -473,7 +473,7 @@ def test_a_token_that_cannot_stand_in_a_header_is_not_sent(spoilt: str) -> None:
     """The client checks it before a library can, and quotes nothing of it."""
     net = wire(GREETING)
     with pytest.raises(UnsafeActionError) as caught:
-        net.client().authenticate(Sensitive(spoilt), net.clock)
+        net.client().authenticate(Token(Sensitive(spoilt)), net.clock)
     assert_no_leak(caught.value)
     assert net.requests == []
 
@@ -506,8 +506,8 @@ def test_cookies_of_one_answer_are_not_sent_with_the_next_request() -> None:
     """A session of one key must not vouch for another."""
     net = wire(says(200, {"message": "hello"}, Set_Cookie="session=admin"), GREETING)
     client = net.client()
-    client.authenticate(Sensitive(ADMIN), net.clock)
-    client.authenticate(Sensitive(OLD), net.clock)
+    client.authenticate(Token(Sensitive(ADMIN)), net.clock)
+    client.authenticate(Token(Sensitive(OLD)), net.clock)
     assert "cookie" not in net.requests[1].headers
 
 
@@ -527,7 +527,7 @@ def test_cookies_of_one_answer_are_not_sent_with_the_next_request() -> None:
 def test_the_reason_of_a_refusal_is_read(status: int, code: str, verdict: Authentication) -> None:
     """NO_SCOPES_FOUND shows a living key; whatever else is refused is refused."""
     net = wire(says(status, {"error": {"reason": code, "details": "text"}}))
-    assert net.client().authenticate(Sensitive(OLD), net.clock) is verdict
+    assert net.client().authenticate(Token(Sensitive(OLD)), net.clock) is verdict
 
 
 YES, NO = GREETING, says(401, ECHO)
@@ -549,7 +549,7 @@ def test_waiting_for_an_answer(answers: tuple[Answerer, ...], verdict: Authentic
     """After an unwanted answer one wanted answer is not enough."""
     net = wire(*answers)
     client = net.client()
-    seen = client.await_authentication(Sensitive(OLD), WANTED, 10.0, net.clock)
+    seen = client.await_authentication(Token(Sensitive(OLD)), WANTED, 10.0, net.clock)
     assert (seen, len(net.requests)) == (verdict, asked)
     assert net.clock.now_s <= 10.0
 
@@ -557,7 +557,7 @@ def test_waiting_for_an_answer(answers: tuple[Answerer, ...], verdict: Authentic
 def test_waiting_ends_with_the_deadline_too() -> None:
     """The run's deadline is nearer than the wait that was asked for."""
     net = wire(NO, clock=Clock(ends_s=2.0))
-    seen = net.client().await_authentication(Sensitive(OLD), WANTED, 100.0, net.clock)
+    seen = net.client().await_authentication(Token(Sensitive(OLD)), WANTED, 100.0, net.clock)
     assert seen is Authentication.REFUSED
     assert net.clock.now_s < 2.0
 
@@ -567,7 +567,7 @@ def test_waiting_ends_when_the_request_budget_does_not_allow_another_question() 
     net = wire(NO, clock=Clock(ends_s=30.0))
     client = net.client()
     client._requests.limiter._data = client._requests.limiter._data.__class__(maxlen=2)
-    seen = client.await_authentication(Sensitive(OLD), WANTED, 20.0, net.clock)
+    seen = client.await_authentication(Token(Sensitive(OLD)), WANTED, 20.0, net.clock)
     assert (seen, len(net.requests)) == (Authentication.REFUSED, 2)
 
 
@@ -577,7 +577,7 @@ def test_waiting_ends_when_the_request_budget_does_not_allow_another_question() 
 def test_a_probe_keeps_its_query() -> None:
     """The path is sent as configured."""
     net = wire(says(200, {"data": {}}))
-    assert net.client().probe(Sensitive(OLD), "/v3/files/public?limit=1", net.clock) is ALLOWED
+    assert net.client().probe(Token(Sensitive(OLD)), "/v3/files/public?limit=1", net.clock) is ALLOWED
     assert net.lines == ["GET /v3/files/public?limit=1"]
     assert net.requests[0].headers["authorization"] == f"Bearer {OLD}"
 
@@ -587,7 +587,7 @@ def test_a_probe_elsewhere_is_refused(path: str) -> None:
     """A token never goes to another host."""
     net = wire(GREETING)
     with pytest.raises(ConfigError):
-        net.client().probe(Sensitive(OLD), path, net.clock)
+        net.client().probe(Token(Sensitive(OLD)), path, net.clock)
     assert net.requests == []
 
 
@@ -813,17 +813,6 @@ def test_a_key_that_no_list_shows_is_absent() -> None:
     net = wire(pages(lambda _: [item("1" * 20)]))
     assert net.client("legacy").await_revoked(KEY, NAME, 0.0, net.clock) is None
     assert net.lines == ["GET /users/apiKeys?offset=0"]
-
-
-def test_a_key_without_a_known_name_is_looked_for_page_by_page_until_it_is_found() -> None:
-    """A foreign key may stand anywhere; pages after it are not read."""
-    rows = [item(f"{n:020}", name="foreign", revoked=True) for n in range(100)]
-    net = wire(pages(lambda _: rows))
-    seen = net.client().await_revoked(f"{25:020}", None, 10.0, net.clock)
-    assert seen is not None
-    assert seen.state is KeyState.REVOKED
-    assert len(net.requests) == 3
-    assert "name" not in net.requests[0].url.params
 
 
 # What an error says ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from rotator.model.credential import Sensitive
+from rotator.model.credential import Sensitive, Token
 from rotator.pinata import transport
 from rotator.pinata.requests import Answer, Lost, Reply, Request, Unsent, exchange
 from rotator.pinata.transport import http_client
@@ -82,7 +82,7 @@ def ask(url: str, limit_s: float = PLENTY_S) -> Reply:
     """Make one request, and return its reply."""
     with http_client() as client:
         deadline = Deadline(time.monotonic() + limit_s)
-        return exchange(client, url, Request("POST", "/"), Sensitive("token"), deadline)
+        return exchange(client, url, Request("POST", "/"), Token(Sensitive("token")), deadline)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_deadline_that_comes_nearer_ends_a_request_under_way() -> None:
 
     with server(serve) as url, http_client() as client:
         deadline = Deadline(time.monotonic() + PLENTY_S)
-        assert isinstance(exchange(client, url, Request("GET", "/"), Sensitive("token"), deadline), Lost)
+        assert isinstance(exchange(client, url, Request("GET", "/"), Token(Sensitive("token")), deadline), Lost)
 
 
 def test_a_slow_answer_that_is_in_time_is_read() -> None:
@@ -169,7 +169,7 @@ def test_the_limit_of_one_request_is_not_that_of_the_next(monkeypatch: pytest.Mo
     with server(serve) as url, http_client() as client:
         for _ in range(2):
             deadline = Deadline(time.monotonic() + PLENTY_S)
-            assert isinstance(exchange(client, url, Request("GET", "/"), Sensitive("token"), deadline), Answer)
+            assert isinstance(exchange(client, url, Request("GET", "/"), Token(Sensitive("token")), deadline), Answer)
             now_s += 2 * PLENTY_S
 
 
