@@ -44,7 +44,15 @@ class Fate(StrEnum):
     """This record fails, and all that follow."""
 
 
-READS = frozenset({Operation.DESCRIBE, Operation.GET_VALUE, Operation.LIST_KEYS, Operation.TEST_AUTHENTICATION})
+READS = frozenset(
+    {
+        Operation.DESCRIBE,
+        Operation.LIST_VERSIONS,
+        Operation.GET_VALUE,
+        Operation.LIST_KEYS,
+        Operation.TEST_AUTHENTICATION,
+    }
+)
 WRITES = frozenset(
     {
         Operation.CREATE_KEY,

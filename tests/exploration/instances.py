@@ -15,7 +15,7 @@ import greenlet  # type: ignore[import-untyped]  # it has neither annotations no
 from rotator.engine.reconcile import reconcile
 from rotator.engine.run import Run, World
 from rotator.fleet.neighbours import Neighbours
-from rotator.model.credential import Sensitive
+from rotator.model.credential import HeaderPair, Sensitive, Token
 from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
 from rotator.model.events import Ended, Event, Subject
 from rotator.model.observed import SecretDescription
@@ -341,8 +341,8 @@ class _Driven(Process):
             self.saw_hold = value.hold is not None
             self.saw_behind = bool(value.replicas_behind)
         if value is Authentication.ACCEPTED:
-            tokens = (part for part in args if isinstance(part, Sensitive))
-            self.proved.update(key_id_of(token.reveal()) for token in tokens)
+            forms = (part for part in args if isinstance(part, Token | HeaderPair))
+            self.proved.update(f.key_id if isinstance(f, HeaderPair) else key_id_of(f.jwt.reveal()) for f in forms)
         return value  # type: ignore[return-value]  # what the effect answered
 
     def record(self, event: Event) -> None:
