@@ -5,9 +5,9 @@ from threading import Lock
 
 from rotator.model.credential import Sensitive
 from rotator.model.errors import SecretNotFoundError, SecretValueError
+from rotator.model.jwt import mentioned
 from rotator.model.naming import ids_of
 from rotator.model.observed import AWSCURRENT, AWSPENDING
-from rotator.model.payload import mentions
 from rotator.model.ports import Deadline, SecretStore
 from rotator.model.secret import SecretSpec
 
@@ -36,7 +36,7 @@ class Neighbours:
             if spec.secret_id in ids_of(arn):
                 continue
             for text in self._values(spec.secret_id, deadline):
-                held |= {k for k in key_ids if text is None or mentions(text, k)}
+                held |= key_ids if text is None else mentioned(text, key_ids)
         return frozenset(held)
 
     def _values(self, secret_id: str, deadline: Deadline) -> tuple[Sensitive | None, ...]:
