@@ -11,6 +11,7 @@ from rotator.cli.exits import Exit
 from rotator.config.starter import STARTER
 from rotator.engine.windows import unmet_policies
 from rotator.model.errors import ConfigError
+from rotator.model.secrecy import withheld
 
 
 def write_starter(config_option: str | None, path: str | None) -> int:
@@ -28,8 +29,8 @@ def write_starter(config_option: str | None, path: str | None) -> int:
         problem = error.strerror or type(error).__name__
     if problem:
         raise ConfigError(f"{target} was not written: {problem}", next_step="Name another file.")
-    click.echo(f"Wrote {target}. Fill in the secrets, then:\n")
-    option = f" --config {target}" if path or config_option else ""
+    click.echo(f"Wrote {withheld(str(target))}. Fill in the secrets, then:\n")
+    option = f" --config {withheld(str(target))}" if path or config_option else ""
     click.echo(f"  rotator config check{option}\n  rotator plan{option}")
     return Exit.OK
 
