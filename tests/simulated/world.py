@@ -50,6 +50,7 @@ class Operation(StrEnum):
     DESCRIBE = "DescribeSecret"
     LIST_SECRETS = "ListSecrets"
     GET_VALUE = "GetSecretValue"
+    GET_VALUES = "BatchGetSecretValue"
     PUT_VALUE = "PutSecretValue"
     PROMOTE = "UpdateSecretVersionStage AWSCURRENT"
     ATTACH = "UpdateSecretVersionStage attach"
