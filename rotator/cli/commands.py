@@ -209,12 +209,17 @@ def config_check(config: str | None, *, as_json: bool) -> int:
 
 @rotator.command()
 @click.argument("path", required=False, type=click.Path(dir_okay=False))
+@click.option(
+    "--secret",
+    metavar="SECRET_ID",
+    help="Look at the value of this secret, and write its entry with the fields that hold its key.",
+)
 @takes_config
-def init(config: str | None, path: str | None) -> int:
+def init(config: str | None, path: str | None, secret: str | None) -> int:
     """Write a commented starter configuration, to config/rotator.toml or PATH."""
     from rotator.cli.setup import write_starter
 
-    return write_starter(config, path)
+    return write_starter(config, path, secret)
 
 
 @rotator.command()

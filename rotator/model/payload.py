@@ -135,6 +135,15 @@ def _check_size(text: str) -> None:
         )
 
 
+def shape_of(text: Sensitive) -> ValueShape | None:
+    """Return the layout of a value whose token stands alone or in a field that is called likely; None if in neither."""
+    try:
+        value = _json_object(text)
+    except SecretValueError:
+        return BareJwt() if holds_jwt(text) else None
+    return near_fields(value)
+
+
 def managing_token(text: Sensitive) -> Sensitive:
     """Return the token in the managing key's secret: the bare token, or the field `JWT` of a JSON object.
 
