@@ -19,7 +19,7 @@ from enum import Enum, IntEnum
 from rotator.audit.attestation import FIRST, Head, event_uid, sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.record import CHAIN_ENDS, EventKind
-from rotator.audit.redaction import looks_secret
+from rotator.model.secrecy import looks_secret
 
 FINDINGS_MAX = 1000
 """Findings kept in a report; further ones are only counted."""

@@ -4,7 +4,7 @@ Shapes: DescribeSecret, ListSecrets and GetSecretValue, API reference. An answer
 functions raises anything that would show it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,20 @@ def version_dates(answer: "ListSecretVersionIdsResponseTypeDef") -> dict[str, da
         for row in answer["Versions"]
         if "VersionId" in row and "CreatedDate" in row
     }
+
+
+def current_values(asked: Iterable[str], answer: Mapping[str, Any]) -> dict[str, Sensitive | None]:
+    """Return what BatchGetSecretValue tells of secrets that were asked for by ARN.
+
+    None where it tells no text: bytes, an error, or nothing at all. Missing is a secret without a value.
+    """
+    values: dict[str, Sensitive | None] = dict.fromkeys(asked)
+    for error in answer.get("Errors", ()):
+        if error.get("ErrorCode") == "ResourceNotFoundException":
+            values.pop(error.get("SecretId"), None)
+    for row in answer["SecretValues"]:
+        values[row["ARN"]] = Sensitive(row["SecretString"]) if "SecretString" in row else None
+    return values
 
 
 def _labels(

@@ -139,6 +139,7 @@ _DESCRIBE = _READ | {
 }
 _GET = _READ | {"ResourceNotFoundException": _Meaning(SecretNotFoundError, "found no such secret, or no value in it")}
 _MEANINGS = {
+    "BatchGetSecretValue": _READ,
     "DescribeSecret": _DESCRIBE,
     "GetSecretValue": _GET,
     "ListSecrets": _READ,

@@ -10,6 +10,7 @@ No exception of a library leaves it, and no raw answer is a local variable of a 
 tracebacks can be printed with locals. Safe for threads.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from datetime import datetime
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
-from rotator.aws.answers import described, listed, stored, version_dates
+from rotator.aws.answers import current_values, described, listed, stored, version_dates
 from rotator.aws.faults import RESTORE, Effect, Fault, GuardedCalls
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
     LabelConflictError,
+    RotatorError,
     SecretNotFoundError,
     SecretValueError,
     StoreDeniedError,
@@ -49,6 +51,7 @@ LABELS_LAG_MAX_S = 5.0
 """How long the labels may take to show a move, or to agree on its refusal."""
 _PAUSES_S = (0.1, 0.2, 0.4, 0.8, *(1.5,) * 9)
 _NOWHERE = ""
+_NAME_WITH_SUFFIX = re.compile(r"[^:]+-[A-Za-z0-9]{6}", re.ASCII)
 _PLACES = ("InvalidParameterException", "InvalidRequestException", "ResourceNotFoundException")
 """Refusals of a label move that may be about where the label is; the API reference does not say."""
 
@@ -79,7 +82,7 @@ class SecretsManagerStore:
         """Return a secret's labels, dates and hold tag."""
         seen = self._look(secret_id, deadline)
         if isinstance(seen, Fault):
-            raise seen.error
+            raise _with_hint(seen.error, secret_id)
         return seen
 
     def survey(self, secret_ids: tuple[str, ...], deadline: Deadline) -> dict[str, SecretDescription]:
@@ -138,6 +141,21 @@ class SecretsManagerStore:
         if isinstance(value, Fault):
             raise value.error
         return value.text
+
+    def read_current_values(self, arns: tuple[str, ...], deadline: Deadline) -> dict[str, Sensitive | None]:
+        """Return the values on AWSCURRENT of at most twenty secrets in one call, by ARN.
+
+        None where a value cannot be read; a secret without one is missing.
+        """
+        values = self._calls.make(
+            "BatchGetSecretValue",
+            f"{len(arns)} secrets",
+            deadline,
+            lambda: current_values(arns, self._client.batch_get_secret_value(SecretIdList=list(arns))),
+        )
+        if isinstance(values, Fault):
+            raise values.error
+        return values
 
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written; reads lag behind writes."""
@@ -303,6 +321,15 @@ class _SurveyPage:
     found: dict[str, SecretDescription]
     listed: set[str]
     next_token: str
+
+
+def _with_hint(error: RotatorError, secret_id: str) -> RotatorError:
+    """Say of a name that is not found, and ends like an ARN, what the name may be instead."""
+    if not isinstance(error, SecretNotFoundError) or not _NAME_WITH_SUFFIX.fullmatch(secret_id):
+        return error
+    name = secret_id[: -len("-AbCdEf")]
+    hint = f'If "{secret_id[len(name) :]}" is the end of its ARN, it is not of the name: set `secret_id = "{name}"`.'
+    return SecretNotFoundError(error.message, next_step=f"{hint} {error.next_step}")
 
 
 def _proof(token: Sensitive | None) -> dict[str, Any]:

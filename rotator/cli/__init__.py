@@ -24,6 +24,7 @@ import click
 from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit, exit_code_of
 from rotator.model.errors import RotatorError
+from rotator.model.secrecy import withheld
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -48,7 +49,7 @@ def run(args: Sequence[str] | None = None) -> int:
         _tell_usage(error)
         return Exit.USAGE
     except RotatorError as error:
-        click.echo(f"error: {error.message}\n{error.next_step}", err=True)
+        click.echo(withheld(f"error: {error.message}\n{error.next_step}"), err=True)
         if "--json" in (sys.argv[1:] if args is None else args):
             click.echo(_error_row(error))
         return exit_code_of(error)
@@ -68,15 +69,18 @@ def _tell_defect(kind: type[BaseException], _error: BaseException, trace: "Trace
 
 
 def _tell_usage(error: click.ClickException) -> None:
-    """Tell what is wrong with the arguments, without a token that was pasted among them."""
-    from rotator.config.values import TOKEN  # noqa: PLC0415 - a command that is typed right needs it not
-
+    """Tell what is wrong with the arguments, without a secret that was pasted among them."""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(f"{error.ctx.get_usage()}\nTry '{error.ctx.command_path} --help'.\n", err=True)
-    click.echo(f"Error: {TOKEN.sub('<a token>', error.format_message())}", err=True)
+    click.echo(f"Error: {withheld(error.format_message())}", err=True)
 
 
 def _error_row(error: RotatorError) -> str:
     """Return what a program reads where the rows it asked for cannot be given."""
-    row = {"secret": None, "outcome": "failed", "error": error.message, "next_step": error.next_step}
+    row = {
+        "secret": None,
+        "outcome": "failed",
+        "error": withheld(error.message),
+        "next_step": withheld(error.next_step),
+    }
     return json.dumps(row, ensure_ascii=False)

@@ -107,13 +107,14 @@ def run(config: str | None, names: tuple[str, ...], every: str | None, *, as_jso
 
 @rotator.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_complete_names)
+@click.option("--replace-value", is_flag=True, help="Also replace a value that holds no credential of rotator's.")
 @json_option
 @takes_config
-def rotate(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
+def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, as_json: bool) -> int:
     """Rotate now, due or not. Lifts DRIFTED and ROLLED_BACK, never a hold."""
     from rotator.cli.run import rotate_now
 
-    return rotate_now(config, names, as_json=as_json)
+    return rotate_now(config, names, replace_value=replace_value, as_json=as_json)
 
 
 @rotator.command()
@@ -209,12 +210,17 @@ def config_check(config: str | None, *, as_json: bool) -> int:
 
 @rotator.command()
 @click.argument("path", required=False, type=click.Path(dir_okay=False))
+@click.option(
+    "--secret",
+    metavar="SECRET_ID",
+    help="Look at the value of this secret, and write its entry with the fields that hold its key.",
+)
 @takes_config
-def init(config: str | None, path: str | None) -> int:
+def init(config: str | None, path: str | None, secret: str | None) -> int:
     """Write a commented starter configuration, to config/rotator.toml or PATH."""
     from rotator.cli.setup import write_starter
 
-    return write_starter(config, path)
+    return write_starter(config, path, secret)
 
 
 @rotator.command()

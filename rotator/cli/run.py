@@ -30,10 +30,11 @@ def run_due(config_option: str | None, names: Sequence[str], every: str | None, 
     return _reconcile(config, chosen(config, names), Demand.DUE, every, as_json=as_json)
 
 
-def rotate_now(config_option: str | None, names: Sequence[str], *, as_json: bool) -> int:
+def rotate_now(config_option: str | None, names: Sequence[str], *, replace_value: bool, as_json: bool) -> int:
     """Rotate the named secrets, due or not."""
     config = load_config(config_option)
-    return _reconcile(config, chosen(config, names), Demand.FORCED, None, as_json=as_json)
+    demand = Demand.REPLACING if replace_value else Demand.FORCED
+    return _reconcile(config, chosen(config, names), demand, None, as_json=as_json)
 
 
 def _reconcile(config: Config, specs: Sequence[SecretSpec], demand: Demand, every: str | None, *, as_json: bool) -> int:

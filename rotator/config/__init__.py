@@ -8,4 +8,5 @@ starter    the file that `rotator init` writes
 schema     what a declaration is, and how a table is read by declarations
 problems   what is wrong, and on which line
 values     one text -> one value
+secret_ids the id of a secret, and the forms that other tools give it
 """

@@ -2,12 +2,13 @@
 
 `load` either returns a `Config` that needs no further checking, or raises one `ConfigError` with a line for each
 problem. It reads the one file and nothing else: no AWS, no environment, no substitution within values. No secret
-belongs in the file; what looks like a token is refused, and never quoted.
+belongs in the file; what looks like a secret is refused, and never quoted.
 """
 
 import re
 import stat
 import tomllib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -18,18 +19,20 @@ from rotator.config.problems import KeyPath, Node, Position, Problems
 from rotator.config.schema import Schema
 from rotator.config.settings import DEFAULTS, ENTRY, SECTIONS, STAND_INS
 from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
-from rotator.config.values import TOKEN, described
+from rotator.config.values import described
 from rotator.model.errors import ConfigError
 from rotator.model.naming import ids_of
+from rotator.model.secrecy import looks_secret, secrets_in
 from rotator.model.secret import JsonFields, SecretSpec
 
 DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024
 _NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
 _LEAKED = (
-    "this looks like a token, and no secret may stand in this file; revoke the key, then name the secret or the"
-    " variable that holds its successor"
+    "this looks like a token or another secret, and none may stand in this file; revoke the key, then name the secret"
+    " or the variable that holds its successor"
 )
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 
 
@@ -74,12 +77,12 @@ def parse(content: bytes, source: str, folder: Path) -> Config:
 
 
 def _read(text: str, path: Path, source: str, problems: Problems) -> Config:
-    tokens = list(TOKEN.finditer(text))
-    for token in tokens:
-        before = text[: token.start()]
-        position = Position(before.count("\n") + 1, token.start() - before.rfind("\n"))
-        problems.add(position, _LEAKED)
-    raw = _parsed(text, problems, quotable=not tokens)
+    raw = _parsed(text, problems)
+    public = _fingerprints(raw)
+    for found in secrets_in(text):
+        if found[0] not in public:
+            before = text[: found.start()]
+            problems.add(Position(before.count("\n") + 1, found.start() - before.rfind("\n")), _LEAKED)
     config = _config(Node(raw, (), problems), path) if raw is not None else None
     if problems or config is None:
         raise ConfigError(problems.report(source, text))
@@ -106,8 +109,10 @@ def _content(path: Path, problems: Problems) -> bytes:
 def _text(content: bytes, source: str, problems: Problems) -> str:
     if len(content) > SIZE_MAX_BYTES:
         raise _unreadable(source, problems, f"is larger than {SIZE_MAX_BYTES} bytes")
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise _unreadable(source, problems, "is UTF-16 text, as PowerShell writes by default; save it as UTF-8")
     try:
-        return content.decode()
+        return content.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
     raise _unreadable(source, problems, f"is not UTF-8 text; the first wrong byte is on line {line}")
@@ -118,8 +123,16 @@ def _unreadable(source: str, problems: Problems, reason: str, next_step: str | N
     return ConfigError(problems.report(source, ""), next_step=next_step)
 
 
-def _parsed(text: str, problems: Problems, *, quotable: bool) -> dict[str, object] | None:
-    """Return the tables of the text; quote the parser's message only if `quotable`."""
+def _fingerprints(raw: Mapping[str, object] | None) -> set[str]:
+    """Return what may stand in the file though it looks like a secret: the fingerprints of the trail's signers."""
+    audit = raw.get("audit") if raw else None
+    signers = audit.get("signers") if isinstance(audit, dict) else None
+    texts = [text for text in signers if isinstance(text, str)] if isinstance(signers, list) else []
+    return {found[0] for text in texts for found in secrets_in(text) if _DIGEST.fullmatch(found[0])}
+
+
+def _parsed(text: str, problems: Problems) -> dict[str, object] | None:
+    """Return the tables of the text; quote the parser's message only if nothing in the text looks like a secret."""
     try:
         return tomllib.loads(text)
     except RecursionError:
@@ -131,7 +144,7 @@ def _parsed(text: str, problems: Problems, *, quotable: bool) -> dict[str, objec
         if position:
             end = Position(text.count("\n") + 1, len(text) - text.rfind("\n"))
             at = Position(int(position[1]), int(position[2])) if position[1] else end
-        reason = _POSITION.sub("", message) if quotable else "it cannot be parsed"
+        reason = "it cannot be parsed" if looks_secret(text) else _POSITION.sub("", message)
         problems.add(at, f"not TOML: {reason}")
     return None
 

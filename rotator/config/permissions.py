@@ -1,9 +1,12 @@
 """What a key may do: the scopes that Pinata knows, and how they are declared, read and limited."""
 
+import re
+
 from rotator.config.kinds import FLAG, array, chosen, table
 from rotator.config.problems import Node
 from rotator.config.schema import Default, Example, Kind, Schema, Setting
 from rotator.config.tables import Api
+from rotator.config.values import UnfitError, quoted
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources, SecretSpec
 
 NO_PERMISSIONS = Resources(frozenset())
@@ -26,12 +29,35 @@ PINNING = (
 """Scopes of the legacy API (Pinata API reference, legacy key creation)."""
 
 
+def _or_new(known: Kind, form: str, meant: str) -> Kind:
+    """Return a kind of names that Pinata may add to: one that begins with `!` is passed as written, if it has the form.
+
+    Without it a name that is not known is a mistake: a key that can do too much is worse than a release too late.
+    """
+
+    def parse(written: str, node: Node) -> object:
+        name = written.removeprefix("!")
+        has_form = re.fullmatch(form, name, re.ASCII) is not None
+        try:
+            return known.parse(name, node)
+        except UnfitError as unknown:
+            if not has_form:
+                raise
+            if name == written:
+                end = "" if str(unknown).endswith("?") else "."
+                raise UnfitError(f"{unknown}{end} Write {quoted('!' + name)} to pass it to Pinata as it is") from None
+        return meant.format(name)
+
+    return known._replace(parse=parse)
+
+
 def _group(group: str, names: tuple[str, ...]) -> Kind:
     """Return the kind of a group of endpoints: an array of those that are on, or a table of booleans."""
     known = {name: f"{group}.{name}" for name in names}
     flags = tuple(Setting(name, FLAG, Default(value=False), "") for name in names)
     switches = table(Schema(lambda **on: frozenset(known[name] for name in on if on[name]), flags))
-    listed = array(chosen(known, "the name of an endpoint"), frozenset)
+    endpoint = _or_new(chosen(known, "the name of an endpoint"), "[A-Za-z0-9]{1,64}", f"{group}.{{}}")
+    listed = array(endpoint, frozenset)
 
     def parse(value: object, node: Node) -> object:
         return (switches if isinstance(value, dict) else listed).read(node)
@@ -60,7 +86,8 @@ def _check_one_family(permissions: Permissions, node: Node) -> None:
         node.note("allows nothing; name what the key may do")
 
 
-_SCOPE = chosen({scope: scope for scope in SCOPES}, "a scope")
+_SCOPE = _or_new(chosen({scope: scope for scope in SCOPES}, "a scope"), r"[a-z0-9_-]+(:[a-z0-9_-]+){1,7}", "{}")
+_NEW = "A name that this release does not know is passed as written if it begins with `!`, which is left out."
 _GROUPS = Schema(
     _endpoints,
     (
@@ -71,8 +98,8 @@ _GROUPS = Schema(
 PERMISSIONS = Schema(
     _permissions,
     (
-        Setting("resources", array(_SCOPE, frozenset), Example(["org:files:write"]), "scopes of the v3 API"),
-        Setting("endpoints", table(_GROUPS), Example({"data": ["pinList"]}), "scopes of the legacy API"),
+        Setting("resources", array(_SCOPE, frozenset), Example(["org:files:write"]), "scopes of the v3 API", _NEW),
+        Setting("endpoints", table(_GROUPS), Example({"data": ["pinList"]}), "scopes of the legacy API", _NEW),
         Setting("admin", FLAG, Example(value=True), "every right: only for the secret of the managing key"),
     ),
     _check_one_family,

@@ -6,7 +6,8 @@ Lines are found by a plain scan of the text, because the TOML parser does not te
 import re
 from typing import NamedTuple
 
-from rotator.config.values import TOKEN, quoted
+from rotator.config.values import quoted
+from rotator.model.secrecy import withheld
 
 KeyPath = tuple[str | int, ...]
 
@@ -48,7 +49,7 @@ class Problems:
     def report(self, file: str, text: str) -> str:
         """Return a line for each problem, `file[:line[:column]]: [key: ]problem`, in file order.
 
-        All messages leave through here, and what still looks like a token is withheld.
+        All messages leave through here, and what still looks like a secret is withheld.
         """
         lines = line_numbers(text)
         rows: list[tuple[int, str]] = []
@@ -62,7 +63,7 @@ class Problems:
             key = f"{key_text(where)}: " if where else ""
             rows.append((line, f"{place}: {key}{what}"))
         rows.sort(key=lambda row: row[0])
-        return "\n".join(TOKEN.sub("<withheld>", row) for _, row in rows)
+        return "\n".join(withheld(row) for _, row in rows)
 
 
 class Node(NamedTuple):

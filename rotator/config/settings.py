@@ -11,6 +11,7 @@ from typing import get_args
 from rotator.config import permissions, rules, values
 from rotator.config.kinds import array, chosen, integer, like, span, table, text
 from rotator.config.schema import Default, Example, Kind, Required, Schema, Setting
+from rotator.config.secret_ids import secret_id
 from rotator.config.tables import AdminEnvironment, AdminSecret, Api, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
 from rotator.model.secret import BareJwt, JsonFields, SecretSpec, Window
 from rotator.model.times import setting_text
@@ -20,10 +21,8 @@ EVERY_MAX = timedelta(minutes=30)
 
 _ANY_TIME, _SOME_TIME = span(timedelta(0)), span(timedelta(seconds=1))
 _URL = text(values.base_url, "a URL, https://HOST[:PORT]")
-_ID = (
-    r"[\w/+=.@!-]{1,512}|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@!-]{1,519}",
-    'the name or the ARN of a secret, such as "prod/pinata/uploader"',
-)
+_ID = 'the name or the ARN of a secret, such as "prod/pinata/uploader"'
+_SECRET_ID = text(secret_id, _ID)
 
 _VARIABLE = like("[A-Za-z_][A-Za-z0-9_]{0,127}", 'the name of a variable, such as "PINATA_ADMIN_JWT"', AdminEnvironment)
 _API = chosen({name: name for name in get_args(Api)}, '"v3", "v3-pinata" or "legacy"')
@@ -34,7 +33,7 @@ PINATA = Schema(
     (
         Setting(
             "admin_secret",
-            like(*_ID, AdminSecret),
+            text(lambda written: AdminSecret(secret_id(written)), _ID),
             Required("pinata/admin", AdminSecret(""), rules.MANAGING_KEY.format("neither"), unless="admin_jwt_env"),
             "the secret that holds the managing key",
             "Its value is the JWT, or a JSON object with the field `JWT`.",
@@ -137,7 +136,7 @@ _BLACKOUT = text(values.blackout, 'a day or a range of days, such as "2026-12-24
 _FORMAT = chosen({"jwt": BareJwt()}, '"jwt", or no such key')
 _ENTRY = (
     Setting("name", _NAME, Required("uploader", ""), "what the command line calls it"),
-    Setting("secret_id", like(*_ID), Required("prod/pinata/uploader", ""), "its name or ARN in Secrets Manager"),
+    Setting("secret_id", _SECRET_ID, Required("prod/pinata/uploader", ""), "its name or ARN in Secrets Manager"),
     Setting(
         "permissions",
         table(permissions.PERMISSIONS),

@@ -1,7 +1,7 @@
 """The text of a first configuration: what is required is set, all else is shown and explained."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from rotator.config.schema import Example, Required, Setting
 from rotator.config.settings import SECTIONS
@@ -14,16 +14,23 @@ _HEAD = """\
 _COMMENT_COLUMN = 41
 
 
-def starter_text(sections: Iterable[Setting]) -> str:
-    """Write a configuration that shows every setting of some sections; a section that is an example is not set."""
+def starter_text(sections: Iterable[Setting], entry: Mapping[str, object] | None = None) -> str:
+    """Write a configuration that shows every setting of some sections; a section that is an example is not set.
+
+    `entry` has settings of the `[[secrets]]` entry that are known already.
+    """
     lines = [_HEAD]
     for section in sections:
         used = not isinstance(section.presence, Example)
         lines += ["", _line(header(section), section.comment, is_set=used)]
+        known = entry if entry and section.kind.holds is list else {}
         for setting in section.kind.settings:
-            shown = f"{setting.name} = {toml_text(setting.presence.value)}"
-            comment = f"example; {setting.comment}" if isinstance(setting.presence, Example) else setting.comment
-            lines.append(_line(shown, comment, is_set=used and isinstance(setting.presence, Required)))
+            is_known = setting.name in known
+            shown = f"{setting.name} = {toml_text(known.get(setting.name, setting.presence.value))}"
+            is_example = isinstance(setting.presence, Example) and not is_known
+            comment = f"example; {setting.comment}" if is_example else setting.comment
+            is_set = used and (is_known or isinstance(setting.presence, Required))
+            lines.append(_line(shown, comment, is_set=is_set))
     return "\n".join(lines) + "\n"
 
 

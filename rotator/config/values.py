@@ -1,7 +1,7 @@
 """From one text of the configuration to one value: durations, addresses, times, days, paths.
 
 Each reader returns a value or raises `UnfitError`. None reads a file or knows where its text is. A text is quoted by
-`quoted` alone, which withholds anything that looks like a token.
+`quoted` alone, which withholds anything that looks like a secret.
 """
 
 import json
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rotator.config.tables import BucketPrefix
+from rotator.model.secrecy import looks_secret
 from rotator.model.secret import Blackout
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 DURATION_MAX = timedelta(days=3653)
 _DURATION = re.compile(r"(?=\d)" + "".join(rf"(?:(\d{{1,9}}){u})?" for u in "wdhms"), re.ASCII)
 _SECONDS = (604_800, 86_400, 3_600, 60, 1)
-
-TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{12,}[A-Za-z0-9_.-]*")
-"""A JWT, or the first part of one: `eyJ` is how base64 of a JSON object begins."""
 
 _URL_MAX = 2048
 _HOST_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -188,9 +186,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text for a message: on one line, cut to size, withheld if it looks like a token."""
-    if TOKEN.search(text):
-        return "<withheld: looks like a token>"
+    """Return a text for a message: on one line, cut to size, withheld if it looks like a secret."""
+    if looks_secret(text):
+        return "<withheld: looks like a secret>"
     return json.dumps(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "...")
 
 

@@ -14,6 +14,7 @@ from rotator.model.naming import KeyFamily, generation_of_version, nonce_of
 from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
+    AWSPREVIOUS,
     OURS,
     Content,
     HasKey,
@@ -27,7 +28,7 @@ from rotator.model.observed import (
     Unread,
     Version,
 )
-from rotator.model.payload import Blank, TwoKeys, read_value
+from rotator.model.payload import TWO_KEYS, Blank, TwoKeys, read_value
 from rotator.model.ports import Authentication, Deadline, KeyProvider, SecretStore, StoredValue
 from rotator.model.secret import Override, SecretSpec
 
@@ -100,7 +101,7 @@ class Observer:
         """
         if not description.is_writable():
             return Observed(description, description.versions, (), (), Proof.NONE, frozenset(), self.family)
-        versions = tuple(replace(v, content=self._content(v)) for v in description.versions)
+        versions = tuple(replace(v, content=self._content(v, description)) for v in description.versions)
         if earlier is None:
             keys = self._keys(versions)
             seen = Observed(description, versions, keys, (), Proof.NONE, frozenset(), self.family)
@@ -121,16 +122,20 @@ class Observer:
         more = tuple(k for k in revoked if k.key_id not in known and observed.family.generation(k.name) > 0)
         return replace(observed, keys=(*observed.keys, *more), attempts_in=begins)
 
-    def _content(self, version: Version) -> Content:
+    def _content(self, version: Version, description: SecretDescription) -> Content:
         """Read what AWSCURRENT and AWSPENDING hold."""
         if AWSCURRENT in version.labels:
-            stored = self.reader.written_value(version.version_id)
             try:
+                stored = self.reader.written_value(version.version_id)
                 found = read_value(stored.text, self.reader.spec.shape)
-            except SecretValueError:
-                if not self.run.demand.overrides(Override.VALUE):
-                    raise
-                return NoCredential()
+            except SecretValueError as unfit:
+                if self.run.demand.overrides(Override.VALUE):
+                    return NoCredential()
+                problem = unfit.message
+            else:
+                problem = ""
+            if problem:
+                raise self._unfit(problem, description)
             held = found.by_token if isinstance(found, TwoKeys) else found
             return (
                 NoCredential() if isinstance(held, Blank) else HasKey(held.key_id, stored.created_at, held.expires_at)
@@ -167,11 +172,21 @@ class Observer:
             if self._is_refused_again(form):
                 return Proof.REFUSED
         if self.reader.names_two_keys(seen.current) and not self.run.demand.overrides(Override.VALUE):
-            raise SecretValueError(
-                "the value names two different keys: its key field and its JWT do not belong together, and its JWT is "
-                "accepted"
-            )
+            raise self._unfit(f"{TWO_KEYS}; its JWT is accepted", seen.description)
         return Proof.ACCEPTED
+
+    def _unfit(self, problem: str, description: SecretDescription) -> SecretValueError:
+        """Return the error of a current value that is left alone, with every way out of it."""
+        by_label = {label: version.version_id for version in description.versions for label in version.labels}
+        name, previous = self.reader.spec.name, by_label.get(AWSPREVIOUS)
+        step = f"Correct the value or its entry; or replace it: `rotator rotate {name} --replace-value`"
+        if previous:
+            step += (
+                f"; or go back: `aws secretsmanager update-secret-version-stage --secret-id {description.arn} "
+                f"--version-stage {AWSCURRENT} --move-to-version-id {previous} "
+                f"--remove-from-version-id {by_label[AWSCURRENT]}`"
+            )
+        return SecretValueError(problem, next_step=f"{step}. The value was left alone.")
 
     def _is_refused_again(self, form: Form) -> bool:
         deadline = self.reader.deadline

@@ -7,7 +7,11 @@ status         where a secret and a fleet stand: the one answer that every scree
 events         what the audit trail records
 naming         names that carry state
 credential     secret material, and the one type that carries it
+secrecy        what looks like secret material, wherever it turns up
 payload        the value of a secret: finding the credential in it, composing the next value
+jwt            a token as text
+near_fields    fields of a value that are called a little otherwise than configured
+splicing       new contents for some fields of a JSON text
 ports          the outside world: provider, store, audit log, deadline
 errors         what can go wrong, and who must act
 times          instants and spans as text

@@ -152,6 +152,13 @@ class SecretStore(Protocol):
     def read(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue | None:
         """Return a version's value, or None if it has none or is not visible yet."""
 
+    def read_current_values(self, arns: tuple[str, ...], deadline: Deadline) -> dict[str, Sensitive | None]:
+        """Return the values on AWSCURRENT of at most twenty secrets in one call, by ARN.
+
+        None where a value cannot be read; a secret without one is missing. Raises StoreDeniedError if this identity may
+        not ask for several at once, StoreUnavailableError or DeadlineExceededError.
+        """
+
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written; reads lag behind writes.
 

@@ -22,13 +22,14 @@ from rotator.model.errors import (
     RotatorError,
     SecretValueError,
 )
+from rotator.model.jwt import token_fault
 from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.payload import credential
 from rotator.model.ports import Authentication, Deadline, ProbeAnswer
 from rotator.model.secret import Permissions
 from rotator.pinata.bodies import KeyPage, ListedKey, Misfit, is_object, key_page, minted, reason
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
-from rotator.pinata.requests import Answer, Request, Requests, create_failure, failure, sendable
+from rotator.pinata.requests import Answer, Request, Requests, create_failure, failure
 from rotator.pinata.transport import RateLimiter
 
 PAGES_MAX = 1000
@@ -275,14 +276,9 @@ class PinataClient:
 
 
 def _checked(token: Sensitive) -> Sensitive:
-    if sendable(token):
-        return token
-    if sendable(Sensitive(token.reveal().rstrip("\r\n"))):
-        raise ConfigError(
-            "the managing token ends with a newline",
-            next_step="Store it without the newline: `printf %s` instead of `echo`.",
-        )
-    raise ConfigError("the managing token is empty, too long, or holds white space or characters no token has")
+    if fault := token_fault(token):
+        raise ConfigError(f"the managing token {fault}")
+    return token
 
 
 def _key_id_of(token: Sensitive) -> str | None:

@@ -126,6 +126,15 @@ def clients(
     )
 
 
+def value_of(secret_id: str, env: Mapping[str, str]) -> Sensitive:
+    """Return the current value of a secret before there is a configuration, as the environment reaches AWS.
+
+    Raises ConfigError if it does not; SecretNotFoundError, StoreDeniedError or another StoreError.
+    """
+    client = secrets_manager_client(own_session(None), endpoint_of(None, env, "SECRETS_MANAGER"))
+    return SecretsManagerStore(client, clock=time.time, sleep=time.sleep).read_current(secret_id, startup_deadline())
+
+
 def _trail_locations(config: Config, env: Mapping[str, str]) -> "TrailLocations":
     from rotator.wiring.trail import trail_locations  # noqa: PLC0415 - slow, and seldom needed
 

@@ -15,6 +15,7 @@ import structlog
 
 from rotator.model.errors import AuditUnavailableError, ConfigError, RotatorError
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Subject
+from rotator.model.secrecy import withheld
 
 LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 FORMATS = ("json", "console")
@@ -44,6 +45,7 @@ def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | No
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _withhold,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -86,6 +88,11 @@ def log_failure(what: str, error: RotatorError, secret: str = "") -> None:
     """Log something that came to nothing, and what to do about it; `secret` is whom it is about, if it is one."""
     about = {"secret": secret} if secret else {}
     structlog.get_logger().error(what, **about, error=error.message, next_step=error.next_step)
+
+
+def _withhold(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Take out of a line what looks like a secret: the last line of defence, for a text that came from outside."""
+    return {name: withheld(held) if isinstance(held, str) else held for name, held in line.items()}
 
 
 def _about(subject: Subject) -> dict[str, str]:

@@ -165,6 +165,16 @@ class StoreAgreement(RuleBasedStateMachine):
         """Read a version, there or not."""
         self.agree(lambda s, arn, left: s.read(arn, version, left))
 
+    @rule(unknown=st.booleans())
+    def read_current_values(self, unknown: bool) -> None:
+        """Read the current value among others, there or not."""
+
+        def call(store: SecretStore, arn: str, left: Process | Patience) -> list[Sensitive | None]:
+            arns = (arn, f"{arn}-none") if unknown else (arn,)
+            return list(store.read_current_values(arns, left).values())
+
+        self.agree(call)
+
     @rule(ids=st.sets(st.sampled_from(["name", "arn", "none"])))
     def survey(self, ids: set[str]) -> None:
         """Look a fleet over, by name, by ARN, and for what is not there."""

@@ -184,6 +184,14 @@ class TestDescribe:
         with pytest.raises(SecretNotFoundError, match="prod/none"):
             world.store.describe("prod/none", world.deadline)
 
+    def test_name_with_the_end_of_an_arn(self, world: World) -> None:
+        """Who cut the name out of an ARN with its suffix is told the name."""
+        suffix = world.arn[-7:]
+        with pytest.raises(SecretNotFoundError) as lost:
+            world.store.describe(NAME + suffix, world.deadline)
+        assert f'set `secret_id = "{NAME}"`' in lost.value.next_step
+        assert world.store.describe(world.arn.removesuffix(suffix), world.deadline).arn == world.arn
+
     def test_deleted_secret(self, world: World) -> None:
         """A secret marked for deletion is told apart from one that never was."""
         world.do("DeleteSecret")
@@ -225,6 +233,24 @@ class TestDescribe:
         )
         assert slow.describe(NAME, world.deadline).clock_skew_s == pytest.approx(90, abs=1)
         assert world.store.describe(NAME, world.deadline).clock_skew_s == pytest.approx(0, abs=1)
+
+
+class TestReadCurrentValues:
+    def test_each_is_read_missing_or_unknown(self, world: World) -> None:
+        """A value is read; one in bytes or of a deleted secret is unknown; one without a value is left out."""
+        binary = world.create("binary", SecretBinary="AAE=", ClientRequestToken=OLD)
+        empty = world.create("empty", Description="no value yet")
+        deleted = world.create("deleted")
+        world.secrets.answer("DeleteSecret", {"SecretId": deleted}, SCOPE)
+        read = world.store.read_current_values((world.arn, binary, empty, deleted, f"{empty}x"), world.deadline)
+        assert read == {world.arn: Sensitive("old"), binary: None, deleted: None}
+
+    def test_twenty_at_once(self, world: World) -> None:
+        """A call takes twenty, and not one more."""
+        arns = tuple(world.create(f"n{number}") for number in range(21))
+        assert len(world.store.read_current_values(arns[:20], world.deadline)) == 20
+        with pytest.raises(StoreRejectedError):
+            world.store.read_current_values(arns, world.deadline)
 
 
 class TestSurvey:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from rotator.sandbox.pinata.scopes import Permissions
+from rotator.sandbox.running import value_of
 from tests.e2e.stage import COMMAND, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -81,10 +83,11 @@ def test_the_policy_names_the_calls_that_are_made_and_no_other(stage: Stage) -> 
         actions = statement["Action"]
         allowed |= set(actions) if isinstance(actions, list) else {actions}
     for number in range(3):
-        stage.sandbox.create_secret(f"prod/pinata/more-{number}")
+        by_hand = stage.seed(f"by hand {number}", Permissions(resources=("org:files:write",)))
+        stage.sandbox.create_secret(f"prod/pinata/more-{number}", value_of(by_hand))
         stage.add_secret(f"more-{number}", f"prod/pinata/more-{number}")
     seeded = len(stage.sandbox.secrets_manager.requests)
-    for step in (["plan"], ["run"], ["rotate", "uploader"], ["run"], ["status"]):
+    for step in (["rotate", "uploader"], ["plan"], ["run"], ["run"], ["status"]):
         done = stage.rotator(*step)
         assert done.returncode == 0, done.stdout + done.stderr
     made = {request.operation for request in stage.sandbox.secrets_manager.requests[seeded:]}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rotator.sandbox.pinata.faults import Operation
-from rotator.sandbox.running import value_of
+from rotator.sandbox.running import SECRET, value_of
 from tests.e2e.stage import COMMAND, COMMAND_S, FAILED, PERMISSIONS, PERSON, USAGE, Environment, Stage
 
 ESCAPE = "\x1b["
@@ -38,6 +38,43 @@ def test_init_writes_a_configuration_that_passes(stage: Stage, tmp_path: Path) -
     assert again.returncode == USAGE
     assert "was left as it is" in again.stderr
     assert (tmp_path / "config/rotator.toml").read_text() == written
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (("PINATA_JWT", "PINATA_API_KEY"), 'fields = { jwt = "PINATA_JWT", key = "PINATA_API_KEY" }'),
+        ((), 'format = "jwt"'),
+    ],
+    ids=["near names", "bare"],
+)
+def test_init_looks_at_a_secret(stage: Stage, tmp_path: Path, names: tuple[str, ...], line: str) -> None:
+    """The shape of a secret's value is found, and `plan` names the same line where the configuration lacks it."""
+    key = stage.key(stage.sandbox.current_key_id())
+    stage.put(json.dumps(dict(zip(names, (key.jwt, key.key), strict=True))) if names else key.jwt)
+    assert line in stage.rotator("plan").stdout
+    written = tmp_path / "new.toml"
+    done = stage.rotator("init", str(written), "--secret", SECRET, env={"ROTATOR_CONFIG": None})
+    assert done.returncode == 0, done.stderr
+    assert f"\n{line} " in written.read_text()
+    assert f'\nsecret_id = "{SECRET}" ' in written.read_text()
+    stage.edit(PERMISSIONS, f"{PERMISSIONS}\n{line}")
+    assert stage.rotator("plan").returncode == 0
+
+
+def test_init_writes_nothing_about_a_secret_that_it_cannot_tell(stage: Stage, tmp_path: Path) -> None:
+    """A value without a token, a secret that is not there and an id that is none leave no file."""
+    stage.put('{"user": "x"}')
+    written = tmp_path / "new.toml"
+    for secret, code, said in (
+        (SECRET, PERSON, "looks like a token of Pinata"),
+        ("prod/none", USAGE, "found no such secret"),
+        (f"{SECRET}:JWT::", USAGE, f'write "{SECRET}"'),
+        ("0123456789abcdef" * 4 + " ", USAGE, "withheld"),
+    ):
+        done = stage.rotator("init", str(written), "--secret", secret)
+        assert (done.returncode, said in done.stderr) == (code, True), done.stderr
+        assert not written.exists()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

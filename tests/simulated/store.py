@@ -64,6 +64,11 @@ class SimulatedStore:
         assert deadline is self.process
         return self._call(Operation.LIST_VERSIONS, created_at_of, arn, version_id)
 
+    def read_current_values(self, arns: tuple[str, ...], deadline: Deadline) -> dict[str, Sensitive | None]:
+        """Return the current values of several secrets."""
+        assert deadline is self.process
+        return self._call(Operation.GET_VALUES, _current_values, arns)
+
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written."""
         until_s = self.process.now_s + VALUE_LAG_S
@@ -164,6 +169,17 @@ def created_at_of(systems: Systems, arn: str, version_id: str) -> datetime:
     """Answer ListSecretVersionIds about one version."""
     versions = _secret(systems, arn)[1].versions
     return datetime.fromtimestamp(versions[version_id].created, UTC)
+
+
+def _current_values(systems: Systems, arns: tuple[str, ...]) -> dict[str, Sensitive | None]:
+    values: dict[str, Sensitive | None] = {}
+    for arn in arns:
+        try:
+            found = _secret(systems, arn)[1].get(None, AWSCURRENT).value
+        except (SecretNotFoundError, ResourceNotFoundError):
+            continue
+        values[arn] = Sensitive(found) if isinstance(found, str) else None
+    return values
 
 
 def _rows(systems: Systems, secret_ids: tuple[str, ...]) -> dict[str, SecretDescription]:

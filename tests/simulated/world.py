@@ -51,6 +51,7 @@ class Operation(StrEnum):
     LIST_SECRETS = "ListSecrets"
     LIST_VERSIONS = "ListSecretVersionIds"
     GET_VALUE = "GetSecretValue"
+    GET_VALUES = "BatchGetSecretValue"
     PUT_VALUE = "PutSecretValue"
     PROMOTE = "UpdateSecretVersionStage AWSCURRENT"
     ATTACH = "UpdateSecretVersionStage attach"

@@ -13,6 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -120,7 +121,14 @@ class Witness:
         return [Ask(SAME_RIGHT.get(action, action), self._resource(service, sent))]
 
     def _secret(self, action: str, sent: Mapping[str, Any]) -> list[Ask]:
+        """Return what a call needs: several values at once, the right to ask so, and the one to read each.
+
+        AWS answers with an error for each that may not be read; here the whole call is refused.
+        """
         secret_id = sent.get("SecretId")
+        if several := sent.get("SecretIdList"):
+            each = (self._secret("secretsmanager:GetSecretValue", {"SecretId": one}) for one in several)
+            return [Ask(action, "*"), *chain.from_iterable(each)]
         if secret_id is None:
             return [Ask(action, "*")]
         try:

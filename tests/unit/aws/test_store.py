@@ -166,11 +166,12 @@ CALLS: dict[str, Callable[[Edge], object]] = {
     "survey": lambda e: e.store.survey((ARN,), e.deadline),
     "read": lambda e: e.store.read(ARN, NEW, e.deadline),
     "read_current": lambda e: e.store.read_current(ARN, e.deadline),
+    "read_current_values": lambda e: e.store.read_current_values((ARN, f"{ARN}2"), e.deadline),
     "put": lambda e: e.store.put_pending(ARN, NEW, Sensitive(CANARY), frozenset(), e.deadline),
     "promote": lambda e: e.store.promote(ARN, NEW, OLD, e.deadline),
     "remove": lambda e: e.store.remove(ARN, NEW, AWSPENDING, e.deadline),
 }
-READS = ("describe", "survey", "read", "read_current")
+READS = ("describe", "survey", "read", "read_current", "read_current_values")
 WRITES = ("put", "promote", "remove")
 Kinds = type[RotatorError] | dict[str, type[RotatorError]]
 
@@ -251,6 +252,7 @@ def test_message_tells_whether_anything_changed(edge: Edge, call: str) -> None:
         ("describe", "DescribeSecret"),
         ("survey", "ListSecrets"),
         ("read", "GetSecretValue"),
+        ("read_current_values", "BatchGetSecretValue"),
         ("put", "PutSecretValue"),
         ("promote", "UpdateSecretVersionStage"),
     ],
@@ -273,6 +275,20 @@ def test_denied_list_is_not_asked_for_again_within_an_hour(edge: Edge) -> None:
     edge.store._list_denied_at_s -= LIST_DENIED_FOR_S
     edge.wire.script = [ok(SecretList=[])]
     assert edge.store.survey((ARN,), edge.deadline) == {}
+
+
+def test_of_several_values_each_is_read_missing_or_unknown(edge: Edge) -> None:
+    """One that a batch refuses, holds as bytes or says nothing of may be anything; one without a value is left out."""
+    arns = tuple(f"{ARN[:-1]}{number}" for number in range(5))
+    errors = [
+        {"SecretId": arns[1], "ErrorCode": "AccessDeniedException", "Message": CANARY},
+        {"SecretId": arns[2], "ErrorCode": "ResourceNotFoundException", "Message": CANARY},
+    ]
+    values = [{"ARN": arns[0], "SecretString": CANARY}, {"ARN": arns[3], "SecretBinary": "AAE="}]
+    edge.wire.script = [ok(SecretValues=values, Errors=errors)]
+    read = edge.store.read_current_values(arns, edge.deadline)
+    assert read == {arns[0]: Sensitive(CANARY), arns[1]: None, arns[3]: None, arns[4]: None}
+    assert edge.wire.asked == ["BatchGetSecretValue"]
 
 
 def test_denial_about_the_key_names_the_key(edge: Edge) -> None:

@@ -207,6 +207,37 @@ def test_a_token_is_refused_and_never_quoted(tmp_path: Path, text: str) -> None:
     assert not any(TOKEN_LIKE.search(problem) for problem in found)
 
 
+API_SECRET = "0123456789abcdef" * 4
+ACCESS_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+
+
+@pytest.mark.parametrize("secret", [API_SECRET, ACCESS_KEY])
+@pytest.mark.parametrize("setting", ['"prod/uploader"', '"pinata/admin"', '"uploader"'])
+def test_any_secret_is_refused_and_never_quoted(tmp_path: Path, secret: str, setting: str) -> None:
+    """A key's secret and an AWS secret access key are withheld as tokens are, also where they would be a fine name."""
+    found = problems(tmp_path, changed(setting, f'"{secret}"'))
+    assert any("this looks like a token or another secret" in problem for problem in found)
+    assert not any(secret[:12] in problem for problem in found)
+
+
+def test_fingerprints_of_signers_are_no_secret(tmp_path: Path) -> None:
+    """The fingerprint of a signer of the trail may stand in the file; the same text elsewhere is refused."""
+    digest = f'signers = ["{API_SECRET}", "{API_SECRET[::-1]} until 2026-12-01T00:00:00Z"]'
+    leaks = [p for p in problems(tmp_path, changed("[audit]", f"[audit]\n{digest}")) if "looks like" in p]
+    assert leaks == []
+    assert any("looks like" in p for p in problems(tmp_path, changed("[aws]", f"[aws]\n{digest}")))
+
+
+def test_byte_order_mark(tmp_path: Path) -> None:
+    """A mark before UTF-8 is skipped; UTF-16, as PowerShell writes it, is named."""
+    path = tmp_path / "rotator.toml"
+    path.write_bytes(GOOD.encode("utf-8-sig"))
+    assert load(path).secrets
+    path.write_bytes(GOOD.encode("utf-16"))
+    with pytest.raises(ConfigError, match="is UTF-16 text"):
+        load(path)
+
+
 def test_a_token_in_disguise_is_not_quoted_either(tmp_path: Path) -> None:
     """A token written with an escape is seen once it is decoded, before it is repeated."""
     found = problems(tmp_path, with_secret(f'max_age = "\\u0065{TOKEN[1:]}"'))

@@ -16,7 +16,7 @@ from rotator.config import settings
 from rotator.config.problems import Node, Problems
 from rotator.config.schema import Required, Schema, Setting
 from rotator.config.tables import AdminEnvironment, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
-from rotator.model.secret import Blackout, Endpoints, JsonFields, SecretSpec, Window
+from rotator.model.secret import Blackout, Endpoints, JsonFields, Permissions, Resources, SecretSpec, Window
 from tests.unit.config.texts import GOOD, PERMISSIONS, changed, loaded, problems, spec_of, with_secret
 
 NO_TABLE = "expected a table, found the integer 3"
@@ -24,6 +24,7 @@ DURATION = 'expected a duration such as "30d", "24h", "1h30m" or "45s", found'
 WINDOW = '"02:00", to = "05:00", zone = "UTC" }'
 MINTS = "secrets[0].permissions: admin, and org:write too, can mint keys"
 EMPTY = "secrets[0].permissions: allows nothing"
+AS_IT_IS = 'Write "!org:new:write" to pass it to Pinata as it is'
 SECTIONS = {
     "unknown_section": ("[aws]", "[awss]", "3: awss: unknown key; did you mean `aws`?"),
     "unknown_key": ("[aws]", "[aws]\nregoin = 1", "4: aws.regoin: unknown key; did you mean `re"),
@@ -107,6 +108,12 @@ PERMISSION_CASES = {
         '{ resources = ["org:read", "org:file:write"] }',
         'secrets[0].permissions.resources[1]: unknown name "org:file:write"; did you mean `org:fi',
     ),
+    "new_scope": (
+        '{ resources = ["org:new:write"] }',
+        f'secrets[0].permissions.resources[0]: unknown name "org:new:write"; did you mean `org:write`? {AS_IT_IS}',
+    ),
+    "shouted": ('{ resources = ["!!org:new:write"] }', "secrets[0].permissions.resources[0]: unknown name"),
+    "shouted_mint": ('{ resources = ["!org:write"] }', MINTS),
     "scope_type": ("{ resources = [1] }", "secrets[0].permissions.resources[0]: expected a scope"),
     "no_array": (
         '{ resources = "org:read" }',
@@ -307,6 +314,21 @@ def test_problem_in_permissions(tmp_path: Path, permissions: str, problem: str) 
     """Permissions are of one kind, known, not empty, and never enough to mint keys."""
     text = changed(PERMISSIONS, f"permissions = {permissions}")
     assert [p.startswith(f"10: {problem}") for p in problems(tmp_path, text)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        ('{ resources = ["!org:new:write", "org:read"] }', Resources(frozenset({"org:new:write", "org:read"}))),
+        ('{ resources = ["!org:files:read"] }', Resources(frozenset({"org:files:read"}))),
+        ('{ endpoints = { data = ["!newList"] } }', Endpoints(frozenset({"data.newList"}))),
+        ('{ endpoints = { data = ["!pinList"] } }', Endpoints(frozenset({"data.pinList"}))),
+    ],
+)
+def test_a_new_scope_passes_by_consent(tmp_path: Path, permissions: str, expected: Permissions) -> None:
+    """A scope that Pinata has added since is passed as written, without the mark that asks for it."""
+    config = loaded(tmp_path, changed(PERMISSIONS, f"permissions = {permissions}"))
+    assert config.secrets[0].permissions == expected
 
 
 def test_daemon_table(tmp_path: Path) -> None:

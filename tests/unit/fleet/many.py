@@ -1,5 +1,9 @@
 """A world with many secrets, for tests of the fleet."""
 
+from collections.abc import Sequence
+
+from rotator.model.naming import version_id
+from rotator.model.observed import AWSCURRENT
 from rotator.model.secret import SecretSpec
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, NATIVE_ID, a_spec
@@ -22,6 +26,15 @@ def fleet(size: int) -> tuple[Scene, tuple[SecretSpec, ...]]:
         )
         specs.append(spec)
     return scene, tuple(specs)
+
+
+def take_over(scene: Scene, specs: Sequence[SecretSpec]) -> None:
+    """Let some secrets of a world be ours already: the same values, under version ids of our making."""
+    token = version_id(1, scene.systems.now(), "n" * 10)
+    for spec in specs:
+        secret = scene.systems.secrets[spec.secret_id]
+        value = secret.get(None, AWSCURRENT).value
+        scene.systems.secrets[spec.secret_id] = label_rules.create(scene.systems.now_s, token=token, value=value)
 
 
 def store_in(scene: Scene, boundary: Boundary = calm) -> SimulatedStore:

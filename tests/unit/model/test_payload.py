@@ -8,9 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.model.credential import Credential, Sensitive, Token
+from rotator.model.credential import Credential, Form, HeaderPair, Sensitive, Token
 from rotator.model.errors import SecretValueError
-from rotator.model.payload import VALUE_MAX_BYTES, compose, credential, credential_in, managing_token, mentions
+from rotator.model.payload import (
+    VALUE_MAX_BYTES,
+    Blank,
+    check_fits,
+    compose,
+    credential,
+    credential_in,
+    managing_token,
+    read_value,
+)
 from rotator.model.secret import BareJwt, JsonFields
 
 DEFAULT = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "default")
@@ -63,40 +72,115 @@ def test_configured_fields_are_read() -> None:
     assert (held.key_id, held.secret) == ("key-1", Sensitive("s"))
 
 
-def test_token_that_names_no_key_needs_the_field() -> None:
-    """An opaque token is a credential if the field beside it names the key."""
-    assert credential_in(stored(JWT="opaque", pinata_api_key="key-1"), DEFAULT).key_id == "key-1"
+PAIR_KEY, PAIR_SECRET = "0a" * 10, "0b" * 32
+PAIR = JsonFields(None, "pinata_api_key", "pinata_api_secret")
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("", DEFAULT),
+        (" \n", BareJwt()),
+        ("{}", DEFAULT),
+        ('{"": ""}', DEFAULT),
+        ('{"JWT": ""}', DEFAULT),
+        ('{"JWT": null, "gateway": "g"}', DEFAULT),
+        ('{"JWT": "opaque"}', DEFAULT),
+        ('{"JWT": "CHANGEME", "pinata_api_key": "CHANGEME", "pinata_api_secret": "CHANGEME"}', DEFAULT),
+        (json.dumps({"JWT": JWT.split(".")[0], "pinata_api_key": PAIR_KEY}), DEFAULT),
+        ('{"pinata_api_key": "", "pinata_api_secret": ""}', PAIR),
+        (json.dumps({"pinata_api_key": PAIR_KEY, "pinata_api_secret": "TODO"}), PAIR),
+    ],
+)
+def test_placeholders_are_ours_to_fill(text: str, shape: JsonFields | BareJwt) -> None:
+    """A value that holds no credential, and nothing of anybody else's, is filled with every field of ours."""
+    assert read_value(Sensitive(text), shape) == Blank()
+    filled = compose(PAIRED, shape, Sensitive(text))
+    assert credential_in(filled, shape).key_id == PAIR_KEY
+    if isinstance(shape, JsonFields):
+        assert set(shape.names) <= json.loads(filled.reveal()).keys()
+        assert ("gateway" in filled.reveal()) is ("gateway" in text)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"other": "x"}', "CHANGEME", "[]", '{"DSN": "postgres://u:p@h/d", "x": ""}']
+)
+def test_values_that_may_be_somebody_elses_are_not_filled(text: str) -> None:
+    """What is not our JSON is left alone, until a person says that it may be replaced."""
+    with pytest.raises(SecretValueError):
+        read_value(Sensitive(text), DEFAULT)
+    with pytest.raises(SecretValueError):
+        compose(PAIRED, DEFAULT, Sensitive(text))
+    replaced = compose(PAIRED, DEFAULT, Sensitive(text), replacing=True)
+    assert credential_in(replaced, DEFAULT).key_id == PAIR_KEY
+    assert ("postgres" in replaced.reveal()) is ("postgres" in text)
+
+
+PAIRED_JWT = a_jwt(scopedKeyKey=PAIR_KEY, scopedKeySecret=PAIR_SECRET)
+PAIRED = Credential(PAIR_KEY, Sensitive(PAIRED_JWT), Sensitive(PAIR_SECRET), None, (Token(Sensitive(PAIRED_JWT)),))
+ITSELF = HeaderPair(PAIR_KEY, Sensitive(PAIR_SECRET))
+
+
+@pytest.mark.parametrize(
+    ("fields", "shape", "forms"),
+    [
+        ({"JWT": PAIRED_JWT}, DEFAULT, (Token(Sensitive(PAIRED_JWT)),)),
+        (
+            {"JWT": PAIRED_JWT, "pinata_api_key": PAIR_KEY, "pinata_api_secret": PAIR_SECRET},
+            DEFAULT,
+            (Token(Sensitive(PAIRED_JWT)),),
+        ),
+        (
+            {"JWT": PAIRED_JWT, "pinata_api_key": PAIR_KEY, "pinata_api_secret": "1" * 64},
+            DEFAULT,
+            (Token(Sensitive(PAIRED_JWT)), HeaderPair(PAIR_KEY, Sensitive("1" * 64))),
+        ),
+        (
+            {"JWT": "cut", "pinata_api_key": PAIR_KEY, "pinata_api_secret": PAIR_SECRET},
+            DEFAULT,
+            (Token(Sensitive("cut")), ITSELF),
+        ),
+        ({"pinata_api_key": PAIR_KEY, "pinata_api_secret": PAIR_SECRET}, PAIR, (ITSELF,)),
+        ({"JWT": PAIRED_JWT, "pinata_api_key": "", "pinata_api_secret": ""}, DEFAULT, (Token(Sensitive(PAIRED_JWT)),)),
+    ],
+    ids=["token", "claimed pair", "another pair", "damaged token", "pair alone", "empty pair"],
+)
+def test_each_form_is_to_be_asked(fields: dict[str, str], shape: JsonFields, forms: tuple[Form, ...]) -> None:
+    """A credential is proved in each form that consumers may take from the value."""
+    found = read_value(stored(**fields), shape)
+    assert isinstance(found, Credential)
+    assert (found.key_id, found.forms) == (PAIR_KEY, forms)
 
 
 @pytest.mark.parametrize(
     ("text", "shape", "problem"),
     [
-        pytest.param("", DEFAULT, "is empty", id="empty"),
-        pytest.param(" \n", DEFAULT, "is empty", id="white space"),
         pytest.param("{", DEFAULT, "is not JSON", id="cut off"),
         pytest.param(JWT, DEFAULT, 'set `format = "jwt"`', id="a bare token"),
         pytest.param("[1]", DEFAULT, "not an object", id="a list"),
         pytest.param("[" * 100_000, DEFAULT, "too deeply", id="deep"),
-        pytest.param("{}", DEFAULT, "no field `JWT`", id="no token"),
         pytest.param('{"JWT": 1}', DEFAULT, "not a text", id="a number"),
-        pytest.param('{"JWT": ""}', DEFAULT, "or empty", id="an empty token"),
-        pytest.param('{"JWT": "a b"}', DEFAULT, "white space", id="white space inside"),
-        pytest.param('{"JWT": "a.b.c\\n"}', DEFAULT, "white space", id="a newline"),
-        pytest.param('{"JWT": "opaque"}', DEFAULT, "names no key", id="nothing names a key"),
-        pytest.param(json.dumps({"JWT": JWT, "pinata_api_key": "key-2"}), DEFAULT, "two different", id="mix"),
-        pytest.param(
-            json.dumps({"JWT": "opaque", "pinata_api_key": "../x"}), DEFAULT, "names no key", id="a path for a key"
-        ),
+        pytest.param('{"JWT": "a.b.c\\n"}', DEFAULT, "ends with a newline", id="a newline"),
+        pytest.param(json.dumps({"JWT": JWT, "pinata_api_key": "0" * 20}), DEFAULT, "two different", id="mix"),
         pytest.param(json.dumps({"JWT": JWT, "pinata_api_key": 5}), DEFAULT, "not a text", id="a key number"),
         pytest.param(json.dumps({"token": JWT}), CONFIGURED, "no field `id`", id="configured key"),
         pytest.param(
             json.dumps({"token": JWT, "id": "key-1"}), CONFIGURED, "no field `shared_secret`", id="configured secret"
         ),
         pytest.param('{"JWT": "x"}', BareJwt(), "bare token", id="JSON for a bare token"),
-        pytest.param("", BareJwt(), "empty", id="no bare token"),
-        pytest.param(f"{JWT}\n", BareJwt(), "white space", id="a bare token with a newline"),
+        pytest.param(f"{JWT}\n", BareJwt(), "token ends with a newline", id="a bare token with a newline"),
+        pytest.param(f"Bearer {JWT}", BareJwt(), "begins with `Bearer `", id="a header"),
+        pytest.param(f'"{JWT}"', BareJwt(), "stands in quotes", id="a bare token in quotes"),
+        pytest.param(JWT.replace(".", "\n.", 1), BareJwt(), "white space inside", id="a wrapped token"),
+        pytest.param(f"'bearer {JWT}'\r\n", BareJwt(), "newline.* and stands in quotes and begins with", id="all"),
+        pytest.param("opaque", BareJwt(), "its token is not a JWT: that has three parts", id="no JWT"),
+        pytest.param("ab" * 10, BareJwt(), "may be the id of a key", id="an id for a token"),
+        pytest.param("ab" * 32, BareJwt(), "may be the secret of a key", id="a secret for a token"),
+        pytest.param(f'"{JWT}"', DEFAULT, 'set `format = "jwt"`, and mend the token, .* quotes', id="a JSON text"),
+        pytest.param(f"Bearer {JWT}\n", DEFAULT, "bare token.* and begins with `Bearer `", id="a header for JSON"),
+        pytest.param(json.dumps({"JWT": f"\ufeff{JWT}"}), DEFAULT, "byte order mark", id="a mark inside"),
         pytest.param(a_jwt(scopedKeyKey=5), BareJwt(), "names no key", id="a key that is no text"),
-        pytest.param("a.b.c", BareJwt(), "names no key", id="claims that are no JSON"),
+        pytest.param("a.b.c", BareJwt(), "middle part holds no JSON", id="claims that are no JSON"),
         pytest.param("a.W10.c", BareJwt(), "names no key", id="claims that are a list"),
     ],
 )
@@ -185,20 +269,63 @@ def test_value_has_a_limit() -> None:
     pad = "x" * (VALUE_MAX_BYTES - empty)
     text = compose(NEW, TOKEN_ONLY, stored(JWT=JWT, pad=pad))
     assert len(text.reveal().encode()) == VALUE_MAX_BYTES
-    with pytest.raises(SecretValueError, match="larger than"):
+    with pytest.raises(SecretValueError, match="Secrets Manager takes"):
         compose(NEW, TOKEN_ONLY, stored(JWT=JWT, pad=f"{pad}x"))
 
 
-@pytest.mark.parametrize("note", ["\\ud800", "\\udfff and more"])
-def test_value_that_cannot_be_encoded(note: str) -> None:
-    """Half a surrogate pair can be read as JSON; writing it is refused, or keeps it as it was."""
-    current = Sensitive(f'{{"JWT": "{JWT}", "note": "{note}"}}')
-    try:
-        text = compose(NEW, DEFAULT, current).reveal()
-    except SecretValueError:
-        return
-    text.encode()
-    assert json.loads(text)["note"] == json.loads(f'"{note}"')
+@pytest.mark.parametrize("shape", [DEFAULT, BareJwt()])
+def test_byte_order_mark_is_skipped(shape: JsonFields | BareJwt) -> None:
+    """An editor's mark before a value hides no key, and is not carried over."""
+    current = FULL if isinstance(shape, JsonFields) else Sensitive(JWT)
+    marked = Sensitive("\ufeff" + current.reveal())
+    assert credential_in(marked, shape).key_id == "key-1"
+    assert compose(NEW, shape, marked) == compose(NEW, shape, current)
+    assert managing_token(marked) == Sensitive(JWT)
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (("PINATA_JWT", "PINATA_API_KEY", "PINATA_API_SECRET"), True),
+        (("pinataJwt", "pinata_api_key", "pinata_secret_api_key"), True),
+        (("jwt", "apiKey", "apiSecret"), True),
+        ((JWT, "key", "secret"), False),
+    ],
+)
+def test_near_names_are_named(names: tuple[str, str, str], *, line: bool) -> None:
+    """A value whose fields are called a little otherwise comes with the line that configures them."""
+    jwt, key, secret = names
+    with pytest.raises(SecretValueError, match="no field `JWT`") as refused:
+        credential_in(stored(**{jwt: JWT, key: "key-1", secret: CANARY, "gateway": "g"}), DEFAULT)
+    ready = f'set `fields = {{ jwt = "{jwt}", key = "{key}", secret = "{secret}" }}`'
+    assert (ready in refused.value.message) is line
+    assert JWT not in refused.value.message
+    assert CANARY not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"JWT":"%s","b":1.50,"c":"\\u00e9\\ud800","d":12345678901234567890.123456789}',
+        '{\n\t"a" : [1,2 , {"JWT": "not this one"}],\n\t"JWT" : "%s"\n}\n',
+        ' { "é": NaN , "JWT":"%s" } ',
+    ],
+)
+def test_value_keeps_its_style(text: str) -> None:
+    """Every character of a value but those of the credential stays: separators, indents, escapes and digits."""
+    assert compose(NEW, DEFAULT, Sensitive(text % JWT)) == Sensitive(text % NEW_JWT)
+
+
+def test_size_is_known_before_a_key_is_made() -> None:
+    """A value as large as the limit fits with a credential as long as its own; a larger one, or a placeholder, not."""
+    room = VALUE_MAX_BYTES - len(json.dumps({"JWT": JWT, "pad": ""}))
+    for shape in (DEFAULT, TOKEN_ONLY, BareJwt()):
+        check_fits(shape, None)
+    check_fits(BareJwt(), Sensitive(JWT))
+    check_fits(DEFAULT, stored(JWT=JWT, pad="x" * room))
+    for value in (stored(JWT=JWT, pad="x" * (room + 1)), stored(JWT="", pad="x" * room)):
+        with pytest.raises(SecretValueError, match="Secrets Manager takes 65536"):
+            check_fits(DEFAULT, value)
 
 
 JSON = st.recursive(
@@ -222,23 +349,6 @@ def test_anything_else_survives_a_rotation(others: dict[str, object]) -> None:
     assert (held.key_id, held.jwt, held.secret) == (NEW.key_id, NEW.jwt, NEW.secret)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ('{"any": "key-1"}', True),
-        (JWT, True),
-        (f"prefix {JWT} suffix", True),
-        (f'{{"a": {{"b": "{JWT}"}}}}', True),
-        (NEW_JWT, False),
-        ("a.b.c", False),
-        ("", False),
-    ],
-)
-def test_mention(text: str, *, expected: bool) -> None:
-    """A key is found in clear and inside the claims of a token, in a value of whatever shape."""
-    assert mentions(Sensitive(text), "key-1") is expected
-
-
 def test_managing_token() -> None:
     """The managing key's secret holds a bare token, or a field of that name."""
     assert managing_token(Sensitive(JWT)) == Sensitive(JWT)
@@ -247,20 +357,10 @@ def test_managing_token() -> None:
         managing_token(stored(other=1))
 
 
-@pytest.mark.parametrize(
-    ("field", "problem"),
-    [
-        ('"n": 12345678901234567890.123456789', "carried over exactly"),
-        ('"n": 1e400', "carried over exactly"),
-        ('"n": NaN', "carried over exactly"),
-        ('"n": 1, "n": 2', "occurs twice"),
-    ],
-)
-def test_what_cannot_be_carried_over_is_refused(field: str, problem: str) -> None:
-    """A value whose other fields would change is left alone."""
-    text = Sensitive('{"JWT": "' + "a.b.c" + '", ' + field + "}")
-    with pytest.raises(SecretValueError, match=problem):
-        credential_in(text, JsonFields("JWT", None, None))
+def test_field_that_occurs_twice_is_refused() -> None:
+    """Of two fields of one name nobody knows which one consumers read."""
+    with pytest.raises(SecretValueError, match="occurs twice"):
+        credential_in(Sensitive('{"JWT": "a.b.c", "n": 1, "n": 2}'), TOKEN_ONLY)
 
 
 def test_the_managing_token_may_stand_bare_or_in_a_field() -> None:
