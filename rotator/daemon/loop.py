@@ -23,22 +23,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from rotator.daemon.pulse import WATCHDOG_EXIT
 from rotator.daemon.stop import Stop
+from rotator.wiring.process import STEERING
 
 _JOB = "tick"
 _JITTER_PART = 20
 """Two daemons started together drift apart by up to this part of a tick."""
-_STEERING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 _EVENTS = {EVENT_JOB_ERROR: "EVENT_JOB_ERROR", EVENT_JOB_MISSED: "EVENT_JOB_MISSED"}
-
-
-def block_signals() -> None:
-    """Keep signals for the thread that waits for them; called before any other thread begins.
-
-    A handler would run between two instructions of the main thread, which may hold the scheduler's locks.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STEERING)
 
 
 def _every(period: timedelta) -> IntervalTrigger:
@@ -147,7 +139,7 @@ class Loop:
         """Wait for signals, one after another."""
         try:
             while True:
-                self._signalled(signal.Signals(signal.sigwait(_STEERING)))
+                self._signalled(signal.Signals(signal.sigwait(STEERING)))
         except BaseException as defect:  # noqa: BLE001 - a thread's exception ends the thread alone
             self._die("signals", defect)
 

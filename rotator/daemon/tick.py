@@ -137,7 +137,8 @@ class Watch:
                 self._look_over(config, both)
         except RotatorError as error:
             problem = error.message
-            structlog.get_logger().error("tick failed", error=problem, next_step=error.next_step)
+            if not self.stop.is_asked():  # then calls are cut short, and that is no fault
+                structlog.get_logger().error("tick failed", error=problem, next_step=error.next_step)
         self._tick_error = problem
         self.ticked_at = self.outside.now()
         self._publish()

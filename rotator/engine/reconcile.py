@@ -14,7 +14,7 @@ from rotator.engine.observer import Reader, observe
 from rotator.engine.planner import plan
 from rotator.engine.retirement import is_grace_over
 from rotator.engine.run import Run, World
-from rotator.model.errors import AuditUnavailableError, RotatorError, UnsafeActionError
+from rotator.model.errors import AuditUnavailableError, DefectError, RotatorError, UnsafeActionError
 from rotator.model.events import Decided, Ended, Failure
 from rotator.model.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.model.observed import Observed, SecretDescription
@@ -30,7 +30,20 @@ _Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
 
 
 def preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
-    """Return what `reconcile` would do first, and from what; change nothing. Raises RotatorError if a read failed."""
+    """Return what `reconcile` would do first, and from what; change nothing.
+
+    Raises RotatorError if a read failed, and DefectError, which is one, for a defect of this program.
+    """
+    try:
+        return _preview(spec, description, world, run)
+    except RotatorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one secret's defect hides no other secret
+        defect = DefectError.of(error)
+    raise defect
+
+
+def _preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
     family = KeyFamily.of(world.owner, description.arn)
     reader = Reader(spec, description.arn, world.store, run.deadline)
     observed = observe(description, family, reader, world.provider, world.held_elsewhere, None)
@@ -45,7 +58,7 @@ def preview(spec: SecretSpec, description: SecretDescription, world: World, run:
 def reconcile(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Outcome:
     """Bring one secret to its wanted state, as far as that goes now; return what it came to.
 
-    A failure is an outcome too: nothing is raised except what is a defect of this program.
+    A failure is an outcome too, a defect of this program included.
     """
 
     def planner(observed: Observed, demand: Demand, _: Sequence[Action]) -> Plan:
@@ -83,6 +96,8 @@ def _run(spec: SecretSpec, description: SecretDescription, world: World, run: Ru
         progress.settle()
     except RotatorError as error:
         return progress.close(error)
+    except Exception as defect:  # noqa: BLE001 - the run's trail and what it did so far are told all the same
+        return progress.close(DefectError.of(defect))
     return progress.close(None)
 
 

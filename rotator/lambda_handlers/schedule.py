@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.config.values import duration
@@ -17,7 +17,7 @@ from rotator.engine.reconcile import preview
 from rotator.engine.retirement import is_grace_renewed, superseded_keys
 from rotator.engine.run import World
 from rotator.fleet.lookup import LIST_FROM, Target, resolve
-from rotator.fleet.run import WORKERS_MAX, defect_of, run_all
+from rotator.fleet.run import WORKERS_MAX, run_all
 from rotator.fleet.wake import Wake, wake
 from rotator.lambda_handlers.events import QueuedSecret
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
@@ -26,6 +26,7 @@ from rotator.model.errors import ConfigError, DeadlineExceededError, RotatorErro
 from rotator.model.naming import generation_of_version
 from rotator.model.plan import Outcome, Revoke
 from rotator.model.secret import Demand
+from rotator.model.times import time_from
 from rotator.wiring.runs import startup_deadline
 
 _EVERY = "5m"
@@ -75,8 +76,8 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
 def _due_time(event: object, now: datetime) -> datetime:
     """Return when this tick was due, so that no moment falls between two ticks; if the event does not tell, now."""
     told = event.get("time") if isinstance(event, dict) else None
-    with suppress(ValueError, TypeError):
-        at = datetime.fromisoformat(str(told)).astimezone(UTC)
+    with suppress(ValueError):
+        at = time_from(str(told))
         if abs(now - at) <= LATE_MAX:
             return at
     return now
@@ -134,9 +135,6 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
         return due
     except RotatorError as error:
         invocation.refuse(error)
-        return None
-    except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
-        invocation.refuse(defect_of(defect))
         return None
     if is_grace_renewed(spec, observed, run.now):
         invocation.overdue(spec, len(superseded_keys(observed)))

@@ -10,5 +10,5 @@ credential     secret material, and the one type that carries it
 payload        the value of a secret: finding the credential in it, composing the next value
 ports          the outside world: provider, store, audit log, deadline
 errors         what can go wrong, and who must act
-times          instants and spans as text
+times          instants and spans as text, and instants from outside
 """

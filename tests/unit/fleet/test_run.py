@@ -1,10 +1,12 @@
 """One secret's failure stops no other."""
 
+import re
+
 from rotator.engine.run import Run, World
 from rotator.fleet.lookup import resolve
 from rotator.fleet.neighbours import Neighbours
 from rotator.fleet.run import run_all
-from rotator.model.errors import RotatorError, SecretNotFoundError
+from rotator.model.errors import DefectError, Remedy, SecretNotFoundError
 from rotator.model.plan import OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules as label_rules
@@ -65,6 +67,7 @@ def test_failures_and_defects_stop_no_other_secret() -> None:
     assert {ended[n].kind for n in ("n3", "n4")} == {OutcomeKind.ROTATED}
     assert isinstance(ended["n1"].error, SecretNotFoundError)
     defect = ended["n2"].error
-    assert isinstance(defect, RotatorError)
-    assert "ZeroDivisionError at test_run.py:" in defect.message
+    assert isinstance(defect, DefectError)
+    assert re.search(r"ZeroDivisionError at rotator/fleet/run\.py:\d+ in _isolated$", defect.message)
+    assert defect.remedy is Remedy.PERSON
     assert "canary" not in defect.message
