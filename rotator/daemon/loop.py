@@ -42,10 +42,11 @@ def _every(period: timedelta) -> IntervalTrigger:
 class Loop:
     """Ticks until it is told to stop.
 
-    `tick` is called at once, then every `period()`, never twice at a time; `reload` on SIGHUP, before a tick.
+    `tick` is called at once, then every `period()`, never twice at a time, and at once after one that says so; `reload`
+    on SIGHUP, before a tick.
     """
 
-    tick: Callable[[], None]
+    tick: Callable[[], bool]
     period: Callable[[], timedelta]
     stop: Stop
     reload: Callable[[], None]
@@ -106,9 +107,9 @@ class Loop:
         while wanted and not self.stop.is_asked():
             with self._guard:
                 self._busy, self._again = True, False
-            self.tick()
+            more = self.tick()
             with self._guard:
-                self._busy = wanted = self._again
+                self._busy = wanted = self._again or more
 
     def _follow_period(self) -> None:
         """Take over another period, if the configuration has one."""

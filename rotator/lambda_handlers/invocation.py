@@ -51,6 +51,9 @@ class Context(Protocol):
 class Container:
     """What is built once, and kept from one invocation to the next."""
 
+    waiting: frozenset[str] = frozenset()
+    """Secrets whose turn came in an earlier tick, which had enough with others."""
+
     @cached_property
     def config(self) -> Config:
         """The configuration that `ROTATOR_CONFIG` names. Raises ConfigError if it cannot be used."""
