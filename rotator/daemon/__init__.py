@@ -64,8 +64,6 @@ def run(
     logs.configure(env, default_level="INFO")
     live, stop, pulse, calls = LiveConfig(path), Stop(), Pulse(), CallCounts()
     environment.check(live.now, env)
-    for name in environment.trusted_elsewhere(env):
-        structlog.get_logger().warning("whom this process trusts is set from outside", variable=name)
 
     def heard(secret: str, run_id: str, event: Event) -> None:
         logs.log_event(secret, run_id, event)
@@ -85,6 +83,8 @@ def run(
         if is_told_to_stop():
             structlog.get_logger().info("told to stop before the first tick; nothing was begun")
             return
+        for name in environment.trusted_elsewhere(env):
+            structlog.get_logger().warning("whom this process trusts is set from outside", variable=name)
         _serve(watch, metrics, listen or live.now.daemon.listen, lambda name: _timeline(live.now, env, name))
 
 
