@@ -9,6 +9,17 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
 
+# A virtual environment of another Python than the one that is asked for by name is made anew.
+MINOR := -c 'import sys; print(*sys.version_info[:2], sep=".")'
+ifneq ($(origin PYTHON),file)
+ifneq ($(wildcard $(READY)),)
+ifneq ($(shell $(BIN)/python $(MINOR)),$(shell $(PYTHON) $(MINOR)))
+$(info $(VENV) is of another Python than $(PYTHON): it is made anew)
+$(shell rm -rf $(VENV))
+endif
+endif
+endif
+
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade \
 	--generate-hashes --no-emit-index-url --no-header pyproject.toml
 

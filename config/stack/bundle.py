@@ -6,7 +6,8 @@
 Only pure-Python packages come in, so what is tested here is, byte for byte, what runs on any architecture. boto3 is
 among them: the runtime's own changes without notice. Of botocore's descriptions of all AWS services, those that
 rotator calls are kept. Bytecode comes along, for a function cannot keep its own: it halves the time of an import. It
-is of the Python that packs, and ignored by every other, so pack with the Python of the functions.
+is of the Python that packs, and ignored by every other, so pack with the Python of the functions; otherwise a warning
+says so.
 """
 
 import compileall
@@ -137,7 +138,22 @@ def pack(config: Path, output: Path) -> None:
     if size > BYTES_MAX:
         raise SystemExit(f"{output} has {size} bytes, more than Lambda takes")
     python = sys.implementation.cache_tag
+    if python != (theirs := cache_tag_of_the_functions()):
+        sys.stderr.write(
+            f"warning: the bytecode in {output} is of {python}, and the functions are of {theirs}, which ignores it: "
+            "they start in twice the time; run `make dev PYTHON=...` with their Python, and pack again\n"
+        )
     sys.stdout.write(f"{output}: {size / 1e6:.1f} MB, bytecode of {python}, configuration {config}\n")
+
+
+def cache_tag_of_the_functions() -> str:
+    """Return what the bytecode of the functions' own Python is marked with."""
+    runtime = re.search(
+        r"^ *runtime: python3\.(\d+)$", (ROOT / "serverless.yml").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    if runtime is None:
+        raise SystemExit("serverless.yml names no runtime of the form python3.N")
+    return f"cpython-3{runtime[1]}"
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:

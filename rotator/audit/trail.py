@@ -14,13 +14,15 @@ from typing import Protocol, Self
 from rotator.audit.chain import Chain, Clock
 from rotator.audit.record import RunIdentity, Started, Writer
 from rotator.model.errors import AuditUnavailableError
-from rotator.model.events import Ended, Event
+from rotator.model.events import Done, Ended, Event, Operation, Result
 from rotator.model.ports import AuditRun
 
 Listener = Callable[[str, str, Event], None]
 """Takes the secret's name, the run's id and an event that is durable."""
 PAUSE = timedelta(minutes=1)
 """How long a destination that failed is left alone, while another one works."""
+_PROOFS = frozenset({Operation.VERIFY_KEY, Operation.PROVE_DEAD})
+"""What changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class AuditTrail:
         run.open(to for to in self.destinations if to not in resting)
         if not run.sinks:
             run.open(resting)
-        run.chain.add(Started())
+        run.add(Started())
         return run
 
     def close(self) -> None:
@@ -96,6 +98,8 @@ class _RecordedRun:
         self.sinks: dict[Destination, RunSink] = {}
         self._trail = trail
         self._failures: list[tuple[Destination, AuditUnavailableError]] = []
+        self._changes: list[str] = []
+        """What this run has changed so far, in words."""
 
     def open(self, destinations: Iterable[Destination]) -> None:
         """Open destinations for the run; whether one is enough shows when the first line comes."""
@@ -122,9 +126,28 @@ class _RecordedRun:
 
     def record(self, event: Event) -> None:
         """Make an event durable, and pass it on."""
-        self.chain.add(event)
+        if isinstance(event, Done) and event.result is not Result.FAILURE and event.operation not in _PROOFS:
+            perhaps = "perhaps " if event.result is Result.UNKNOWN else ""
+            about = event.subject.key_id or event.subject.version_id or event.subject.key_name
+            self._changes.append(f"{perhaps}{event.operation.done} ({about})")
+        self.add(event)
         if isinstance(event, Ended):
             for sink in self.sinks.values():
                 sink.end()
         if self._trail.listener:
             self._trail.listener(self.chain.run.secret, self.run_id, event)
+
+    def add(self, entry: Started | Event) -> None:
+        """Make an entry durable.
+
+        Raises AuditUnavailableError, which says what the run had changed by then: exit code 4 does not.
+        """
+        try:
+            self.chain.add(entry)
+        except AuditUnavailableError as error:
+            unrecorded = error
+        else:
+            return
+        so_far = f"done by this run before: {', '.join(self._changes)}; nothing after it"
+        message = f"{unrecorded.message}; {so_far if self._changes else 'nothing was done by this run'}"
+        raise type(unrecorded)(message, next_step=unrecorded.next_step)

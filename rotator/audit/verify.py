@@ -31,9 +31,11 @@ class Verdict(IntEnum):
     """What a trail comes to; the highest of its findings decides."""
 
     INTACT = 0
-    UNFINISHED = 1
+    NOTHING = 1
+    """There is no event, so nothing was verified."""
+    UNFINISHED = 2
     """A process died and none has run since: the next run closes its file. Not a sign of tampering."""
-    BROKEN = 2
+    BROKEN = 3
 
 
 class Flaw(Enum):
@@ -76,7 +78,6 @@ class VerificationReport:
 
     where: str
     """The directory or the bucket."""
-    verdict: Verdict = Verdict.INTACT
     files: int = 0
     """Files, or objects of a bucket."""
     runs: int = 0
@@ -89,10 +90,16 @@ class VerificationReport:
     cut_short: set[str] = field(default_factory=set, repr=False)
     """Runs that a later process closed."""
     findings_left_out: int = 0
+    _worst: Verdict = Verdict.INTACT
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it comes to; a trail without an event and without a flaw is not intact, but nothing."""
+        return max(self._worst, Verdict.INTACT if self.events else Verdict.NOTHING)
 
     def add(self, finding: Finding) -> None:
         """Count a finding, and keep it while there is room."""
-        self.verdict = max(self.verdict, Verdict.UNFINISHED if finding.flaw is Flaw.UNFINISHED else Verdict.BROKEN)
+        self._worst = max(self._worst, Verdict.UNFINISHED if finding.flaw is Flaw.UNFINISHED else Verdict.BROKEN)
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(finding)
         else:

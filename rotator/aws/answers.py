@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.model.credential import Sensitive
 from rotator.model.observed import HOLD_TAG, SecretDescription, Version
 from rotator.model.ports import StoredValue
+from rotator.model.times import reckoned
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.type_defs import (
@@ -32,11 +33,14 @@ def described(answer: "DescribeSecretResponseTypeDef", skew_s: float) -> SecretD
 
 
 def listed(row: "SecretListEntryTypeDef", skew_s: float) -> SecretDescription | None:
-    """Return what a row of ListSecrets tells: nothing of replicas. None if it lacks labels or a date."""
+    """Return what a row of ListSecrets tells: nothing of replicas. None if it lacks labels or a usable date."""
     stages = row.get("SecretVersionsToStages")
     if not stages or "LastChangedDate" not in row:
         return None
-    return _labels(row, stages, skew_s, frozenset(), frozenset())
+    try:
+        return _labels(row, stages, skew_s, frozenset(), frozenset())
+    except ValueError:
+        return None
 
 
 def stored(answer: Mapping[str, Any]) -> StoredValue | None:
@@ -46,7 +50,7 @@ def stored(answer: Mapping[str, Any]) -> StoredValue | None:
     return StoredValue(
         version_id=answer["VersionId"],
         text=Sensitive(answer["SecretString"]),
-        created_at=answer["CreatedDate"].astimezone(UTC),
+        created_at=reckoned(answer["CreatedDate"]),
     )
 
 
@@ -84,7 +88,7 @@ def _labels(
     return SecretDescription(
         arn=row["ARN"],
         name=row["Name"],
-        changed_at=row["LastChangedDate"].astimezone(UTC),
+        changed_at=reckoned(row["LastChangedDate"]),
         hold=tags.get(HOLD_TAG),
         versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
         clock_skew_s=skew_s,

@@ -12,10 +12,8 @@ and httpx.
 """
 
 import json
-import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,8 +21,10 @@ import click
 
 from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit, exit_code_of
-from rotator.model.errors import RotatorError
+from rotator.model.errors import DefectError, RotatorError
 from rotator.model.secrecy import withheld
+from rotator.wiring.output import OutputLostError, guarded_streams
+from rotator.wiring.process import hold_signals
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,14 +32,30 @@ if TYPE_CHECKING:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
+    hold_signals()
     sys.excepthook = _tell_defect
     # Being told to stop is like Ctrl-C: say so, leave the rest to the next run.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(run(args))
+    try:
+        code = run(args)
+    except KeyboardInterrupt:  # a second one, while the first was told
+        code = Exit.FAILED
+    sys.exit(code)
 
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    as_json = "--json" in (sys.argv[1:] if args is None else args)
+    try:
+        with guarded_streams(as_json=as_json):
+            return _run(args, as_json=as_json)
+    except OutputLostError as lost:
+        if not lost.reader_left:
+            click.echo(f"error: {lost}", err=True)
+        return Exit.FAILED
+
+
+def _run(args: Sequence[str] | None, *, as_json: bool) -> int:
     try:
         code = rotator.main(args, prog_name="rotator", standalone_mode=False)
     except click.exceptions.Abort:
@@ -49,23 +65,24 @@ def run(args: Sequence[str] | None = None) -> int:
         _tell_usage(error)
         return Exit.USAGE
     except RotatorError as error:
-        click.echo(withheld(f"error: {error.message}\n{error.next_step}"), err=True)
-        if "--json" in (sys.argv[1:] if args is None else args):
-            click.echo(_error_row(error))
-        return exit_code_of(error)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.FAILED
+        return _tell_error(error, as_json=as_json)
+    except OutputLostError:
+        raise
+    except Exception as defect:  # noqa: BLE001 - its message may quote a value, so it is told by its lines alone
+        return _tell_error(DefectError.of(defect), as_json=as_json)
     return code if isinstance(code, int) else Exit.OK
 
 
-def _tell_defect(kind: type[BaseException], _error: BaseException, trace: "TracebackType | None") -> None:
-    """Tell where a defect is, without its message: that may quote a value."""
-    click.echo("error: a defect of rotator itself; please report these lines", err=True)
-    for frame in traceback.extract_tb(trace):
-        click.echo(f"  {frame.filename}:{frame.lineno} in {frame.name}", err=True)
-    click.echo(f"  {kind.__name__}", err=True)
+def _tell_error(error: RotatorError, *, as_json: bool) -> Exit:
+    click.echo(withheld(f"error: {error.message}\n{error.next_step}"), err=True)
+    if as_json:
+        click.echo(_error_row(error))
+    return exit_code_of(error)
+
+
+def _tell_defect(_kind: type[BaseException], error: BaseException, _trace: "TracebackType | None") -> None:
+    """Tell where a defect is that nothing else has caught, without its message: that may quote a value."""
+    click.echo(f"error: {DefectError.of(error).message}\n{DefectError.default_step}", err=True)
 
 
 def _tell_usage(error: click.ClickException) -> None:

@@ -16,7 +16,14 @@ from rotator.cli.exits import Exit
 from rotator.config.file import Config
 from rotator.config.values import duration, quoted
 from rotator.model.errors import ConfigError
-from rotator.model.times import time_text
+from rotator.model.times import time_from, time_text
+
+_EXITS = {
+    Verdict.INTACT: Exit.OK,
+    Verdict.NOTHING: Exit.FAILED,
+    Verdict.UNFINISHED: Exit.FAILED,
+    Verdict.BROKEN: Exit.PERSON,
+}
 
 
 def show_history(config_option: str | None, name: str, *, everything: bool, as_json: bool) -> int:
@@ -47,16 +54,14 @@ def show_events(config_option: str | None, filters: Mapping[str, str | None], *,
 
 
 def verify_trail(config_option: str | None, *, as_json: bool) -> int:
-    """Check every event; return 3 if one is not what it was, 1 if a run was cut short."""
+    """Check every event; return 3 if one is not what it was, 1 if a run was cut short or there is no event."""
     reports = verify_all(_sources(load_config(config_option)))
     for report in reports:
         if as_json:
             print_json(_report_row(report))
         else:
             _print_report(report)
-    return {Verdict.INTACT: Exit.OK, Verdict.UNFINISHED: Exit.FAILED, Verdict.BROKEN: Exit.PERSON}[
-        max(report.verdict for report in reports)
-    ]
+    return _EXITS[max(report.verdict for report in reports)]
 
 
 def _sources(config: Config) -> Sequence[Source]:
@@ -85,7 +90,10 @@ def _print_report(report: VerificationReport) -> None:
     if report.findings_left_out:
         click.echo(f"... and {report.findings_left_out} more")
     what = {
-        Verdict.INTACT: "intact: every event is unaltered, complete and in order",
+        Verdict.INTACT: "intact: each event that is here is as it was written, and each run that is here has all of "
+        "its events, in order. Whether whole runs are missing, this does not show",
+        Verdict.NOTHING: "nothing to verify, so nothing is proved. If rotator has run, its trail is gone or elsewhere: "
+        "compare with a copy",
         Verdict.UNFINISHED: "unaltered, but a run was cut short; the next `rotator run` closes it",
         Verdict.BROKEN: "BROKEN: do not rely on it; keep a copy and find out who wrote there",
     }[report.verdict]
@@ -142,7 +150,7 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return time_from(text)
     except ValueError:
         try:
             age: timedelta = duration(text)
@@ -152,4 +160,3 @@ def _moment(text: str | None) -> datetime | None:
                 next_step="Write it like 2026-11-22, 2026-11-22T09:53Z or 24h.",
             ) from None
         return datetime.now(UTC) - age
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

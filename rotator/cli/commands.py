@@ -69,11 +69,14 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_co
     help="The configuration file. [default: $ROTATOR_CONFIG, else config/rotator.toml]",
 )
 @click.version_option(__version__, prog_name="rotator")
-def rotator(config_path: str | None) -> None:
+@click.pass_context
+def rotator(ctx: click.Context, config_path: str | None) -> None:
     """Keep Pinata API keys young, in AWS Secrets Manager, with a trail that shows every step."""
-    from rotator.wiring.process import forbid_dumps
+    from rotator.wiring.process import forbid_dumps, release_signals
 
     del config_path  # commands take it from the context
+    if ctx.invoked_subcommand != "daemon":  # it has a thread that waits for them
+        release_signals()
     forbid_dumps()
 
 
@@ -168,7 +171,7 @@ def audit_show(config: str | None, *, as_json: bool, **filters: str | None) -> i
 @json_option
 @takes_config
 def audit_verify(config: str | None, *, as_json: bool) -> int:
-    """Check every event: unaltered, complete, in order. 3 if not; 1 if a run was cut short."""
+    """Check every event: unaltered, complete, in order. 3 if not; 1 if a run was cut short, or there is no event."""
     from rotator.cli.audit import verify_trail
 
     return verify_trail(config, as_json=as_json)

@@ -1,7 +1,6 @@
 """`daemon`: watch the fleet until told to stop."""
 
 import os
-from contextlib import suppress
 
 import click
 
@@ -13,21 +12,18 @@ from rotator.config.settings import EVERY_MAX
 from rotator.config.values import UnfitError, listen_address, quoted
 from rotator.model.errors import ConfigError
 from rotator.model.plan import Outcome, OutcomeKind
+from rotator.wiring.output import outlive_output
 
 
 def run_daemon(config_option: str | None, listen: str | None, every: str | None, *, as_json: bool) -> int:
     """Watch the fleet until told to stop."""
-
-    def tell(outcome: Outcome) -> None:
-        with suppress(BrokenPipeError):  # whoever read our lines has gone; the keys must stay young
-            _print(outcome, as_json=as_json)
-
+    outlive_output()
     daemon.run(
         config_path(config_option),
         os.environ,
         _address(listen),
         period_of(every, EVERY_MAX) if every is not None else None,
-        tell,
+        lambda outcome: _print(outcome, as_json=as_json),
     )
     return Exit.OK
 

@@ -21,6 +21,7 @@ from rotator.model.events import Event
 from rotator.model.plan import Outcome
 from rotator.model.secret import Demand, SecretSpec
 from rotator.wiring.logs import log_event
+from rotator.wiring.output import outlive_output
 from rotator.wiring.runs import new_run, startup_deadline
 
 
@@ -38,6 +39,7 @@ def rotate_now(config_option: str | None, names: Sequence[str], *, replace_value
 
 
 def _reconcile(config: Config, specs: Sequence[SecretSpec], demand: Demand, every: str | None, *, as_json: bool) -> int:
+    outlive_output()
     now = datetime.now(UTC)
     since = now - period_of(every, DURATION_MAX) if every else None
     codes = []

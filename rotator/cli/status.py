@@ -97,7 +97,7 @@ def _table(fleet: FleetStatus, rhythm: str) -> Table:
 
 
 def _cells(status: SecretStatus, now: datetime) -> tuple[str, ...]:
-    run = status.last_outcome or "never run"
+    run = status.last_outcome or "none known"
     if status.last_run_at:
         run += f" {relative_text(status.last_run_at, now)}"
     why = ": ".join(part for part in (status.error, status.next_step) if part)

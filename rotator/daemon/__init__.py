@@ -24,12 +24,13 @@ from rotator.audit.sources import Criteria, endings_of, records_of
 from rotator.config.file import Config
 from rotator.config.values import is_loopback
 from rotator.daemon import environment
-from rotator.daemon.loop import Loop, block_signals
+from rotator.daemon.loop import Loop
 from rotator.daemon.metrics import Metrics
 from rotator.daemon.pulse import Pulse, Watchdog, patience_s
 from rotator.daemon.reloading import LiveConfig
 from rotator.daemon.stop import Stop
 from rotator.daemon.tick import Outside, Watch
+from rotator.model.errors import StoppedError
 from rotator.model.events import Event
 from rotator.model.plan import Outcome
 from rotator.model.secret import Demand
@@ -37,6 +38,7 @@ from rotator.page import Sources, serve
 from rotator.wiring import logs
 from rotator.wiring.call_counts import CallCounts
 from rotator.wiring.connect import Connected, clients, ping, rate_limiter
+from rotator.wiring.process import hold_signals, is_told_to_stop
 from rotator.wiring.runs import STARTUP_S, new_run
 from rotator.wiring.trail import trail_locations
 
@@ -58,12 +60,10 @@ def run(
     `listen` and `every` go before what the configuration says; `tell` is told each outcome. Raises ConfigError if
     configuration or environment cannot be used from the start.
     """
-    block_signals()
+    hold_signals()
     logs.configure(env, default_level="INFO")
     live, stop, pulse, calls = LiveConfig(path), Stop(), Pulse(), CallCounts()
     environment.check(live.now, env)
-    for name in environment.trusted_elsewhere(env):
-        structlog.get_logger().warning("whom this process trusts is set from outside", variable=name)
 
     def heard(secret: str, run_id: str, event: Event) -> None:
         logs.log_event(secret, run_id, event)
@@ -71,6 +71,8 @@ def run(
 
     def told(outcome: Outcome) -> None:
         metrics.tell(outcome)
+        if isinstance(outcome.error, StoppedError) and not outcome.run_id:
+            return  # nothing was begun, and the stop itself is told
         if outcome.error is not None and not outcome.run_id:  # it has no run whose end is logged
             structlog.get_logger().error("not looked at", secret=outcome.secret, error=outcome.error.message)
         tell(outcome)
@@ -78,6 +80,11 @@ def run(
     watch = Watch(live, _outside(env, stop, calls), stop, pulse, heard, told, every)
     metrics = Metrics(lambda: watch.status, lambda: watch.ticked_at, calls, _now)
     with closing(watch):
+        if is_told_to_stop():
+            structlog.get_logger().info("told to stop before the first tick; nothing was begun")
+            return
+        for name in environment.trusted_elsewhere(env):
+            structlog.get_logger().warning("whom this process trusts is set from outside", variable=name)
         _serve(watch, metrics, listen or live.now.daemon.listen, lambda name: _timeline(live.now, env, name))
 
 
@@ -113,7 +120,7 @@ def _serve(
             log.warning("anybody who reaches this address may read the page; it needs no password")
         watchdog.start()
         loop.run()
-        log.info("stopped")
+        log.debug("stopped")  # that it was told to, and the end of the process, say so already
 
 
 def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[Record]:

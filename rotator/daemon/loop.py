@@ -23,22 +23,14 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from rotator.daemon.pulse import WATCHDOG_EXIT
 from rotator.daemon.stop import Stop
+from rotator.wiring.process import STEERING
 
 _JOB = "tick"
 _JITTER_PART = 20
 """Two daemons started together drift apart by up to this part of a tick."""
-_STEERING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 _EVENTS = {EVENT_JOB_ERROR: "EVENT_JOB_ERROR", EVENT_JOB_MISSED: "EVENT_JOB_MISSED"}
-
-
-def block_signals() -> None:
-    """Keep signals for the thread that waits for them; called before any other thread begins.
-
-    A handler would run between two instructions of the main thread, which may hold the scheduler's locks.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STEERING)
 
 
 def _every(period: timedelta) -> IntervalTrigger:
@@ -50,10 +42,11 @@ def _every(period: timedelta) -> IntervalTrigger:
 class Loop:
     """Ticks until it is told to stop.
 
-    `tick` is called at once, then every `period()`, never twice at a time; `reload` on SIGHUP, before a tick.
+    `tick` is called at once, then every `period()`, never twice at a time, and at once after one that says so; `reload`
+    on SIGHUP, before a tick.
     """
 
-    tick: Callable[[], None]
+    tick: Callable[[], bool]
     period: Callable[[], timedelta]
     stop: Stop
     reload: Callable[[], None]
@@ -114,9 +107,9 @@ class Loop:
         while wanted and not self.stop.is_asked():
             with self._guard:
                 self._busy, self._again = True, False
-            self.tick()
+            more = self.tick()
             with self._guard:
-                self._busy = wanted = self._again
+                self._busy = wanted = self._again or more
 
     def _follow_period(self) -> None:
         """Take over another period, if the configuration has one."""
@@ -147,7 +140,7 @@ class Loop:
         """Wait for signals, one after another."""
         try:
             while True:
-                self._signalled(signal.Signals(signal.sigwait(_STEERING)))
+                self._signalled(signal.Signals(signal.sigwait(STEERING)))
         except BaseException as defect:  # noqa: BLE001 - a thread's exception ends the thread alone
             self._die("signals", defect)
 

@@ -108,12 +108,13 @@ class Metrics(Collector):
 
 
 def _process_gauges(status: FleetStatus, ticked_at: datetime | None) -> Iterator[tuple[str, str, float]]:
-    yield "rotator_audit_healthy", "1 if the audit trail can be written; else nothing is done.", not status.audit_error
     yield "rotator_config_in_force", "1 if the newest configuration is in force, 0 if not.", not status.config_error
-    yield "rotator_tick_healthy", "1 if the last tick looked the fleet over.", not status.tick_error
-    ended_s = ticked_at.timestamp() if ticked_at else 0.0
-    yield "rotator_last_tick_timestamp_seconds", "When the last tick ended, however; 0 before the first.", ended_s
     yield "rotator_secrets", "Secrets in the configuration.", len(status.secrets)
+    if ticked_at is None:
+        return  # what a tick finds out is not known yet
+    yield "rotator_audit_healthy", "1 if the audit trail can be written; else nothing is done.", not status.audit_error
+    yield "rotator_tick_healthy", "1 if the last tick looked the fleet over.", not status.tick_error
+    yield "rotator_last_tick_timestamp_seconds", "When the last tick ended, however.", ticked_at.timestamp()
 
 
 def _age_s(row: SecretStatus, now: datetime) -> float | None:
@@ -124,8 +125,16 @@ def _due_in_s(row: SecretStatus, now: datetime) -> float | None:
     return (row.due_at - now).total_seconds() if row.due_at else None
 
 
-def _success_s(row: SecretStatus, _now: datetime) -> float:
-    return row.last_success_at.timestamp() if row.last_success_at else 0.0
+def _success_s(row: SecretStatus, _now: datetime) -> float | None:
+    return row.last_success_at.timestamp() if row.last_success_at else None
+
+
+def _failures(row: SecretStatus, _now: datetime) -> float | None:
+    return row.failures if row.failures or row.looked_at else None
+
+
+def _needs_person(row: SecretStatus, _now: datetime) -> float | None:
+    return row.needs_person if row.needs_person or row.looked_at else None
 
 
 def _old_keys(row: SecretStatus, _now: datetime) -> float | None:
@@ -133,17 +142,17 @@ def _old_keys(row: SecretStatus, _now: datetime) -> float | None:
 
 
 def _overdue(row: SecretStatus, now: datetime) -> float | None:
-    return None if row.old_keys is None else row.overdue_keys(now)
+    return row.overdue_keys(now)
 
 
 _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (
     ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
     ("rotator_max_age_seconds", "The configured max_age.", lambda row, _: row.max_age.total_seconds()),
     ("rotator_due_in_seconds", "Until the key is due by age or expiry; negative once it is.", _due_in_s),
-    ("rotator_last_success_timestamp_seconds", "When a look last ended without a failure; 0: none did.", _success_s),
-    ("rotator_failures_in_a_row", "Looks that failed since the last success.", lambda r, _: r.failures),
+    ("rotator_last_success_timestamp_seconds", "When a look last ended without a failure.", _success_s),
+    ("rotator_failures_in_a_row", "Looks that failed since the last success.", _failures),
     ("rotator_old_keys_alive", "Superseded keys that still work, in their grace or after it.", _old_keys),
     ("rotator_old_keys_overdue", "Superseded keys that still work though their grace is over.", _overdue),
     ("rotator_orphan_keys", "Live keys of ours that no label refers to.", lambda row, _: row.orphans),
-    ("rotator_needs_person", "1 if a person has to act.", lambda row, _: row.needs_person),
+    ("rotator_needs_person", "1 if a person has to act.", _needs_person),
 )

@@ -7,7 +7,7 @@ was missed, doubled, cut short or begun again costs calls and nothing else.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -35,6 +35,7 @@ from rotator.fleet.memory import (
     status_of,
 )
 from rotator.fleet.run import run_all
+from rotator.fleet.wake import LOOKS_MAX, Wake, wake
 from rotator.model.errors import AuditUnavailableError, RotatorError, StoppedError, UnsafeActionError
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome
@@ -45,6 +46,7 @@ from rotator.model.status import FleetStatus, urgency
 RECALLED = 8 * BACK_OFF_MAX
 """How far the trail is read after a restart: far enough to see that a secret has failed over and over."""
 _PUBLISH_EVERY_S = 10.0
+_NEVER_LOOKED = datetime.min.replace(tzinfo=UTC)
 
 
 class Trail(AuditLog, Protocol):
@@ -109,6 +111,8 @@ class Watch:
     _audit_error: str = field(default="", init=False)
     _tick_error: str = field(default="no tick has ended yet", init=False)
     _recalled: bool = field(default=False, init=False)
+    _waiting: frozenset[str] = field(default=frozenset(), init=False)
+    """Those whose turn came in an earlier tick, which had enough with others."""
     _published_at_s: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -124,8 +128,11 @@ class Watch:
         """Return the time between two ticks."""
         return self.every or self.config.now.daemon.every
 
-    def tick(self) -> None:
-        """Look the fleet over once. What goes wrong out there is told; the next tick tries again."""
+    def tick(self) -> bool:
+        """Look the fleet over once; return whether some of it still waits, so that the next tick is wanted at once.
+
+        What goes wrong out there is told; the next tick tries again, at its time.
+        """
         self.pulse.beat()
         self._refresh()
         config, problem = self.config.now, ""
@@ -137,12 +144,14 @@ class Watch:
                 self._look_over(config, both)
         except RotatorError as error:
             problem = error.message
-            structlog.get_logger().error("tick failed", error=problem, next_step=error.next_step)
+            if not self.stop.is_asked():  # then calls are cut short, and that is no fault
+                structlog.get_logger().error("tick failed", error=problem, next_step=error.next_step)
         self._tick_error = problem
         self.ticked_at = self.outside.now()
         self._publish()
         self.pulse.beat()
         self._ping(config)
+        return bool(self._waiting) and not problem
 
     def close(self) -> None:
         """Close the audit trail."""
@@ -210,28 +219,36 @@ class Watch:
         _expect_same_time(found)
         awake = self._awake(found.targets, now)
         self._surveyed_at = now
+        self._waiting = frozenset(target.spec.name for target in awake)
         self._publish()
         if not awake:
             return
         world = both.world(self._audit(config, both))
-        for outcome in run_all(awake, world, self._run_of):
+        for outcome in run_all(awake[:LOOKS_MAX], world, self._run_of):
             self.pulse.beat()
             self._note(outcome, now)
             if self.pulse.at_s - self._published_at_s > _PUBLISH_EVERY_S:
                 self._publish()
 
     def _awake(self, targets: Sequence[Target], now: datetime) -> list[Target]:
-        """Choose whom to look at closely; those that fail come last."""
+        """Choose whom to look at closely: what is due first, then who has waited longest since the last look."""
         every = self.period()
         unknown = sum(target.spec.name not in self._looks for target in targets)
         since = min(self._surveyed_at or now, now - every)
         stranger = LastLook(looked_at=since) if unknown > FIRST_LOOKS_MAX else NEVER
-        awake = [
-            target
-            for target in targets
-            if is_awake(target, self._looks.get(target.spec.name, stranger), now=now, every=every)
-        ]
-        return sorted(awake, key=lambda t: self._looks.get(t.spec.name, NEVER).failures)
+        awake = []
+        for target in targets:
+            look = self._looks.get(target.spec.name, stranger)
+            # While others still wait, nobody has a second turn within one period.
+            rested = not self._waiting or look.looked_at is None or not now - every < look.looked_at <= now
+            if target.spec.name in self._waiting or (rested and is_awake(target, look, now=now, every=every)):
+                awake.append(target)
+
+        def turn(target: Target) -> tuple[bool, datetime]:
+            is_due = wake(target, now=now, since=now) is Wake.DUE
+            return not is_due, self._looks.get(target.spec.name, NEVER).looked_at or _NEVER_LOOKED
+
+        return sorted(awake, key=turn)
 
     def _run_of(self, spec: SecretSpec) -> Run:
         self.stop.expect_not_asked()
@@ -245,6 +262,8 @@ class Watch:
         spec = self._specs[outcome.secret]
         before = self._looks.get(outcome.secret, NEVER)
         self._looks[outcome.secret] = after_run(before, spec, outcome, began_at)
+        if not isinstance(outcome.error, StoppedError):
+            self._waiting -= {outcome.secret}
         self.tell(outcome)
 
     def _note_lost(self, found: Resolved, now: datetime) -> None:

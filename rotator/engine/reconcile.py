@@ -15,7 +15,7 @@ from rotator.engine.observer import Observer, Reader
 from rotator.engine.planner import plan
 from rotator.engine.retirement import is_grace_over
 from rotator.engine.run import Run, World
-from rotator.model.errors import AuditUnavailableError, KeyNotYetDeadError, RotatorError, UnsafeActionError
+from rotator.model.errors import AuditUnavailableError, DefectError, KeyNotYetDeadError, RotatorError, UnsafeActionError
 from rotator.model.events import Decided, Ended, Failure
 from rotator.model.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.model.observed import Observed, SecretDescription
@@ -31,7 +31,20 @@ _Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
 
 
 def preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
-    """Return what `reconcile` would do first, and from what; change nothing. Raises RotatorError if a read failed."""
+    """Return what `reconcile` would do first, and from what; change nothing.
+
+    Raises RotatorError if a read failed, and DefectError, which is one, for a defect of this program.
+    """
+    try:
+        return _preview(spec, description, world, run)
+    except RotatorError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one secret's defect hides no other secret
+        defect = DefectError.of(error)
+    raise defect
+
+
+def _preview(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> tuple[Plan, Observed]:
     check_clock(description)
     observer = _observer(spec, description, world, run)
     observed = observer.look(description, world.held_elsewhere, None)
@@ -48,7 +61,7 @@ def preview(spec: SecretSpec, description: SecretDescription, world: World, run:
 def reconcile(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Outcome:
     """Bring one secret to its wanted state, as far as that goes now; return what it came to.
 
-    A failure is an outcome too: nothing is raised except what is a defect of this program.
+    A failure is an outcome too, a defect of this program included.
     """
 
     def planner(observed: Observed, demand: Demand, _: Sequence[Action]) -> Plan:
@@ -86,6 +99,8 @@ def _run(spec: SecretSpec, description: SecretDescription, world: World, run: Ru
         progress.settle()
     except RotatorError as error:
         return progress.close(error)
+    except Exception as defect:  # noqa: BLE001 - the run's trail and what it did so far are told all the same
+        return progress.close(DefectError.of(defect))
     return progress.close(None)
 
 

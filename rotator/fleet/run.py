@@ -1,13 +1,12 @@
 """Running many secrets: several at a time, and one secret's failure never stopping another."""
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from rotator.engine.reconcile import reconcile
 from rotator.engine.run import Run, World
 from rotator.fleet.lookup import Target
-from rotator.model.errors import RotatorError
+from rotator.model.errors import DefectError, RotatorError
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome
 from rotator.model.secret import SecretSpec
@@ -47,11 +46,4 @@ def _isolated(
     except RotatorError as error:
         return Outcome.failed(spec.name, error)
     except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
-        return Outcome.failed(spec.name, defect_of(defect))
-
-
-def defect_of(defect: Exception) -> RotatorError:
-    """Return what may be told of an exception that is none of ours: its message may quote a value."""
-    place = traceback.extract_tb(defect.__traceback__)[-1]
-    where = f"{place.filename.rpartition('/')[2]}:{place.lineno}"
-    return RotatorError(f"a defect of rotator itself: {type(defect).__name__} at {where}")
+        return Outcome.failed(spec.name, DefectError.of(defect))

@@ -16,6 +16,8 @@ from rotator.model.naming import generation_of_version, time_of_version
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
 from rotator.model.secret import Demand
 
+LOOKS_MAX = 100
+"""So many secrets are looked at closely in one tick, those that are due first; the others wait for the next one."""
 _INDEX_SLACK = timedelta(seconds=1)
 """The time in a version id is in seconds."""
 

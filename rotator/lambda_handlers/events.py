@@ -11,6 +11,7 @@ from rotator.engine.native import Rotation, Step
 from rotator.model.credential import Sensitive
 from rotator.model.errors import EventError
 from rotator.model.naming import place_of
+from rotator.model.times import reckoned
 
 BODY_MAX = 4096
 RECORDS_MAX = 10_000
@@ -100,7 +101,7 @@ def _message(message_id: str, record: Mapping[str, Any]) -> Message | None:
             message_id,
             str(record["receiptHandle"]),
             int(attributes["ApproximateReceiveCount"]),
-            datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC),
+            reckoned(datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)),
             str(record["body"]),
         )
     except (KeyError, TypeError, ValueError, OverflowError, OSError):

@@ -7,7 +7,6 @@ each invocation that needs it, and so are connections to Pinata made: a containe
 
 import gc
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +21,15 @@ from rotator.aws.session import own_client
 from rotator.config.file import Config
 from rotator.engine.executor import CREATE_TO_STORE_S
 from rotator.engine.run import Run, World
-from rotator.fleet.run import defect_of
 from rotator.lambda_handlers.configuration import read_config
 from rotator.lambda_handlers.emf import Figures, document
 from rotator.lambda_handlers.queue import SqsClient
-from rotator.model.errors import DeadlineExceededError, RotatorError, UnsafeActionError
+from rotator.model.errors import DeadlineExceededError, DefectError, RotatorError, UnsafeActionError
 from rotator.model.events import Decided, Done, Ended, Event, Operation, Result
 from rotator.model.plan import Outcome, OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
 from rotator.wiring.connect import Clients, clients
+from rotator.wiring.output import lasting_output
 from rotator.wiring.runs import MonotonicDeadline, new_run
 
 T = TypeVar("T")
@@ -51,6 +50,9 @@ class Context(Protocol):
 
 class Container:
     """What is built once, and kept from one invocation to the next."""
+
+    waiting: frozenset[str] = frozenset()
+    """Secrets whose turn came in an earlier tick, which had enough with others."""
 
     @cached_property
     def config(self) -> Config:
@@ -180,14 +182,15 @@ def invoked(function: str, context: Context, body: Callable[[Invocation], T]) ->
     except RotatorError as error:
         failure = error
     except Exception as defect:  # noqa: BLE001 - the boundary: what is raised here is printed by Lambda
-        failure = defect_of(defect)
+        failure = DefectError.of(defect)
     finally:
         figures = invocation.figures
         figures.failed_runs += failure is not None
         seconds = time.monotonic() - began_s
         line = document(function, figures, alive=failure is None, seconds=seconds, now=invocation.now)
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        out = lasting_output()
+        out.write(line + "\n")
+        out.flush()
     # Outside of the `except` blocks: what is raised inside drags the first exception along.
     _logs().log_failure("failed", failure)
     raise failure
@@ -201,5 +204,5 @@ def _logs() -> ModuleType:
     """
     from rotator.wiring import logs  # noqa: PLC0415 - see above
 
-    logs.configure(os.environ, default_level="INFO", stream=sys.stdout)
+    logs.configure(os.environ, default_level="INFO", stream=lasting_output())
     return logs

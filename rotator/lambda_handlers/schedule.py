@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.config.values import duration
@@ -17,8 +17,8 @@ from rotator.engine.reconcile import preview
 from rotator.engine.retirement import is_grace_renewed, superseded_keys
 from rotator.engine.run import World
 from rotator.fleet.lookup import LIST_FROM, Target, resolve
-from rotator.fleet.run import WORKERS_MAX, defect_of, run_all
-from rotator.fleet.wake import Wake, wake
+from rotator.fleet.run import WORKERS_MAX, run_all
+from rotator.fleet.wake import LOOKS_MAX, Wake, wake
 from rotator.lambda_handlers.events import QueuedSecret
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import group_of, send
@@ -26,6 +26,7 @@ from rotator.model.errors import ConfigError, DeadlineExceededError, RotatorErro
 from rotator.model.naming import generation_of_version
 from rotator.model.plan import Outcome, Revoke
 from rotator.model.secret import Demand
+from rotator.model.times import time_from
 from rotator.wiring.runs import startup_deadline
 
 _EVERY = "5m"
@@ -47,7 +48,13 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     for spec, error in found.lost:
         invocation.count(Outcome.failed(spec.name, error))
     since = min(at, invocation.now) - every
-    awake = [t for t in found.targets if wake(t, now=invocation.now, since=since) is not Wake.ASLEEP]
+    waiting = invocation.container.waiting
+    awake = [
+        target
+        for target in found.targets
+        if target.spec.name in waiting or wake(target, now=invocation.now, since=since) is not Wake.ASLEEP
+    ]
+    awake.sort(key=lambda target: (not _is_due(target, invocation), target.spec.name not in waiting))
     queue_url = os.environ.get("ROTATOR_QUEUE_URL")
     if awake:
         with invocation.world() as world:
@@ -59,7 +66,8 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
                 for secret in lost:
                     invocation.refuse(RotatorError(f"`{secret.name}` was not queued"))
             else:
-                for outcome in run_all(awake, world, lambda spec: invocation.new_run(spec, Demand.DUE)):
+                invocation.container.waiting = frozenset(target.spec.name for target in awake[LOOKS_MAX:])
+                for outcome in run_all(awake[:LOOKS_MAX], world, lambda spec: invocation.new_run(spec, Demand.DUE)):
                     invocation.count(outcome)
     figures = invocation.figures
     return {
@@ -75,8 +83,8 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
 def _due_time(event: object, now: datetime) -> datetime:
     """Return when this tick was due, so that no moment falls between two ticks; if the event does not tell, now."""
     told = event.get("time") if isinstance(event, dict) else None
-    with suppress(ValueError, TypeError):
-        at = datetime.fromisoformat(str(told)).astimezone(UTC)
+    with suppress(ValueError):
+        at = time_from(str(told))
         if abs(now - at) <= LATE_MAX:
             return at
     return now
@@ -111,10 +119,25 @@ def _list_from() -> int | None:
 def _judged(
     awake: Sequence[Target], world: World, invocation: Invocation, every: timedelta
 ) -> tuple[QueuedSecret, ...]:
-    """Return what has something to do. Each look waits for Pinata, so several are taken at once."""
+    """Return what has something to do. Each look waits for Pinata, so several are taken at once.
+
+    What is due needs no look; of the others so many are looked at here, and the rest by workers.
+    """
+    unclear = [target.spec.name for target in awake if not _is_due(target, invocation)]
+    left_out = frozenset(unclear[LOOKS_MAX:])
+
+    def look(target: Target) -> QueuedSecret | None:
+        if target.spec.name in left_out and target.description.hold is None:
+            return QueuedSecret(target.spec.name, target.description.arn)
+        return _look(target, world, invocation, every)
+
     with ThreadPoolExecutor(WORKERS_MAX, "preview") as pool:
-        looks = list(pool.map(lambda target: _look(target, world, invocation, every), awake))
+        looks = list(pool.map(look, awake))
     return tuple(due for due in looks if due is not None)
+
+
+def _is_due(target: Target, invocation: Invocation) -> bool:
+    return wake(target, now=invocation.now, since=invocation.now) is Wake.DUE
 
 
 def _look(target: Target, world: World, invocation: Invocation, every: timedelta) -> QueuedSecret | None:
@@ -124,7 +147,7 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     if description.hold is not None:
         invocation.add(held=1)
         return None
-    if wake(target, now=invocation.now, since=invocation.now) is Wake.DUE:
+    if _is_due(target, invocation):
         highest = max(generation_of_version(v.version_id) for v in description.versions)
         return replace(due, generation=highest + 1)
     try:
@@ -134,9 +157,6 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
         return due
     except RotatorError as error:
         invocation.refuse(error)
-        return None
-    except Exception as defect:  # noqa: BLE001 - the per-secret boundary: one failure never stops the others
-        invocation.refuse(defect_of(defect))
         return None
     if is_grace_renewed(spec, observed, run.now):
         invocation.overdue(spec, len(superseded_keys(observed)))

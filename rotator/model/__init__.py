@@ -14,5 +14,5 @@ near_fields    fields of a value that are called a little otherwise than configu
 splicing       new contents for some fields of a JSON text
 ports          the outside world: provider, store, audit log, deadline
 errors         what can go wrong, and who must act
-times          instants and spans as text
+times          instants and spans as text, and instants from outside
 """

@@ -4,8 +4,14 @@ Every error says what happened, in what state things are, and the next step; non
 or a library's exception (those quote tokens: h11 prints a whole header that it refuses).
 """
 
+import traceback
 from enum import StrEnum
+from pathlib import Path
 from typing import ClassVar
+
+_PACKAGE = str(Path(__file__).parents[1])
+_LINES_MAX = 12
+"""So many lines tell where a defect is, and fit into an audit record."""
 
 
 class Remedy(StrEnum):
@@ -63,6 +69,30 @@ class AuditUnavailableError(RotatorError):
 
     remedy = Remedy.AUDIT
     default_step = "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
+
+
+class DefectError(RotatorError):
+    """Something went wrong that this program has no error for: a defect of its own."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Report this message; it holds no secret. `rotator plan` shows what is left of the run, and `rotator run` "
+        "goes on from there."
+    )
+
+    @classmethod
+    def of(cls, defect: BaseException) -> "DefectError":
+        """Return what may be told of an exception that is none of ours: its type and our lines, never its text.
+
+        The text may quote a value. The lines are those that the exception passed, the innermost last.
+        """
+        ours = [
+            f"rotator{path.removeprefix(_PACKAGE)}:{line} in {frame.f_code.co_name}"
+            for frame, line in traceback.walk_tb(defect.__traceback__)
+            if (path := frame.f_code.co_filename).startswith(f"{_PACKAGE}/")
+        ]
+        place = ", ".join(ours[-_LINES_MAX:]) or "no line of ours"
+        return cls(f"a defect of rotator itself: {type(defect).__name__} at {place}")
 
 
 class DeadlineExceededError(RotatorError):

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rotator.model.times import reckoned
+
 _VERSION_ID = re.compile(r"g(?P<generation>\d{6,9})-(?P<time>\d{8}T\d{6}Z)-(?P<nonce>[0-9A-Za-z-]{10})", re.ASCII)
 _SECRET_ARN = re.compile(
     r"arn:aws[a-z-]*:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:(?P<resource>[^\s:]+)"
@@ -51,7 +53,7 @@ def time_of_version(version_id: str) -> datetime | None:
     if not match:
         return None
     try:
-        return datetime.strptime(match["time"], _TIME_FORMAT).replace(tzinfo=UTC)
+        return reckoned(datetime.strptime(match["time"], _TIME_FORMAT).replace(tzinfo=UTC))
     except ValueError:
         return None
 

@@ -85,9 +85,9 @@ class SecretStatus:
     looked_at: datetime | None
     """When both systems were last asked; None if this is known by labels alone."""
 
-    def overdue_keys(self, now: datetime) -> int:
-        """Return how many superseded keys are alive although their grace is over."""
-        return sum(key.until <= now for key in self.old_keys or ())
+    def overdue_keys(self, now: datetime) -> int | None:
+        """Return how many superseded keys are alive although their grace is over; None if nobody has looked."""
+        return None if self.old_keys is None else sum(key.until <= now for key in self.old_keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""Instants and spans of time as text: one form each for machines, for the configuration and for people."""
+"""Instants and spans of time as text: one form each for machines, for the configuration and for people.
+
+A time that comes from outside is read here, or passes `reckoned`: near the ends of the calendar, the next addition
+would be an OverflowError.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +14,26 @@ _SPAN_UNITS = (
     (timedelta(0), timedelta(seconds=1), "s"),
 )
 """From which span on a unit is used, how long it is, and its sign."""
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def time_from(text: str) -> datetime:
+    """Read an ISO 8601 time; one without an offset is UTC.
+
+    Raises ValueError if it is none, or if it cannot be reckoned with.
+    """
+    moment = datetime.fromisoformat(text)
+    return reckoned(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def reckoned(moment: datetime) -> datetime:
+    """Return an aware instant in UTC.
+
+    Raises ValueError if it is not from 1970 to 8999: there, no age and no period of the configuration overflows.
+    """
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError("a time that cannot be reckoned with")
+    return moment.astimezone(UTC)
 
 
 def time_text(moment: datetime) -> str:

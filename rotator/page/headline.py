@@ -79,7 +79,9 @@ def _of_secrets(counts: dict[State, int]) -> Iterator[Problem]:
     if number := counts[State.LATE]:
         yield Problem(Level.WATCH, f"{counted(number, 'secret is', 'secrets are')} late")
     if number := counts[State.UNSEEN]:
-        yield Problem(Level.WATCH, f"{counted(number, 'secret was', 'secrets were')} not looked at yet")
+        yield Problem(
+            Level.WATCH, f"{counted(number, 'secret has', 'secrets have')} not been looked at since the start"
+        )
 
 
 def _all_fine(total: int) -> str:

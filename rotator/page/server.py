@@ -2,10 +2,14 @@
 
 Without `hosts` only a loopback address is listened on. There is no TLS and no login: whoever can reach the port sees
 names, ids and times. Beyond loopback, put it behind something that has both.
+
+A connection has some seconds for a whole request and its answer. Waitress counts from the last byte, which a byte now
+and then renews for ever.
 """
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -13,6 +17,7 @@ from typing import Any
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 
 from rotator.model.errors import ConfigError
@@ -25,10 +30,41 @@ CONNECTIONS_MAX = 100
 HEADERS_MAX_BYTES = 8_192
 BODY_MAX_BYTES = 1_024
 """No request here has a body; a small one is read and ignored."""
-IDLE_MAX_S = 10
+REQUEST_S = 10
+"""A request is there as a whole so long after the connection, or after the answer before; and its answer is taken."""
 LOOP_S = 1
 CLOSE_S = 5
 _V6 = 6
+
+
+class _Channel(HTTPChannel):
+    """A connection whose time runs from its beginning, or from its last answer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - waitress's own
+        self.since_s = time.monotonic()
+        super().__init__(*args, **options)
+
+    def service(self) -> None:
+        """Answer a request."""
+        super().service()
+        self.since_s = time.monotonic()
+
+
+class _Server(TcpWSGIServer):
+    """A server that closes connections on which no request comes to an end."""
+
+    channel_class = _Channel
+
+    def close_slow(self) -> None:
+        """Close what is too slow and, while there are too many connections, what has waited longest.
+
+        So a probe finds room however many others only send a byte now and then.
+        """
+        channels: dict[int, _Channel] = self.active_channels  # type: ignore[assignment] # its stubs are wrong
+        idle = sorted((c for c in channels.values() if not c.requests), key=lambda c: c.since_s)
+        for channel in idle:
+            if len(channels) >= CONNECTIONS_MAX or time.monotonic() - channel.since_s > REQUEST_S:
+                channel.handle_close()
 
 
 @contextmanager
@@ -50,7 +86,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[str]:
         bound.close()
         raise
     sockets: dict[int, Any] = {}
-    server = TcpWSGIServer(
+    server = _Server(
         application,
         sockets,
         _sock=bound,
@@ -59,11 +95,9 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[str]:
         adj=Adjustments(
             listen="127.0.0.1:0",  # unused beside a socket of ours, but looked up
             threads=THREADS,
-            connection_limit=CONNECTIONS_MAX,
+            connection_limit=2 * CONNECTIONS_MAX,  # not reached: room is made before
             max_request_header_size=HEADERS_MAX_BYTES,
             max_request_body_size=BODY_MAX_BYTES,
-            channel_timeout=IDLE_MAX_S,
-            cleanup_interval=LOOP_S,
             ident=None,
             log_socket_errors=False,
             clear_untrusted_proxy_headers=True,
@@ -74,6 +108,7 @@ def serve(listen: tuple[str, int], sources: Sources) -> Iterator[str]:
     def answer() -> None:
         while not stopping.is_set():
             wasyncore.loop(timeout=LOOP_S, map=sockets, count=1)
+            server.close_slow()
 
     thread = threading.Thread(target=answer, name="page", daemon=True)
     thread.start()

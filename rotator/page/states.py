@@ -28,7 +28,7 @@ LABELS = {
     State.PERSON: "Needs a person",
     State.FAILING: "Failing",
     State.LATE: "Late",
-    State.UNSEEN: "Not seen yet",
+    State.UNSEEN: "Not looked at since the start",
     State.DUE: "Due",
     State.GRACE: "Old key in grace",
     State.FRESH: "Up to date",
@@ -41,10 +41,10 @@ def state_of(status: SecretStatus, now: datetime) -> State:
         return State.PERSON
     if status.attention is Attention.FAILING:
         return State.FAILING
-    if status.looked_at is None:
+    if status.old_keys is None:  # what an earlier process saw says nothing of them
         return State.UNSEEN
     late_since = now - LATE_AFTER
-    if any(key.until < late_since for key in status.old_keys or ()):
+    if any(key.until < late_since for key in status.old_keys):
         return State.LATE
     if status.due_at is not None and status.due_at <= now:
         waits = not status.window_open or status.last_outcome == OutcomeKind.WAITING

@@ -45,8 +45,11 @@ class Listing:
     next_due_at: datetime | None
     strip: tuple[Piece, ...]
     old_keys: int
+    """Of the secrets that have been looked at, as the next two."""
     overdue_keys: int
     orphans: int
+    unseen: int
+    """Secrets whose old keys and orphans are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,10 @@ def listing(fleet: FleetStatus, query: Query, health: Health, now: datetime) -> 
         pages=pages,
         next_due_at=min((s.due_at for s in fleet.secrets if s.due_at and s.due_at > now), default=None),
         strip=strip(everything),
-        overdue_keys=sum(s.overdue_keys(now) for s in fleet.secrets),
+        overdue_keys=sum(s.overdue_keys(now) or 0 for s in fleet.secrets),
         old_keys=sum(len(s.old_keys or ()) for s in fleet.secrets),
         orphans=sum(s.orphans or 0 for s in fleet.secrets),
+        unseen=sum(s.old_keys is None for s in fleet.secrets),
     )
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
 from rotator.model.credential import Credential, Sensitive
@@ -19,6 +19,7 @@ from rotator.model.errors import SecretValueError
 from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.payload import KEY_ID, credential
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources
+from rotator.model.times import time_from
 
 PAGE_SIZE = 10
 """Keys on a page, by the documentation of 2023; newer ones give no number."""
@@ -161,7 +162,7 @@ def _key(key_id: str, name: str, item: Mapping[str, object]) -> ProviderKey | No
     created_at, revoked = _moment(item.get("createdAt")), item.get("revoked", False)
     uses, max_uses = item.get("uses"), item.get("max_uses")
     counts_fit = all(number is None or _integer(number) is not None for number in (uses, max_uses))
-    if created_at is None or not isinstance(revoked, bool) or not counts_fit:
+    if created_at is None or not isinstance(revoked, bool) or not counts_fit or (_integer(uses) or 0) < 0:
         return None
     limit = _integer(max_uses) or 0
     return ProviderKey(
@@ -177,14 +178,10 @@ def _key(key_id: str, name: str, item: Mapping[str, object]) -> ProviderKey | No
 
 
 def _moment(text: object) -> datetime | None:
-    """Read an ISO 8601 time; one without an offset is UTC."""
-    if not isinstance(text, str):
-        return None
     try:
-        moment = datetime.fromisoformat(text)
+        return time_from(text) if isinstance(text, str) else None
     except ValueError:
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _integer(value: object) -> int | None:

@@ -77,7 +77,7 @@ class _Account:
 
         self._heading("rotator audit verify", "")
         verified = self._rotator("audit", "verify")
-        self._check(verified.stdout.strip().partition(": every")[0], passed=verified.returncode == 0)
+        self._check(verified.stdout.strip().partition(": each")[0], passed=verified.returncode == 0)
 
     def conclude(self, count: Count, elapsed_s: float) -> int:
         """Print what came of it, and return the exit code."""

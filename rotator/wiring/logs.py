@@ -13,7 +13,7 @@ from typing import TextIO, assert_never
 
 import structlog
 
-from rotator.model.errors import AuditUnavailableError, ConfigError, RotatorError
+from rotator.model.errors import AuditUnavailableError, ConfigError, RotatorError, StoppedError
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Subject
 from rotator.model.secrecy import withheld
 
@@ -65,7 +65,7 @@ def log_event(secret: str, run_id: str, event: Event) -> None:
         case Done(operation=operation, subject=subject, result=result, detail=detail):
             log.info("done", operation=operation.value, result=result.value, **_about(subject), detail=detail)
         case Ended(outcome=outcome, reason=reason, revoked=revoked, failure=failure):
-            failed = outcome.value == "failed"
+            failed = outcome.value == "failed" and not (failure and failure.error == StoppedError.__name__)
             (log.error if failed else log.info)(
                 "ended",
                 outcome=outcome.value,

@@ -1,11 +1,14 @@
-"""What this process allows others to see of its memory, which holds every secret it handles.
+"""What this process allows others: to see its memory, which holds every secret it handles, and to stop it.
 
 Entry points call `forbid_dumps` before they read anything. It is no defence against root, nor does
 it wipe memory: Python cannot.
 """
 
 import resource
+import signal
 import sys
+
+STEERING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 _PR_SET_DUMPABLE = 4
 """From prctl(2)."""
@@ -21,3 +24,22 @@ def forbid_dumps() -> None:
         import ctypes  # noqa: PLC0415 - costs milliseconds, which other systems need not pay
 
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def hold_signals() -> None:
+    """Keep signals until this process is ready for them, and for the thread that waits for them, if there will be one.
+
+    Called before any other thread begins: in the daemon, a handler would run between two instructions of the main
+    thread, which may hold the scheduler's locks.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, STEERING)
+
+
+def release_signals() -> None:
+    """Let signals do what they do, those too that came meanwhile."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STEERING)
+
+
+def is_told_to_stop() -> bool:
+    """Tell whether a signal to stop is being held."""
+    return bool(signal.sigpending() & {signal.SIGTERM, signal.SIGINT})

@@ -14,9 +14,11 @@ import pytest
 import time_machine
 from moto.sqs.models import sqs_backends
 
+from rotator.engine.reconcile import preview
 from rotator.lambda_handlers import native, tick, work
 from rotator.lambda_handlers.invocation import Container
 from rotator.model.errors import ConfigError, EventError, RotatorError, StepRefusedError
+from rotator.model.secret import SecretSpec
 from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox, value_of
 from rotator.sandbox.secrets_manager.faults import Fault, Kind
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
@@ -170,6 +172,23 @@ def test_tick_rotates_in_place(cloud: Cloud) -> None:
     assert tick({}, Context())["rotated"] == 0
 
 
+def three_more(cloud: Cloud) -> None:
+    """Configure three more secrets with hand-made keys."""
+    with cloud.sandbox.config_path.open("a") as file:
+        for number in range(3):
+            name = f"prod/more-{number}"
+            cloud.sandbox.create_secret(name, value_of(cloud.sandbox.seed_key(f"more {number}")))
+            file.write(f'[[secrets]]\nname = "more-{number}"\nsecret_id = "{name}"\n')
+            file.write('permissions = { resources = ["org:files:write"] }\n')
+
+
+def test_tick_looks_at_so_many(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one tick has no turn for has it in the next ones."""
+    three_more(cloud)
+    monkeypatch.setattr("rotator.lambda_handlers.schedule.LOOKS_MAX", 3)
+    assert [tick({}, Context())["rotated"] for _ in range(3)] == [3, 1, 0]
+
+
 def test_tick_stops_in_time(cloud: Cloud) -> None:
     """With too little time left no key is made: the secret is told as failed, and the next tick goes on."""
     old = cloud.live()
@@ -242,6 +261,22 @@ def queue(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> str:
     url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
     monkeypatch.setenv("ROTATOR_QUEUE_URL", url)
     return str(url)
+
+
+@pytest.mark.usefixtures("queue")
+def test_what_a_tick_has_no_turn_for_is_looked_at_by_workers(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a queue the planner is asked about so many, and the others are queued without."""
+    three_more(cloud)
+    monkeypatch.setattr("rotator.lambda_handlers.schedule.LOOKS_MAX", 1)
+    previewed: list[str] = []
+
+    def counted(spec: SecretSpec, *args: Any) -> Any:  # noqa: ANN401 - passes on what it wraps
+        previewed.append(spec.name)
+        return preview(spec, *args)
+
+    monkeypatch.setattr("rotator.lambda_handlers.schedule.preview", counted)
+    assert tick({}, Context())["queued"] == 4
+    assert len(previewed) == 1
 
 
 @pytest.mark.usefixtures("queue")

@@ -5,13 +5,22 @@ import subprocess
 
 import pytest
 
-from tests.e2e.stage import AUDIT, COMMAND, COMMAND_S, Stage
+from tests.e2e.stage import AUDIT, COMMAND, COMMAND_S, FAILED, Stage
 
 
 def test_a_missing_audit_directory_stops_everything(stage: Stage) -> None:
     """The command that makes it is shown."""
     stage.sandbox.audit_directory.rmdir()
     stage.refused("does not exist; nothing was done", "install -d -m 0700", code=AUDIT)
+
+
+def test_an_empty_trail_is_not_intact(stage: Stage) -> None:
+    """Where nothing was verified nothing is proved: a verdict of its own, with exit code 1."""
+    done = stage.rotator("audit", "verify")
+    assert done.returncode == FAILED
+    assert "nothing to verify, so nothing is proved" in done.stdout
+    (row,) = stage.rows("audit", "verify", code=FAILED)
+    assert row["verdict"] == "nothing"
 
 
 def test_an_audit_directory_open_to_others_stops_everything(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rotator.fleet.run import WORKERS_MAX
 from rotator.sandbox.pinata.faults import Operation
 from rotator.sandbox.running import Sandbox
 from tests.e2e.daemons import HANGS_S, PATIENT, Daemon, Silence
@@ -117,6 +118,26 @@ def test_key_whose_making_outlasts_the_signal_is_stored(stage: Stage) -> None:
     assert "AWSPENDING" in stage.labels()
     row = stage.row("run")
     assert row["key_id"] == made == stage.sandbox.current_key_id(), "another was made"
+
+
+def test_a_normal_stop_is_one_line(stage: Stage) -> None:
+    """Secrets at work and secrets whose turn had not come: neither is told as an error, and no tick has failed."""
+    for number in range(WORKERS_MAX + 2):
+        stage.sandbox.create_secret(f"prod/pinata/more-{number}")
+        stage.add_secret(f"more-{number}", f"prod/pinata/more-{number}")
+    silence = stage.site.before_reply = Silence(Operation.CREATE)
+    try:
+        with Daemon(stage, every="30m") as daemon:
+            daemon.until(silence.fell.is_set)
+            daemon.send(signal.SIGTERM)
+            daemon.until(lambda: daemon.events("told to stop"))
+            silence.ends.set()
+            daemon.stopped()
+    finally:
+        silence.ends.set()
+    assert [line for line in daemon.logged if line["level"] in {"error", "critical"}] == []
+    assert [line["event"] for line in daemon.logged if "stop" in line["event"]] == ["told to stop"]
+    assert len(daemon.rows) <= WORKERS_MAX, "what was not begun has no outcome"
 
 
 @pytest.mark.slow

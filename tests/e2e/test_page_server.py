@@ -16,7 +16,7 @@ import pytest
 
 from rotator.model.errors import ConfigError
 from rotator.model.status import FleetStatus
-from rotator.page import serve
+from rotator.page import serve, server
 from rotator.page.server import BODY_MAX_BYTES, HEADERS_MAX_BYTES
 from tests.page_fleets import THREE, many, sources
 
@@ -94,6 +94,48 @@ def test_what_comes_over_the_wire(serving: str, request_bytes: bytes, status: by
     assert b"waitress" not in answer
     assert b"Traceback" not in answer
     assert httpx.get(serving + "/livez").text == "ok\n"
+
+
+@contextlib.contextmanager
+def dribbling(serving: str, connections: int) -> Iterator[list[socket.socket]]:
+    """Hold connections open, each of which sends a byte of a request's header now and then."""
+    url, over = httpx.URL(serving), threading.Event()
+    assert url.port
+    held = [socket.create_connection((url.host, url.port), timeout=600) for _ in range(connections)]
+
+    def dribble() -> None:
+        while not over.wait(0.05):
+            for stream in held:
+                with contextlib.suppress(OSError):  # it has been closed
+                    stream.send(b"G")
+
+    sender = threading.Thread(target=dribble)
+    sender.start()
+    try:
+        yield held
+    finally:
+        over.set()
+        sender.join()
+        for stream in held:
+            stream.close()
+
+
+def test_slow_connections_starve_no_probe(serving: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More connections than there is room for, none of which ends its request, leave room for a probe."""
+    monkeypatch.setattr(server, "REQUEST_S", 3600)
+    with dribbling(serving, server.CONNECTIONS_MAX + 20):
+        assert [httpx.get(f"{serving}/livez", timeout=60).text for _ in range(5)] == ["ok\n"] * 5
+
+
+def test_a_request_has_a_deadline_as_a_whole(serving: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then buys no time: the connection is closed."""
+    monkeypatch.setattr(server, "REQUEST_S", 1)
+    with dribbling(serving, 3) as held:
+        for stream in held:
+            stream.settimeout(60)
+            with contextlib.suppress(ConnectionResetError):
+                assert stream.recv(100) == b""
+    assert httpx.get(f"{serving}/livez").text == "ok\n"
 
 
 def test_readers_do_not_wait_for_each_other() -> None:

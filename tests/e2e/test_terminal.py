@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rotator.aws.store import SecretsManagerStore
 from rotator.sandbox.pinata.faults import Operation
 from rotator.sandbox.running import SECRET, value_of
 from tests.e2e.stage import COMMAND, COMMAND_S, FAILED, PERMISSIONS, PERSON, USAGE, Environment, Stage
@@ -236,7 +238,127 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     assert "rotated" in uploader
 
 
+# Output that cannot be written
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is Linux's")
+def test_a_full_disk_behind_standard_output_stops_no_run(stage: Stage) -> None:
+    """The rotation ends as it would, the loss is said once, and the exit code is the run's; `plan` is of no use."""
+    with Path("/dev/full").open("w") as full:
+
+        def onto_it(*args: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [*COMMAND, *args],
+                env=stage.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=COMMAND_S,
+                check=False,
+            )
+
+        ran, planned = onto_it("run", "--json"), onto_it("plan")
+    lost = "warning: standard output cannot be written (No space left on device); the work goes on\n"
+    assert (ran.returncode, ran.stderr) == (0, lost)
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+    assert stage.row("run")["outcome"] == "up_to_date"
+    assert (planned.returncode, planned.stderr) == (
+        FAILED,
+        "error: standard output cannot be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_log_reader_that_leaves_stops_no_run(stage: Stage, *, as_json: bool) -> None:
+    """Its end is as if somebody read on; standard output says once that the log is lost."""
+    json_option = ("--json",) if as_json else ()
+    with stage.start("run", *json_option, env={"ROTATOR_LOG_LEVEL": "DEBUG"}) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stderr.close()
+        told = process.stdout.read().splitlines()
+        process.wait(COMMAND_S)
+    assert process.returncode == 0
+    assert len(told) == 2
+    assert "standard error cannot be written (Broken pipe); the work goes on" in told[0]
+    assert not as_json or json.loads(told[0]).keys() == {"warning"}
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+
+
+def test_a_reader_that_leaves_a_list_ends_it_quietly(stage: Stage) -> None:
+    """As `plan | head` does: no error, exit code 1."""
+    with stage.start("plan") as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        told = process.stderr.read()
+        process.wait(COMMAND_S)
+    assert (process.returncode, told) == (FAILED, "")
+
+
+# A defect
+
+
+def test_a_defect_is_told_by_its_lines(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person is needed, the lines to report are there, no text that may quote a value is, and the others go on."""
+    stage.sandbox.create_secret("prod/pinata/other")
+    stage.add_secret("other", "prod/pinata/other")
+    promote = SecretsManagerStore.promote
+
+    def defective(store: SecretsManagerStore, arn: str, *args: Any) -> None:  # noqa: ANN401 - passes on what it wraps
+        if "uploader" in arn:
+            raise KeyError("eyJcanary")
+        promote(store, arn, *args)
+
+    monkeypatch.setattr(SecretsManagerStore, "promote", defective)
+    done = stage.rotator("run")
+    assert done.returncode == PERSON
+    assert "other: rotated to" in done.stdout
+    assert "a defect of rotator itself: KeyError at rotator/" in done.stdout
+    assert re.search(r"rotator/engine/executor\.py:\d+ in _promote", done.stdout)
+    assert "canary" not in done.stdout + done.stderr
+    monkeypatch.undo()
+    assert stage.rotator("run").returncode == 0
+
+
 # Signals, and what runs until one comes
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        (("run",), FAILED, "\ninterrupted; the next run finishes what remains\n"),
+        (("plan",), FAILED, "\ninterrupted; the next run finishes what remains\n"),
+        (("daemon", "--listen", "127.0.0.1:0"), 0, "told to stop before the first tick; nothing was begun"),
+    ],
+    ids=["run", "plan", "daemon"],
+)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_signal_before_the_first_instruction_is_not_lost(
+    stage: Stage, number: signal.Signals, command: tuple[str, ...], code: int, told: str
+) -> None:
+    """It is told in one line, nobody is called, and the exit code is the documented one."""
+    before = stage.writes()
+    pending = (
+        "import os, signal, sys; "
+        f"signal.pthread_sigmask(signal.SIG_BLOCK, [{int(number)}]); os.kill(os.getpid(), {int(number)}); "
+        "os.execv(sys.executable, [sys.executable, '-m', 'rotator', *sys.argv[1:]])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", pending, *command],
+        env=stage.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == len(told.splitlines())
+    assert done.stdout == ""
+    assert stage.writes() == before
 
 
 def test_an_interrupt_ends_the_run_and_the_next_one_finishes(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from rotator.engine.reconcile import reconcile
 from rotator.engine.run import Run, World
 from rotator.fleet.neighbours import Neighbours
 from rotator.model.credential import HeaderPair, Sensitive, Token
-from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
+from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, DefectError, RotatorError
 from rotator.model.events import Ended, Event, Subject
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome
@@ -258,6 +258,8 @@ class Instances:
             outcome = self._program(process, self._spec, start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the explorer reports it
             return Defect(f"{type(error).__name__}: {error}")
+        if outcome and isinstance(outcome.error, DefectError):
+            return Defect(outcome.error.message)
         told = [entry for entry in process.trail if isinstance(entry, Event)]
         if process.failing is None and told and not isinstance(told[-1], Ended):
             return Defect("the audit trail of a finished run has no end")

@@ -48,23 +48,22 @@ def require_private(directory: Path) -> None:
             found = directory.lstat()
         except FileNotFoundError:
             raise AuditUnavailableError(
-                f"the audit directory {directory} does not exist; nothing was done",
+                f"the audit directory {directory} does not exist",
                 next_step=f"Run `install -d -m 0700 {quoted}` as the user that runs rotator, then `rotator run`.",
             ) from None
     if not stat.S_ISDIR(found.st_mode):
         raise AuditUnavailableError(
-            f"{directory} is not a directory; nothing was done",
+            f"{directory} is not a directory",
             next_step="Let `[audit] directory` name a directory, not a file or a symbolic link.",
         )
     if found.st_uid != os.geteuid():
         raise AuditUnavailableError(
-            f"the audit directory {directory} belongs to user id {found.st_uid}, but rotator runs "
-            f"as {os.geteuid()}; nothing was done",
+            f"the audit directory {directory} belongs to user id {found.st_uid}, but rotator runs as {os.geteuid()}",
             next_step=f"Run rotator as user id {found.st_uid}, or change the directory's owner.",
         )
     if found.st_mode & _FOREIGN_WRITE:
         raise AuditUnavailableError(
-            f"others may write into the audit directory {directory}; nothing was done",
+            f"others may write into the audit directory {directory}",
             next_step=f"Run `chmod 0700 {quoted}`, then `rotator audit verify`.",
         )
 

@@ -1,6 +1,7 @@
 """A trail in two places: each line in at least one, and neither with a gap."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +10,8 @@ from rotator.audit.sources import Criteria, last_outcomes_of, records_of, verify
 from rotator.audit.trail import PAUSE
 from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
-from rotator.model.events import Operation
-from tests.unit.audit.builders import ARN, an_end, an_intent, an_outcome, record_rotation, verify
+from rotator.model.events import Operation, Result
+from tests.unit.audit.builders import ARN, KEY, a_trail, an_end, an_intent, an_outcome, record_rotation, verify
 from tests.unit.audit.media import BUCKET, Both, InBucket
 
 LONG = timedelta(hours=1)
@@ -120,3 +121,24 @@ def test_nothing_happens_without_either(both: Both) -> None:
         with pytest.raises(AuditUnavailableError):
             trail.begin("uploader", ARN)
     assert both.lost == []
+
+
+def test_a_trail_that_breaks_says_what_was_done_by_then(directory: Path) -> None:
+    """Exit code 4 does not mean that nothing was done: each change before it is named, the unrecorded one too."""
+    with a_trail(directory) as trail:
+        run = trail.begin("uploader", ARN)
+        run.record(an_intent())
+        run.record(an_outcome())
+        run.record(an_intent(Operation.VERIFY_KEY))
+        run.record(an_outcome(Operation.VERIFY_KEY))
+        run.record(an_intent(Operation.PROMOTE))
+        (path,) = directory.iterdir()
+        path.unlink()
+        for _ in range(2):
+            with pytest.raises(AuditUnavailableError) as broken:
+                run.record(an_outcome(Operation.PROMOTE, Result.UNKNOWN))
+        assert broken.value.message.count("done by this run before") == 1
+        assert f"key created ({KEY}), perhaps promoted to AWSCURRENT ({KEY})" in broken.value.message
+        directory.chmod(0o777)
+        with pytest.raises(AuditUnavailableError, match="nothing was done by this run"):
+            trail.begin("uploader", ARN)

@@ -31,8 +31,10 @@ class Ticks:
     go: threading.Event = field(default_factory=threading.Event)
     ended: list[int] = field(default_factory=list)
     reloads: int = 0
+    more: int = 0
+    """So many ticks leave something for the next one."""
 
-    def __call__(self) -> None:
+    def __call__(self) -> bool:
         """Tick."""
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -40,6 +42,8 @@ class Ticks:
         self.came.release()
         assert self.go.wait(WAIT_S)
         self.at_once -= 1
+        self.more -= 1
+        return self.more >= 0
 
     def reload(self) -> None:
         """Note a wish to reload."""
@@ -152,3 +156,13 @@ def test_event_that_must_not_be_ends_the_process(code: int, exception: Exception
         loop._heard(SimpleNamespace(code=code, exception=exception))
     assert ticks.ended == [WATCHDOG_EXIT]
     assert [(line["where"], line["kind"]) for line in logged] == [("event", kind)]
+
+
+def test_what_a_tick_left_is_done_at_once() -> None:
+    """A tick that had too much for one is followed by another, without waiting for the period."""
+    ticks = Ticks(more=2)
+    ticks.go.set()
+    with running(ticks):
+        for _ in range(3):
+            ticks.comes()
+    assert ticks.count == 3

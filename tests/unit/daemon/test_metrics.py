@@ -19,6 +19,7 @@ ROW = replace(
     born_at=ago(days=3),
     due_at=NOW + timedelta(days=27),
     last_success_at=ago(minutes=4),
+    looked_at=ago(minutes=4),
     old_keys=(OldKey("k1", ago(hours=1)), OldKey("k2", NOW + timedelta(hours=1))),
     orphans=2,
     failures=3,
@@ -50,21 +51,26 @@ def test_status_in_numbers() -> None:
     assert seen["rotator_credential_age_seconds", "uploader"] == 3 * 86_400
     assert seen["rotator_due_in_seconds", "uploader"] == 27 * 86_400
     assert seen["rotator_last_success_timestamp_seconds", "uploader"] == ago(minutes=4).timestamp()
-    assert seen["rotator_last_success_timestamp_seconds", "other"] == 0
     assert seen["rotator_old_keys_alive", "uploader"] == 2
     assert seen["rotator_old_keys_overdue", "uploader"] == 1
     assert seen["rotator_orphan_keys", "uploader"] == 2
     assert seen["rotator_failures_in_a_row", "uploader"] == 3
     assert seen["rotator_needs_person", "uploader"] == 1
-    assert seen["rotator_needs_person", "other"] == 0
     assert seen["rotator_build_info", "1.2.3"] == 1
     assert seen["rotator_audit_healthy",] == 0
     assert seen["rotator_config_in_force",] == 1
     assert seen["rotator_tick_healthy",] == 1
     assert seen["rotator_secrets",] == 2
     assert seen["rotator_last_tick_timestamp_seconds",] == ago(minutes=5).timestamp()
-    unknown = ("credential_age_seconds", "old_keys_alive", "old_keys_overdue", "orphan_keys")
-    assert not any((f"rotator_{name}", "other") in seen for name in unknown)
+    assert [name for name, *labels in seen if labels == ["other"]] == ["rotator_max_age_seconds"]
+
+
+def test_before_the_first_tick_nothing_is_said_of_ticks() -> None:
+    """Whether the trail can be written is not known before it was tried, and no tick has failed."""
+    metrics = Metrics(lambda: replace(FLEET, audit_error=""), lambda: None, CallCounts(), lambda: NOW)
+    seen = {name for name, *_ in read(metrics)}
+    assert "rotator_config_in_force" in seen
+    assert not seen & {"rotator_audit_healthy", "rotator_tick_healthy", "rotator_last_tick_timestamp_seconds"}
 
 
 def test_what_is_counted() -> None:
@@ -99,7 +105,7 @@ def test_time_to_death() -> None:
     seen = read(metrics)
     assert seen["rotator_time_to_death_seconds_count",] == 1
     assert seen["rotator_time_to_death_seconds_sum",] == 7
-    assert seen["rotator_last_tick_timestamp_seconds",] == 0
+    assert ("rotator_last_tick_timestamp_seconds",) not in seen
 
 
 def test_names_and_labels_are_ours_and_few() -> None:

@@ -269,6 +269,60 @@ def test_idle_tick_asks_nobody_but_the_list(tmp_path: Path) -> None:
     assert [row.generation for row in daemon.watch.status.secrets] == [1, 1, 1]
 
 
+def test_labels_of_all_change_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick looks at so many, those that are due first; the ticks right after it look at the rest, each once."""
+    systems = Systems.empty()
+    names = tuple(f"prod/s{number}" for number in range(25))
+    scenes = [Scene(systems, a_spec(name=name, secret_id=name, check_every=DAY)) for name in names]
+    for scene in scenes:
+        systems.secrets[scene.name] = label_rules.create(
+            systems.now_s, token=NATIVE_ID, value=scene.value(scene.seed(scene.name))
+        )
+    daemon = Daemon(systems, tmp_path, names, 'check_every = "365d"\ngrace = "0s"')
+    early = {"prod-s7", "prod-s24"}
+    text = daemon.path.read_text()
+    for name in early:
+        text = text.replace(f'name = "{name}"\n', f'name = "{name}"\nmax_age = "10d"\n')
+    daemon.path.write_text(text)
+    for _ in range(3):
+        daemon.tick()
+        systems.now_s += 60
+    daemon.outcomes.clear()
+    systems.now_s += (10 * DAY).total_seconds()
+    for scene in scenes:
+        scene.hold()
+        scene.release()
+    systems.now_s += 1
+    monkeypatch.setattr("rotator.daemon.tick.LOOKS_MAX", 10)
+    looked: list[set[str]] = []
+    more = True
+    while more:
+        more = daemon.watch.tick()
+        looked.append({outcome.secret for _, outcome in daemon.outcomes})
+        assert len(looked) < 10, "ticks follow each other without an end"
+        daemon.outcomes.clear()
+    assert [len(names) for names in looked] == [10, 10, 5]
+    assert looked[0] >= early
+    assert set.union(*looked) == {name.replace("/", "-") for name in names}
+    systems.now_s += 60
+    assert not daemon.watch.tick()
+    assert {outcome.secret for _, outcome in daemon.outcomes} <= early, "what was rotated is looked at once more"
+
+
+def test_crowd_that_is_awake_at_each_tick_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More unfinished secrets than one tick has time for have their turns, and do not keep the daemon busy for ever."""
+    systems = Systems.empty()
+    names = tuple(f"prod/s{number}" for number in range(7))
+    for name in names:
+        scene = Scene(systems, a_spec(name=name, secret_id=name))
+        systems.secrets[name] = label_rules.create(systems.now_s, token=NATIVE_ID, value=scene.value(scene.seed(name)))
+    daemon = Daemon(systems, tmp_path, names)
+    daemon.boundary = on(Operation.CREATE_KEY, Fault.LOST, times=10_000)
+    monkeypatch.setattr("rotator.daemon.tick.LOOKS_MAX", 3)
+    assert [daemon.watch.tick() for _ in range(3)] == [True, True, False]
+    assert sorted(outcome.secret for _, outcome in daemon.outcomes) == [name.replace("/", "-") for name in names]
+
+
 def test_nothing_is_called_while_the_trail_cannot_be_written(tmp_path: Path) -> None:
     """Not ready, and nobody is asked anything."""
     scene = scene_of()

@@ -1,10 +1,13 @@
 """One secret's failure stops no other."""
 
+import re
+
 from rotator.engine.run import Run, World
 from rotator.fleet.lookup import resolve
 from rotator.fleet.neighbours import Neighbours
 from rotator.fleet.run import run_all
-from rotator.model.errors import RotatorError, SecretNotFoundError
+from rotator.model.errors import DefectError, Remedy, SecretNotFoundError
+from rotator.model.events import Ended
 from rotator.model.plan import OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules as label_rules
@@ -65,6 +68,29 @@ def test_failures_and_defects_stop_no_other_secret() -> None:
     assert {ended[n].kind for n in ("n3", "n4")} == {OutcomeKind.ROTATED}
     assert isinstance(ended["n1"].error, SecretNotFoundError)
     defect = ended["n2"].error
-    assert isinstance(defect, RotatorError)
-    assert "ZeroDivisionError at test_run.py:" in defect.message
+    assert isinstance(defect, DefectError)
+    assert re.search(r"ZeroDivisionError at rotator/fleet/run\.py:\d+ in _isolated$", defect.message)
+    assert defect.remedy is Remedy.PERSON
     assert "canary" not in defect.message
+
+
+def test_a_defect_within_a_run_ends_the_run_in_its_trail() -> None:
+    """What was done before the defect is in the outcome, and the last event of the trail says how the run ended."""
+    scene, specs = fleet(1)
+
+    def defective(operation: Operation) -> None:
+        if operation is Operation.PROMOTE:
+            raise KeyError("canary-d41d8cd98f")
+
+    process = Process(scene.systems, defective, time_left_s=9999)
+    targets = resolve(specs, SimulatedStore(process), process).targets
+    (outcome,) = run_all(targets, world_of(specs, process), lambda _: run_of(scene, process))
+    assert isinstance(outcome.error, DefectError)
+    assert [action.name for action in outcome.actions] == ["Create", "Verify"]
+    assert outcome.run_id
+    ended = process.trail[-1]
+    assert isinstance(ended, Ended)
+    assert ended.failure
+    assert (ended.failure.error, ended.failure.remedy) == ("DefectError", Remedy.PERSON)
+    assert "KeyError at rotator/" in ended.failure.message
+    assert "canary" not in ended.failure.message

@@ -102,9 +102,7 @@ def test_placeholders_are_ours_to_fill(text: str, shape: JsonFields | BareJwt) -
         assert ("gateway" in filled.reveal()) is ("gateway" in text)
 
 
-@pytest.mark.parametrize(
-    "text", ['{"other": "x"}', "CHANGEME", "[]", '{"DSN": "postgres://u:p@h/d", "x": ""}']
-)
+@pytest.mark.parametrize("text", ['{"other": "x"}', "CHANGEME", "[]", '{"DSN": "postgres://u:p@h/d", "x": ""}'])
 def test_values_that_may_be_somebody_elses_are_not_filled(text: str) -> None:
     """What is not our JSON is left alone, until a person says that it may be replaced."""
     with pytest.raises(SecretValueError):

@@ -30,7 +30,8 @@ STATES: dict[str, tuple[SecretStatus, State]] = {
     "due for long": (a_status(due_at=NOW - LATE_AFTER - TICK), State.LATE),
     "due, window closed": (a_status(due_at=NOW - DAY, window_open=False), State.DUE),
     "due, waiting": (a_status(due_at=NOW - DAY, last_outcome=OutcomeKind.WAITING), State.DUE),
-    "never looked at": (a_status(looked_at=None, last_outcome=None), State.UNSEEN),
+    "never looked at": (a_status(looked_at=None, last_outcome=None, old_keys=None), State.UNSEEN),
+    "looked at before the start": (a_status(old_keys=None, orphans=None), State.UNSEEN),
     "error": (a_status(error="no answer"), State.FAILING),
     "failures": (a_status(failures=1), State.FAILING),
     "failed": (a_status(last_outcome=OutcomeKind.FAILED), State.FAILING),
@@ -56,7 +57,7 @@ HEADLINES: dict[str, tuple[FleetStatus, dict[str, Any], str]] = {
     "persons": (a_fleet(PERSON, PERSON), {}, "2 secrets need a person"),
     "failing": (a_fleet(FAILING, a_status()), {}, "1 secret is failing"),
     "late": (a_fleet(a_status(due_at=NOW - DAY)), {}, "1 secret is late"),
-    "unseen": (a_fleet(a_status(looked_at=None, last_outcome=None)), {}, "1 secret was not looked at yet"),
+    "unseen": (a_fleet(a_status(old_keys=None)), {}, "1 secret has not been looked at since the start"),
     "stale": (replace(THREE, taken_at=NOW - STALE_AFTER - TICK), {}, "This is not up to date"),
     "stale, and a person": (replace(a_fleet(PERSON), taken_at=NOW - STALE_AFTER - TICK), {}, "1 secret needs a person"),
     "not live": (THREE, {"live": lambda: "no tick for 20 min"}, "The daemon does not work"),
@@ -68,6 +69,23 @@ HEADLINES: dict[str, tuple[FleetStatus, dict[str, Any], str]] = {
     ),
     "config": (replace(THREE, config_error="line 3"), {}, "The newest configuration is not in force"),
 }
+
+
+def test_unknown_is_not_zero() -> None:
+    """Of a secret in back-off since before the start, neither list nor page says that its old keys are dead."""
+    unseen = changed_in_back_off()
+    text = unescape(ask(sources(a_fleet(a_status(), unseen))).text)
+    assert "Every old key is dead" not in text
+    assert "Old keys of 1 secret are not known: not looked at since the start" in text
+    page = ask(sources(a_fleet(unseen)), f"/secret/{unseen.name}").text
+    assert "Not known: this secret has not been looked at since the start." in page
+    assert "None" not in page
+    assert "Every old key is dead" in ask(sources(a_fleet(a_status()))).text
+
+
+def changed_in_back_off() -> SecretStatus:
+    """Return a failing secret as a restarted daemon knows it."""
+    return a_status(name="late", error="no answer", failures=3, old_keys=None, orphans=None, last_success_at=None)
 
 
 @pytest.mark.parametrize(("fleet", "changes", "said"), HEADLINES.values(), ids=HEADLINES)

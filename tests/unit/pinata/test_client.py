@@ -1,6 +1,7 @@
 """The Pinata client at the wire's edge: what each fault comes to, and that nothing leaks."""
 
 import json
+import math
 import pickle
 import traceback
 from base64 import urlsafe_b64encode
@@ -706,7 +707,9 @@ def test_a_list_without_an_end_is_given_up() -> None:
 @pytest.mark.parametrize(
     "broken",
     [{"createdAt": "yesterday"}, {"createdAt": None}, {"revoked": "no"}, {"uses": "7"},
-     {"max_uses": True}],
+     {"max_uses": True}, {"uses": -1}, {"uses": math.nan}, {"createdAt": "2016-12-31T23:59:60Z"},
+     {"createdAt": "0001-01-01T00:00:00+01:00"}, {"createdAt": "0001-01-01T00:00:00Z"},
+     {"createdAt": "9999-12-31T23:59:59-01:00"}, {"createdAt": "9999-12-31T23:59:59Z"}],
 )  # fmt: skip
 def test_an_unreadable_key_matters_only_if_it_is_ours(broken: dict[str, object]) -> None:
     """Somebody else's odd key does not stop a rotation; one of ours does, without being quoted."""

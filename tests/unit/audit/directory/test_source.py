@@ -163,11 +163,11 @@ LINES = chain_lines("run-1", ROTATION)
 Lines = list[bytes]
 
 
-def test_an_empty_directory_is_intact(directory: Path) -> None:
-    """No files, nothing wrong; files of other kinds are passed over."""
+def test_an_empty_directory_proves_nothing(directory: Path) -> None:
+    """No event is no flaw, and not intact either; files of other kinds are passed over."""
     (directory / "lost+found").mkdir()
     (directory / "README").touch()
-    assert (verify(directory).verdict, verify(directory).files) == (Verdict.INTACT, 0)
+    assert (verify(directory).verdict, verify(directory).files) == (Verdict.NOTHING, 0)
 
 
 def test_a_repair_of_nothing_is_found(directory: Path) -> None:
@@ -250,9 +250,9 @@ def test_a_missing_directory_is_our_error(tmp_path: Path) -> None:
 
 
 def test_a_removed_file_is_not_missed(directory: Path) -> None:
-    """Nothing in the directory says that there was another file."""
+    """Nothing in the directory says that there was another file: without the last one, nothing is verified."""
     a_finished_file(directory).unlink()
-    assert verify(directory).verdict is Verdict.INTACT
+    assert verify(directory).verdict is Verdict.NOTHING
 
 
 def test_a_cut_file_under_an_open_name_looks_like_a_crash(directory: Path) -> None:
