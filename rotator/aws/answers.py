@@ -5,7 +5,7 @@ functions raises anything that would show it.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rotator.model.credential import Sensitive
@@ -57,7 +57,7 @@ def stored(answer: Mapping[str, Any]) -> StoredValue | None:
 def version_dates(answer: "ListSecretVersionIdsResponseTypeDef") -> dict[str, datetime]:
     """Return the CreatedDate of each labelled version; there are 20 labels at most, so one page shows them all."""
     return {
-        row["VersionId"]: row["CreatedDate"].astimezone(UTC)
+        row["VersionId"]: reckoned(row["CreatedDate"])
         for row in answer["Versions"]
         if "VersionId" in row and "CreatedDate" in row
     }
@@ -97,5 +97,5 @@ def _labels(
         replicas_failed=failed,
         primary_region=row.get("PrimaryRegion", ""),
         owning_service=row.get("OwningService", ""),
-        deleted_at=row["DeletedDate"].astimezone(UTC) if "DeletedDate" in row else None,
+        deleted_at=reckoned(row["DeletedDate"]) if "DeletedDate" in row else None,
     )

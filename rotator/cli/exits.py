@@ -43,6 +43,8 @@ def exit_code(outcome: Outcome, demand: Demand) -> Exit:
     match outcome.kind:
         case OutcomeKind.ROTATED | OutcomeKind.UP_TO_DATE:
             return Exit.OK
+        case OutcomeKind.WAITING if outcome.back_off is not None:
+            return Exit.FAILED
         case OutcomeKind.WAITING:
             return Exit.OK if demand is Demand.DUE else Exit.PERSON
         case OutcomeKind.HELD:

@@ -6,7 +6,7 @@ import click
 
 from rotator.cli.context import chosen, connected, load_config, print_json
 from rotator.cli.exits import Exit, exit_code_of, gravest
-from rotator.cli.wording import action_text
+from rotator.cli.wording import action_text, back_off_text
 from rotator.engine.reconcile import preview
 from rotator.fleet.lookup import resolve
 from rotator.model.errors import RotatorError
@@ -46,7 +46,8 @@ def _print_plan(secret: str, planned: Plan, *, as_json: bool) -> None:
         print_json({"secret": secret, "reason": planned.reason, "actions": actions, "due_at": due})
         return
     reason = planned.reason
-    click.echo(f"{secret}: {reason}, {reason.clause}" + (f" (due {due})" if due else ""))
+    told = f"{secret}: {reason}, {reason.clause}{back_off_text(planned.back_off)}"
+    click.echo(told + (f" (due {due})" if due else ""))
     for number, action in enumerate(planned.actions, 1):
         click.echo(f"  {number}. {action_text(action)}")
 

@@ -4,6 +4,7 @@ from typing import assert_never
 
 from rotator.model.plan import (
     Action,
+    BackOff,
     Create,
     Discard,
     Outcome,
@@ -15,6 +16,7 @@ from rotator.model.plan import (
     Unlabel,
     Verify,
 )
+from rotator.model.times import time_text
 
 
 def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
@@ -40,18 +42,31 @@ def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
             assert_never(action)
 
 
+def back_off_text(back_off: BackOff | None) -> str:
+    """Say how many attempts failed, and when the next one is made; empty without a back-off."""
+    if back_off is None:
+        return ""
+    count = "1 attempt" if back_off.attempts == 1 else f"{back_off.attempts} attempts"
+    return f"; {count} within 24 h, the next not before {time_text(back_off.until)}"
+
+
 def outcome_text(outcome: Outcome) -> str:
     """Say what a run came to, in one line; a failure takes two more."""
-    if outcome.error is not None:
-        indented = outcome.error.message.replace("\n", "\n  ")
-        return f"{outcome.secret}: failed\n  {indented}\n  {outcome.error.next_step}"
     parts = [outcome.kind.value.replace("_", " ")]
     if outcome.kind is OutcomeKind.ROTATED:
         parts = [f"rotated to {outcome.version_id} (key {outcome.key_id})"]
-    if outcome.revoked:
-        parts.append(f"revoked {', '.join(outcome.revoked)}, proved dead")
+    dead = {action.key_id for action in outcome.actions if isinstance(action, ProveDead)}
+    if revoked := [key_id for key_id in outcome.revoked if key_id in dead]:
+        parts.append(f"revoked {', '.join(revoked)}, proved dead")
+    if alive := [key_id for key_id in outcome.revoked if key_id not in dead]:
+        parts.append(f"revoked {', '.join(alive)}, not proved dead")
     why = outcome.reason.clause if outcome.reason else ""
-    return f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}"
+    told = f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}{back_off_text(outcome.back_off)}"
+    if outcome.error is None:
+        return told
+    begun = f"{outcome.secret}: failed" if outcome.kind is OutcomeKind.FAILED else told
+    indented = outcome.error.message.replace("\n", "\n  ")
+    return f"{begun}\n  {indented}\n  {outcome.error.next_step}"
 
 
 def outcome_row(outcome: Outcome) -> dict[str, object]:
@@ -65,6 +80,7 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
         "key_id": outcome.key_id,
         "revoked": list(outcome.revoked),
         "actions": [action.name for action in outcome.actions],
+        "next_attempt_at": time_text(outcome.back_off.until) if outcome.back_off else None,
         "error": f"{error.message.rstrip('.')}. {error.next_step}" if error else None,
         "run_id": outcome.run_id,
     }

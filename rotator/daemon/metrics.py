@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from rotator.model.errors import StoppedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.plan import Outcome
-from rotator.model.status import FleetStatus, SecretStatus
+from rotator.model.status import Attention, FleetStatus, SecretStatus
 from rotator.wiring.call_counts import Call, CallCounts
 
 _DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
@@ -96,6 +96,7 @@ class Metrics(Collector):
                 if reading is not None:
                     family.add_metric([row.name], reading)
             yield family
+        yield _attention(status.secrets)
         calls = CounterMetricFamily("rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"])
         for system in (Call.PINATA, Call.SECRETS_MANAGER):
             calls.add_metric([system], self._calls.of(system))
@@ -117,12 +118,36 @@ def _process_gauges(status: FleetStatus, ticked_at: datetime | None) -> Iterator
     yield "rotator_last_tick_timestamp_seconds", "When the last tick ended, however.", ticked_at.timestamp()
 
 
+def _attention(rows: tuple[SecretStatus, ...]) -> Metric:
+    family = GaugeMetricFamily(
+        "rotator_attention", "1 for what a secret asks of people: outage, person, failing.", labels=["secret", "kind"]
+    )
+    for row in rows:
+        if row.attention or row.looked_at:
+            for kind in filter(None, Attention):
+                family.add_metric([row.name, kind], row.attention is kind)
+    return family
+
+
 def _age_s(row: SecretStatus, now: datetime) -> float | None:
     return (now - row.born_at).total_seconds() if row.born_at else None
 
 
 def _due_in_s(row: SecretStatus, now: datetime) -> float | None:
     return (row.due_at - now).total_seconds() if row.due_at else None
+
+
+def _created_s(row: SecretStatus, _now: datetime) -> float | None:
+    return row.born_at.timestamp() if row.born_at else None
+
+
+def _due_s(row: SecretStatus, _now: datetime) -> float | None:
+    return row.due_at.timestamp() if row.due_at else None
+
+
+def _refused(row: SecretStatus, _now: datetime) -> float | None:
+    is_out = row.attention is Attention.OUTAGE
+    return is_out if is_out or row.looked_at else None
 
 
 def _success_s(row: SecretStatus, _now: datetime) -> float | None:
@@ -147,8 +172,11 @@ def _overdue(row: SecretStatus, now: datetime) -> float | None:
 
 _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (
     ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
+    ("rotator_credential_created_timestamp_seconds", "When the key that consumers read was made.", _created_s),
     ("rotator_max_age_seconds", "The configured max_age.", lambda row, _: row.max_age.total_seconds()),
     ("rotator_due_in_seconds", "Until the key is due by age or expiry; negative once it is.", _due_in_s),
+    ("rotator_due_timestamp_seconds", "When the key is due by age or expiry.", _due_s),
+    ("rotator_current_refused", "1 if consumers have no key that works, in a secret that was ours.", _refused),
     ("rotator_last_success_timestamp_seconds", "When a look last ended without a failure.", _success_s),
     ("rotator_failures_in_a_row", "Looks that failed since the last success.", _failures),
     ("rotator_old_keys_alive", "Superseded keys that still work, in their grace or after it.", _old_keys),

@@ -8,6 +8,7 @@ promotion that did not help has failed, too. Pure, like the planner.
 from datetime import datetime, timedelta
 
 from rotator.model.observed import Observed, Proof, ProviderKey
+from rotator.model.plan import BackOff
 from rotator.model.secret import SecretSpec
 
 COUNTED_FOR = timedelta(hours=24)
@@ -36,6 +37,11 @@ def next_attempt_at(spec: SecretSpec, observed: Observed, now: datetime) -> date
     doubled: int = 2 ** min(len(failed) - 1, 20)
     wait = min(spec.settle * doubled, WAIT_MAX if is_served else URGENT_WAIT_MAX)
     return min(max(key.created_at for key in failed), now) + wait
+
+
+def back_off_of(spec: SecretSpec, observed: Observed, now: datetime) -> BackOff:
+    """Return how many attempts failed lately, and when the next one may be made."""
+    return BackOff(len(failed_attempts(observed, now)), next_attempt_at(spec, observed, now))
 
 
 def is_decade_full(observed: Observed) -> bool:

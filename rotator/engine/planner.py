@@ -12,11 +12,13 @@ rotation is a state of the two systems like any other, and the rules name it.
 from datetime import datetime
 
 from rotator.engine.age import due_at
+from rotator.engine.attempts import back_off_of
 from rotator.engine.conditions import Situation
 from rotator.engine.retirement import make_room, retire, why_waiting
 from rotator.engine.rules import decide
 from rotator.model.observed import Observed
 from rotator.model.plan import Create, Plan, Promote, Verify
+from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 
 
@@ -37,4 +39,5 @@ def plan(
         waiting = why_waiting(spec, observed, now, demand)
         if waiting is not None and waiting.waits_for_replica and not reason.is_due:
             reason = waiting  # else nobody would hear of it
-    return Plan(reason, actions, due_at(spec, observed))
+    back_off = back_off_of(spec, observed, now) if reason is Reason.BACKING_OFF else None
+    return Plan(reason, actions, due_at(spec, observed), back_off)

@@ -202,6 +202,7 @@ class _Progress:
             key_id=observed.key_inside(current) if observed else None,
             actions=tuple(self.executor.done) if self.executor else (),
             error=error,
+            back_off=self.plans[-1].back_off if self.plans and not error else None,
             observed=observed,
         )
 

@@ -42,6 +42,8 @@ class Findings:
     """None by labels alone."""
     orphans: int | None
     """None by labels alone."""
+    is_out: bool
+    """Consumers have no key that works, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
     """Return where a secret stands: by its last look, else by its labels alone; `description` is None if not found."""
     findings = look.findings or (_by_labels(spec, description) if description else None)
     failure = look.look_failure or look.failure
-    attention, next_step = _attention(look, failure)
+    asks, next_step = _attention(look, failure)
+    is_out = look.findings is not None and look.findings.is_out
     return SecretStatus(
         name=spec.name,
         secret_id=spec.secret_id,
@@ -189,8 +192,8 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
         failures=look.failures,
         error=failure.message if failure else "",
         next_step=next_step,
-        attention=attention,
-        needs_person=attention is Attention.PERSON,
+        attention=Attention.OUTAGE if is_out else asks,
+        needs_person=asks is Attention.PERSON,
         looked_at=look.looked_at,
     )
 
@@ -217,6 +220,7 @@ def _found(spec: SecretSpec, observed: Observed) -> Findings:
         due_at=due_at(spec, observed),
         old_keys=tuple(OldKey(k, changed_at + spec.grace) for k in superseded_keys(observed)),
         orphans=len(unlabelled_keys(observed)),
+        is_out=observed.is_out(),
     )
 
 
@@ -231,4 +235,5 @@ def _by_labels(spec: SecretSpec, description: SecretDescription) -> Findings:
         due_at=made_at + rotate_after(spec.max_age, description.arn) if made_at else None,
         old_keys=None,
         orphans=None,
+        is_out=False,
     )

@@ -1,7 +1,7 @@
 """Figures for CloudWatch, in its embedded metric format: one JSON line on standard output for each invocation.
 
 Format: "Specification: Embedded metric format", CloudWatch user guide. A document has at most 1 MiB, a directive at
-most 100 metrics and 30 dimensions; ours has seven and one. Numbers only: nothing here could hold a secret.
+most 100 metrics and 30 dimensions; ours has eight and one. Numbers only: nothing here could hold a secret.
 """
 
 import json
@@ -18,6 +18,7 @@ class Figures:
     failed_runs: int = 0
     rotated: int = 0
     held: int = 0
+    outages: int = 0
     old_keys_overdue: int = 0
     queued: int = 0
 
@@ -32,6 +33,7 @@ def document(function: str, figures: Figures, *, alive: bool, seconds: float, no
         "FailedRuns": figures.failed_runs,
         "Rotated": figures.rotated,
         "Held": figures.held,
+        "Outages": figures.outages,
         "OldKeysOverdue": figures.old_keys_overdue,
         "Queued": figures.queued,
         "Seconds": round(seconds, 3),

@@ -158,6 +158,7 @@ class Invocation:
             failed_runs=outcome.kind is OutcomeKind.FAILED,
             rotated=outcome.kind is OutcomeKind.ROTATED,
             held=outcome.kind is OutcomeKind.HELD,
+            outages=outcome.observed is not None and outcome.observed.is_out(),
         )
 
     def add(self, **counts: int) -> None:

@@ -144,9 +144,6 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     """Ask the planner about one secret, where its labels do not tell; if there is no time to, a worker will."""
     spec, description = target.spec, target.description
     due = QueuedSecret(spec.name, description.arn)
-    if description.hold is not None:
-        invocation.add(held=1)
-        return None
     if _is_due(target, invocation):
         highest = max(generation_of_version(v.version_id) for v in description.versions)
         return replace(due, generation=highest + 1)
@@ -163,5 +160,5 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     kept = superseded_keys(observed) if plan.reason.waits_for_replica else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - description.changed_at > spec.grace + 2 * every
-    invocation.add(held=plan.reason.needs_person, old_keys_overdue=old if late else 0)
+    invocation.add(held=plan.reason.needs_person, outages=observed.is_out(), old_keys_overdue=old if late else 0)
     return replace(due, generation=observed.next_generation()) if plan.actions else None

@@ -180,6 +180,13 @@ class Observed:
         current = self.current
         return current.content if current and isinstance(current.content, HasKey) else None
 
+    def is_out(self) -> bool:
+        """Tell whether consumers have no key that works, in a secret that was ours before."""
+        current = self.current_key
+        if current is None:
+            return self.was_ours()
+        return self.proof is Proof.REFUSED or not self.is_live(current.key_id)
+
     def version_labelled(self, label: str) -> Version | None:
         """Return the version that carries a label."""
         return next((v for v in self.versions if label in v.labels), None)

@@ -86,6 +86,16 @@ Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Un
 
 
 @dataclass(frozen=True, slots=True)
+class BackOff:
+    """Why the next key is not made yet."""
+
+    attempts: int
+    """How many failed within the last day."""
+    until: datetime
+    """When the next one may be made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The actions that remain, in order, why, and when the secret is next due."""
 
@@ -94,6 +104,8 @@ class Plan:
     actions: tuple[Action, ...]
     due_at: datetime | None
     """When the current key is due by age or expiry; None if there is none of ours."""
+    back_off: BackOff | None = None
+    """Given with BACKING_OFF."""
 
 
 class OutcomeKind(StrEnum):
@@ -131,6 +143,8 @@ class Outcome:
     """The actions that succeeded, in order."""
     error: RotatorError | None = None
     """What ended the run before its plan was empty; None if nothing did."""
+    back_off: BackOff | None = None
+    """What is waited for, if the last plan said BACKING_OFF."""
     observed: Observed | None = field(default=None, repr=False, compare=False)
     """Both systems at the end, as last seen and as changed by this run; None if it saw nothing."""
 

@@ -15,6 +15,7 @@ LATE_AFTER = timedelta(hours=1)
 class State(StrEnum):
     """Where a secret stands, the gravest first; the values stand in addresses."""
 
+    OUTAGE = "outage"
     PERSON = "person"
     FAILING = "failing"
     LATE = "late"
@@ -25,6 +26,7 @@ class State(StrEnum):
 
 
 LABELS = {
+    State.OUTAGE: "Outage: no key that works",
     State.PERSON: "Needs a person",
     State.FAILING: "Failing",
     State.LATE: "Late",
@@ -37,6 +39,8 @@ LABELS = {
 
 def state_of(status: SecretStatus, now: datetime) -> State:
     """Return the gravest state that the facts about a secret amount to."""
+    if status.attention is Attention.OUTAGE:
+        return State.OUTAGE
     if status.needs_person:
         return State.PERSON
     if status.attention is Attention.FAILING:

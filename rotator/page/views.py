@@ -123,12 +123,12 @@ def next_step(row: Row) -> str:
     """Return the command to run next; empty if there is nothing to do."""
     name = shlex.quote(row.status.name)
     match row.state, row.status.reason:
-        case State.PERSON, Reason.ON_HOLD:
+        case ((State.OUTAGE | State.PERSON), Reason.ON_HOLD):
             secret_id = shlex.quote(row.status.secret_id)
             return f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
         case State.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK:
             return f"rotator rotate {name}"
-        case ((State.PERSON | State.LATE), _):
+        case ((State.OUTAGE | State.PERSON | State.LATE), _):
             return f"rotator plan {name}"
         case State.FAILING, _:
             return f"rotator history {name}"
