@@ -37,14 +37,13 @@ LABELS = {
 }
 
 
+_ASKED = {Attention.OUTAGE: State.OUTAGE, Attention.PERSON: State.PERSON, Attention.FAILING: State.FAILING}
+
+
 def state_of(status: SecretStatus, now: datetime) -> State:
     """Return the gravest state that the facts about a secret amount to."""
-    if status.attention is Attention.OUTAGE:
-        return State.OUTAGE
-    if status.needs_person:
-        return State.PERSON
-    if status.attention is Attention.FAILING:
-        return State.FAILING
+    if (asked := _ASKED.get(status.attention)) is not None:
+        return asked
     if status.old_keys is None:  # what an earlier process saw says nothing of them
         return State.UNSEEN
     late_since = now - LATE_AFTER
