@@ -17,7 +17,7 @@ from rotator.config.values import UnfitError, quoted
 from rotator.engine.windows import unmet_policies
 from rotator.model.errors import ConfigError, SecretValueError
 from rotator.model.payload import shape_of
-from rotator.model.secrecy import withheld
+from rotator.model.secrecy import looks_secret, withheld
 from rotator.model.secret import BareJwt, JsonFields
 
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
@@ -52,11 +52,14 @@ def _entry_of(written: str) -> dict[str, object]:
     """
     from rotator.wiring.connect import value_of  # noqa: PLC0415 - boto3 takes long to import, and is seldom needed
 
+    again = "Nothing was written. Name the secret again."
+    if looks_secret(written):
+        raise ConfigError("--secret: this looks like a token or another secret, not like its name", next_step=again)
     try:
         identity = secret_id(written)
     except UnfitError as error:
         reason = str(error) or f"expected the name or the ARN of a secret, found {quoted(written)}"
-        raise ConfigError(f"--secret: {reason}", next_step="Nothing was written. Name the secret again.") from None
+        raise ConfigError(f"--secret: {reason}", next_step=again) from None
     name = _NOT_IN_NAME.sub("-", identity.rpartition("/")[2].rpartition(":")[2])[-64:]
     entry: dict[str, object] = {"name": name, "secret_id": identity}
     match shape_of(value_of(identity, os.environ)):

@@ -13,15 +13,17 @@ from rotator.model.secret import SecretSpec
 
 BATCH_MAX = 20
 """Values in one call (API reference, BatchGetSecretValue)."""
+FEW = 2 * BATCH_MAX
+"""Up to so many neighbours the values of all are read, ours too."""
 
 
 class Neighbours:
     """All configured secrets, asked whether another one uses a key that could be retired.
 
-    Such a key was made by hand. A version whose id is of our making holds a key that we minted, so it is not read: what
-    is read are the other versions that are current or pending. Of N neighbours that are all ours the labels are enough,
-    N/100 calls; each that is not ours yet is a twentieth of a call more. What a field of another name holds in a
-    version of ours was carried over, and does not count.
+    Such a key was made by hand. A version whose id is of our making holds a key that we minted, and among many
+    neighbours it is not read: labels tell enough, a hundred to a call, and each neighbour that is not ours yet is a
+    twentieth of a call more. In a field of another name such a version may still carry a key over; only among few
+    neighbours that is looked at, too.
 
     What they hold is read once: a key that a neighbour has left since then is kept until somebody asks anew. Safe for
     threads; two that ask at the same time may read the same value.
@@ -57,14 +59,14 @@ class Neighbours:
                 raise error
         held: dict[str, list[Sensitive | None]] = {spec.secret_id: [] for spec in specs}
         current: dict[str, str] = {}
+        is_few = len(found.targets) <= FEW
         for target in found.targets:
             arn = target.description.arn
             for version in target.description.versions:
-                if generation_of_version(version.version_id) > 0:
-                    continue
-                if AWSCURRENT in version.labels:
+                is_ours = generation_of_version(version.version_id) > 0
+                if AWSCURRENT in version.labels and (is_few or not is_ours):
                     current[arn] = version.version_id
-                elif AWSPENDING in version.labels:
+                elif AWSPENDING in version.labels and not is_ours:
                     held[target.spec.secret_id] += self._alone(arn, version.version_id, deadline)
         values = self._current(current, deadline)
         for target in found.targets:

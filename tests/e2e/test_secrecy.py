@@ -186,10 +186,39 @@ def test_the_scan_finds_what_it_looks_for(stage: Stage, everything: Everything) 
     assert everything.leaks() != set()
 
 
-@pytest.mark.parametrize("args", [["rotate"], ["run"], ["history"], ["audit", "show", "--since"], []])
-def test_a_token_among_the_arguments_is_not_echoed(stage: Stage, args: list[str]) -> None:
-    """A token pasted where a name belongs is refused without being repeated."""
-    token = stage.sandbox.admin_jwt
-    done = stage.process(*args, token)
-    assert done.returncode == 2, done.stderr
-    assert token[:24] not in done.stdout + done.stderr
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["rotate"],
+        ["run"],
+        ["history"],
+        ["audit", "show", "--since"],
+        ["daemon", "--listen"],
+        ["run", "--every"],
+        ["status", "--json"],
+        ["init", "--secret"],
+        ["completion"],
+        ["plan", "--config"],
+        ["config", "check", "--config"],
+        [],
+    ],
+)
+@pytest.mark.parametrize("kind", ["token", "secret of a key", "AWS secret access key"])
+def test_a_secret_among_the_arguments_is_not_echoed(stage: Stage, args: list[str], kind: str) -> None:
+    """What is pasted where a name, a time, an address or a path belongs is not repeated."""
+    secrets = {
+        "token": stage.sandbox.admin_jwt,
+        "secret of a key": stage.sandbox.rotated_keys()[0].secret,
+        "AWS secret access key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    }
+    done = stage.rotator(*args, secrets[kind])
+    assert done.returncode in {1, 2}, done.stderr
+    assert secrets[kind][:20] not in done.stdout + done.stderr
+
+
+def test_a_secret_for_the_name_of_a_file_is_not_echoed(stage: Stage, tmp_path: Path) -> None:
+    """A file that was asked for is written, and its name is not repeated if it is a secret."""
+    secret = stage.sandbox.rotated_keys()[0].secret
+    done = stage.rotator("init", secret, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / secret).exists()) == (0, True)
+    assert secret[:20] not in done.stdout + done.stderr

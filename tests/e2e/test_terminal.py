@@ -72,7 +72,7 @@ def test_init_writes_nothing_about_a_secret_that_it_cannot_tell(stage: Stage, tm
         (SECRET, PERSON, "looks like a token of Pinata"),
         ("prod/none", USAGE, "found no such secret"),
         (f"{SECRET}:JWT::", USAGE, f'write "{SECRET}"'),
-        ("0123456789abcdef" * 4 + " ", USAGE, "withheld"),
+        ("0123456789abcdef" * 4, USAGE, "looks like a token"),
     ):
         done = stage.rotator("init", str(written), "--secret", secret)
         assert (done.returncode, said in done.stderr) == (code, True), done.stderr

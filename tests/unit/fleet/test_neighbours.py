@@ -88,10 +88,22 @@ def test_a_take_over_costs_little_beside_many(ours: int, batches: int) -> None:
     assert len(process.calls) <= 18 + 1001 / 100 + batches  # the budget of docs/performance.md
 
 
+def test_among_few_neighbours_what_ours_carry_over_counts() -> None:
+    """A key that a version of ours holds in another field is found while there are so few that all can be read."""
+    scene, specs = fleet(42)
+    keys = {r.name: r.key for r in scene.systems.pinata.keys.values()}
+    take_over(scene, specs)
+    asked = frozenset({keys["n7"]})
+    for number, found in ((41, asked), (42, frozenset[str]())):
+        store = store_in(scene)
+        assert Neighbours(specs[:number], store).holding(arn_of("s0"), asked, store.process) == found
+        assert len(store.process.calls) <= 3
+
+
 @pytest.mark.parametrize("fault", [None, Fault.DENIED], ids=["at once", "one by one"])
 def test_values_made_by_hand_are_searched_however_they_are_read(fault: Fault | None) -> None:
     """A key is found among those of many secrets, at once or, where that is denied, one by one; bytes may hold any."""
-    scene, specs = fleet(45)
+    scene, specs = fleet(46)
     keys = {r.name: r.key for r in scene.systems.pinata.keys.values()}
     take_over(scene, specs[40:44])
     store = store_in(scene, on(Operation.GET_VALUES, fault, times=99) if fault else calm)
