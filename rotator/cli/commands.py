@@ -71,10 +71,10 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_co
 @click.version_option(__version__, prog_name="rotator")
 def rotator(config_path: str | None) -> None:
     """Keep Pinata API keys young, in AWS Secrets Manager, with a trail that shows every step."""
-    from rotator.wiring.process import forbid_dumps
+    from rotator.wiring.process import close_up
 
     del config_path  # commands take it from the context
-    forbid_dumps()
+    close_up()
 
 
 @rotator.command()

@@ -209,7 +209,7 @@ for status in (500, 502, 503, 504):
 row("400", says(400, ECHO), REJECTED, CONTRACT, CONTRACT, CONTRACT, CONTRACT)
 row("401", says(401, ECHO), DENIED, DENIED, DENIED, REFUSED, FORBIDDEN)
 row("403", says(403, ECHO), DENIED, DENIED, DENIED, REFUSED, FORBIDDEN)
-row("404", says(404, ECHO), REJECTED, CONTRACT, None, CONTRACT, CONTRACT)
+row("404", says(404, ECHO), REJECTED, REJECTED, None, REJECTED, REJECTED)
 row("422 as text", says(422, f"no: {ADMIN}"), REJECTED, CONTRACT, CONTRACT, CONTRACT, CONTRACT)
 row("302", says(302, "", Location="https://x/"), UNKNOWN, *[CONTRACT] * 4)
 row("204", says(204, ""), UNKNOWN, CONTRACT, None, CONTRACT, ALLOWED)
@@ -386,7 +386,7 @@ def test_an_id_that_is_none_is_not_revoked(key_id: str) -> None:
 def test_an_unknown_path_is_no_success_of_a_legacy_revoke() -> None:
     """Only v3 may say 404 for a key that is gone; legacy says "Revoked" to anything."""
     net = wire(says(404, ECHO))
-    with pytest.raises(ProviderContractError):
+    with pytest.raises(ProviderRejectedError):
         net.client("legacy").revoke_key("0" * 20, net.clock)
 
 

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from rotator.model.credential import Sensitive
 from rotator.pinata import transport
+from rotator.pinata.obstacles import Lasting
 from rotator.pinata.requests import Answer, Lost, Reply, Request, Unsent, exchange
 from rotator.pinata.transport import http_client
 
@@ -213,7 +214,7 @@ def test_a_certificate_nobody_vouches_for_gets_no_request(
         monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
     with server(serve) as url:
         reply = ask(url.replace("http:", "https:"))
-    assert isinstance(reply, Answer if trusted else Unsent)
+    assert isinstance(reply, Answer if trusted else Lasting)
     assert bool(received) is trusted
 
 
