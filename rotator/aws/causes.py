@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 from urllib3.exceptions import NameResolutionError
 
@@ -122,6 +123,8 @@ def _names(failure: OSError, path: str) -> bool:
 
 
 def _any_cause(failure: Exception) -> Cause:
+    if isinstance(failure, ResponseParserError):
+        return _none("AWS gave no usable answer")._replace(error=StoreUnavailableError, next_step=_REACH)
     if isinstance(failure, boto.BotoCoreError):
         return Cause(ConfigError, "AWS's settings cannot be used", CONFIGURE)
     return _none("what AWS's variables, files and helpers say cannot be used")
@@ -134,6 +137,8 @@ def _none(said: str) -> Cause:
 _CAUSES = (
     (_LOGINS, _none("the login of the AWS profile has expired or is missing")._replace(next_step=_LOG_IN)),
     (boto.NoCredentialsError, _none("none in the environment, in AWS's files, or from a role")),
+    (boto.MissingDependencyException, _none("the AWS profile needs the package `awscrt`, which is not installed")),
+    (boto.ParamValidationError, _none("what AWS's files or variables say is not what STS takes")),
     (boto.ProfileNotFound, _none("AWS_PROFILE names a profile that does not exist")),
     (boto.RefreshWithMFAUnsupportedError, _none("the AWS profile asks for an MFA code at each renewal")),
     (

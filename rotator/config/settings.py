@@ -62,7 +62,7 @@ PINATA = Schema(
             text(values.path, 'the path of a file, such as "/etc/ssl/corporate.pem"'),
             Example("/etc/ssl/corporate.pem"),
             "who vouches for Pinata instead of the usual authorities",
-            "PEM; needed where a proxy inspects TLS. A relative path starts at this file's folder, and nobody else may be "
+            "PEM; needed where a proxy inspects TLS. A relative path starts at this file's folder; nobody else may be "
             "able to write it. Variables such as SSL_CERT_FILE are ignored.",
         ),
         Setting("owner", _OWNER, Default("rotator"), "begins every key's name; one for each installation"),

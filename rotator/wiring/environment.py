@@ -15,7 +15,8 @@ _REFUSED = {
     "PYTHONBREAKPOINT": "it would open this process, and every secret in it, to a debugger",
     "AWS_DATA_PATH": "the files there say where AWS's services are, and could send every secret elsewhere",
 }
-_TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""Variables that say who vouches for the hosts of AWS, to one library or another."""
 
 
 def check(env: Mapping[str, str], warn: Callable[[str], None]) -> None:
@@ -26,7 +27,7 @@ def check(env: Mapping[str, str], warn: Callable[[str], None]) -> None:
     for name, why in _REFUSED.items():
         if env.get(name, "0") not in {"", "0"}:
             raise ConfigError(f"{name} is set: {why}", next_step=f"Unset {name}.")
-    for name in _TRUST:
+    for name in TRUST:
         if env.get(name):
             warn(name)
 
