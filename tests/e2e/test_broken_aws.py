@@ -23,7 +23,7 @@ ROLE = "arn:aws:iam::123456789012:role/rotator"
 NO_KEYS: Environment = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
 NONE = "no AWS credentials: "
 PROCESS = "the `credential_process` of the AWS profile "
-UNTIL_ENDED = "import time; time.sleep(600)"
+UNTIL_ENDED = "import time; time.sleep(60)"
 
 
 @pytest.fixture(scope="module")
