@@ -15,6 +15,12 @@ from rotator.model.errors import ConfigError
 
 Service = Literal["SECRETS_MANAGER", "S3", "SQS", "SSM", "STS"]
 """As AWS's own variables call it."""
+_SETTINGS: Mapping[Service, str] = {
+    "SECRETS_MANAGER": "endpoint_url",
+    "STS": "sts_endpoint_url",
+    "S3": "s3_endpoint_url",
+}
+"""The setting that names the endpoint of a service on purpose."""
 
 
 def client_config() -> Config:
@@ -42,15 +48,17 @@ def endpoint_from_environment(env: Mapping[str, str], service: Service) -> str |
     """
     if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return None
+    setting = _SETTINGS.get(service)
     for name in (f"AWS_ENDPOINT_URL_{service}", "AWS_ENDPOINT_URL"):
         url = env.get(name)
         if not url:
             continue
-        if not _is_loopback(url):
+        if not is_on_loopback(url):
             raise ConfigError(
                 f"{name} is set, and does not name a loopback address: whoever sets this variable "
                 "would receive every secret, so it is obeyed on loopback only",
-                next_step=f"Unset {name}, or name the endpoint on purpose in `[aws] endpoint_url`.",
+                next_step=f"Unset {name}"
+                + (f", or name the endpoint on purpose in `[aws] {setting}`." if setting else "."),
             )
         return url
     return None
@@ -64,7 +72,8 @@ def endpoint_of(configured: str | None, env: Mapping[str, str], service: Service
     return configured or endpoint_from_environment(env, service)
 
 
-def _is_loopback(url: str) -> bool:
+def is_on_loopback(url: str) -> bool:
+    """Tell whether a URL leads to this machine itself, whoever reads it."""
     if not re.fullmatch(r"https?://[\x21-\x7e]+", url) or "@" in url or "\\" in url:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Calls to Secrets Manager, and what a failed one means: one of our errors, ready to be raised.
+"""What a failed call to AWS means: one of our errors, ready to be raised.
 
 A library's exception keeps the answer it failed on, and sometimes the request: `UnicodeDecodeError`
 holds a whole body, `ParamValidationError` quotes parameters. So nothing of it passes through here
@@ -9,37 +9,34 @@ Codes: Secrets Manager API reference, "Errors" of each operation and "Common Err
 """
 
 import re
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, TypeVar
 
-from botocore import exceptions as boto
-from botocore.hooks import BaseEventHooks
+from botocore.exceptions import ClientError
 
+from rotator.aws.causes import Cause, network_cause, settings_cause, settings_known
+from rotator.aws.denials import GRANT_KEY, denial
 from rotator.model.errors import (
-    ConfigError,
-    DeadlineExceededError,
     RotatorError,
     SecretNotFoundError,
     StoreDeniedError,
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model.ports import Deadline
-
-_T = TypeVar("_T")
 
 RESTORE = "Restore it with `aws secretsmanager restore-secret`, or take it out of the configuration."
-_CONFIGURE = "Set `[aws] region`, and give this process credentials: a role, AWS_PROFILE or `aws sso login`."
 _RENEW = (
     "Renew the AWS credentials of this process (a role, AWS_PROFILE or `aws sso login`), and check "
     "its clock: AWS refuses signatures that are minutes off."
 )
-_GRANT_KEY = (
-    "See that the secret's KMS key is enabled, and that the role has `kms:Decrypt` and `kms:GenerateDataKey` on it."
+_OWN_KEY = (
+    "Encrypt the secret with a KMS key of its account that admits this one: `aws secretsmanager update-secret "
+    "--secret-id NAME --kms-key-id KEY`, in the secret's account."
+)
+_PROVIDER = (
+    "Register the provider in the role's account (`aws iam list-open-id-connect-providers`), or correct the role."
 )
 _MAKE_ROOM = (
     "A secret takes 20 labels over all its versions, and about 100 versions a day. Remove labels "
@@ -87,20 +84,6 @@ class _Meaning:
     next_step: str | None = None
 
 
-_NOT_CONFIGURED = (
-    boto.CredentialRetrievalError,
-    boto.InvalidRegionError,
-    boto.LoginError,
-    boto.MetadataRetrievalError,
-    boto.NoAuthTokenError,
-    boto.NoCredentialsError,
-    boto.NoRegionError,
-    boto.PartialCredentialsError,
-    boto.RefreshWithMFAUnsupportedError,
-    boto.SSOError,
-    boto.TokenRetrievalError,
-    boto.UnknownCredentialError,
-)
 _THROTTLED = re.compile(
     "BandwidthLimitExceeded|PriorRequestNotComplete|RequestLimitExceeded|RequestThrottled(Exception)?|SlowDown"
     "|Thrott(led|ling)(Exception)?|TooManyRequestsException"
@@ -113,6 +96,9 @@ _BAD_CREDENTIALS = re.compile(
 _TOO_MANY = "was throttled until the retries ran out"
 _UNUSABLE = "got no usable answer"
 _DELETED = "was refused: the secret is marked for deletion"
+_FOREIGN_KEY = (
+    "was refused: `aws/secretsmanager`, the default KMS key, works for no other account than the secret's own"
+)
 _REFUSED = _Meaning(StoreRejectedError, "was refused")
 _NO_ID = _Meaning(SecretNotFoundError, "was refused: that is no name or ARN of a secret")
 
@@ -120,7 +106,7 @@ _ANY_CALL = {
     "ExpiredToken": _Meaning(StoreDeniedError, "was refused: the AWS credentials do not hold", _RENEW),
     **dict.fromkeys(
         ("DecryptionFailure", "EncryptionFailure"),
-        _Meaning(StoreRejectedError, "was refused: the KMS key cannot be used", _GRANT_KEY),
+        _Meaning(StoreRejectedError, "was refused: the KMS key cannot be used", GRANT_KEY),
     ),
     "InvalidParameterException": _REFUSED,
     "InvalidRequestException": _REFUSED,
@@ -138,6 +124,14 @@ _DESCRIBE = _READ | {
     "ValidationException": _NO_ID,
 }
 _GET = _READ | {"ResourceNotFoundException": _Meaning(SecretNotFoundError, "found no such secret, or no value in it")}
+_STS = _READ | {
+    "IDPCommunicationError": _Meaning(StoreUnavailableError, "was refused: STS did not reach the identity provider"),
+    "RegionDisabledException": _Meaning(StoreDeniedError, "was refused: STS is not enabled in this region"),
+    **dict.fromkeys(
+        ("InvalidParameterException", "InvalidRequestException", "MalformedPolicyDocument", "ValidationError"),
+        _Meaning(StoreDeniedError, "was refused", "Compare `[aws] role_arn`, or the profile's, with the role's ARN."),
+    ),
+}
 _MEANINGS = {
     "BatchGetSecretValue": _READ,
     "DescribeSecret": _DESCRIBE,
@@ -147,78 +141,58 @@ _MEANINGS = {
     "UpdateSecretVersionStage": _WRITE,
 }
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)  # shorter than any secret of Pinata's
+_PROVIDER_URL = re.compile(
+    r"No OpenIDConnect provider found in your account for (https?://[A-Za-z0-9./_-]{1,160})(?= |$)"
+)
+_DEFAULT_KEY = "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS"
 
 
-class GuardedCalls:
-    """Makes the calls of one client; what fails is returned, not raised. Safe for threads."""
-
-    def __init__(self, events: BaseEventHooks) -> None:
-        self._attempts = _Attempts()
-        events.register("before-send.secrets-manager", self._attempts.begin)
-        events.register("response-received.secrets-manager", self._attempts.note)
-
-    def make(self, operation: str, subject: str, deadline: Deadline, call: Callable[[], _T]) -> _T | Fault:
-        """Make one call, and return its answer as `call` parses it.
-
-        The message names `operation` and `subject`. `call` also parses: if it fails, the answer is a foreign one.
-        Nothing is sent after the deadline; an attempt under way is not cut short.
-        """
-        if deadline.remaining_s() <= 0:
-            late = f"the time of this run was up before {operation} of {subject}; it was not made"
-            return Fault(DeadlineExceededError(late), "", Effect.NONE)
-        self._attempts.effect, self._attempts.deadline = Effect.NONE, deadline
-        try:
-            return call()
-        except Exception as failure:  # noqa: BLE001 - botocore lets anything out, see below
-            # Of an answer that is not what it should be: AttributeError, RecursionError,
-            # UnicodeDecodeError with the body in it (measured with botocore 1.44).
-            return fault_of(operation, subject, failure, self._attempts.effect)
-
-
-class NoTimeLeft(Exception):  # noqa: N818 - its name is told in brackets, as those of botocore's are
-    """Another attempt would begin after the deadline."""
-
-
-class _Attempts(threading.local):
-    """What the attempts of this thread's call came to, before botocore repeats it or gives up."""
-
-    effect = Effect.NONE
-    deadline: Deadline | None = None
-
-    def begin(self, **_: object) -> None:
-        """Let no attempt begin late; called by botocore before each."""
-        if self.deadline is not None and self.deadline.remaining_s() <= 0:
-            raise NoTimeLeft
-
-    def note(self, response_dict: Mapping[str, Any] | None, exception: Exception | None, **_: object) -> None:
-        """Remember an attempt that may have had an effect; called by botocore after each."""
-        status = response_dict["status_code"] if response_dict else None
-        if exception or not status or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.effect = Effect.POSSIBLE
-
-
-def fault_of(operation: str, subject: str, failure: Exception, earlier: Effect) -> Fault:
+def fault_of(operation: str, subject: str, failure: Exception, earlier: Effect, *, sent: bool = True) -> Fault:
     """Return what a failure means.
 
     `earlier` says whether an attempt before the last, of those the client makes by itself, may have changed something;
-    a refusal then does not prove that nothing was changed.
+    a refusal then does not prove that nothing was changed. Of what was never `sent`, settings and credentials are to
+    blame.
     """
     facts = _reported(operation, failure)
     meaning = _meaning(operation, facts)
-    if isinstance(failure, _NOT_CONFIGURED):
-        meaning = _Meaning(ConfigError, "lacks AWS credentials or a region", _CONFIGURE)
+    if cause := _cause(facts, failure, sent=sent):
+        meaning = _Meaning(cause.error, f"failed: {cause.said}", cause.next_step)
     effect, error = Effect.NONE, meaning.error
     if _writes(operation):
         effect = Effect.POSSIBLE if error is StoreUnavailableError else earlier
         error = StoreUnavailableError if effect is Effect.POSSIBLE else error
     called = f"{operation} of {subject}" + (f", at {facts.during}," if facts.during else "")
-    told = ", request ".join(part for part in (facts.code, facts.request_id) if part)
-    message = f"{called} {meaning.said} ({told}). {effect.value}"
+    message = f"{called} {meaning.said} ({_told(facts)}). {effect.value}"
     return Fault(error(message, next_step=meaning.next_step), facts.code, effect)
 
 
+def settings_error(failure: Exception) -> RotatorError:
+    """Return what it means that a session, a client or credentials could not be made; nothing was changed."""
+    if isinstance(failure, ClientError):
+        facts = _reported(failure.operation_name, failure)
+        meaning = _meaning(failure.operation_name, facts)
+        called = f"no AWS credentials: {failure.operation_name} {meaning.said}"
+        return meaning.error(f"{called} ({_told(facts)}). Nothing was changed.", next_step=meaning.next_step)
+    cause = settings_cause(failure)
+    return cause.error(f"{cause.said} ({_reported('', failure).code})", next_step=cause.next_step)
+
+
+def _cause(facts: _Reported, failure: Exception, *, sent: bool) -> Cause | None:
+    """Return the cause outside of the call itself, if there is one that is known."""
+    if facts.status or isinstance(failure, ClientError) or facts.code in _ANY_CALL:
+        return None
+    if not sent or settings_known(failure):
+        return settings_cause(failure)
+    return network_cause(failure)
+
+
+def _told(facts: _Reported) -> str:
+    return ", request ".join(part for part in (facts.code, facts.request_id) if part)
+
+
 def _reported(operation: str, failure: Exception) -> _Reported:
-    if not isinstance(failure, boto.ClientError):
+    if not isinstance(failure, ClientError):
         return _Reported(type(failure).__name__)
     problem = failure.response.get("Error", {})
     metadata = failure.response.get("ResponseMetadata", {})
@@ -236,35 +210,53 @@ def _plain(text: object) -> str:
 
 
 def _writes(operation: str) -> bool:
-    return _MEANINGS[operation] is _WRITE
+    return _MEANINGS.get(operation) is _WRITE
 
 
 def _meaning(operation: str, facts: _Reported) -> _Meaning:
     """First match wins; the HTTP status decides over codes that no table has."""
+    table = _MEANINGS.get(operation, _STS)
     if facts.code.startswith("AccessDenied"):
         return _denied(operation, facts)
+    if facts.code == "InvalidIdentityToken":
+        return _unknown_provider(facts)
     if facts.code == "InvalidRequestException" and "marked for deletion" in facts.message:
         error = StoreRejectedError if _writes(operation) else SecretNotFoundError
         return _Meaning(error, _DELETED, RESTORE)
+    if facts.message.startswith(_DEFAULT_KEY):
+        return _Meaning(StoreDeniedError, _FOREIGN_KEY, _OWN_KEY)
     code = "ThrottlingException" if _THROTTLED.fullmatch(facts.code) else facts.code
     code = "ExpiredToken" if _BAD_CREDENTIALS.fullmatch(code) else code
-    return _MEANINGS[operation].get(code) or _by_status(operation, facts)
+    return table.get(code) or _by_status(operation, table, facts)
 
 
-def _by_status(operation: str, facts: _Reported) -> _Meaning:
+def _by_status(operation: str, table: Mapping[str, _Meaning], facts: _Reported) -> _Meaning:
     match facts.status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return _denied(operation, facts)
         case HTTPStatus.TOO_MANY_REQUESTS:
-            return _MEANINGS[operation]["ThrottlingException"]
+            return table["ThrottlingException"]
         case status if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return _REFUSED
+            return table["InvalidRequestException"]
         case _:
             return _Meaning(StoreUnavailableError, _UNUSABLE)
 
 
 def _denied(operation: str, facts: _Reported) -> _Meaning:
-    if "KMS" in facts.message:
-        return _Meaning(StoreDeniedError, "was denied the use of the KMS key", _GRANT_KEY)
-    right = f"sts:{facts.during}" if facts.during else f"secretsmanager:{operation}"
-    return _Meaning(StoreDeniedError, f"was denied: this AWS identity lacks `{right}`")
+    right = (
+        f"sts:{facts.during or operation}"
+        if facts.during or operation not in _MEANINGS
+        else f"secretsmanager:{operation}"
+    )
+    why = denial(facts.message, right)
+    return _Meaning(StoreDeniedError, f"was denied{why.said}", why.next_step)
+
+
+def _unknown_provider(facts: _Reported) -> _Meaning:
+    url = _PROVIDER_URL.search(facts.message)
+    who = (
+        f"the identity provider {url[1]} is not known to the role's account"
+        if url
+        else "the web identity token is not valid"
+    )
+    return _Meaning(StoreDeniedError, f"was refused: {who}", _PROVIDER)

@@ -19,7 +19,8 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from rotator.aws.answers import current_values, described, listed, stored, version_dates
-from rotator.aws.faults import RESTORE, Effect, Fault, GuardedCalls
+from rotator.aws.faults import RESTORE, Effect, Fault
+from rotator.aws.guard import GuardedCalls
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
     LabelConflictError,

@@ -67,10 +67,11 @@ def verify_trail(config_option: str | None, *, as_json: bool) -> int:
 def _sources(config: Config) -> Sequence[Source]:
     if config.audit.s3 is None and config.audit.directory:
         return (DirectorySource(config.audit.directory),)
-    from rotator.wiring import logs  # noqa: PLC0415 - boto3 takes long to import, and a directory needs none
+    from rotator.wiring import environment, logs  # noqa: PLC0415 - boto3 takes long to import, and a directory needs none
     from rotator.wiring.trail import trail_locations  # noqa: PLC0415 - as above
 
     logs.configure(os.environ, default_level="WARNING")
+    environment.check(os.environ, logs.log_foreign_trust)
     return trail_locations(config, os.environ).sources()
 
 

@@ -72,12 +72,12 @@ names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_co
 @click.pass_context
 def rotator(ctx: click.Context, config_path: str | None) -> None:
     """Keep Pinata API keys young, in AWS Secrets Manager, with a trail that shows every step."""
-    from rotator.wiring.process import forbid_dumps, release_signals
+    from rotator.wiring.process import close_up, release_signals
 
     del config_path  # commands take it from the context
     if ctx.invoked_subcommand != "daemon":  # it has a thread that waits for them
         release_signals()
-    forbid_dumps()
+    close_up()
 
 
 @rotator.command()

@@ -36,11 +36,13 @@ def load_config(option: str | None) -> Config:
 @contextmanager
 def connected(config: Config) -> "Iterator[Connected]":
     """Set logging up and connect both systems for the length of one command."""
-    from rotator.wiring import logs  # noqa: PLC0415 - boto3 takes long to import, and `config check` needs none
+    from rotator.wiring import environment, logs  # noqa: PLC0415 - boto3 takes long to import, and `config check` needs none
     from rotator.wiring.connect import clients  # noqa: PLC0415 - as above
 
-    logs.configure(os.environ, default_level="WARNING")
-    with clients(config, os.environ).connected() as both:
+    env = dict(os.environ)
+    logs.configure(env, default_level="WARNING")
+    environment.check(env, logs.log_foreign_trust)
+    with clients(config, env).connected() as both:
         yield both
 
 

@@ -161,9 +161,12 @@ def _config(root: Node, path: Path) -> Config:
         managing_id = pinata.admin.secret_id if isinstance(pinata.admin, AdminSecret) else None
         for node, spec in entries:
             check_holder(spec, node, pinata.api, managing_id)
-    if directory is None:
-        return config
-    return replace(config, audit=replace(config.audit, directory=path.absolute().parent / directory))
+    folder = path.absolute().parent
+    return replace(
+        config,
+        pinata=replace(pinata, ca_file=pinata.ca_file and folder / pinata.ca_file),
+        audit=replace(config.audit, directory=directory and folder / directory),
+    )
 
 
 def _entries(root: Node) -> list[tuple[Node, SecretSpec]]:

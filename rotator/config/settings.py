@@ -13,7 +13,7 @@ from rotator.config.kinds import array, chosen, integer, like, span, table, text
 from rotator.config.schema import Default, Example, Kind, Required, Schema, Setting
 from rotator.config.secret_ids import secret_id
 from rotator.config.tables import AdminEnvironment, AdminSecret, Api, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
-from rotator.model.secret import BareJwt, JsonFields, SecretSpec, Window
+from rotator.model.secret import REGION, BareJwt, JsonFields, SecretSpec, Window
 from rotator.model.times import setting_text
 
 EVERY_MAX = timedelta(minutes=30)
@@ -48,6 +48,22 @@ PINATA = Schema(
         ),
         Setting("api_url", _URL, Default("https://api.pinata.cloud"), "Pinata's address: https; http only on loopback"),
         Setting("api", _API, Default("v3"), '"v3" and "v3-pinata" (two spellings of v3), or "legacy"'),
+        Setting(
+            "proxy",
+            text(values.proxy_url, "a URL, http://HOST:PORT or https://HOST:PORT"),
+            Example("http://proxy.example.com:3128"),
+            "the way to Pinata; AWS has HTTPS_PROXY",
+            "Requests go through it inside TLS; a loopback `api_url` needs no proxy. `USER:PASSWORD@` may stand before "
+            "the host; then let nobody else read this file.",
+        ),
+        Setting(
+            "ca_file",
+            text(values.path, 'the path of a file, such as "/etc/ssl/corporate.pem"'),
+            Example("/etc/ssl/corporate.pem"),
+            "who vouches for Pinata instead of the usual authorities",
+            "PEM; needed where a proxy inspects TLS. A relative path starts at this file's folder; nobody else may be "
+            "able to write it. Variables such as SSL_CERT_FILE are ignored.",
+        ),
         Setting("owner", _OWNER, Default("rotator"), "begins every key's name; one for each installation"),
         Setting("requests_per_minute", _RATE, Default(60), "what your Pinata plan allows the whole account"),
         Setting("data_requests_per_minute", _RATE, Default(30), "the same for /data, where keys are verified"),
@@ -55,7 +71,7 @@ PINATA = Schema(
     rules.check_managing_key,
 )
 
-_REGION = like(r"[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}", 'a region such as "eu-central-1"')
+_REGION = like(REGION, 'a region such as "eu-central-1"')
 _ROLE = like(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", "the ARN of an IAM role")
 _ACCOUNT = like(r"\d{12}", 'an account of 12 digits as a string, "111122223333"')
 AWS = Schema(
@@ -63,12 +79,14 @@ AWS = Schema(
     (
         Setting("region", _REGION, Example("eu-central-1"), "without it AWS's own settings decide"),
         Setting("endpoint_url", _URL, Example("http://127.0.0.1:4566"), "another Secrets Manager: loopback, or https"),
+        Setting("sts_endpoint_url", _URL, Example("https://sts.example.com"), "another STS, for roles and identities"),
+        Setting("s3_endpoint_url", _URL, Example("https://s3.example.com"), "another S3, for the audit trail"),
         Setting("role_arn", _ROLE, Example("arn:aws:iam::111122223333:role/rotator"), "a role to assume first"),
         Setting("expected_account", _ACCOUNT, Example("111122223333"), "refuse to run in any other account"),
     ),
 )
 
-_DIRECTORY = text(values.directory, 'the path of a directory, such as "/var/lib/rotator/audit"')
+_DIRECTORY = text(values.path, 'the path of a directory, such as "/var/lib/rotator/audit"')
 _BUCKET = text(values.bucket_prefix, '"s3://BUCKET" or "s3://BUCKET/PREFIX"')
 AUDIT = Schema(
     AuditConfig,

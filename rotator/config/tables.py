@@ -33,6 +33,10 @@ class PinataConfig:
     owner: str
     requests_per_minute: int
     data_requests_per_minute: int
+    proxy: str | None = field(default=None, repr=False)
+    """It may hold a password."""
+    ca_file: Path | None = None
+    """Absolute; in the file it may be relative to the folder of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class AwsConfig:
 
     region: str | None = None
     endpoint_url: str | None = None
+    """Of Secrets Manager; the two below are of the services that they name."""
+    sts_endpoint_url: str | None = None
+    s3_endpoint_url: str | None = None
     role_arn: str | None = None
     expected_account: str | None = None
 

@@ -80,6 +80,19 @@ def base_url(text: str) -> str:
     return f"{parts.scheme}://{bracketed}" + (f":{port}" if port else "")
 
 
+def proxy_url(text: str) -> str:
+    """Read the address of a proxy, `http[s]://[USER:PASSWORD@]HOST[:PORT]`; it may be a secret, and is never quoted."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    whole = re.fullmatch(r"https?://(?:[^@/?#\\]*@)?[^@/?#\\]+/?", text) and text.isascii() and text.isprintable()
+    if not host or port == 0 or not whole or " " in text or len(text) > _URL_MAX:
+        raise UnfitError("expected http://HOST:PORT or https://HOST:PORT, and nothing after it")
+    return text.rstrip("/")
+
+
 def ping_url(text: str) -> str:
     """Read a `base_url` that may have a path and a query; it may be a secret, and is never quoted."""
     origin = re.match(r"[a-z]+://[^/?#]*", text)
@@ -123,8 +136,8 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def directory(text: str) -> Path:
-    """Read the path of a directory, absolute or relative."""
+def path(text: str) -> Path:
+    """Read a path, absolute or relative."""
     if not text or not text.isprintable():
         raise UnfitError
     if text.startswith("~"):

@@ -6,7 +6,6 @@ pulse          the watchdog
 stop           being told to stop
 reloading      a configuration that changes
 metrics        what Prometheus is told
-environment    what a long-lived process refuses to find
 
 It takes no lock and elects no leader. Two daemons and a command may work on one secret; see docs/daemon.md.
 """
@@ -23,7 +22,6 @@ from rotator.audit.record import Record
 from rotator.audit.sources import Criteria, endings_of, records_of
 from rotator.config.file import Config
 from rotator.config.values import is_loopback
-from rotator.daemon import environment
 from rotator.daemon.loop import Loop
 from rotator.daemon.metrics import Metrics
 from rotator.daemon.pulse import Pulse, Watchdog, patience_s
@@ -35,9 +33,9 @@ from rotator.model.events import Event
 from rotator.model.plan import Outcome
 from rotator.model.secret import Demand
 from rotator.page import Sources, serve
-from rotator.wiring import logs
+from rotator.wiring import environment, logs
 from rotator.wiring.call_counts import CallCounts
-from rotator.wiring.connect import Connected, clients, ping, rate_limiter
+from rotator.wiring.connect import Connected, clients, endpoints, ping, rate_limiter
 from rotator.wiring.process import hold_signals, is_told_to_stop
 from rotator.wiring.runs import STARTUP_S, new_run
 from rotator.wiring.trail import trail_locations
@@ -62,8 +60,10 @@ def run(
     """
     hold_signals()
     logs.configure(env, default_level="INFO")
+    env = dict(env)  # each tick reads the managing key, and takes it out of the environment itself
+    environment.check(env, logs.log_foreign_trust)
     live, stop, pulse, calls = LiveConfig(path), Stop(), Pulse(), CallCounts()
-    environment.check(live.now, env)
+    endpoints(live.now.aws, env)
 
     def heard(secret: str, run_id: str, event: Event) -> None:
         logs.log_event(secret, run_id, event)
@@ -83,8 +83,6 @@ def run(
         if is_told_to_stop():
             structlog.get_logger().info("told to stop before the first tick; nothing was begun")
             return
-        for name in environment.trusted_elsewhere(env):
-            structlog.get_logger().warning("whom this process trusts is set from outside", variable=name)
         _serve(watch, metrics, listen or live.now.daemon.listen, lambda name: _timeline(live.now, env, name))
 
 

@@ -21,9 +21,9 @@ gc.disable()
 from rotator.lambda_handlers.consumer import work  # noqa: E402 - collection is off from here
 from rotator.lambda_handlers.rotation import native  # noqa: E402 - as above
 from rotator.lambda_handlers.schedule import tick  # noqa: E402 - as above
-from rotator.wiring.process import forbid_dumps  # noqa: E402 - as above
+from rotator.wiring.process import close_up  # noqa: E402 - as above
 
-forbid_dumps()
+close_up()
 gc.freeze()
 gc.enable()
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from rotator.aws.session import own_client
 from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load, parse
-from rotator.model.errors import ConfigError
+from rotator.model.errors import ConfigError, RotatorError
 
 T = TypeVar("T")
 _SSM = re.compile(r"ssm:(?P<name>/[A-Za-z0-9_./-]{1,1010})", re.ASCII)
@@ -49,10 +49,12 @@ def _fetched(where: str, fetch: Callable[[], T]) -> T:
     problem = ""
     try:
         return fetch()
+    except RotatorError:
+        raise
     except ClientError as error:
         code = str(error.response.get("Error", {}).get("Code"))
         problem = code if _PLAIN.fullmatch(code) else "ClientError"
-    except BotoCoreError as error:
+    except Exception as error:  # noqa: BLE001 - botocore lets anything out, see `rotator.aws.causes`
         problem = type(error).__name__
     raise ConfigError(
         f"the configuration {where} cannot be read: {problem}",

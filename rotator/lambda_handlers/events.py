@@ -132,13 +132,13 @@ def queued_secret(body: str) -> QueuedSecret:
 def rotation_event(event: object) -> RotationEvent:
     """Return a step of Secrets Manager's own rotation.
 
-    Raises EventError if it has not exactly the fields that Secrets Manager sends, or one of them is not what it should
-    be.
+    Fields that are not known here are passed over. Raises EventError if one that is known is missing, or not what it
+    should be.
     """
-    if not isinstance(event, Mapping) or event.keys() - {"RotationToken"} != _ROTATION_KEYS:
+    if not isinstance(event, Mapping) or not event.keys() >= _ROTATION_KEYS:
         raise EventError(
-            "this is not an event of Secrets Manager's rotation: its fields are Step, SecretId, ClientRequestToken, "
-            "and perhaps RotationToken; nothing was done"
+            "this is not an event of Secrets Manager's rotation: it has the fields Step, SecretId and "
+            "ClientRequestToken, and perhaps more; nothing was done"
         )
     step = _STEPS.get(_text(event, "Step", re.compile("[A-Za-z_]{1,32}")))
     if step is None:

@@ -8,7 +8,7 @@ each invocation that needs it, and so are connections to Pinata made: a containe
 import gc
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from rotator.model.errors import DeadlineExceededError, DefectError, RotatorErro
 from rotator.model.events import Decided, Done, Ended, Event, Operation, Result
 from rotator.model.plan import Outcome, OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
+from rotator.wiring import environment
 from rotator.wiring.connect import Clients, clients
 from rotator.wiring.output import lasting_output
 from rotator.wiring.runs import MonotonicDeadline, new_run
@@ -55,9 +56,16 @@ class Container:
     """Secrets whose turn came in an earlier tick, which had enough with others."""
 
     @cached_property
+    def env(self) -> Mapping[str, str]:
+        """The environment, as it was at first. Raises ConfigError if secrets would go elsewhere in it."""
+        env = dict(os.environ)
+        environment.check(env, lambda variable: _logs().log_foreign_trust(variable))
+        return env
+
+    @cached_property
     def config(self) -> Config:
         """The configuration that `ROTATOR_CONFIG` names. Raises ConfigError if it cannot be used."""
-        return read_config(os.environ)
+        return read_config(self.env)
 
     @cached_property
     def clients(self) -> Clients:
@@ -67,7 +75,7 @@ class Container:
         """
         gc.disable()  # many objects and no garbage, as when importing
         try:
-            return clients(self.config, os.environ)
+            return clients(self.config, self.env)
         finally:
             gc.enable()
 
@@ -77,7 +85,7 @@ class Container:
 
         Raises ConfigError if the endpoint is unusable.
         """
-        sqs: SqsClient = own_client("sqs", os.environ)
+        sqs: SqsClient = own_client("sqs", self.env)
         return sqs
 
 

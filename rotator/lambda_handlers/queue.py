@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from rotator.config.tables import AdminEnvironment, PinataConfig
 from rotator.lambda_handlers.events import QueuedSecret
 from rotator.model.errors import RotatorError
@@ -79,7 +77,7 @@ def _lost(client: SqsClient, queue_url: str, group: str, batch: Sequence[QueuedS
     ]
     try:
         answer = client.send_message_batch(QueueUrl=queue_url, Entries=entries)
-    except (BotoCoreError, ClientError):
+    except Exception:  # noqa: BLE001 - botocore lets anything out, see `rotator.aws.causes`
         yield from batch
         return
     taken = {entry["Id"] for entry in answer.get("Successful", ())}
@@ -99,7 +97,7 @@ def hand_back(client: SqsClient, queue_url: str, messages: Sequence[HandedBack])
         ]
         try:
             client.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
-        except (BotoCoreError, ClientError) as error:
+        except Exception as error:  # noqa: BLE001 - as above
             problem = type(error).__name__
     if problem:
         raise RotatorError(

@@ -147,6 +147,15 @@ class ProviderDeniedError(ProviderError):
     )
 
 
+class ProviderBlockedError(ProviderError):
+    """The way to Pinata is closed until a person opens it; nothing was sent."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        "Find out who answers for this host. For a proxy that inspects TLS, name its authority in `[pinata] ca_file`."
+    )
+
+
 class ProviderContractError(ProviderError):
     """Pinata answered with something its contract does not allow."""
 
@@ -233,6 +242,12 @@ class StoreDeniedError(StoreRejectedError):
 
     remedy = Remedy.PERSON
     default_step = "Compare the role's policy with the one in README.md."
+
+
+class StoreUntrustedError(StoreRejectedError):
+    """The host that answers for AWS is not trusted; nothing was sent."""
+
+    remedy = Remedy.PERSON
 
 
 class LabelConflictError(StoreRejectedError):

@@ -5,6 +5,9 @@ from datetime import date, time, timedelta, tzinfo
 from enum import Enum, Flag, auto
 from typing import Literal
 
+REGION = r"[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}"
+"""How the name of an AWS region is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:

@@ -28,8 +28,9 @@ from rotator.model.payload import credential
 from rotator.model.ports import Authentication, Deadline, ProbeAnswer
 from rotator.model.secret import Permissions
 from rotator.pinata.bodies import KeyPage, ListedKey, Misfit, is_object, key_page, minted, reason
+from rotator.pinata.failures import create_failure, failure
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
-from rotator.pinata.requests import Answer, Request, Requests, create_failure, failure
+from rotator.pinata.requests import Answer, Request, Requests
 from rotator.pinata.transport import RateLimiter
 
 PAGES_MAX = 1000

@@ -1,4 +1,4 @@
-"""Requests to Pinata: sent within its budgets and the deadline, repeated where that is safe, and what a failure means.
+"""Requests to Pinata: sent within its budgets and the deadline, and repeated where that is safe.
 
 A reply is always a value, never an exception: what a library raises may quote the token it was given (h11 prints a
 header that it refuses), so nothing of it leaves this module. Nothing else retries. Neither paths nor the JSON of keys
@@ -17,18 +17,9 @@ from typing import assert_never
 import httpx
 
 from rotator.model.credential import Form, HeaderPair, Sensitive, Token
-from rotator.model.errors import (
-    CreateOutcomeUnknownError,
-    DeadlineExceededError,
-    ProviderContractError,
-    ProviderDeniedError,
-    ProviderError,
-    ProviderRejectedError,
-    ProviderUnavailableError,
-    UnsafeActionError,
-)
+from rotator.model.errors import DeadlineExceededError, UnsafeActionError
 from rotator.model.ports import Deadline
-from rotator.pinata.bodies import why
+from rotator.pinata.obstacles import Lasting, NoConnectionError, Obstacle, Passing, proxy_obstacle
 from rotator.pinata.transport import LOOK_S, RateLimiter, timeouts
 
 ATTEMPTS_MAX = 8
@@ -104,9 +95,11 @@ class Unsent:
     """The request did not leave, so it surely had no effect. `detail` says why."""
 
     detail: str
+    repeats: bool = True
+    """Whether it may leave later in this run."""
 
 
-Reply = Answer | Garbled | Lost | Unsent
+Reply = Answer | Garbled | Lost | Unsent | Lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +174,24 @@ def exchange(http: httpx.Client, api_url: str, request: Request, form: Form, dea
         )
         with closing(response):
             return _read(response, deadline)
+    except httpx.ProxyError as error:
+        return _kept_off(proxy_obstacle(error))
     except _NOT_SENT as error:
+        if isinstance(error.__cause__, NoConnectionError):
+            return _kept_off(error.__cause__.obstacle)
         return Unsent(f"no connection ({type(error).__name__})")
     except _LOST as error:
         return Lost(f"no whole answer ({type(error).__name__})")
+
+
+def _kept_off(obstacle: Obstacle) -> Reply:
+    match obstacle:
+        case Lasting():
+            return obstacle
+        case Passing(detail, repeats):
+            return Unsent(detail, repeats)
+        case _:
+            assert_never(obstacle)
 
 
 def sendable(token: Sensitive) -> bool:
@@ -217,9 +224,11 @@ def is_transient(reply: Reply) -> bool:
     match reply:
         case Answer():
             return reply.transient
-        case Garbled():
+        case Garbled() | Lasting():
             return False
-        case Lost() | Unsent():
+        case Unsent():
+            return reply.repeats
+        case Lost():
             return True
 
 
@@ -278,48 +287,3 @@ def _moment(text: str) -> datetime | None:
         return datetime.strptime(text, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def failure(what: str, reply: Reply) -> ProviderError:
-    """Return the error for a reply that was of no use, to a request that is safe to repeat."""
-    match reply:
-        case Lost(detail) | Unsent(detail):
-            return ProviderUnavailableError(f"{what}: {detail}")
-        case Garbled(detail):
-            return ProviderContractError(f"{what}: {detail}")
-        case Answer() if reply.denied:
-            return ProviderDeniedError(f"{what}: {_said(reply)}")
-        case Answer() if reply.transient:
-            return ProviderUnavailableError(f"{what}: {_said(reply)}")
-        case Answer():
-            return ProviderContractError(f"{what}: {_said(reply)}")
-        case _:
-            assert_never(reply)
-
-
-def create_failure(name: str, reply: Reply) -> ProviderError:
-    """Return the error for a create without a key to show: a clean 4xx, or a key may exist."""
-    match reply:
-        case Unsent(detail):
-            return ProviderUnavailableError(f"no key was made for {name}: {detail}")
-        case Answer() if reply.denied:
-            return ProviderDeniedError(f"no key was made for {name}: {_said(reply)}")
-        case Answer() if reply.rejected and reply.transient:
-            return ProviderUnavailableError(f"no key was made for {name}: {_said(reply)}")
-        case Answer() if reply.rejected:
-            return ProviderRejectedError(f"no key was made for {name}: {_said(reply)}")
-        case Answer():
-            return CreateOutcomeUnknownError(f"a key may exist for {name}: {_said(reply)}")
-        case Garbled(detail) | Lost(detail):
-            return CreateOutcomeUnknownError(f"a key may exist for {name}: {detail}")
-        case _:
-            assert_never(reply)
-
-
-def _said(answer: Answer) -> str:
-    """Return the status, what the body of an error says, and how long Pinata asks to wait."""
-    text = why(answer.body) if answer.rejected or answer.transient else ""
-    said = f"Pinata answered {answer.status}" + (f" ({text})" if text else "")
-    if answer.retry_after_s is not None:
-        said += f" and asks to wait {answer.retry_after_s:.0f} s"
-    return said

@@ -16,12 +16,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import TypedDict
 
 import httpcore
 import httpx
 
 from rotator.model.errors import DeadlineExceededError
 from rotator.model.ports import Deadline
+from rotator.pinata.obstacles import NoConnectionError, Obstacle, Passing, connect_obstacle, tls_obstacle
 
 CONNECT_S = 5.0
 WRITE_S = 10.0
@@ -38,18 +40,29 @@ LOOK_S = 5.0
 _DATA = "/data/"
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return what verifies certificates against certifi's list; it is slow to build, and can be shared."""
-    return httpx.create_ssl_context(trust_env=False)
+def tls_context(authorities: str | None = None) -> ssl.SSLContext:
+    """Return what verifies certificates: against authorities in PEM, by default against certifi's list.
+
+    It is slow to build, and can be shared. Raises ValueError if `authorities` holds no certificate.
+    """
+    if authorities is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cadata=authorities)
+    except ssl.SSLError:
+        pass
+    raise ValueError("no certificate in PEM")
 
 
-def http_client(*, connections_max: int = 10, tls: ssl.SSLContext | None = None) -> httpx.Client:
+def http_client(
+    *, connections_max: int = 10, tls: ssl.SSLContext | None = None, proxy: str | None = None
+) -> httpx.Client:
     """Return a client that verifies certificates, follows no redirect and ignores the environment.
 
-    `tls` is a `tls_context` that is shared; without one, a new one is built.
+    `tls` is a `tls_context` that is shared; without one, a new one is built. `proxy` is the URL of the only way out.
     """
     return httpx.Client(
-        transport=BoundedTransport(connections_max, tls or tls_context()),
+        transport=BoundedTransport(connections_max, tls or tls_context(), proxy),
         follow_redirects=False,
         trust_env=False,
         timeout=httpx.Timeout(connect=CONNECT_S, read=READ_S, write=WRITE_S, pool=POOL_S),
@@ -65,21 +78,37 @@ def timeouts(total_s: float) -> dict[str, float]:
     return {step: min(limit_s, total_s) for step, limit_s in steps.items()} | {"total": total_s}
 
 
+class _Pool(TypedDict):
+    ssl_context: ssl.SSLContext
+    max_connections: int
+    max_keepalive_connections: int
+    keepalive_expiry: float
+    network_backend: httpcore.NetworkBackend
+
+
 class BoundedTransport(httpx.HTTPTransport):
     """HTTP/1.1 with the timeout `total` and the question `remaining_s`."""
 
-    def __init__(self, connections_max: int, tls: ssl.SSLContext) -> None:
-        """Keep at most so many connections, and verify certificates."""
+    def __init__(self, connections_max: int, tls: ssl.SSLContext, proxy: str | None) -> None:
+        """Keep at most so many connections, through a proxy if there is one, and verify certificates."""
         super().__init__(verify=tls, trust_env=False)
         self._ends = _Ends()
+        way = httpx.Proxy(proxy) if proxy else None
+        backend = _BoundedBackend(self._ends, way.url.host if way else "")
         # httpx has no argument for the network backend; its pool is replaced by an equal one.
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=tls,
-            max_connections=connections_max,
-            max_keepalive_connections=connections_max,
-            keepalive_expiry=_IDLE_S,
-            network_backend=_BoundedBackend(self._ends),
-        )
+        kept: _Pool = {
+            "ssl_context": tls,
+            "max_connections": connections_max,
+            "max_keepalive_connections": connections_max,
+            "keepalive_expiry": _IDLE_S,
+            "network_backend": backend,
+        }
+        if way is None:
+            self._pool = httpcore.ConnectionPool(**kept)
+        else:
+            at = httpcore.URL(scheme=way.url.raw_scheme, host=way.url.raw_host, port=way.url.port, target=b"/")
+            verify = tls if way.url.scheme == "https" else None
+            self._pool = httpcore.HTTPProxy(at, way.raw_auth, proxy_ssl_context=verify, **kept)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Start the clock, then send; the body is read later, in the same thread."""
@@ -104,9 +133,10 @@ class _Ends(threading.local):
 
 
 class _BoundedBackend(httpcore.NetworkBackend):
-    def __init__(self, ends: _Ends) -> None:
+    def __init__(self, ends: _Ends, proxy_host: str) -> None:
         self._inner = httpcore.SyncBackend()
         self._ends = ends
+        self._proxy_host = proxy_host
 
     def connect_tcp(
         self,
@@ -117,8 +147,16 @@ class _BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         limit_s = self._ends.limit_s(timeout, httpcore.ConnectTimeout)
-        stream = self._inner.connect_tcp(host, port, limit_s, local_address, socket_options)
-        return _BoundedStream(stream, self._ends)
+        place = f"{'the proxy ' if host == self._proxy_host else ''}{host} port {port}"
+        try:
+            stream = self._inner.connect_tcp(host, port, limit_s, local_address, socket_options)
+        except httpcore.ConnectTimeout:
+            obstacle: Obstacle = Passing(f"{place} did not answer in time", repeats=True)
+        except httpcore.ConnectError as error:
+            obstacle = connect_obstacle(place, error.__cause__)
+        else:
+            return _BoundedStream(stream, self._ends)
+        raise NoConnectionError(obstacle)
 
 
 class _BoundedStream(httpcore.NetworkStream):
@@ -147,8 +185,13 @@ class _BoundedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         limit_s = self._ends.limit_s(timeout, httpcore.ConnectTimeout)
-        stream = self._inner.start_tls(ssl_context, server_hostname, limit_s)
-        return _BoundedStream(stream, self._ends)
+        try:
+            stream = self._inner.start_tls(ssl_context, server_hostname, limit_s)
+        except httpcore.ConnectError as error:
+            obstacle = tls_obstacle(server_hostname or "the host", error.__cause__)
+        else:
+            return _BoundedStream(stream, self._ends)
+        raise NoConnectionError(obstacle)
 
     def get_extra_info(self, info: str) -> object:
         return self._inner.get_extra_info(info)

@@ -1,13 +1,17 @@
 """Both systems and the audit trail, connected: the adapters with their clients, and what outlives a managing key."""
 
+import os
 import ssl
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,7 +19,8 @@ from rotator.aws.client import endpoint_of
 from rotator.aws.session import assumed_session, identity_of, own_session, secrets_manager_client
 from rotator.aws.store import SecretsManagerStore
 from rotator.config.file import Config
-from rotator.config.tables import AdminEnvironment, AdminSecret
+from rotator.config.tables import AdminEnvironment, AdminSecret, AwsConfig
+from rotator.config.values import is_loopback
 from rotator.engine.run import World
 from rotator.fleet.neighbours import Neighbours
 from rotator.model.credential import Sensitive
@@ -25,6 +30,7 @@ from rotator.model.ports import AuditLog, Deadline
 from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
 from rotator.wiring.call_counts import Call, CallCounts
+from rotator.wiring.environment import withhold_managing_key
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
@@ -84,7 +90,8 @@ class Clients:
         """
         pinata = self.config.pinata
         token = _managing_token(self.config, self.store, self.env, deadline or startup_deadline())
-        with http_client(tls=self.tls) as client:
+        proxy = None if is_loopback(urlsplit(pinata.api_url).hostname or "") else pinata.proxy
+        with http_client(tls=self.tls, proxy=proxy) as client:
             client.event_hooks = _counting(self.call_counts)
             provider = PinataClient(
                 api_url=pinata.api_url,
@@ -99,28 +106,48 @@ class Clients:
             yield Connected(self.config, self.store, provider, self.identity, places)
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where AWS's services are, if not where they usually are."""
+
+    secrets_manager: str | None
+    sts: str | None
+
+
+def endpoints(aws: AwsConfig, env: Mapping[str, str]) -> Endpoints:
+    """Return the endpoints that the configuration or, on loopback, the environment names.
+
+    Raises ConfigError if the environment names one elsewhere.
+    """
+    return Endpoints(
+        endpoint_of(aws.endpoint_url, env, "SECRETS_MANAGER"), endpoint_of(aws.sts_endpoint_url, env, "STS")
+    )
+
+
 def clients(
     config: Config, env: Mapping[str, str], limiter: RateLimiter | None = None, call_counts: CallCounts | None = None
 ) -> Clients:
     """Build what both adapters need and check who we are.
 
-    Raises ConfigError if credentials, region or endpoint are missing or unusable; RotatorError if AWS could not be
-    asked.
+    `env` is a copy of the environment; the managing key, if it is there, is taken out of the environment itself.
+    Raises ConfigError if credentials, region, endpoint or `[pinata] ca_file` are missing or unusable; another
+    RotatorError if AWS could not be asked.
     """
-    refuse_key_log(env)
+    withhold_managing_key(config.pinata, os.environ)
     aws, call_counts = config.aws, call_counts or CallCounts()
-    session, sts = own_session(aws.region), endpoint_of(aws.endpoint_url, env, "STS")
+    ends = endpoints(aws, env)
+    session = own_session(aws.region, env, ends.sts)
     if aws.role_arn is not None:
-        session = assumed_session(session, aws.role_arn, sts)
-    client = secrets_manager_client(session, endpoint_of(aws.endpoint_url, env, "SECRETS_MANAGER"))
+        session = assumed_session(session, aws.role_arn, ends.sts)
+    client = secrets_manager_client(session, ends.secrets_manager)
     client.meta.events.register("before-send.secretsmanager", lambda **_: call_counts.add(Call.SECRETS_MANAGER))
     return Clients(
         config=config,
         env=env,
         store=SecretsManagerStore(client, clock=time.time, sleep=time.sleep),
-        identity=identity_of(session, aws.expected_account, sts),
+        identity=identity_of(session, aws.expected_account),
         limiter=limiter or rate_limiter(config),
-        tls=tls_context(),
+        tls=tls_context() if config.pinata.ca_file is None else _trusting(config.pinata.ca_file),
         call_counts=call_counts,
         trail_locations=cache(lambda: _trail_locations(config, env)),
     )
@@ -131,8 +158,28 @@ def value_of(secret_id: str, env: Mapping[str, str]) -> Sensitive:
 
     Raises ConfigError if it does not; SecretNotFoundError, StoreDeniedError or another StoreError.
     """
-    client = secrets_manager_client(own_session(None), endpoint_of(None, env, "SECRETS_MANAGER"))
+    client = secrets_manager_client(
+        own_session(None, env, endpoint_of(None, env, "STS")), endpoint_of(None, env, "SECRETS_MANAGER")
+    )
     return SecretsManagerStore(client, clock=time.time, sleep=time.sleep).read_current(secret_id, startup_deadline())
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    """Return what verifies certificates by the authorities in a file. Raises ConfigError if it cannot be used."""
+    try:
+        status = path.stat()
+        text = path.read_text(encoding="utf-8") if stat.S_ISREG(status.st_mode) else ""
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            problem = "can be written by others, who could redirect keys; run `chmod go-w` on it"
+        elif not text:
+            problem = "is not a regular file, or empty"
+        else:
+            return tls_context(text)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except ValueError:
+        problem = "holds no certificate in PEM"
+    raise ConfigError(f"`[pinata] ca_file` {path} {problem}", next_step="Name a file of certificates in PEM.")
 
 
 def _trail_locations(config: Config, env: Mapping[str, str]) -> "TrailLocations":
@@ -172,18 +219,6 @@ def ping(url: str) -> str:
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         return type(error).__name__
     return "" if answer.is_success else f"HTTP {answer.status_code}"
-
-
-def refuse_key_log(env: Mapping[str, str]) -> None:
-    """Refuse to run where TLS keys would be written to a file: httpx obeys it even with `trust_env=False`.
-
-    Raises ConfigError if `SSLKEYLOGFILE` is set.
-    """
-    if env.get("SSLKEYLOGFILE"):
-        raise ConfigError(
-            "SSLKEYLOGFILE is set: every secret on the wire could be read with that file",
-            next_step="Unset SSLKEYLOGFILE.",
-        )
 
 
 def _managing_token(

@@ -1,8 +1,7 @@
 """Logging: structured lines on standard error, for people or for machines, and nothing that could hold a secret.
 
-What is logged is our own events, by name. Libraries are kept quiet whatever the level: botocore's debug log holds
-whole secret values and session tokens, and httpcore's holds headers (both measured). Exceptions are logged by type
-and place, never with local variables: structlog's default shows them.
+What is logged is our own events, by name; `process` keeps libraries quiet. Exceptions are logged by type and place,
+never with local variables: structlog's default shows them.
 """
 
 import logging
@@ -19,7 +18,6 @@ from rotator.model.secrecy import withheld
 
 LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 FORMATS = ("json", "console")
-_LOUD = ("boto3", "botocore", "urllib3", "httpx", "httpcore", "hpack", "apscheduler", "werkzeug", "moto", "waitress")
 
 
 def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | None = None) -> None:
@@ -31,9 +29,6 @@ def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | No
     stream = stream or sys.stderr
     level = _chosen(env, "ROTATOR_LOG_LEVEL", tuple(LEVELS), default_level, str.upper)
     shape = _chosen(env, "ROTATOR_LOG_FORMAT", FORMATS, "console" if stream.isatty() else "json", str.lower)
-    for name in _LOUD:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-        logging.getLogger(name).propagate = False
     renderer: structlog.typing.Processor
     if shape == "json":
         renderer = structlog.processors.JSONRenderer()
@@ -82,6 +77,11 @@ def log_event(secret: str, run_id: str, event: Event) -> None:
 def log_audit_loss(error: AuditUnavailableError) -> None:
     """Log that one place of the audit trail failed while another one goes on."""
     structlog.get_logger().warning("audit_degraded", detail=error.message, remedy=error.next_step)
+
+
+def log_foreign_trust(variable: str) -> None:
+    """Log that a variable lets others than the usual authorities vouch for AWS."""
+    structlog.get_logger().warning("whom this process trusts is set from outside", variable=variable)
 
 
 def log_failure(what: str, error: RotatorError, secret: str = "") -> None:

@@ -1,9 +1,10 @@
-"""What this process allows others: to see its memory, which holds every secret it handles, and to stop it.
+"""What this process lets out beside what it says: its memory, what libraries log; and who may stop it.
 
-Entry points call `forbid_dumps` before they read anything. It is no defence against root, nor does
+Entry points call `close_up` before they read anything. It is no defence against root, nor does
 it wipe memory: Python cannot.
 """
 
+import logging
 import resource
 import signal
 import sys
@@ -12,6 +13,24 @@ STEERING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 _PR_SET_DUMPABLE = 4
 """From prctl(2)."""
+
+_LOUD = ("boto3", "botocore", "urllib3", "httpx", "httpcore", "hpack", "apscheduler", "werkzeug", "moto", "waitress")
+
+
+def close_up() -> None:
+    """Let neither other processes see the memory, nor libraries log what is in it."""
+    forbid_dumps()
+    silence_libraries()
+
+
+def silence_libraries() -> None:
+    """Keep libraries quiet, whatever level others give the root logger (AWS Lambda does).
+
+    At DEBUG, botocore logs whole secret values and the session tokens of roles, and httpcore headers (both measured).
+    """
+    for name in _LOUD:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).propagate = False
 
 
 def forbid_dumps() -> None:

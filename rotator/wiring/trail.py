@@ -13,20 +13,17 @@ from rotator.audit.trail import AuditTrail, Listener
 from rotator.aws.client import endpoint_of
 from rotator.aws.session import own_session, s3_client
 from rotator.config.file import Config
-from rotator.wiring.connect import refuse_key_log
+from rotator.wiring.connect import endpoints
 from rotator.wiring.logs import log_audit_loss
 
 
 def trail_locations(config: Config, env: Mapping[str, str]) -> TrailLocations:
-    """Return where the audit trail is. Raises ConfigError if region or endpoint are unusable."""
-    refuse_key_log(env)
+    """Return where the audit trail is. Raises ConfigError if its region, endpoint or credentials are unusable."""
     bucket = None
     if where := config.audit.s3:
-        bucket = AuditBucket(
-            s3_client(own_session(config.aws.region), endpoint_of(config.aws.endpoint_url, env, "S3")),
-            where.bucket,
-            where.prefix,
-        )
+        endpoint = endpoint_of(config.aws.s3_endpoint_url, env, "S3")
+        session = own_session(config.aws.region, env, endpoints(config.aws, env).sts)
+        bucket = AuditBucket(s3_client(session, endpoint), where.bucket, where.prefix)
     return TrailLocations(config.audit.directory, bucket, _now)
 
 

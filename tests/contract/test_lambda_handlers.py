@@ -550,10 +550,9 @@ def test_failing_test_does_not_promote(cloud: Cloud) -> None:
 
 
 def test_unknown_shape_makes_no_call(cloud: Cloud) -> None:
-    """An event with another key, or about a secret that is not configured, is refused without a call."""
+    """An event with another step, or about a secret that is not configured, is refused without a call."""
     token = cloud.rotate()
     events = [
-        cloud.event("createSecret", token, Extra="1"),
         cloud.event("deleteSecret", token),
         cloud.event("createSecret", token, SecretId=cloud.arn.replace("uploader", "other")),
         cloud.event("createSecret", token, SecretId=cloud.arn.replace("eu-central-1", "us-east-1")),

@@ -34,6 +34,7 @@ from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.running import SECRET, Sandbox, value_of
 from rotator.sandbox.secrets_manager.store import READS
+from rotator.wiring.environment import TRUST
 
 COMMAND = (sys.executable, "-m", "rotator")
 COMMAND_S = 600.0
@@ -84,7 +85,8 @@ class Stage:
 
     def environment(self, changes: Environment | None = None) -> dict[str, str]:
         """Return the environment of a child process."""
-        merged: dict[str, str | None] = {**os.environ, **self.sandbox.environment, **(changes or {})}
+        machine = {name: value for name, value in os.environ.items() if name not in TRUST}
+        merged: dict[str, str | None] = {**machine, **self.sandbox.environment, **(changes or {})}
         return {name: value for name, value in merged.items() if value is not None}
 
     def start(self, *args: str, env: Environment | None = None) -> subprocess.Popen[str]:

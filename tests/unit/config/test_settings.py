@@ -224,6 +224,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         [aws]
         region = "us-gov-west-1"
         endpoint_url = "https://secretsmanager.internal"
+        sts_endpoint_url = "https://sts.internal"
+        s3_endpoint_url = "https://s3.internal"
         role_arn = "arn:aws:iam::111122223333:role/path/rotator"
         expected_account = "111122223333"
         [audit]
@@ -255,6 +257,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert config.aws == AwsConfig(
         "us-gov-west-1",
         "https://secretsmanager.internal",
+        "https://sts.internal",
+        "https://s3.internal",
         "arn:aws:iam::111122223333:role/path/rotator",
         "111122223333",
     )

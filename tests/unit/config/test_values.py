@@ -13,6 +13,7 @@ from rotator.config.values import (
     described,
     duration,
     is_loopback,
+    proxy_url,
     quoted,
     time_zone,
 )
@@ -160,3 +161,42 @@ def test_quotations_are_short_and_on_one_line() -> None:
 def test_description(value: object, shown: str) -> None:
     """What was found is said in the words of TOML."""
     assert described(value) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://proxy:3128",
+        "https://proxy.example.com",
+        "http://10.0.0.5:3128",
+        "http://user:pa%40ss@proxy:1",
+        "http://[::1]:1",
+    ],
+)
+def test_a_proxy_is_http_or_https_wherever_it_is(text: str) -> None:
+    """It sees nothing that is not encrypted, so plain http and addresses are fine."""
+    assert proxy_url(text + "/") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "proxy:3128",
+        "socks5://proxy:1",
+        "http://",
+        "http://proxy:0",
+        "http://proxy:99999",
+        "http://proxy/path",
+        "http://a@b@proxy",
+        "http://pro xy",
+        "http://proxy?x",
+        "http://proxy#x",
+        "http://pröxy",
+        "http://proxy\n",
+    ],
+)
+def test_another_proxy_is_refused_unquoted(text: str) -> None:
+    """It may hold a password."""
+    with pytest.raises(UnfitError) as caught:
+        proxy_url(text)
+    assert text not in str(caught.value)

@@ -25,6 +25,7 @@ from rotator.model.errors import (
     ProviderDeniedError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    Remedy,
     RotatorError,
     UnsafeActionError,
 )
@@ -210,7 +211,9 @@ for status in (500, 502, 503, 504):
 row("400", says(400, ECHO), REJECTED, CONTRACT, CONTRACT, CONTRACT, CONTRACT)
 row("401", says(401, ECHO), DENIED, DENIED, DENIED, REFUSED, FORBIDDEN)
 row("403", says(403, ECHO), DENIED, DENIED, DENIED, REFUSED, FORBIDDEN)
-row("404", says(404, ECHO), REJECTED, CONTRACT, None, CONTRACT, CONTRACT)
+row("404", says(404, ECHO), REJECTED, REJECTED, None, REJECTED, REJECTED)
+row("405", says(405, ECHO), *[REJECTED] * 5)
+row("402", says(402, ECHO), REJECTED, *[CONTRACT] * 4)
 row("422 as text", says(422, f"no: {ADMIN}"), REJECTED, CONTRACT, CONTRACT, CONTRACT, CONTRACT)
 row("302", says(302, "", Location="https://x/"), UNKNOWN, *[CONTRACT] * 4)
 row("204", says(204, ""), UNKNOWN, CONTRACT, None, CONTRACT, ALLOWED)
@@ -387,7 +390,7 @@ def test_an_id_that_is_none_is_not_revoked(key_id: str) -> None:
 def test_an_unknown_path_is_no_success_of_a_legacy_revoke() -> None:
     """Only v3 may say 404 for a key that is gone; legacy says "Revoked" to anything."""
     net = wire(says(404, ECHO))
-    with pytest.raises(ProviderContractError):
+    with pytest.raises(ProviderRejectedError):
         net.client("legacy").revoke_key("0" * 20, net.clock)
 
 
@@ -849,3 +852,38 @@ def test_no_error_text_holds_a_token_or_breaks_a_line(before: str, secret: str, 
     assert len(shown) <= WHY_MAX_CHARS
     assert shown.isprintable()
     assert not any(secret[at : at + 24] in shown for at in range(len(secret) - 23))
+
+
+def test_a_list_that_is_not_there_asks_to_compare_the_api() -> None:
+    """A 404 on the key list does not pass by itself: the paths are those of another API."""
+    with pytest.raises(ProviderRejectedError) as caught:
+        CALLS["list"](wire(says(404, ECHO)).client(), Clock())
+    assert caught.value.remedy is Remedy.PERSON
+    assert "`[pinata] api`" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (403, {"error": {"reason": "PLAN_LIMIT", "details": "You have reached the limit of API keys for your plan"}}),
+        (403, {"error": "Please upgrade to create more keys"}),
+        (402, {"error": "Payment Required"}),
+    ],
+)
+def test_a_create_that_the_plan_does_not_allow_names_the_plan(status: int, said: object) -> None:
+    """The managing key is a good one; whoever pays for the account must act."""
+    net = wire(says(status, said))
+    with pytest.raises(ProviderRejectedError, match="the plan of the Pinata account does not allow it") as caught:
+        CALLS["create"](net.client(), net.clock)
+    assert caught.value.remedy is Remedy.PERSON
+    assert "plan" in caught.value.next_step
+    assert len(net.requests) == 1
+
+
+@pytest.mark.parametrize("code", ["NO_SCOPES_FOUND", "API_KEY_REVOKED", "INVALID_CREDENTIALS"])
+def test_a_managing_key_that_is_refused_is_not_taken_for_the_plan(code: str) -> None:
+    """The other reasons of a 403."""
+    details = "This key does not have the required scopes associated with it"
+    net = wire(says(403, {"error": {"reason": code, "details": details}}))
+    with pytest.raises(ProviderDeniedError, match=code):
+        CALLS["create"](net.client(), net.clock)

@@ -7,23 +7,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from itertools import chain, cycle
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from rotator.model.credential import Sensitive, Token
 from rotator.pinata import transport
+from rotator.pinata.obstacles import Lasting
 from rotator.pinata.requests import Answer, Lost, Reply, Request, Unsent, exchange
 from rotator.pinata.transport import http_client
+from tests.certificates import self_signed, serving
 
 LIMIT_S = 0.4
 PLENTY_S = 3600.0
@@ -173,35 +169,14 @@ def test_the_limit_of_one_request_is_not_that_of_the_next(monkeypatch: pytest.Mo
             now_s += 2 * PLENTY_S
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """Return a file with a self-signed certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, kind = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    file = tmp_path / "server.pem"
-    secret = key.private_bytes(pem, kind, serialization.NoEncryption())
-    file.write_bytes(made.public_bytes(pem) + secret)
-    return file
-
-
 @pytest.mark.parametrize("trusted", [True, False], ids=["known", "unknown"])
 def test_a_certificate_nobody_vouches_for_gets_no_request(
-    trusted: bool, certificate: Path, monkeypatch: pytest.MonkeyPatch
+    trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A token is sent only to a server whose certificate is verified."""
     received: list[bytes] = []
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate)
+    certificate = self_signed(tmp_path)
+    tls = serving(certificate)
 
     def serve(connection: socket.socket) -> None:
         with tls.wrap_socket(connection, server_side=True) as wrapped:
@@ -213,7 +188,7 @@ def test_a_certificate_nobody_vouches_for_gets_no_request(
         monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
     with server(serve) as url:
         reply = ask(url.replace("http:", "https:"))
-    assert isinstance(reply, Answer if trusted else Unsent)
+    assert isinstance(reply, Answer if trusted else Lasting)
     assert bool(received) is trusted
 
 

@@ -32,7 +32,7 @@ def test_role_is_for_the_secrets_and_not_for_the_bucket(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "own")
     config = parse(_CONFIG, "here", tmp_path)
     assert config.aws.role_arn
-    session = assumed_session(own_session(config.aws.region), config.aws.role_arn, None)
+    session = assumed_session(own_session(config.aws.region, {}, None), config.aws.role_arn, None)
     credentials = session.get_credentials()
     assert credentials is not None
     assert credentials.method == "assume-role"

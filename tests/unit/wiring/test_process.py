@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[3]
 COMMAND = """
 import ctypes, resource
 from rotator.cli import run
@@ -50,3 +51,67 @@ def test_help_does_not_pay_for_it(arguments: list[str]) -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "rotator.cli" in imported
     assert "ctypes" not in imported
+
+
+LIBRARIES = """
+import io, logging, os, sys
+heard = io.StringIO()
+logging.basicConfig(level=logging.DEBUG, stream=heard)  # as AWS Lambda does before it imports anything of ours
+logging.getLogger().setLevel(logging.DEBUG)
+{enter}
+from rotator.aws.session import assumed_session, identity_of, own_session
+from tests.unit.aws.test_session import listening
+answer = open({answer!r}).read()
+with listening(body=answer) as sts:
+    session = assumed_session(own_session("eu-central-1", os.environ, sts.url), {role!r}, sts.url)
+    print(identity_of(session, None))
+    for name in ("httpx", "httpcore", "urllib3", "boto3"):
+        logging.getLogger(name + ".some.part").error("canary")
+logging.getLogger("of.this.test").debug("heard")
+print(heard.getvalue())
+"""
+ASSUMED = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>ASIAGIVEN</AccessKeyId><SecretAccessKey>secret-canary</SecretAccessKey>
+<SessionToken>token-canary</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+
+
+@pytest.mark.parametrize(
+    "enter",
+    [
+        "import rotator.lambda_handlers",
+        "from rotator.cli import run; run(['--config', '/nowhere', 'config', 'check'])",
+        "from rotator.cli import run; run(['--config', '/nowhere', 'daemon'])",
+    ],
+)
+def test_no_library_logs_the_credentials_of_a_role(enter: str, tmp_path: Path) -> None:
+    """With the root logger at DEBUG, whichever way this program is entered."""
+    answer = tmp_path / "answer.xml"
+    answer.write_text(ASSUMED)
+    code = LIBRARIES.format(enter=enter, answer=str(answer), role="arn:aws:iam::123456789012:role/rotator")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=600, cwd=ROOT
+    )
+    assert "ASIAGIVEN" in done.stdout
+    assert "heard" in done.stdout
+    assert "canary" not in done.stdout + done.stderr
+
+
+DEFECT = """
+from rotator.cli import commands, main
+def fail(*_, **__):
+    raise ValueError("canary " + "of a value")
+commands.rotator.commands["completion"].callback = fail
+main(["completion", "bash"])
+"""
+
+
+def test_a_defect_is_told_without_its_message() -> None:
+    """It may quote a value; what is told is where it is, and to whom to report it."""
+    done = subprocess.run([sys.executable, "-c", DEFECT], capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 1
+    assert "a defect of rotator itself" in done.stderr
+    assert "in fail" in done.stderr
+    assert done.stderr.endswith("ValueError\n")
+    assert "canary of a value" not in done.stderr
+    assert "Traceback" not in done.stderr
