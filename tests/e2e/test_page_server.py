@@ -123,7 +123,7 @@ def dribbling(serving: str, connections: int) -> Iterator[list[socket.socket]]:
 def test_slow_connections_starve_no_probe(serving: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """More connections than there is room for, none of which ends its request, leave room for a probe."""
     monkeypatch.setattr(server, "REQUEST_S", 3600)
-    with dribbling(serving, server.CONNECTIONS_MAX + 20):
+    with dribbling(serving, 2 * server.CONNECTIONS_MAX + 20):
         assert [httpx.get(f"{serving}/livez", timeout=60).text for _ in range(5)] == ["ok\n"] * 5
 
 

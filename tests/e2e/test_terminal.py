@@ -361,6 +361,24 @@ def test_a_signal_before_the_first_instruction_is_not_lost(
     assert stage.writes() == before
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc to see the held signals in")
+def test_a_daemon_that_is_told_to_stop_while_it_starts_ends_well(stage: Stage) -> None:
+    """From the first instruction on a signal is held, not answered by the default of the system."""
+    with stage.start("daemon", "--listen", "127.0.0.1:0") as process:
+        give_up_at = time.monotonic() + COMMAND_S / 10
+        while not _holds(process.pid, signal.SIGTERM):
+            assert time.monotonic() < give_up_at, "it does not hold signals"
+        process.terminate()
+        out, err = process.communicate(timeout=COMMAND_S)
+    assert (process.returncode, out) == (0, "")
+    assert err.count("told to stop") == 1
+
+
+def _holds(pid: int, number: signal.Signals) -> bool:
+    held = re.search(r"^SigBlk:\s*([0-9a-f]+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return held is not None and bool(int(held[1], 16) >> (number - 1) & 1)
+
+
 def test_an_interrupt_ends_the_run_and_the_next_one_finishes(stage: Stage) -> None:
     """Ctrl-C while Pinata makes a key: exit code 1, no traceback, and nothing is lost."""
     process = stage.start("run")
