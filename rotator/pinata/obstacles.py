@@ -42,13 +42,14 @@ class NoConnectionError(httpcore.ConnectError):
         self.obstacle = obstacle
 
 
-def connect_obstacle(place: str, failure: BaseException | None) -> Obstacle:
-    """Return what kept a socket from being connected; `place` is a host and a port, or a proxy's."""
+def connect_obstacle(host: str, port: int, failure: BaseException | None) -> Obstacle:
+    """Return what kept a socket from being connected."""
+    place = f"{host} port {port}"
     match failure:
         case socket.gaierror():
-            return Passing(f"{place} does not resolve", repeats=failure.errno == socket.EAI_AGAIN)
+            return Passing(f"{host} does not resolve", repeats=failure.errno == socket.EAI_AGAIN)
         case ConnectionRefusedError():
-            return Passing(f"{place} refused the connection", repeats=True)
+            return Passing(f"{place} refused it", repeats=True)
         case OSError() if failure.strerror:
             return Passing(f"{place} cannot be reached ({failure.strerror})", repeats=True)
         case _:

@@ -189,7 +189,7 @@ def _kept_off(obstacle: Obstacle) -> Reply:
         case Lasting():
             return obstacle
         case Passing(detail, repeats):
-            return Unsent(detail, repeats)
+            return Unsent(f"no connection: {detail}", repeats)
         case _:
             assert_never(obstacle)
 

@@ -147,13 +147,13 @@ class _BoundedBackend(httpcore.NetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         limit_s = self._ends.limit_s(timeout, httpcore.ConnectTimeout)
-        place = f"{'the proxy ' if host == self._proxy_host else ''}{host} port {port}"
+        whose = f"the proxy {host}" if host == self._proxy_host else host
         try:
             stream = self._inner.connect_tcp(host, port, limit_s, local_address, socket_options)
         except httpcore.ConnectTimeout:
-            obstacle: Obstacle = Passing(f"{place} did not answer in time", repeats=True)
+            obstacle: Obstacle = Passing(f"{whose} port {port} did not answer in time", repeats=True)
         except httpcore.ConnectError as error:
-            obstacle = connect_obstacle(place, error.__cause__)
+            obstacle = connect_obstacle(whose, port, error.__cause__)
         else:
             return _BoundedStream(stream, self._ends)
         raise NoConnectionError(obstacle)

@@ -30,6 +30,7 @@ from botocore.exceptions import (
 
 import rotator
 from rotator.aws.client import client_config
+from rotator.aws.credential_process import CredentialProcessError
 from rotator.aws.store import LIST_DENIED_FOR_S, SecretsManagerStore
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
@@ -297,6 +298,51 @@ def test_denial_about_the_key_names_the_key(edge: Edge) -> None:
     with pytest.raises(StoreDeniedError, match="denied the use of the KMS key") as caught:
         CALLS["read"](edge)
     assert "kms:Decrypt" in caught.value.next_step
+
+
+def test_denial_names_the_policy(edge: Edge) -> None:
+    """The role's own policy is not to blame for what the organization forbids."""
+    sentence = (
+        f"User: arn:aws:iam::111122223333:user/{CANARY} is not authorized to perform: secretsmanager:PutSecretValue "
+        f"on resource: {ARN} with an explicit deny in a service control policy"
+    )
+    edge.wire.script = [refused("AccessDeniedException", sentence)]
+    with pytest.raises(
+        StoreDeniedError, match="a service control policy denies `secretsmanager:PutSecretValue`"
+    ) as caught:
+        CALLS["put"](edge)
+    assert "organization" in caught.value.next_step
+    assert_clean(caught.value)
+
+
+def test_default_key_across_accounts_needs_a_person(edge: Edge) -> None:
+    """No grant helps: the key is AWS's, and of one account."""
+    said = "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS "
+    edge.wire.script = [refused("InvalidRequestException", said + "service key.")]
+    with pytest.raises(StoreDeniedError, match="`aws/secretsmanager`, the default KMS key") as caught:
+        CALLS["read"](edge)
+    assert "--kms-key-id" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        FileNotFoundError(2, "No such file or directory", f"/{CANARY}"),
+        ValueError(CANARY),
+        AttributeError(CANARY),
+        CredentialProcessError("ended with exit code 1"),
+        RuntimeError(CANARY),
+        json.JSONDecodeError(CANARY, CANARY, 0),
+    ],
+    ids=lambda failure: type(failure).__name__,
+)
+@pytest.mark.parametrize("call", CALLS)
+def test_credentials_that_fail_in_the_middle_are_named_as_such(edge: Edge, call: str, failure: Exception) -> None:
+    """A token file goes away, a program prints nonsense: nothing was sent, so nothing was changed."""
+    edge.wire.script = [Unsigned(failure)]
+    with pytest.raises(ConfigError, match=r"no AWS credentials: .* Nothing was changed\.$") as caught:
+        CALLS[call](edge)
+    assert_clean(caught.value)
 
 
 def test_role_that_cannot_be_assumed_is_named_as_such(edge: Edge) -> None:

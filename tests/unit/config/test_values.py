@@ -183,7 +183,7 @@ def test_a_proxy_is_http_or_https_wherever_it_is(text: str) -> None:
     [
         "proxy:3128",
         "socks5://proxy:1",
-        "http://",
+        "http:///",
         "http://proxy:0",
         "http://proxy:99999",
         "http://proxy/path",

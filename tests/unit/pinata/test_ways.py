@@ -88,7 +88,7 @@ def test_a_refused_port_is_told_and_asked_again() -> None:
         pass
     reply = ask(url)
     assert isinstance(reply, Unsent)
-    assert reply.detail == f"127.0.0.1 port {url.rpartition(':')[2]} refused the connection"
+    assert reply.detail == f"no connection: 127.0.0.1 port {url.rpartition(':')[2]} refused it"
     assert is_transient(reply)
 
 
@@ -101,7 +101,7 @@ def test_a_host_that_does_not_resolve(monkeypatch: pytest.MonkeyPatch, code: int
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     reply = ask("https://api.example")
-    assert reply == Unsent("api.example port 443 does not resolve", repeats)
+    assert reply == Unsent("no connection: api.example does not resolve", repeats)
     assert is_transient(reply) is repeats
     assert isinstance(failure("x", reply), ProviderUnavailableError)
 
@@ -192,4 +192,4 @@ def test_a_proxy_that_is_not_there_is_named_as_such() -> None:
         pass
     reply = ask("https://api.example", proxy=proxy)
     assert isinstance(reply, Unsent)
-    assert reply.detail.startswith("the proxy 127.0.0.1 port ")
+    assert reply.detail.startswith("no connection: the proxy 127.0.0.1 port ")
