@@ -271,7 +271,7 @@ def orphans_fill_up(s: Situation) -> Decision | None:
     create = s.create
     if len(s.observed.live_keys()) < s.spec.live_keys_max or create.replacing is None:
         return None
-    if not keys_above_current(s.observed):
+    if not keys_above_current(s.observed) or s.observed.proof is not Proof.ACCEPTED:
         return None
     return Reason.FENCING, (Restamp(create.version_id, create.replacing), Promote(create.version_id, create.replacing))
 

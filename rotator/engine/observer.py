@@ -271,9 +271,7 @@ def _protected(
     """Return the keys that are never revoked: our own, and foreign ones that another configured secret uses."""
     managing = provider.managing_key_id
     in_use = {seen.key_inside(seen.current), seen.key_inside(seen.pending)}
-    foreign = frozenset(
-        k for k in seen.replaced_key_ids() if k not in in_use and seen.key(k) is None and seen.is_live(k)
-    )
+    foreign = frozenset(k for k in seen.replaced_key_ids() if k not in in_use and seen.key(k) is None)
     asked = held_elsewhere if foreign else None
     kept = asked(seen.description.arn, foreign, reader.deadline) if asked else frozenset[str]()
     return kept if managing is None else kept | {managing}

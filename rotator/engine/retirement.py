@@ -103,9 +103,12 @@ def superseded_keys(observed: Observed) -> tuple[str, ...]:
 
 
 def _left(observed: Observed) -> tuple[str, ...]:
-    """Return the live keys that labels say were replaced, but those in use."""
+    """Return the keys that labels say were replaced and that are not surely dead, but those in use.
+
+    The list does not show a hand-made key, and one refusal is no proof: so it is revoked, whatever its token seems.
+    """
     named = dict.fromkeys(sorted(observed.replaced_key_ids()))
-    return tuple(k for k in named if observed.is_live(k) and k not in _kept(observed))
+    return tuple(k for k in named if (observed.is_live(k) or observed.key(k) is None) and k not in _kept(observed))
 
 
 def _kept(observed: Observed) -> set[str | None]:
@@ -141,7 +144,7 @@ def _dead_replaced(observed: Observed) -> tuple[str, ...]:
     """Return the keys that labels still name though they seem dead: a run died before it took the label off."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     named = dict.fromkeys(sorted(observed.replaced_key_ids()))
-    return tuple(k for k in named if k not in in_use and not observed.is_live(k))
+    return tuple(k for k in named if k not in in_use and not observed.is_live(k) and observed.key(k) is not None)
 
 
 def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]:

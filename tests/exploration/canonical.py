@@ -134,8 +134,15 @@ class _Renaming:
         return [
             k
             for k in world.keys[1:]
-            if k.key in named or (k.key in live and (universe.prefix in k.name or k.key in kept_in_mind))
+            if k.key in named
+            or (k.key in live and (universe.prefix in k.name or k.key in kept_in_mind))
+            or self._is_counted(k)
         ]
+
+    def _is_counted(self, record: KeyRecord) -> bool:
+        """Tell whether a dead key of ours is an attempt that the back-off counts."""
+        is_ours = generation_in_name(self.universe.prefix, record.name) > 0
+        return bool(self.universe.spec.settle) and is_ours and self.world.now_s - record.created_at < GRACE_S
 
     def _held(self, version_id: str) -> Held | None:
         value = self.world.secret.versions[version_id].value
@@ -319,6 +326,13 @@ class _Renaming:
             yield AGE_S
         if AWSPENDING in labels:
             yield GRACE_S
+        if not self._works():  # a young refusal says nothing yet, and a placeholder is given less time
+            yield SETTLE_S
+
+    def _works(self) -> bool:
+        """Tell whether the current version holds a live key."""
+        held = self._held(current) if (current := self.world.secret.labels.get(AWSCURRENT)) else None
+        return held is not None and any(k.key == held.key_id and lives(k) for k in self.world.keys)
 
     def _made_at(self, record: KeyRecord) -> float:
         own = record.name.removeprefix(self.universe.prefix)
@@ -328,12 +342,11 @@ class _Renaming:
         return self._time(record.created_at, *self._ages_of_key(record))
 
     def _ages_of_key(self, record: KeyRecord) -> Iterator[float]:
-        if record.revoked_at is not None:
-            return
-        if self._is_restamped(record):
+        if record.revoked_at is None and self._is_restamped(record):
             yield AGE_S
         if self.universe.spec.settle:
             yield SETTLE_S
+            yield GRACE_S  # past the day in which it counts as an attempt
 
     def _time(self, at_s: float, *classes: float) -> float:
         age_s = self.world.now_s - at_s + _SLACK_S

@@ -296,8 +296,11 @@ def i10_hold_is_respected(conduct: Conduct) -> str | None:
 
 
 def i13_replicas_come_first(conduct: Conduct) -> str | None:
-    """A run that has read of a replica that is behind revokes nothing; asked where no key has leaked."""
-    if conduct.saw_behind and _asked(conduct) is Operation.REVOKE_KEY:
+    """A run that has read of a replica that is behind revokes nothing but what it made; asked where no key leaked."""
+    made = {e.subject.key_id for e in conduct.trail if isinstance(e, Done) and e.operation is Audited.CREATE_KEY}
+    named = conduct.trail[-1] if conduct.trail else None
+    is_own = isinstance(named, Named) and named.subject.key_id in made
+    if conduct.saw_behind and _asked(conduct) is Operation.REVOKE_KEY and not is_own:
         return "I13 a key was revoked though a replica is behind"
     return None
 
