@@ -94,18 +94,19 @@ class Proofs:
     def dead(self, key_id: str, observed: Observed) -> str:
         """Wait until the list and testAuthentication agree that a key is dead; return what they said.
 
-        The list is asked by name, so it says nothing of a hand-made key. Raises KeyStillAliveError if one of them says
-        that it lives.
+        The list is asked by name, so a hand-made key is proved by its own credential, as long as a version holds it.
+        Raises KeyStillAliveError if one of them says that it lives.
         """
         key = observed.key(key_id)
         within_s = self.spec.verify_timeout.total_seconds()
+        old = self._credential_of(key_id, observed)
         by_list = "its name is not known, so the list was not asked"
-        if key is not None:
-            listed = self.provider.await_revoked(key_id, key.name, within_s, self.run.deadline)
+        if key is not None or old is None:  # the whole list, if there is neither a name nor anything to ask with
+            name = key.name if key is not None else ""
+            listed = self.provider.await_revoked(key_id, name, within_s, self.run.deadline)
             if listed is not None and listed.state is KeyState.LIVE:
                 raise self._alive(key_id, observed, f"the list shows it as live after {within_s:g} s")
             by_list = "listed as revoked" if listed is not None else "no longer listed"
-        old = self._credential_of(key_id, observed)
         by_asking = "its token is in no version to ask with"
         for form in old.forms if old is not None else ():
             what = "token" if isinstance(form, Token) else "header pair"

@@ -101,9 +101,9 @@ class KeyProvider(Protocol):
         """
 
     def await_revoked(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
-        """Look for a key by its exact name until the list shows it as revoked or time is up.
+        """Look for a key until the list shows it as revoked or time is up.
 
-        Return it as last seen; None if it was not seen.
+        Return it as last seen; None if it was not seen. Without a name the whole account is looked through.
         """
 
     def probe(self, form: Form, path: str, deadline: Deadline) -> ProbeAnswer:

@@ -53,8 +53,10 @@ class Paths:
         return Request(self.revoke_verb, self.revoke + quote(key_id, safe=""))
 
     def filters(self, name: str, *, revoked: bool) -> dict[str, str]:
-        """Return the filters for a part of a name, and for live or revoked keys; the legacy list has none."""
-        return {} if self.is_legacy else {"name": name, "revoked": str(revoked).lower()}
+        """Return the filters for a part of a name, if any, and for live or revoked keys; the legacy list has none."""
+        if self.is_legacy:
+            return {}
+        return ({"name": name} if name else {}) | {"revoked": str(revoked).lower()}
 
 
 _SETS = {

@@ -144,8 +144,8 @@ def i9_values_are_credentials(before: Moment, act: Act, after: Moment) -> str | 
 
 
 def i11_people_are_not_overruled(before: Moment, act: Act, after: Moment) -> str | None:
-    """A key that a person put over ours stays current until somebody forces."""
-    if before.current in before.edited and after.current != before.current:
+    """A key that a person put over ours stays current until somebody forces; but one that is refused serves nobody."""
+    if before.works and before.current in before.edited and after.current != before.current:
         return None if act.demand in BY_FORCE else "I11 a hand-edited key was replaced unasked"
     return None
 
