@@ -1,5 +1,6 @@
 """What an exploration is asked for, the states it moves through, and what it reports."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -7,6 +8,10 @@ from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.pinata.switches import Switches
 from tests.exploration.fates import Fate
 from tests.exploration.instances import Program, reconcile_once
+from tests.exploration.people import people
+from tests.exploration.universe import Universe
+
+Moves = Callable[[Universe, int], Iterator[tuple[str, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Configuration:
     """The answers to what nobody knows of Pinata."""
     states_max: int = 5_000_000
     program: Program = reconcile_once
+    moves: Moves = people
+    """What a person may do."""
 
 
 class State(NamedTuple):

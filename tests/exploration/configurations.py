@@ -13,6 +13,7 @@ from tests.exploration.bounds import Budgets, Configuration
 from tests.exploration.fates import Fate
 from tests.exploration.instances import reconcile_beside_another
 from tests.exploration.native import rotate_or_reconcile
+from tests.exploration.people import break_value
 
 _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
@@ -104,6 +105,38 @@ QUICK = (
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
         demands=(Demand.DUE, Demand.FORCED),
         fates=PLAIN,
+    ),
+    Configuration(
+        "a person breaks the value, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(1, 1, 0), people=1),
+        fates=PLAIN - {Fate.DELAYED},
+        moves=break_value,
+    ),
+    Configuration(
+        "a person breaks the value with 2 runs at once",
+        AT_ONCE,
+        ("due",),
+        Budgets(runs=2, preemptions=1, people=1),
+        instances=2,
+        fates=frozenset(),
+        moves=break_value,
+    ),
+    Configuration(
+        "refused again and again",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=7, faults=6, ticks=(6, 0, 0)),
+        fates=frozenset({Fate.REJECTED}),
+    ),
+    Configuration(
+        "refused again and again, and nobody is served",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=6, faults=5, ticks=(6, 0, 0), people=1),
+        fates=frozenset({Fate.REJECTED}),
+        moves=break_value,
     ),
     Configuration(
         "forced again and again",

@@ -19,15 +19,19 @@ from tests.exploration.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
 from tests.exploration.fates import ALPHABET, AUDIT, WITHOUT_EFFECT, WRITES, Fate
 from tests.exploration.instances import Instances, Node, Start
 from tests.exploration.origins import ORIGINS
-from tests.exploration.people import people, tick
+from tests.exploration.people import tick
 from tests.exploration.recovery import Recovery
 from tests.exploration.universe import Step, Universe
 from tests.simulated.invariants import (
+    BY_FORCE,
+    HOUR_S,
     Act,
     i5_live_keys_are_bounded,
     i10_hold_stops_revocations,
     i12_nothing_dies_unproved,
+    i15_attempts_back_off,
 )
+from tests.simulated.values import generation_in_name
 from tests.simulated.world import Operation
 
 _TICKS = (("settle time passes", SETTLE_S), ("grace elapses", GRACE_S), ("a month passes", AGE_S))
@@ -193,8 +197,8 @@ class Explorer:
         if operation in WRITES and fate not in WITHOUT_EFFECT:
             broken += node.broken
             broken += self._unsafe(state, node, step)
-            if operation is Operation.CREATE_KEY and (crowded := self._crowded(state, node, step)):
-                broken += (crowded,)
+            if operation is Operation.CREATE_KEY:
+                broken += tuple(m for m in (self._crowded(state, node, step), self._hasty(node, step)) if m)
         child = self.instances.answer(node, step.reply) if step.reply else None
         return self._arrival(label, step.world, budgets, state, place, child, broken)
 
@@ -216,6 +220,14 @@ class Explorer:
             self.universe.moment(step.world),
             self.configuration.spec.live_keys_max + self._others + node.misled,
         )
+
+    def _hasty(self, node: Node, step: Step) -> str | None:
+        if node.start.demand in BY_FORCE:
+            return None
+        world, spec = self.universe.worlds[step.world], self.configuration.spec
+        ours = [k for k in world.keys if generation_in_name(self.universe.prefix, k.name)]
+        made = [k.created_at for k in ours if world.now_s - k.created_at < HOUR_S]
+        return i15_attempts_back_off(len(made) - self._others, spec.settle.total_seconds())
 
     def _arrival(  # noqa: PLR0913, PLR0917 - the parts of a state
         self,
@@ -264,7 +276,7 @@ class Explorer:
                     found.append(Successor((name,), follows, ()))
         if left.people:
             fewer = self.purse.spent(budgets, "people")
-            for name, after in people(self.universe, world):
+            for name, after in self.configuration.moves(self.universe, world):
                 follows = self._rested(after, fewer, last, nodes)
                 found.append(Successor(("a person:", name), follows, ()))
 

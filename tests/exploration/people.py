@@ -7,7 +7,10 @@ from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.exploration.universe import Universe, World
-from tests.simulated.values import held_in, value_of_key
+from tests.simulated.values import held_in, spoiled, value_of_key
+
+PLACEHOLDER = '{"JWT": "CHANGEME", "pinata_api_key": "", "pinata_api_secret": ""}'
+"""As templates of infrastructure code leave it."""
 
 
 def tick(universe: Universe, number: int, seconds: float) -> int:
@@ -33,6 +36,27 @@ def people(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
         yield "roll AWSCURRENT back", _rolled_back(universe, number)
     yield "put a hand-made key", _edited(universe, number)
     yield "hold" if HOLD_TAG not in secret.tags else "release", toggle_hold(universe, number)
+
+
+def break_value(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield how somebody could leave consumers without a key that works, and the world after it."""
+    world = universe.worlds[number]
+    held = held_in(world.secret, AWSCURRENT)
+    yield "put a hand-made key that is dead", _edited(universe, number, live=False)
+    yield "put a hand-made key", _edited(universe, number)
+    if held:
+        record = next(k for k in world.keys if k.key == held.key_id)
+        yield "damage the token", _put(universe, world, value_of_key(record, spoiled(record.jwt), held.extras))
+    yield "put a placeholder", _put(universe, world, PLACEHOLDER)
+    if AWSPREVIOUS in world.secret.labels and AWSCURRENT in world.secret.labels:
+        yield "roll AWSCURRENT back", _rolled_back(universe, number)
+
+
+def _put(universe: Universe, world: World, value: str) -> int:
+    token = f"put{len(world.secret.versions):029}"
+    secret = rules.put(world.secret, world.now_s, token=token, value=value)
+    after = world._replace(secret=secret, secret_before=world.secret)
+    return universe.number(universe.follow_up(world, after))
 
 
 def toggle_hold(universe: Universe, number: int) -> int:
@@ -77,9 +101,9 @@ def _rolled_back(universe: Universe, number: int) -> int:
     return universe.number(universe.follow_up(world, after))
 
 
-def _edited(universe: Universe, number: int) -> int:
+def _edited(universe: Universe, number: int, *, live: bool = True) -> int:
     world = universe.worlds[number]
-    record = universe.key(len(world.keys) + 1, "made by hand", world.now_s, live=True)
+    record = universe.key(len(world.keys) + 1, "made by hand", world.now_s, live=live)
     token = f"hand{len(world.keys):028}"
     secret = rules.put(world.secret, world.now_s, token=token, value=value_of_key(record))
     moment = universe.moment(number)

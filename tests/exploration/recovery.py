@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rotator.model.plan import Outcome, OutcomeKind
+from rotator.model.plan import Outcome, OutcomeKind, Promote, ProveDead
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
 from tests.exploration.canonical import GRACE_S, Forms
@@ -12,15 +12,19 @@ from tests.exploration.instances import Defect, Instances, Node, Start
 from tests.exploration.people import tick, toggle_hold, toggle_replicas
 from tests.exploration.universe import Universe
 from tests.simulated.invariants import (
+    Moment,
+    Told,
     i12_nothing_dies_unproved,
     l1_settled,
     l2_idle_run_writes_nothing,
     l3_recovery_is_short,
     l4_compromised_key_dies,
+    l5_good_end_is_good,
+    l6_outcome_is_so,
 )
 from tests.simulated.world import START_S
 
-RUNS_MAX = 4
+RUNS_MAX = 5
 """Clean runs, each after a grace, within which everything must be settled (L1)."""
 CALLS_MAX = 60
 """Calls of all of them together (L3)."""
@@ -82,7 +86,7 @@ class Recovery:
         for runs in range(1, RUNS_MAX + 1):
             before = universe.moment(world)
             run = self._clean_run(world, demand)
-            found += run.broken
+            found += [*run.broken, *self._untrue(before, run)]
             if before.set_back and demand is Demand.DUE and run.writes:
                 found.append(f"I11 {run.writes} writes, unasked, over what a person rolled back")
             world, calls = run.world, calls + run.calls
@@ -103,6 +107,23 @@ class Recovery:
         idle = self._clean_run(world, Demand.DUE)
         rest = (l2_idle_run_writes_nothing(idle.writes), l3_recovery_is_short(calls, CALLS_MAX))
         return [*found, *idle.broken, *(p for p in rest if p)]
+
+    def _untrue(self, before: Moment, run: _CleanRun) -> list[str]:
+        """Say what a run without faults told of itself that is not so."""
+        ended = run.ended
+        if not isinstance(ended, Outcome) or ended.error is not None:
+            return []
+        after = self.universe.moment(run.after)
+        told = Told(
+            outcome=ended.kind.value,
+            ends_well=ended.kind in {OutcomeKind.ROTATED, OutcomeKind.UP_TO_DATE} or ended.reason in _A_PERSON_DECIDES,
+            key_id=ended.key_id,
+            promoted=any(isinstance(action, Promote) for action in ended.actions),
+            revoked=frozenset(ended.revoked),
+            proved_dead=frozenset(action.key_id for action in ended.actions if isinstance(action, ProveDead)),
+        )
+        rules = (l5_good_end_is_good(after, told), l6_outcome_is_so(before, after, told))
+        return [message for message in rules if message]
 
     def _put_right(self, world: int) -> tuple[int, list[str]]:
         """Return the world once what a person must end has ended: a hold, a region that does not catch up."""

@@ -124,7 +124,8 @@ def owned(after: View, truth: Moment, operation: Operation, demand: Demand) -> P
         ours = {k.key for k in after.keys if generation_in_name(after.prefix, k.name)}
         past = past._replace(adopted=past.adopted | marks(after.secret) - ours)
     if operation is Operation.PROMOTE and truth.current:
-        past = past._replace(replaced=past.replaced | {truth.current} - truth.managed)
+        if truth.works:  # an id in a value that is refused is only a claim
+            past = past._replace(replaced=past.replaced | {truth.current} - truth.managed)
         if demand in BY_FORCE:
             past = past._replace(edited=past.edited - {truth.current})
     if operation is Operation.REVOKE_KEY and truth.held:

@@ -89,6 +89,20 @@ class Conduct:
     """The labels it last read told of a replica that is not in sync."""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a run that ended without an error said of itself."""
+
+    outcome: str
+    ends_well: bool
+    """It neither waits for anything nor for anybody."""
+    key_id: str | None
+    promoted: bool
+    """It reports a promotion among its actions."""
+    revoked: frozenset[str]
+    proved_dead: frozenset[str]
+
+
 # After every effect ----------------------------------------------------------------------------------------------
 
 
@@ -150,6 +164,14 @@ def i11_people_are_not_overruled(before: Moment, act: Act, after: Moment) -> str
     return None
 
 
+def i14_current_keys_are_known(before: Moment, act: Act, after: Moment) -> str | None:
+    """What a run promotes is a key whose name is ours, so that every later run knows it."""
+    moved = act.operation is Operation.PROMOTE and after.current != before.current
+    if moved and after.current in after.live - after.managed - after.edited:
+        return f"I14 key {after.current} became current under a name that is not ours"
+    return None
+
+
 AFTER_EFFECT: tuple[Callable[[Moment, Act, Moment], str | None], ...] = (
     i1_current_key_works,
     i2_grace_is_kept,
@@ -157,6 +179,7 @@ AFTER_EFFECT: tuple[Callable[[Moment, Act, Moment], str | None], ...] = (
     i4_generation_never_falls,
     i9_values_are_credentials,
     i11_people_are_not_overruled,
+    i14_current_keys_are_known,
 )
 
 
@@ -176,6 +199,24 @@ def i5_live_keys_are_bounded(before: Moment, act: Act, after: Moment, limit: int
     if act.operation is Operation.CREATE_KEY and not urgent and len(after.managed) > limit:
         return f"I5 {len(after.managed)} live keys of ours, of {limit} allowed"
     return None
+
+
+def i15_attempts_back_off(made: int, settle_s: float) -> str | None:
+    """In one hour no more keys are made than the back-off allows, whatever fails.
+
+    Each attempt waits twice as long as the one before, beginning with `settle`.
+
+    Args:
+        made: keys of ours made within the last hour.
+
+        settle_s: the first wait, in seconds; with 0 there is none.
+    """
+    if not settle_s:
+        return None
+    allowed, waited_s = 1, 0.0
+    while (waited_s := waited_s + settle_s * 2 ** (allowed - 1)) < HOUR_S:
+        allowed += 1
+    return f"I15 {made} keys were made in an hour, and {allowed} are allowed" if made > allowed else None
 
 
 def i10_hold_stops_revocations(after: Moment, limit: int) -> str | None:
@@ -322,6 +363,7 @@ OF_A_RUN: tuple[Callable[[Conduct], str | None], ...] = (
     i13_replicas_come_first,
 )
 
+HOUR_S = 3600.0
 WINDOW = 24
 """Characters; a secret that was cut off still shows some window of this width."""
 
@@ -342,6 +384,26 @@ def l1_settled(moment: Moment) -> str | None:
     kept = moment.edited | moment.protected | {moment.current}
     if alive := (moment.replaced & moment.live) - kept:
         return f"L1 replaced foreign keys live: {sorted(alive)}"
+    return None
+
+
+def l5_good_end_is_good(moment: Moment, told: Told) -> str | None:
+    """A run that ends without an error, and does not wait or hold, leaves consumers with a key that works."""
+    if told.ends_well and not moment.works:
+        return f"L5 the run ended {told.outcome}, and the key in AWSCURRENT does not work"
+    return None
+
+
+def l6_outcome_is_so(before: Moment, after: Moment, told: Told) -> str | None:
+    """What a run says of itself is so in both systems: the current key, the rotation, the keys it calls dead."""
+    if told.key_id is not None and told.key_id != after.current:
+        return f"L6 the run names {told.key_id} as current, and it is {after.current}"
+    if (told.outcome == "rotated") is not told.promoted:
+        return f"L6 the run ended {told.outcome}, and it {'did' if told.promoted else 'did not'} promote a version"
+    if alive := told.proved_dead & after.live:
+        return f"L6 the run called {sorted(alive)} dead"
+    if told.outcome == "up_to_date" and not told.revoked and before.works is not after.works:
+        return "L6 the run says that nothing was to be done, and it changed what consumers read"
     return None
 
 

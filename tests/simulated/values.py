@@ -54,6 +54,8 @@ def held_by(value: str) -> Held | None:
         jwt, key_id = fields["JWT"], fields["pinata_api_key"]
     except (ValueError, KeyError, TypeError):
         return None
+    if not key_id:
+        return None
     agrees = claims_of(jwt).get("scopedKeyKey") == key_id
     others = {name: fields[name] for name in sorted(fields) if name not in _OWN_FIELDS}
     return Held(key_id, jwt, agrees, fields.get("pinata_api_secret"), json.dumps(others))
