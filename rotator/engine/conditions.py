@@ -75,7 +75,7 @@ def on_hold(s: Situation) -> Decision | None:
 def drifted(s: Situation) -> Decision | None:
     """Ask whether the secret was ours, and now holds a key that is not and that we are not taking over from."""
     observed = s.observed
-    if s.demand.overrides(Override.DECISIONS) or s.is_unserved:
+    if s.demand.overrides(Override.DECISIONS) or s.is_unserved or observed.proof is Proof.TOO_YOUNG:
         return None
     if observed.generation(observed.current) > 0:
         return None
