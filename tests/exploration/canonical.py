@@ -255,7 +255,9 @@ class _Renaming:
         if not isinstance(value, str):
             return None
         held = held_by(value)
-        if held is None or held.key_id not in self.keys:
+        if held is None:
+            return value
+        if held.key_id not in self.keys:
             return "read by nobody"
         record, old = self.keys[held.key_id], self._old(held.key_id)
         jwt = None if held.jwt == old.jwt else spoiled(record.jwt)
@@ -332,7 +334,7 @@ class _Renaming:
     def _works(self) -> bool:
         """Tell whether the current version holds a live key."""
         held = self._held(current) if (current := self.world.secret.labels.get(AWSCURRENT)) else None
-        return held is not None and any(k.key == held.key_id and lives(k) for k in self.world.keys)
+        return held is not None and any(k.jwt == held.jwt and lives(k) for k in self.world.keys)
 
     def _made_at(self, record: KeyRecord) -> float:
         own = record.name.removeprefix(self.universe.prefix)
