@@ -90,7 +90,7 @@ def rolled_back(s: Situation) -> Decision | None:
     """Ask whether AWSCURRENT is on an older version of ours than AWSPREVIOUS, with a key that works."""
     observed = s.observed
     generation = observed.generation(observed.current)
-    if s.demand.overrides(Override.DECISIONS) or s.is_unserved:
+    if s.demand.overrides(Override.DECISIONS) or s.is_unserved or observed.proof is Proof.TOO_YOUNG:
         return None
     is_older = 0 < generation < observed.generation(observed.previous)
     return (Reason.ROLLED_BACK, ()) if is_older else None

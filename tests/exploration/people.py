@@ -1,5 +1,6 @@
 """What time and people do to the two systems, past every rule of the program."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.exploration.universe import Universe, World
-from tests.simulated.values import held_in, spoiled, value_of_key
+from tests.simulated.values import EXTRAS, held_in, spoiled, value_of_key
 
-PLACEHOLDER = '{"JWT": "CHANGEME", "pinata_api_key": "", "pinata_api_secret": ""}'
+PLACEHOLDER = json.dumps(json.loads(EXTRAS) | {"JWT": "CHANGEME", "pinata_api_key": "", "pinata_api_secret": ""})
 """As templates of infrastructure code leave it."""
 
 

@@ -15,7 +15,7 @@ from rotator.sandbox.secrets_manager.state import Secret
 
 LINGERS = -1.0
 """`revoked_at` of a key that the list shows as revoked, and whose token is taken until it is revoked once more."""
-_EXTRAS = '{"gateway": "https://gateway.example", "retries": 3}'
+EXTRAS = '{"gateway": "https://gateway.example", "retries": 3}'
 """Fields of a value that are none of the program's business; they are carried from version to version."""
 _OWN_FIELDS = ("JWT", "pinata_api_key", "pinata_api_secret")
 _VERSION_ID = re.compile(r"g([0-9]{6,9})-[0-9]{8}T[0-9]{6}Z-[0-9A-Za-z-]{10}")
@@ -84,7 +84,7 @@ def marks(secret: Secret) -> frozenset[str]:
     return frozenset(label.removeprefix(REPLACED_PREFIX) for label in named if label != OURS)
 
 
-def value_of_key(record: KeyRecord, jwt: str | None = None, extras: str = _EXTRAS) -> str:
+def value_of_key(record: KeyRecord, jwt: str | None = None, extras: str = EXTRAS) -> str:
     """Return the value that holds a key."""
     own = (jwt or record.jwt, record.key, record.secret)
     return json.dumps(json.loads(extras) | dict(zip(_OWN_FIELDS, own, strict=True)))
