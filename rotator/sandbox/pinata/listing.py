@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from rotator.sandbox.pinata.records import KeyRecord, ListQuery, Page
-from rotator.sandbox.pinata.switches import CountOf, Listed, Order, Switches
+from rotator.sandbox.pinata.switches import CountOf, Listed, Order, RevokedFilter, Switches
 
 
 def page_of(
@@ -32,7 +32,7 @@ def _shown(records: Iterable[KeyRecord], switches: Switches, now: float) -> Iter
 
 
 def _filter(query: ListQuery, switches: Switches) -> Callable[[KeyRecord], bool]:
-    revoked = query.revoked
+    revoked = _revoked(query.revoked, switches.revoked_filter)
     if revoked is None and switches.listed_by_default is Listed.ACTIVE_ONLY:
         revoked = False
     limited = query.limited_use
@@ -49,6 +49,16 @@ def _filter(query: ListQuery, switches: Switches) -> Callable[[KeyRecord], bool]
         )
 
     return wanted
+
+
+def _revoked(asked: bool | None, rule: RevokedFilter) -> bool | None:  # noqa: FBT001 - a filter's value
+    match rule:
+        case RevokedFilter.OBEYED:
+            return asked
+        case RevokedFilter.IGNORED:
+            return None
+        case RevokedFilter.INVERTED:
+            return None if asked is None else not asked
 
 
 def _sort(found: list[KeyRecord], order: Order, disorder: Callable[[str], str]) -> None:

@@ -1,7 +1,7 @@
 """What nobody outside Pinata knows for sure, as switches of the simulated Pinata.
 
 Pinata's documents, its own SDKs and independent clients contradict each other in places (C1 to C11
-below) and are silent in others (U1 to U14). A client is sound only if it passes under every value,
+below) and are silent in others (U1 to U16). A client is sound only if it passes under every value,
 so every question is a field here. A default is what most evidence points to; where there is none,
 the value that is harder on a careless client. These are settings, not rules: `world` applies
 them.
@@ -83,6 +83,25 @@ class Listed(StrEnum):
 
     ACTIVE_ONLY = "active-only"
     ALL = "all"
+
+
+class RevokedFilter(StrEnum):
+    """What a list makes of its `revoked` filter."""
+
+    OBEYED = "obeyed"
+    IGNORED = "ignored"
+    """As if it had been left out."""
+    INVERTED = "inverted"
+    """`revoked=true` lists the keys that live."""
+
+
+class NameForm(StrEnum):
+    """In which form a key's name is kept."""
+
+    AS_SENT = "as-sent"
+    LOWER_CASED = "lower-cased"
+    UNSPACED = "unspaced"
+    """Without white space at both ends."""
 
 
 class EchoOrder(StrEnum):
@@ -242,3 +261,8 @@ class Switches:
     bad_request_errors: ErrorShape = ErrorShape.REASON_DETAILS
     # U14
     key_pair_expiry: KeyPairExpiry = KeyPairExpiry.NEVER
+    # U15: what is kept of the name that a create sends: its form, and so many characters; None: all.
+    name_form: NameForm = NameForm.AS_SENT
+    name_cut_at: int | None = None
+    # U16
+    revoked_filter: RevokedFilter = RevokedFilter.OBEYED

@@ -20,7 +20,7 @@ from rotator.sandbox.pinata import tokens as pinata_jwt
 from rotator.sandbox.pinata.listing import page_of
 from rotator.sandbox.pinata.records import Anonymous, Bearer, Credential, KeyPair, KeyRecord, ListQuery, Page
 from rotator.sandbox.pinata.scopes import Permissions, Refused, bad_request, parse_create
-from rotator.sandbox.pinata.switches import DAY_S, DoneAlready, Generation, KeyPairExpiry, Policy, Switches
+from rotator.sandbox.pinata.switches import DAY_S, DoneAlready, Generation, KeyPairExpiry, NameForm, Policy, Switches
 
 Clock = Callable[[], float]
 """Gives the time in epoch seconds."""
@@ -69,8 +69,9 @@ class PinataWorld:
         """Make a key in the caller's account from a parsed JSON body."""
         caller = self._managing_caller(credential, generation)
         wanted = parse_create(body, generation, self.switches)
-        self._check_room(caller.account, wanted.name)
-        return self._mint(wanted.name, wanted.permissions, caller.account, wanted.max_uses, self.clock())
+        name = _kept(wanted.name, self.switches)
+        self._check_room(caller.account, name)
+        return self._mint(name, wanted.permissions, caller.account, wanted.max_uses, self.clock())
 
     def list_keys(self, credential: Credential, generation: Generation, query: ListQuery) -> Page:
         """Give one page of the caller's account; legacy takes an offset and no filters."""
@@ -263,6 +264,18 @@ def key_named_by(credential: Credential) -> str:
             return key
         case Anonymous():
             return ""
+
+
+def _kept(name: str, switches: Switches) -> str:
+    """Return what a key's name becomes."""
+    name = name[: switches.name_cut_at]
+    match switches.name_form:
+        case NameForm.AS_SENT:
+            return name
+        case NameForm.LOWER_CASED:
+            return name.lower()
+        case NameForm.UNSPACED:
+            return name.strip()
 
 
 def _no_header() -> Refused:

@@ -32,6 +32,8 @@ def description(entry: Entry, secret: Secret, stages_key: str) -> Json:
         "LastChangedDate": secret.last_changed,
         "Tags": [{"Key": key, "Value": value} for key, value in secret.tags.items()],
     }
+    if entry.primary_region or secret.replicas:
+        answer["PrimaryRegion"] = entry.primary_region or entry.region
     if secret.replicas and stages_key == "VersionIdsToStages":  # ListSecrets tells of none
         answer |= replication(secret)
     if secret.labels:
@@ -41,6 +43,7 @@ def description(entry: Entry, secret: Secret, stages_key: str) -> Json:
         "KmsKeyId": secret.details.kms_key_id,
         "DeletedDate": secret.deletion,
         "LastRotatedDate": entry.last_rotated,
+        "OwningService": entry.owning_service,
     }
     answer.update({key: value for key, value in optional.items() if value})
     if secret.rotation_lambda_arn:
@@ -103,8 +106,8 @@ def _passes(entry: Entry, secret: Secret, key: str, values: Sequence[str]) -> bo
     texts = {
         "description": [secret.details.description],
         "all": [entry.name, secret.details.description, *secret.tags, *secret.tags.values()],
-        "owning-service": [],
-        "primary-region": [],
+        "owning-service": [entry.owning_service],
+        "primary-region": [entry.primary_region or (entry.region if secret.replicas else "")],
     }
     if key in prefixes:
         return any(_hit(value, prefixes[key], _prefixed) for value in values)

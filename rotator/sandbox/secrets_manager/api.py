@@ -6,7 +6,8 @@ writes are linearizable. Reads can be made to lag, because Secrets Manager is ev
 in practice (hashicorp/terraform-provider-aws, issue 18406).
 
 It knows no HTTP and no moto: `under_moto` puts it under boto3 in the same process,
-`server` on a port. It simulates no resource policies, KMS or schedules, and of replicas the status alone.
+`server` on a port. It simulates no resource policies, KMS or schedules, and no replica that falls behind
+in more than its status.
 """
 
 import re
@@ -95,8 +96,10 @@ class SecretsManager:
         if perform is None:
             raise InvalidRequestError(f"The simulated Secrets Manager has no {operation}.")
         with self._lock:
-            store = self._stores.setdefault(scope, Store(scope))
-            return perform(Call(operation, sent, store, self._clock()))
+            return perform(Call(operation, sent, self._store(scope), self._clock()))
+
+    def _store(self, scope: Scope) -> Store:
+        return self._stores.setdefault(scope, Store(scope))
 
     def set_replica(self, secret_id: str, region: str, status: ReplicaStatus) -> None:
         """Set what DescribeSecret says of the replicas in `region` of every secret with that id.
@@ -105,11 +108,24 @@ class SecretsManager:
         """
         with self._lock:
             now = self._clock()
-            found = [e for e in (s.find(secret_id, now) for s in self._stores.values()) if e]
+            found = [e for e in (s.find(secret_id, now) for s in self._stores.values()) if e and not e.primary_region]
             if not found:
                 raise ResourceNotFoundError(NOT_FOUND)
             for entry in found:
                 entry.write(replicas.set_status(entry.latest, region, status))
+
+    def set_owner(self, secret_id: str, service: str) -> None:
+        """Set which AWS service manages every secret with that id; empty: none does.
+
+        Raises RuleError if There is no such secret. .
+        """
+        with self._lock:
+            now = self._clock()
+            found = [e for e in (s.find(secret_id, now) for s in self._stores.values()) if e]
+            if not found:
+                raise ResourceNotFoundError(NOT_FOUND)
+            for entry in found:
+                entry.owning_service = service
 
     def reset(self) -> None:
         """Forget every secret and stop lagging."""
@@ -246,6 +262,10 @@ class SecretsManager:
         if not added and not gone:
             raise InvalidParameterError("No region is given.")
         entry.write(replicas.unreplicate(replicas.replicate(entry.latest, added), gone))
+        for region in added:
+            self._store(Scope(call.store.scope.account, region)).add_replica(entry)
+        for region in gone:
+            self._store(Scope(call.store.scope.account, region)).remove_replica(entry)
         return {"ARN": entry.arn, **wire.replication(entry.latest)}
 
     def _delete_secret(self, call: Call) -> Json:

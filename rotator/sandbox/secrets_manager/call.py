@@ -9,10 +9,18 @@ import uuid
 from dataclasses import dataclass
 from functools import cached_property
 
-from rotator.sandbox.secrets_manager.state import Details, InvalidParameterError, ResourceNotFoundError, Value
-from rotator.sandbox.secrets_manager.store import Entry, Json, Store
+from rotator.sandbox.secrets_manager.state import (
+    Details,
+    InvalidParameterError,
+    InvalidRequestError,
+    ResourceNotFoundError,
+    Value,
+)
+from rotator.sandbox.secrets_manager.store import READS, Entry, Json, Store
 
 NOT_FOUND = "Secrets Manager can't find the specified secret."
+_OF_ANY_OWNER = READS | {"ReplicateSecretToRegions", "TagResource", "UntagResource"}
+"""What others may do with a secret that an AWS service manages."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +106,20 @@ class Call:
         )
 
     def entry(self) -> Entry:
-        """The secret named by `SecretId`. Raises ResourceNotFoundError if There is none. ."""
+        """The secret named by `SecretId`.
+
+        Raises ResourceNotFoundError if There is none; InvalidRequestError if It may only be read here, and this is a
+        write. .
+        """
         entry = self.store.find(self.text("SecretId"), self.now)
         if entry is None:
             raise ResourceNotFoundError(NOT_FOUND)
+        if entry.primary_region and self.operation not in READS:
+            raise InvalidRequestError(
+                "Operation not permitted on a replica secret. Call must be made in primary secret's region."
+            )
+        if entry.owning_service and self.operation not in _OF_ANY_OWNER:
+            raise InvalidRequestError(
+                "The secret is managed by another service, and you must use that service to update it."
+            )
         return entry

@@ -138,6 +138,8 @@ class Gate:
             case "PUT replica":
                 status = ReplicaStatus(sent["status"])
                 self._world.set_replica(sent["secret_id"], sent["region"], status)
+            case "PUT owner":
+                self._world.set_owner(sent["secret_id"], sent["service"])
             case "GET requests":
                 return [asdict(request) for request in tuple(self.requests)]
             case "DELETE requests":

@@ -1,6 +1,7 @@
 """The replicas of a secret: which regions have one, and whether it has caught up. Pure, like `rules`.
 
-A replica has no content here: what replication comes to in a region is said by whoever drives the simulation.
+A replica always shows what its primary does (`store`): what replication comes to in a region is said by whoever
+drives the simulation.
 
 Sources: the API reference (ReplicateSecretToRegions, RemoveRegionsFromReplication, ReplicationStatusType).
 """

@@ -12,6 +12,7 @@ steer it under `/_sandbox/` on the same port, with JSON bodies:
     DELETE /_sandbox/faults    no faults any more
     PUT    /_sandbox/stale     {"age_s": 0.0, "writes": 0, "operations": [...]}; reads lag behind
     PUT    /_sandbox/replica   {"secret_id": ..., "region": ..., "status": "InSync" | "InProgress" | "Failed"}
+    PUT    /_sandbox/owner     {"secret_id": ..., "service": "rds"}: nobody else may write it; "": anybody may
     GET    /_sandbox/requests  [{"operation": ..., "at": ..., "status": ...}, ...]; 0 is a drop
     DELETE /_sandbox/requests  forget them
     POST   /_sandbox/reset     as new: no secrets, no faults, no lag, no requests

@@ -55,6 +55,15 @@ class Entry:
     rotation_rules: Mapping[str, Any] = field(default_factory=dict)
     rotation_enabled: bool = False
     last_rotated: float | None = None
+    owning_service: str = ""
+    """The AWS service that manages the secret and alone may write it."""
+    primary_region: str = ""
+    """Where a replica's primary secret is; empty for any other secret."""
+
+    @property
+    def region(self) -> str:
+        """Where the secret is."""
+        return self.arn.split(":")[3]
 
     @property
     def latest(self) -> Secret:
@@ -81,6 +90,7 @@ class Store:
 
     def __init__(self, scope: Scope) -> None:
         """An empty store."""
+        self.scope = scope
         self._prefix = f"arn:aws:secretsmanager:{scope.region}:{scope.account}:secret:"
         self._entries: dict[str, Entry] = {}
         self._serial = 0
@@ -101,6 +111,21 @@ class Store:
         entry = Entry(self._serial, name, arn, deque([secret], maxlen=HISTORY_MAX))
         self._entries[name] = entry
         return entry
+
+    def add_replica(self, primary: Entry) -> None:
+        """A replica of a secret in another region, which shows what the primary does; a taken name keeps its secret."""
+        if primary.name in self._entries:
+            return
+        self._serial += 1
+        arn = self._prefix + primary.arn.rpartition(":")[2]
+        replica = Entry(self._serial, primary.name, arn, primary.history, primary_region=primary.region)
+        self._entries[primary.name] = replica
+
+    def remove_replica(self, primary: Entry) -> None:
+        """Forget the replica of a secret in another region, if there is one."""
+        replica = self._entries.get(primary.name)
+        if replica is not None and replica.history is primary.history:
+            self.remove(replica)
 
     def remove(self, entry: Entry) -> None:
         """Forget a secret at once."""

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rotator.sandbox.pinata.records import ListQuery
-from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Listed, MaxUsesSpelling, Order, Switches
+from rotator.sandbox.pinata.switches import (
+    CountOf,
+    Delay,
+    Generation,
+    Listed,
+    MaxUsesSpelling,
+    Order,
+    RevokedFilter,
+    Switches,
+)
 from rotator.sandbox.pinata.wire import item
 from tests.unit.sandbox.pinata.account import LEGACY, V3, Account
 
@@ -141,6 +150,24 @@ def test_u7_revoked_left_out(generation: Generation, rule: Listed, names: set[st
     account.revoke(account.create("a").key)
     account.create("b")
     assert set(account.names(generation=generation)) == names | {"managing key"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "dead", "live"),
+    [
+        (RevokedFilter.OBEYED, ["a"], ["b", "managing key"]),
+        (RevokedFilter.IGNORED, ["b", "a", "managing key"], ["b", "a", "managing key"]),
+        (RevokedFilter.INVERTED, ["b", "managing key"], ["a"]),
+    ],
+)
+def test_u16_the_revoked_filter(rule: RevokedFilter, dead: list[str], live: list[str]) -> None:
+    """The filter selects what it says, everything, or the opposite; left out it selects nothing."""
+    account = Account(Switches(revoked_filter=rule))
+    account.revoke(account.create("a").key)
+    account.create("b")
+    assert account.names(ListQuery(revoked=True)) == dead
+    assert account.names(ListQuery(revoked=False)) == live
+    assert account.names() == ["b", "a", "managing key"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from rotator.sandbox.pinata.records import Bearer, ListQuery
 from rotator.sandbox.pinata.scopes import RESOURCES, Permissions, Refused
-from rotator.sandbox.pinata.switches import EchoOrder, Generation, LowercaseKeyName, Policy, Switches
+from rotator.sandbox.pinata.switches import EchoOrder, Generation, LowercaseKeyName, NameForm, Policy, Switches
 from tests.unit.sandbox.pinata.account import ALL_ENDPOINTS, FILES, LEGACY, V3, V3_PINATA, Account, refusal
 
 ADMIN_BODY = {"keyName": "x", "permissions": {"admin": True}}
@@ -290,3 +290,20 @@ def test_u12_limits_on_names_and_number() -> None:
     account.revoke(record.key)
     account.create("b")
     assert len(account.keys()) == 3
+
+
+@pytest.mark.parametrize(
+    ("switches", "kept"),
+    [
+        (Switches(), " Prod/Uploader "),
+        (Switches(name_cut_at=6), " Prod/"),
+        (Switches(name_cut_at=255), " Prod/Uploader "),
+        (Switches(name_form=NameForm.LOWER_CASED), " prod/uploader "),
+        (Switches(name_form=NameForm.UNSPACED), "Prod/Uploader"),
+    ],
+)
+def test_u15_what_is_kept_of_a_name(switches: Switches, kept: str) -> None:
+    """A name is listed as it was sent, cut off, in lower case, or without the space around it."""
+    account = Account(switches)
+    assert account.create(" Prod/Uploader ").name == kept
+    assert account.names() == [kept, "managing key"]
