@@ -35,6 +35,8 @@ class Fate(StrEnum):
     """The key is made, and its token does not work."""
     WIDER = "wider scopes"
     """The key is made, and may do more than was asked."""
+    RENAMED = "another name"
+    """The key is made under another name than was asked for."""
     ACKNOWLEDGED = "acknowledged"
     """The answer of a success, and no effect."""
     LISTED_ONLY = "listed only"
@@ -66,14 +68,14 @@ WRITES = frozenset(
 CHANGES = WRITES | {Operation.ROTATE}
 WITHOUT_EFFECT = frozenset({Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP, Fate.DELAYED})
 UNANSWERED = frozenset({Fate.LOST, Fate.LATE, Fate.DELAYED})
-MADE_WRONG = frozenset({Fate.WRONG_JWT, Fate.WIDER})
+MADE_WRONG = frozenset({Fate.WRONG_JWT, Fate.WIDER, Fate.RENAMED})
 MISLEADING = frozenset({Fate.STALE, Fate.PARTIAL, Fate.SHIFTED})
 AUDIT = frozenset({Fate.AUDIT_ONCE, Fate.AUDIT_DOWN})
 _ANY = (Fate.CRASH_BEFORE, Fate.LOST, Fate.REJECTED, Fate.DENIED, Fate.TIME_UP)
 _WRITE = (Fate.CRASH_AFTER, Fate.LATE, Fate.DELAYED)
 _SPECIAL: dict[Operation, tuple[Fate, ...]] = {
     Operation.LIST_KEYS: (Fate.STALE, Fate.PARTIAL, Fate.SHIFTED),
-    Operation.CREATE_KEY: (Fate.WRONG_JWT, Fate.WIDER),
+    Operation.CREATE_KEY: (Fate.WRONG_JWT, Fate.WIDER, Fate.RENAMED),
     Operation.DESCRIBE: (Fate.STALE,),
     Operation.GET_VALUE: (Fate.STALE,),
     Operation.REVOKE_KEY: (Fate.ACKNOWLEDGED, Fate.LISTED_ONLY),

@@ -18,6 +18,9 @@ _NEEDED = "keys that something else needs, <=1 fault"
 _LIES = "proofs that lie, <=2 faults"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
+_BROKEN = "a person breaks the value, <=1 fault"
+_REFUSED = "refused again and again"
+_UNSERVED = "refused again and again, and nobody is served"
 _TAKING_OVER = "taking over at once, <=1 fault"
 
 _FENCE = "self.observed.generation(new) <= self.observed.generation(replaced)"
@@ -284,11 +287,8 @@ MUTANTS = (
         "scopes are not compared",
         "A key that may do more than was asked is promoted.",
         (
-            Edit(
-                "engine.proofs:Proofs.scopes",
-                "(problem := difference(spec.permissions, echoed))",
-                "(problem := difference(spec.permissions, echoed)) and False",
-            ),
+            Edit("engine.proofs:Proofs.listed", "difference(self.spec.permissions, key.scopes)", "None"),
+            Edit("engine.proofs:Proofs.scopes", "difference(spec.permissions, key.scopes if key else None)", "None"),
         ),
         (_EVERY,),
     ),
@@ -298,7 +298,7 @@ MUTANTS = (
         (
             Edit(
                 "engine.proofs:Proofs.working",
-                'f"testAuthentication does not accept the key after {within_s:g} s: {answer.value}"',
+                """f"testAuthentication does not accept the key's {what} after {within_s:g} s: {answer.value}\"""",
                 'f"testAuthentication does not accept the key: {held.jwt.reveal()[:40]}"',
             ),
         ),
@@ -307,7 +307,7 @@ MUTANTS = (
     Mutant(
         "a mask is stored",
         "What is put is a redacted token (as in Cloudflare's incident of 2023-01-24).",
-        (Edit("model.payload:compose", "(shape.jwt, new.jwt.reveal())", "(shape.jwt, repr(new.jwt))"),),
+        (Edit("model.payload:compose", "spliced(raw, fields)", "spliced(raw, fields | {shape.jwt: repr(new.jwt)})"),),
     ),
     Mutant(
         "finishSecret trusts testSecret",
@@ -324,13 +324,7 @@ MUTANTS = (
     Mutant(
         "an empty version is never given up",
         "AWSPENDING stays on the version without a value that a failed rotation left, and blocks all others.",
-        (
-            Edit(
-                "engine.conditions:pending_empty",
-                "s.now - s.observed.description.changed_at > s.spec.pending_timeout",
-                "False",
-            ),
-        ),
+        (Edit("engine.conditions:pending_empty", "s.now - pending.content.created_at > patience", "False"),),
         (_NATIVE,),
     ),
     Mutant(
@@ -400,19 +394,18 @@ MUTANTS = (
     Mutant(
         "the key's secret is not renewed",
         "The field of the key's secret keeps the old key's.",
-        (Edit("model.payload:compose", "(shape.secret, new.secret.reveal() if new.secret else None)", "(None, None)"),),
+        (
+            Edit(
+                "model.payload:compose",
+                "spliced(raw, fields)",
+                "spliced(raw, {name: fields[name] for name in fields if name != shape.secret})",
+            ),
+        ),
     ),
     Mutant(
         "other fields are lost",
         "What else a value holds is not carried over (as in a published rotation function).",
-        (
-            Edit(
-                "model.payload:compose",
-                "value = dict(_json_object(current)) if current is not None else {}\n"
-                "known = set(value) if current is not None else None",
-                "value = {}\nknown = set(_json_object(current)) if current is not None else None",
-            ),
-        ),
+        (Edit("model.payload:compose", "spliced(raw, fields)", "json.dumps(fields)"),),
     ),
     Mutant(
         "an unanswered call is recorded as a failure",
@@ -503,23 +496,102 @@ MUTANTS = (
         (
             Edit(
                 "engine.reconcile:_next_generation",
-                "observed.highest_generation()",
-                "observed.generation(observed.current)",
+                "observed.next_generation()",
+                "observed.generation(observed.current) + 1",
             ),
         ),
         (_DYING,),
     ),
     Mutant(
-        "a current key that the list lacks is not asked about",
-        "A key is taken for live where the list does not show it, whatever testAuthentication says.",
-        (Edit("engine.observer:_witness", "asked.append((current, seen.current))", "None"),),
-        ("a person meddles, dead keys are not listed",),
+        "the id is proved, and not the credential",
+        "A token is taken for good if the list shows its key as live.",
+        (
+            Edit(
+                "engine.observer:Observer._proof",
+                "self.provider.authenticate(form, self.reader.deadline) is not Authentication.REFUSED",
+                "seen.key(held.key_id) or self.provider.authenticate(form, self.reader.deadline) "
+                "is not Authentication.REFUSED",
+            ),
+        ),
+        (_BROKEN,),
     ),
     Mutant(
         "whoever forces need not wait",
         "A forced rotation, or a take-over, does not let the grace of the one before end.",
-        (Edit("engine.rules:begin", "due.is_urgent", "due.is_urgent or due in {Reason.FORCED, Reason.ADOPTED}"),),
+        (
+            Edit(
+                "engine.rules:begin",
+                "ALLOWED_IF_URGENT if urgent else ALLOWED",
+                "ALLOWED_IF_URGENT if urgent or due in {Reason.FORCED, Reason.ADOPTED} else ALLOWED",
+            ),
+        ),
         ("forced again and again",),
+    ),
+    Mutant(
+        "a refused credential is a drift",
+        "A dead key that a person put over ours waits for a person, while consumers are refused.",
+        (
+            Edit(
+                "engine.conditions:drifted",
+                "s.demand.overrides(Override.DECISIONS) or s.is_unserved or observed.proof is Proof.TOO_YOUNG",
+                "s.demand.overrides(Override.DECISIONS)",
+            ),
+        ),
+        (_BROKEN,),
+    ),
+    Mutant(
+        "a placeholder is left alone",
+        "A value that somebody overwrote with a placeholder is not filled.",
+        (Edit("engine.rules:URGENT", "rule.no_credential", "rule.compromised"),),
+        (_BROKEN,),
+    ),
+    Mutant(
+        "an id in a refused value is a credential",
+        "The label of a take-over names a key that testAuthentication did not accept.",
+        (
+            Edit(
+                "engine.executor:Executor._marks",
+                "foreign is None or observed.proof is not Proof.ACCEPTED",
+                "foreign is None",
+            ),
+        ),
+        (_BROKEN,),
+    ),
+    Mutant(
+        "attempts do not back off",
+        "Each run makes another key, whatever became of the ones before.",
+        (Edit("engine.conditions:backing_off", "waits and not s.demand.overrides(Override.DECISIONS)", "False"),),
+        (_REFUSED,),
+    ),
+    Mutant(
+        "dead attempts are not counted",
+        "The back-off sees the keys that live, and not those that were revoked again.",
+        (Edit("engine.reconcile:_mints", "any(isinstance(action, Create) for action in planned.actions)", "False"),),
+        (_REFUSED,),
+    ),
+    Mutant(
+        "a key under another name is stored",
+        "The name that the provider lists is not compared with the one that was asked for.",
+        (Edit("engine.proofs:Proofs.listed", "key.name != name", "False"),),
+        (_EVERY,),
+    ),
+    Mutant(
+        "a refused credential is put above the orphans",
+        "At the limit of keys a credential that nobody accepts is stored once more as our own.",
+        (
+            Edit(
+                "engine.conditions:orphans_fill_up",
+                "not keys_above_current(s.observed) or s.observed.proof is not Proof.ACCEPTED",
+                "not keys_above_current(s.observed)",
+            ),
+        ),
+        (_DYING, _UNSERVED),
+    ),
+    Mutant(
+        "an unproved death is told as a proof",
+        "A hand-made key without a name and without a token to ask with is called dead unasked.",
+        (Edit("engine.proofs:Proofs.dead", "key is not None or old is None", "key is not None"),),
+        (_FORCE,),
     ),
 )
 

@@ -87,7 +87,7 @@ class Recovery:
             before = universe.moment(world)
             run = self._clean_run(world, demand)
             found += [*run.broken, *self._untrue(before, run)]
-            if before.set_back and demand is Demand.DUE and run.writes:
+            if before.set_back and before.works and demand is Demand.DUE and run.writes:
                 found.append(f"I11 {run.writes} writes, unasked, over what a person rolled back")
             world, calls = run.world, calls + run.calls
             problem = l1_settled(universe.moment(world))

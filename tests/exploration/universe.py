@@ -17,7 +17,7 @@ from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import Secret
-from tests.exploration.fates import CHANGES, UNANSWERED, WITHOUT_EFFECT, Fate
+from tests.exploration.fates import CHANGES, MADE_WRONG, UNANSWERED, WITHOUT_EFFECT, Fate
 from tests.exploration.instances import NEIGHBOUR, Instances, Raised, Reply, Request
 from tests.exploration.truth import SCOPES, Keys, Past, View, broken_by, moment_of, owned, remembered
 from tests.simulated.invariants import WINDOW, Act, Moment
@@ -166,7 +166,7 @@ class Universe:
             return Step(number, reply_id(Reply(Fate.OK, answer)), ())
         if fate is Fate.LISTED_ONLY:
             return Step(self._listed_only(world, after), reply_id(Reply(Fate.OK, answer)), ())
-        if isinstance(answer, Credential) and fate in {Fate.WRONG_JWT, Fate.WIDER}:
+        if isinstance(answer, Credential) and fate in MADE_WRONG:
             after, answer = self._spoiled(after, answer, fate)
         next_number, broken = self._follow(number, after, request.operation, demand)
         if fate is Fate.CRASH_AFTER:
@@ -242,6 +242,9 @@ class Universe:
             assert made.jwt is not None
             jwt = Sensitive(spoiled(made.jwt.reveal()))
             return world, replace(made, jwt=jwt, forms=(Token(jwt),))
+        if fate is Fate.RENAMED:
+            cut = replace(world.keys[-1], name=world.keys[-1].name[:-1])
+            return world._replace(keys=(*world.keys[:-1], cut)), made
         wide = replace(world.keys[-1], permissions=WIDER_SCOPES)
         return world._replace(keys=(*world.keys[:-1], wide)), made
 
