@@ -119,7 +119,7 @@ class SecretsManagerStore:
             return None
         raise value.error
 
-    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime:
+    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime | None:
         """Return when a labelled version was made, with or without a value: what ListSecretVersionIds tells."""
         seen = self._calls.make(
             "ListSecretVersionIds",
@@ -129,9 +129,7 @@ class SecretsManagerStore:
         )
         if isinstance(seen, Fault):
             raise seen.error
-        if version_id not in seen:
-            raise StoreUnavailableError(f"ListSecretVersionIds does not show version {version_id} of {arn}")
-        return seen[version_id]
+        return seen.get(version_id)
 
     def read_current(self, secret_id: str, deadline: Deadline) -> Sensitive:
         """Return the current value of a secret that is not rotated here, in one call.

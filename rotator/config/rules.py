@@ -20,7 +20,10 @@ def check_managing_key(_pinata: PinataConfig, table: Node) -> None:
 
 
 def check_field_names(fields: JsonFields, table: Node) -> None:
-    """Check that no two parts of a key are stored in one field."""
+    """Check that a token or a header pair is stored, and no two parts of a key in one field."""
+    is_whole = fields.jwt is not None or (fields.key is not None and fields.secret is not None)
+    if not is_whole and not table.is_faulty():
+        table.note("names no credential: `jwt`, the field of the token, or both `key` and `secret`, or all three")
     names = [name for name in (fields.jwt, fields.key, fields.secret) if name is not None]
     if len(set(names)) < len(names):
         table.note("two of the names are the same")

@@ -122,11 +122,17 @@ DAEMON = Schema(
 )
 
 _PART = like(".{1,256}", "the name of a field of the JSON value")
-_JWT = Required("JWT", "JWT", "is missing; it names the field that holds the token")
 FIELDS = Schema(
     JsonFields,
     (
-        Setting("jwt", _PART, _JWT, "the field that holds the token"),
+        Setting(
+            "jwt",
+            _PART,
+            Example("JWT"),
+            "the field that holds the token",
+            "Without it consumers use the header pair alone: then both `key` and `secret` are needed, and a key is "
+            "proved by its pair.",
+        ),
         Setting("key", _PART, Example("pinata_api_key"), "the field that holds the API key"),
         Setting("secret", _PART, Example("pinata_api_secret"), "the field that holds the API secret"),
     ),

@@ -140,7 +140,7 @@ class Observer:
             return (
                 NoCredential() if isinstance(held, Blank) else HasKey(held.key_id, stored.created_at, held.expires_at)
             )
-        return _optional(version, self.reader) if AWSPENDING in version.labels else Unread()
+        return _optional(version, self.reader, description) if AWSPENDING in version.labels else Unread()
 
     def _keys(self, versions: tuple[Version, ...]) -> tuple[ProviderKey, ...]:
         """List the live keys, and the current one even if it is revoked."""
@@ -223,14 +223,15 @@ def _ours_inside(versions: tuple[Version, ...]) -> frozenset[str]:
     )
 
 
-def _optional(version: Version, reader: Reader) -> Content:
+def _optional(version: Version, reader: Reader, description: SecretDescription) -> Content:
     try:
         stored = reader.value(version.version_id)
         found = read_value(stored.text, reader.spec.shape) if stored else None
     except SecretValueError:  # binary, or another shape
         return NoCredential()
     if stored is None:
-        return NoValue(reader.store.version_created_at(reader.arn, version.version_id, reader.deadline))
+        made_at = reader.store.version_created_at(reader.arn, version.version_id, reader.deadline)
+        return NoValue(made_at or description.changed_at)  # it was labelled by the last change, or before
     if not isinstance(found, Credential):
         return NoCredential()
     return HasKey(found.key_id, stored.created_at, found.expires_at)
@@ -246,7 +247,9 @@ def _with_previous(seen: Observed, reader: Reader) -> tuple[Version, ...]:
         return seen.versions
     if not any(key.name.endswith(nonce_of(previous.version_id)) for key in seen.keys):
         return seen.versions
-    return tuple(replace(v, content=_optional(v, reader)) if v is previous else v for v in seen.versions)
+    return tuple(
+        replace(v, content=_optional(v, reader, seen.description)) if v is previous else v for v in seen.versions
+    )
 
 
 def _witness(seen: Observed, reader: Reader, provider: KeyProvider) -> tuple[tuple[str, KeyState], ...]:

@@ -143,11 +143,8 @@ class SecretStore(Protocol):
         Ids that the list does not show (yet) are missing from the answer.
         """
 
-    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime:
-        """Return when a labelled version was made, with or without a value.
-
-        Raises StoreUnavailableError if it is not shown.
-        """
+    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime | None:
+        """Return when a labelled version was made, with or without a value; None if it is not shown (yet)."""
 
     def read(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue | None:
         """Return a version's value, or None if it has none or is not visible yet."""

@@ -35,7 +35,7 @@ Permissions = Resources | Endpoints | Admin
 class JsonFields:
     """The value is a JSON object; these are the names of the fields we write. All others are carried over."""
 
-    jwt: str | None
+    jwt: str | None = None
     """None if consumers use the header pair alone; then both its fields are named."""
     key: str | None = None
     secret: str | None = None

@@ -165,6 +165,11 @@ class StoreAgreement(RuleBasedStateMachine):
         """Read a version, there or not."""
         self.agree(lambda s, arn, left: s.read(arn, version, left))
 
+    @rule(version=versions)
+    def version_created_at(self, version: str) -> None:
+        """Ask when a version was made, labelled or not, there or not."""
+        self.agree(lambda s, arn, left: s.version_created_at(arn, version, left))
+
     @rule(unknown=st.booleans())
     def read_current_values(self, unknown: bool) -> None:
         """Read the current value among others, there or not."""
@@ -388,6 +393,24 @@ class ProviderAgreement(RuleBasedStateMachine):
             return sorted(begins, key=lambda key: key.key_id)
 
         self.agree(call)
+
+    @rule(part=st.sampled_from([PREFIX, f"{PREFIX}g00000", "nobody's"]))
+    def list_revoked(self, part: str) -> None:
+        """List what is dead; where paths have no filter, what lives comes along."""
+
+        def call(provider: KeyProvider, left: Process | Patience) -> list[ProviderKey]:
+            listed = (key for key in provider.list_revoked(part, left) if part in key.name)
+            return sorted(listed, key=lambda key: key.key_id)
+
+        self.agree(call)
+
+    @rule(which=st.integers(0, 20), named=st.sampled_from([None, *NAMES]))
+    def await_listed(self, which: int, named: str | None) -> None:
+        """Look for a new key under its own name, or under another, with time for one look."""
+        key_id = self.key(which)
+        record = self.systems.pinata.keys.get(key_id)
+        name = named or (record.name if record else "no such key")
+        self.agree(lambda provider, left: provider.await_listed(key_id, name, ONCE_S, left))
 
     @rule(which=st.integers(0, 20))
     def revoke(self, which: int) -> None:

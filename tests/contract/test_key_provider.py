@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import httpx
 import pytest
 
-from rotator.model.credential import Sensitive, Token
+from rotator.model.credential import HeaderPair, Sensitive, Token
 from rotator.model.errors import (
     CreateOutcomeUnknownError,
     ProviderContractError,
@@ -200,6 +200,20 @@ def test_a_key_is_made_found_proved_and_revoked(pinata: Pinata) -> None:
     assert (seen is None) if hidden else (seen and seen.state is KeyState.REVOKED)
     assert client.await_authentication(made.forms[0], DEAD, 30.0, clock) is Authentication.REFUSED
     assert pinata.named[0].revoked_at is not None
+    assert client.managing_key_id in pinata.world.keys
+
+
+@EVERY_KIND
+def test_a_header_pair_is_proved_alive_and_dead(pinata: Pinata) -> None:
+    """The two headers are those that Pinata reads, and a pair lives and dies with its key."""
+    client, clock = pinata.client(), pinata.clock
+    record = pinata.world.seed(NAME, NOBODY, age_s=600.0)
+    pair = HeaderPair(record.key, Sensitive(record.secret))
+    mistyped = HeaderPair(record.key, Sensitive("0" * 64))
+    assert client.authenticate(pair, clock) is Authentication.ACCEPTED
+    assert client.authenticate(mistyped, clock) is Authentication.REFUSED
+    client.revoke_key(record.key, clock)
+    assert client.await_authentication(pair, DEAD, 30.0, clock) is Authentication.REFUSED
     assert client.managing_key_id in pinata.world.keys
 
 

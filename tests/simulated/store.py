@@ -59,7 +59,7 @@ class SimulatedStore:
         assert deadline is self.process
         return self._call(Operation.GET_VALUE, value_of, arn, version_id)
 
-    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime:
+    def version_created_at(self, arn: str, version_id: str, deadline: Deadline) -> datetime | None:
         """Answer ListSecretVersionIds about one version."""
         assert deadline is self.process
         return self._call(Operation.LIST_VERSIONS, created_at_of, arn, version_id)
@@ -165,10 +165,11 @@ def value_of(systems: Systems, arn: str, version_id: str) -> StoredValue | None:
     return StoredValue(version_id, Sensitive(found.value), made_at)
 
 
-def created_at_of(systems: Systems, arn: str, version_id: str) -> datetime:
+def created_at_of(systems: Systems, arn: str, version_id: str) -> datetime | None:
     """Answer ListSecretVersionIds about one version."""
-    versions = _secret(systems, arn)[1].versions
-    return datetime.fromtimestamp(versions[version_id].created, UTC)
+    shown = {found.version_id: found for found in _secret(systems, arn)[1].list_versions()}
+    found = shown.get(version_id)
+    return datetime.fromtimestamp(found.version.created, UTC) if found else None
 
 
 def _current_values(systems: Systems, arns: tuple[str, ...]) -> dict[str, Sensitive | None]:

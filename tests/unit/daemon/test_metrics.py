@@ -117,4 +117,4 @@ def test_names_and_labels_are_ours_and_few() -> None:
     for family in text_string_to_metric_families(body.decode()):
         assert family.name.startswith("rotator_")
         for sample in family.samples:
-            assert set(sample.labels) <= {"secret", "class", "system", "version", "le"}
+            assert set(sample.labels) <= {"secret", "class", "kind", "system", "version", "le"}

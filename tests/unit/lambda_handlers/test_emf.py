@@ -13,7 +13,7 @@ NOW = datetime(2026, 11, 24, 20, 0, 0, 250_000, tzinfo=UTC)
 
 def written(*, alive: bool = True) -> dict[str, Any]:
     """Return a document as it is printed."""
-    figures = Figures(failed_runs=1, rotated=2, held=3, old_keys_overdue=4, queued=5)
+    figures = Figures(failed_runs=1, rotated=2, held=3, outages=6, old_keys_overdue=4, queued=5)
     line = document("tick", figures, alive=alive, seconds=1.23456, now=NOW)
     assert "\n" not in line
     return dict(json.loads(line))
@@ -44,6 +44,7 @@ def test_names_and_values() -> None:
         "FailedRuns": 1,
         "Rotated": 2,
         "Held": 3,
+        "Outages": 6,
         "OldKeysOverdue": 4,
         "Queued": 5,
         "Seconds": pytest.approx(1.235),

@@ -656,7 +656,7 @@ def test_only_keys_with_exactly_the_prefix_are_returned() -> None:
     net = wire(pages(lambda _: rows))
     found = net.client().list_keys("rotator/1/eu/up/", frozenset(), net.clock)
     assert [key.name for key in found] == [NAME]
-    assert net.lines == ["GET /v3/api_keys?name=rotator%2F1%2Feu%2Fup%2F&offset=0"]
+    assert net.lines == ["GET /v3/api_keys?name=rotator%2F1%2Feu%2Fup%2F&revoked=false&offset=0"]
 
 
 def test_the_legacy_list_is_not_filtered_by_the_server() -> None:

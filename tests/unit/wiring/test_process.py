@@ -109,9 +109,8 @@ main(["completion", "bash"])
 def test_a_defect_is_told_without_its_message() -> None:
     """It may quote a value; what is told is where it is, and to whom to report it."""
     done = subprocess.run([sys.executable, "-c", DEFECT], capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 1
-    assert "a defect of rotator itself" in done.stderr
-    assert "in fail" in done.stderr
-    assert done.stderr.endswith("ValueError\n")
+    assert done.returncode == 3
+    assert "a defect of rotator itself: ValueError at rotator/" in done.stderr
+    assert "Report this message" in done.stderr
     assert "canary of a value" not in done.stderr
     assert "Traceback" not in done.stderr
