@@ -120,6 +120,8 @@ def _generation(view: View, version_id: str | None) -> int:
 def owned(after: View, truth: Moment, operation: Operation, demand: Demand) -> Past:
     """Return the past once a run of ours has begun to take a foreign current key over, or a person let it."""
     past = after.past
+    if operation is Operation.CREATE_KEY and not generation_in_name(after.prefix, after.keys[-1].name):
+        past = past._replace(adopted=past.adopted | {after.keys[-1].key})  # the run knows it by its id
     if operation is Operation.PUT_VALUE:
         ours = {k.key for k in after.keys if generation_in_name(after.prefix, k.name)}
         past = past._replace(adopted=past.adopted | marks(after.secret) - ours)
