@@ -19,7 +19,6 @@ from rotator.config.file import Config
 from rotator.daemon.pulse import Pulse
 from rotator.daemon.reloading import LiveConfig
 from rotator.daemon.stop import Stop
-from rotator.engine.guards import CLOCK_SKEW_MAX_S
 from rotator.engine.run import Run, World
 from rotator.engine.windows import unmet_policies
 from rotator.fleet.lookup import Resolved, Target, resolve
@@ -36,7 +35,7 @@ from rotator.fleet.memory import (
 )
 from rotator.fleet.run import run_all
 from rotator.fleet.wake import LOOKS_MAX, Wake, wake
-from rotator.model.errors import AuditUnavailableError, RotatorError, StoppedError, UnsafeActionError
+from rotator.model.errors import AuditUnavailableError, RotatorError, StoppedError
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome
 from rotator.model.ports import AuditLog, Deadline, SecretStore
@@ -216,7 +215,6 @@ class Watch:
         self.pulse.beat()
         self._descriptions = {target.spec.name: target.description for target in found.targets}
         self._note_lost(found, now)
-        _expect_same_time(found)
         awake = self._awake(found.targets, now)
         self._surveyed_at = now
         self._waiting = frozenset(target.spec.name for target in awake)
@@ -304,17 +302,3 @@ class Watch:
             return
         if problem := self.outside.ping(url):
             structlog.get_logger().warning("ping failed", problem=problem)
-
-
-def _expect_same_time(found: Resolved) -> None:
-    """Stop before anything is done by a clock that is wrong: ages and graces are measured with it.
-
-    Raises UnsafeActionError if this machine's clock and AWS's are too far apart.
-    """
-    skews_s = [target.description.clock_skew_s for target in found.targets]
-    skew_s = max(skews_s, key=abs, default=0.0)
-    if abs(skew_s) > CLOCK_SKEW_MAX_S:
-        raise UnsafeActionError(
-            f"this machine's clock is {skew_s:+.0f} s off AWS's; nothing is done by it",
-            next_step="Set the clock (NTP).",
-        )

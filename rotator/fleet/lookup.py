@@ -6,6 +6,7 @@ One secret that cannot be found stops no other.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rotator.engine.guards import check_clock
 from rotator.model.errors import (
     ConfigError,
     DeadlineExceededError,
@@ -44,7 +45,8 @@ def resolve(
     """Look every secret up, before anything is done to any. One that cannot be found stops no other.
 
     From `list_from` secrets on ListSecrets is asked; None is where that is not allowed. `deadline` bounds all calls.
-    Raises ConfigError if two entries are one secret, or AWS cannot be asked at all.
+    Raises ConfigError if two entries are one secret, or AWS cannot be asked at all; ClockError if this machine's clock
+    is off.
     """
     surveyed: dict[str, SecretDescription] = {}
     if list_from is not None and len(specs) >= list_from:
@@ -60,6 +62,7 @@ def resolve(
         except (SecretNotFoundError, StoreError, DeadlineExceededError) as error:
             lost.append((spec, error))
         else:
+            check_clock(description)  # by a wrong clock every secret may seem asleep
             targets.append(Target(spec, description))
     _refuse_twins(targets)
     return Resolved(tuple(targets), tuple(lost))
