@@ -26,12 +26,15 @@ def retire(spec: SecretSpec, observed: Observed, now: datetime, demand: Demand) 
     if not is_grace_over(spec, description, now, demand) or is_replica_behind(description, demand):
         return ()
     superseded = superseded_keys(observed) or (_left(observed) if is_crowded(observed) else ())
+    # One refusal is no proof of death, and a label that is gone cannot be missed: prove it before it goes. The list
+    # does not show a hand-made key, so that one is revoked whatever its token seems.
     dead = _dead_replaced(observed)
-    revocations = (action for key_id in superseded for action in (Revoke(key_id), ProveDead(key_id)))
-    # One refusal is no proof of death, and a label that is gone cannot be missed: prove it before it goes.
-    proofs = (ProveDead(key_id) for key_id in dead)
+    unlisted = tuple(key_id for key_id in dead if observed.key(key_id) is None and key_id not in _kept(observed))
+    proved = tuple(key_id for key_id in dead if observed.key(key_id) is not None)
+    revocations = (action for key_id in (*superseded, *unlisted) for action in (Revoke(key_id), ProveDead(key_id)))
+    proofs = (ProveDead(key_id) for key_id in proved)
     # The labels come last: removing one changes LastChangedDate, and what is planned here rests on it.
-    return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *dead}))
+    return (*revocations, *proofs, *_labels_naming(observed, {*superseded, *unlisted, *proved}))
 
 
 def make_room(spec: SecretSpec, observed: Observed, now: datetime, reason: Reason) -> tuple[Action, ...]:
@@ -103,12 +106,9 @@ def superseded_keys(observed: Observed) -> tuple[str, ...]:
 
 
 def _left(observed: Observed) -> tuple[str, ...]:
-    """Return the keys that labels say were replaced and that are not surely dead, but those in use.
-
-    The list does not show a hand-made key, and one refusal is no proof: so it is revoked, whatever its token seems.
-    """
+    """Return the live keys that labels say were replaced, but those in use."""
     named = dict.fromkeys(sorted(observed.replaced_key_ids()))
-    return tuple(k for k in named if (observed.is_live(k) or observed.key(k) is None) and k not in _kept(observed))
+    return tuple(k for k in named if observed.is_live(k) and k not in _kept(observed))
 
 
 def _kept(observed: Observed) -> set[str | None]:
@@ -144,7 +144,7 @@ def _dead_replaced(observed: Observed) -> tuple[str, ...]:
     """Return the keys that labels still name though they seem dead: a run died before it took the label off."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     named = dict.fromkeys(sorted(observed.replaced_key_ids()))
-    return tuple(k for k in named if k not in in_use and not observed.is_live(k) and observed.key(k) is not None)
+    return tuple(k for k in named if k not in in_use and not observed.is_live(k))
 
 
 def _labels_naming(observed: Observed, key_ids: set[str]) -> tuple[Unlabel, ...]:

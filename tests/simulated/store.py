@@ -19,12 +19,13 @@ from rotator.model.observed import AWSCURRENT, AWSPENDING, HOLD_TAG, SecretDescr
 from rotator.model.ports import Deadline, StoredValue
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceNotFoundError, RuleError, Secret
-from tests.simulated.world import Fault, Operation, Process, Systems, arn_of
+from tests.simulated.world import ARN_PREFIX, Fault, Operation, Process, Systems, arn_of
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 PAGE_SIZE = 100
 VALUE_LAG_S = 15.0
+REGION = ARN_PREFIX.split(":")[3]
 PAUSE_S = 1.0
 IN_SYNC, FAILED = ReplicaStatus.IN_SYNC, ReplicaStatus.FAILED
 _FAULTS: dict[Fault, Callable[[], RotatorError]] = {
@@ -148,6 +149,7 @@ def labels_of(systems: Systems, secret_id: str) -> SecretDescription:
         rotation_enabled=True,
         replicas_behind=frozenset(r for r, s in secret.replicas.items() if s is not IN_SYNC),
         replicas_failed=frozenset(r for r, s in secret.replicas.items() if s is FAILED),
+        primary_region=REGION if secret.replicas else "",
     )
 
 

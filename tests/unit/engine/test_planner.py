@@ -743,7 +743,7 @@ RETIRED = [
         "a run died before it took the label off: one refusal is no proof, so it is proved first",
         an_observed(a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN), witnessed=[("foreign", KeyState.REVOKED)]),
         Reason.UP_TO_DATE,
-        (ProveDead("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
+        (*retire("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
     ),
     Case(
         "the label stays as long as the key lives",
@@ -1077,10 +1077,10 @@ EDGES = [
         spec=a_spec(grace=AT_ONCE),
     ),
     Case(
-        "a dead key that a label names is not retired once more",
+        "a dead key that a label names, and no list, is revoked before it is called dead",
         an_observed(a_version(4, AWSCURRENT, REPLACED_FOREIGN), witnessed=[("foreign", KeyState.REVOKED)]),
         Reason.UP_TO_DATE,
-        (ProveDead("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
+        (*retire("foreign"), Unlabel(own_id(4), REPLACED_FOREIGN)),
     ),
     Case(
         "of two keys that labels name, neither is dealt with while the grace runs",
