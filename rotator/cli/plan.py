@@ -6,7 +6,7 @@ import click
 
 from rotator.cli.context import chosen, connected, load_config, print_json
 from rotator.cli.exits import Exit, exit_code_of, gravest
-from rotator.cli.wording import action_text, back_off_text
+from rotator.cli.wording import action_text, back_off_text, holders_text
 from rotator.engine.reconcile import preview
 from rotator.fleet.lookup import resolve
 from rotator.model.errors import RotatorError
@@ -29,13 +29,15 @@ def show_plan(config_option: str | None, names: Sequence[str], *, as_json: bool)
         for target in found.targets:
             spec = target.spec
             try:
-                planned, _ = preview(spec, target.description, world, new_run(spec, Demand.DUE))
+                planned, observed = preview(spec, target.description, world, new_run(spec, Demand.DUE))
             except RotatorError as error:
                 codes.append(exit_code_of(error))
                 _print_failure(spec.name, error, as_json=as_json)
             else:
                 codes.append(Exit.PERSON if planned.reason.needs_person else Exit.OK)
                 _print_plan(spec.name, planned, as_json=as_json)
+                if not as_json and (warning := holders_text(planned, observed)):
+                    click.echo(f"  {warning}")
     return gravest(codes)
 
 

@@ -80,14 +80,22 @@ def check_config(config_option: str | None, *, as_json: bool) -> int:
     """Report every problem of the configuration; call nobody."""
     loaded = load_config(config_option)
     warnings = unmet_policies(loaded.secrets, datetime.now(UTC))
+    ceiling = min(loaded.pinata.data_requests_per_minute, loaded.pinata.requests_per_minute)
     if as_json:
         names = [spec.name for spec in loaded.secrets]
-        print_json({"config": str(loaded.path), "secrets": names, "warnings": list(warnings)})
+        row = {"config": str(loaded.path), "secrets": names, "looks_per_minute": ceiling, "warnings": list(warnings)}
+        print_json(row)
         return Exit.OK
     for warning in warnings:
         click.echo(f"warning: {warning}", err=True)
     count = len(loaded.secrets)
     click.echo(f"{loaded.path}: {count} secret{'s' if count != 1 else ''}, no problems")
+    # A look lists keys once, and asks testAuthentication once for a token and at most once more for a pair.
+    minutes = -(-count // ceiling)
+    click.echo(
+        f"Each close look spends a request to Pinata's /data and one beside it: at most {ceiling} looks a minute, "
+        f"so a look at every secret takes {'a minute' if minutes == 1 else f'{minutes:,} minutes'} at most"
+    )
     return Exit.OK
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import click
@@ -13,8 +14,10 @@ from rich.table import Table
 from rotator.cli.context import chosen, connected, load_config, period_of, print_json
 from rotator.cli.exits import Exit
 from rotator.cli.watcher import Watcher
+from rotator.fleet.strays import FEW, Stray, Unknown, stray_keys, strays_text, with_strays
 from rotator.model.status import Attention, FleetStatus, SecretStatus, to_json
 from rotator.model.times import relative_text, span_text, time_text
+from rotator.wiring.runs import startup_deadline
 
 PERIOD_MAX = timedelta(days=1)
 _HEADINGS = ("SECRET", "GEN", "AGE", "DUE IN", "OLD KEYS", "ORPHANS", "LAST RUN", "REASON", "NEEDS A PERSON")
@@ -28,7 +31,14 @@ def show_status(config_option: str | None, names: Sequence[str], *, as_json: boo
     specs = chosen(config, names)
     with connected(config) as both, both.audit_trail("cli") as audit:
         fleet = Watcher(specs, both, both.world(audit), first_looks_max=len(specs)).look()
+        strays: Sequence[Stray] | Unknown = ()
+        if specs == config.secrets and len(specs) <= FEW:
+            strays = stray_keys(fleet.secrets, config.pinata.owner, both.provider, startup_deadline())
+    if not isinstance(strays, Unknown):
+        fleet = replace(fleet, secrets=tuple(with_strays(status, strays) for status in fleet.secrets))
     _print(fleet, as_json=as_json)
+    if warning := strays_text(strays):
+        click.echo(f"warning: {warning}", err=True)
     return _exit_code(fleet)
 
 

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from rotator.model.observed import Observed, Proof
 from rotator.model.plan import (
     Action,
     BackOff,
@@ -9,6 +10,7 @@ from rotator.model.plan import (
     Discard,
     Outcome,
     OutcomeKind,
+    Plan,
     Promote,
     ProveDead,
     Restamp,
@@ -48,6 +50,23 @@ def back_off_text(back_off: BackOff | None) -> str:
         return ""
     count = "1 attempt" if back_off.attempts == 1 else f"{back_off.attempts} attempts"
     return f"; {count} within 24 h, the next not before {time_text(back_off.until)}"
+
+
+def holders_text(planned: Plan, observed: Observed) -> str:
+    """Warn of whoever else holds a key made by hand that a plan replaces or revokes; empty if there is none.
+
+    How often such a key is used is in Pinata's list alone, and a key is found there by its name, which nobody knows.
+    """
+    dying = [done.key_id for done in planned.actions if isinstance(done, Revoke) and observed.key(done.key_id) is None]
+    current = observed.current_key
+    if current and observed.proof is Proof.ACCEPTED and observed.generation(observed.current) == 0:
+        dying += [current.key_id for action in planned.actions if isinstance(action, Create)]
+    if not dying:
+        return ""
+    return (
+        f"Key {', '.join(dict.fromkeys(dying))} was made by hand: everybody else who holds it loses it when it is "
+        "revoked. Whether anybody does is seen in Pinata's key list, where its uses go on rising."
+    )
 
 
 def outcome_text(outcome: Outcome) -> str:

@@ -5,4 +5,5 @@ wake          which of them need a closer look, by their labels alone
 run           several at a time, each by itself
 neighbours    whether another secret uses a key
 memory        what is remembered between two looks
+strays        live keys of secrets that are no longer configured
 """

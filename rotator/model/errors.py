@@ -160,6 +160,16 @@ class ProviderContractError(ProviderError):
     """Pinata answered with something its contract does not allow."""
 
 
+class AccountTooLargeError(ProviderError):
+    """The legacy key list of this account is longer than the budget of requests allows; no key was made."""
+
+    remedy = Remedy.PERSON
+    default_step = (
+        'Set `[pinata] api = "v3"`, whose list has filters; or raise `timeout`, and `[pinata] requests_per_minute` if '
+        "the plan allows more."
+    )
+
+
 class CreateOutcomeUnknownError(ProviderError):
     """Pinata may or may not have made a key."""
 

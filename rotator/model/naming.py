@@ -15,6 +15,9 @@ _VERSION_ID = re.compile(r"g(?P<generation>\d{6,9})-(?P<time>\d{8}T\d{6}Z)-(?P<n
 _SECRET_ARN = re.compile(
     r"arn:aws[a-z-]*:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:(?P<resource>[^\s:]+)"
 )
+_KEY_NAME = re.compile(
+    r"(?P<prefix>[^/]+/\d{12}/[^/]+/(?P<resource>[^\s:]+-[A-Za-z0-9]{6})/)(?P<version>[^/]+)", re.ASCII
+)
 _FULL_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}", re.ASCII)
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 NONCE_LENGTH = 10
@@ -73,6 +76,17 @@ def place_of(arn: str) -> tuple[str, str] | None:
     """Return the region and the account of a secret's whole ARN, suffix and all; None for any other text."""
     match = _SECRET_ARN.fullmatch(arn)
     return (match["region"], match["account"]) if match and _FULL_ARN.fullmatch(arn) else None
+
+
+def secret_of_key(key_name: str) -> tuple[str, str] | None:
+    """Return the prefix of the family of a key's name, and the end of the ARN of its secret; None if it is not ours."""
+    match = _KEY_NAME.fullmatch(key_name)
+    return (match["prefix"], match["resource"]) if match and generation_of_version(match["version"]) else None
+
+
+def name_of(resource: str) -> str:
+    """Return a secret's name from the end of its ARN."""
+    return resource[:-_SUFFIX_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

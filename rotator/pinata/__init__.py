@@ -1,6 +1,7 @@
 """Pinata over HTTP: the `KeyProvider` of the real world.
 
     client       keys: making, listing, proving and revoking them
+    account      the key list of the whole account, shared: legacy paths have no filters
     requests     one request and its reply, budgets, retries
     failures     what a reply of no use means
     obstacles    what stood in the way before a request could be sent

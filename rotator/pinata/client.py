@@ -15,6 +15,7 @@ import httpx
 
 from rotator.model.credential import Credential, Form, Sensitive, Token
 from rotator.model.errors import (
+    AccountTooLargeError,
     ConfigError,
     CreateOutcomeUnknownError,
     DeadlineExceededError,
@@ -27,6 +28,7 @@ from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.payload import credential
 from rotator.model.ports import Authentication, Deadline, ProbeAnswer
 from rotator.model.secret import Permissions
+from rotator.pinata.account import Account
 from rotator.pinata.bodies import KeyPage, ListedKey, Misfit, is_object, key_page, minted, reason
 from rotator.pinata.failures import create_failure, failure
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
@@ -40,6 +42,8 @@ LIST_READS_MAX = 3
 """How often a list is read that changes while it is paged through."""
 ABSENT_LOOKS = 2
 """So many lists in a row must not show a key before its absence counts."""
+_FAIR_S = 60.0
+"""With less time than this, a list that was not read to its end does not count as too long."""
 _POLL_PAUSES_S = (0.5, 0.5, 1.0)
 _POLL_PAUSE_MAX_S = 2.0
 _LAST_LOOK_S = 0.05
@@ -74,6 +78,7 @@ class PinataClient:
         self._managing_key_id = _key_id_of(token)
         self._monotonic = monotonic
         self._sleep = sleep
+        self._account = Account(self._whole_list, monotonic)
 
     @property
     def managing_key_id(self) -> str | None:
@@ -86,25 +91,18 @@ class PinataClient:
         The `revoked` filter keeps the number of pages from growing with the years; whoever uses the answer looks at
         each state all the same. Pinata's name filter is a case-insensitive "contains" and only saves pages, too. A list
         has neither a documented order nor a snapshot; if it shifted while it was read, further readings add to it.
+        Legacy paths have no filters: there one reading of the account is shared.
         """
-        ours: dict[str, ProviderKey] = {}
-        filters = self._paths.filters(prefix, revoked=False)
-        for _ in range(LIST_READS_MAX):
-            pages: list[KeyPage] = []
-            for page in self._pages(filters, deadline, lambda: not expected <= ours.keys()):
-                pages.append(page)
-                for row in page.rows:
-                    if not row.name.startswith(prefix):
-                        continue
-                    key = _readable(row)
-                    if row.key_id not in ours or key.state is KeyState.REVOKED:
-                        ours[row.key_id] = key
-            if not _shifted(pages):
-                break
-        return tuple(ours.values())
+        if self._paths.is_legacy:
+            rows = self._account.rows(prefix, deadline)
+        else:
+            rows = self._rows(self._paths.filters(prefix, revoked=False), expected, deadline)
+        return tuple(_readable(row) for row in rows if row.name.startswith(prefix))
 
     def list_revoked(self, part: str, deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return the revoked keys whose name contains `part`; live ones too if the filter is not obeyed."""
+        if self._paths.is_legacy:
+            return tuple(_readable(row) for row in self._account.rows(part, deadline))
         pages = self._pages(self._paths.filters(part, revoked=True), deadline, lambda: False)
         return tuple(_readable(row) for page in pages for row in page.rows if part in row.name)
 
@@ -127,6 +125,7 @@ class PinataClient:
         """
         request = self._paths.create_request(name, permissions, max_uses)
         reply = self._requests.once(request, self._token, deadline)
+        self._account.made(name)
         if not isinstance(reply, Answer) or not reply.ok:
             raise create_failure(name, reply)
         new = minted(reply.body)
@@ -208,11 +207,41 @@ class PinataClient:
         """Revoke a key. The answer proves nothing: Pinata says "Revoked" to an unknown key too."""
         request = self._paths.revoke_request(key_id)
         reply = self._requests.repeated(request, self._token, deadline)
+        self._account.revoked(key_id)
         if isinstance(reply, Answer):
             gone = reply.status == HTTPStatus.NOT_FOUND and not self._paths.is_legacy
             if reply.ok or gone:
                 return
         raise failure(f"key {key_id} was perhaps not revoked", reply)
+
+    def _rows(
+        self, filters: dict[str, str], expected: frozenset[str] | None, deadline: Deadline
+    ) -> tuple[ListedKey, ...]:
+        """Return each key of a list once, as revoked if one of its rows says so; None expects more until none comes."""
+        found: dict[str, ListedKey] = {}
+        for _ in range(LIST_READS_MAX):
+            pages: list[KeyPage] = []
+            for page in self._pages(filters, deadline, lambda: expected is None or not expected <= found.keys()):
+                pages.append(page)
+                for row in page.rows:
+                    if row.key_id not in found or (row.key and row.key.state is KeyState.REVOKED):
+                        found[row.key_id] = row
+            if not _shifted(pages):
+                break
+        return tuple(found.values())
+
+    def _whole_list(self, deadline: Deadline) -> tuple[ListedKey, ...]:
+        """Return every key of the account, live or revoked. Raises AccountTooLargeError if time does not suffice."""
+        had_s = deadline.remaining_s()
+        try:
+            return self._rows({}, None, deadline)
+        except DeadlineExceededError:
+            if had_s < _FAIR_S:
+                raise
+        raise AccountTooLargeError(
+            f"the legacy API lists the whole account only, and {had_s:.0f} s did not suffice to read it to its end "
+            "within the budget of requests; nothing was changed"
+        )
 
     def _pages(self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]) -> Iterator[KeyPage]:
         """Yield the pages of the key list; each is asked for once the one before was used.

@@ -21,7 +21,7 @@ from rotator.model.errors import ConfigError, EventError, RotatorError, StepRefu
 from rotator.model.secret import SecretSpec
 from rotator.sandbox.running import SECRET, SECRET_NAME, Sandbox, value_of
 from rotator.sandbox.secrets_manager.faults import Fault, Kind
-from rotator.sandbox.secrets_manager.state import ReplicaStatus
+from rotator.sandbox.secrets_manager.state import Found, ReplicaStatus, Secret
 from rotator.sandbox.secrets_manager.store import Scope
 
 SCOPE = Scope("123456789012", "eu-central-1")
@@ -520,7 +520,7 @@ def test_test_alone_changes_nothing(cloud: Cloud) -> None:
 @pytest.mark.parametrize("when", ["fails_before", "fails_after"])
 @pytest.mark.parametrize("step", ["createSecret", "setSecret", "testSecret", "finishSecret"])
 def test_failed_rotation_is_repeated_whole(cloud: Cloud, when: str, step: str) -> None:
-    """A rotation that failed at any step, before or after it had its effect, succeeds when it is repeated."""
+    """A rotation that failed at any step, before or after it had its effect, is repeated with the key it made."""
     cloud.sandbox.secrets_manager.secrets._rotation_attempts = 2
     getattr(cloud.functions, when).append(step)
     token = cloud.rotate()
@@ -528,6 +528,43 @@ def test_failed_rotation_is_repeated_whole(cloud: Cloud, when: str, step: str) -
     assert cloud.functions.errors == []
     tick({}, Context())
     assert len(cloud.live()) == 1
+    assert len(cloud.sandbox.rotated_keys()) == 2, "the one made by hand, and one more"
+
+
+def test_key_that_was_not_stored_is_not_made_again_at_once(cloud: Cloud) -> None:
+    """Secrets Manager repeats a step at once; a key whose store failed is followed by another after `settle` only."""
+    settings = cloud.sandbox.config_path
+    settings.write_text(settings.read_text().replace('settle = "0s"', 'settle = "5m"'))
+    cloud.sandbox.secrets_manager.secrets._rotation_attempts = 3
+    cloud.sandbox.secrets_manager.faults.add(Fault(Kind.ERROR, "PutSecretValue", times=1000))
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+        token = cloud.rotate()
+        cloud.sandbox.secrets_manager.faults.clear()
+        first, *repeated = cloud.functions.errors
+        assert "InternalServiceError" in first.message
+        assert [isinstance(error, StepRefusedError) for error in repeated] == [True, True]
+        assert all("BACKING_OFF" in error.message for error in repeated)
+        assert len(cloud.sandbox.rotated_keys()) == 2
+        clock.shift(301)
+        for step in ("createSecret", "testSecret", "finishSecret"):
+            native(cloud.event(step, token), Context())
+        tick({}, Context())
+    assert cloud.labels()["AWSCURRENT"] == token
+    assert len(cloud.live()) == 1
+
+
+def test_placeholder_that_is_not_listed_is_filled(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS does not say whether ListSecretVersionIds shows a version without a value: nothing depends on it."""
+
+    def with_value(secret: Secret, *, include_deprecated: bool = False) -> tuple[Found, ...]:
+        listed = shown(secret, include_deprecated=include_deprecated)
+        return tuple(found for found in listed if found.value is not None)
+
+    shown = Secret.list_versions
+    monkeypatch.setattr(Secret, "list_versions", with_value)
+    token = cloud.rotate()
+    assert cloud.functions.errors == []
+    assert cloud.labels()["AWSCURRENT"] == token
 
 
 def test_failing_test_does_not_promote(cloud: Cloud) -> None:

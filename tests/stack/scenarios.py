@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rotator.config.file import load
@@ -70,6 +70,26 @@ def failing_test(stack: Deployment) -> None:
     assert "AWSPENDING" in stack.labels("gateway")
     with stack.pinata.site.lock:
         stack.pinata.site.faults.clear()
+    _settle(stack, "gateway")
+    assert stack.current_key_id("gateway") != before
+
+
+def given_up(stack: Deployment) -> None:
+    """A rotation that Secrets Manager gives up leaves a version without a value; where a key is urgent, it is cleared.
+
+    Its age is asked for: by `native`, by the tick that sees it, and by `work`, which discards it.
+    """
+    before = stack.current_key_id("gateway")
+    refuses = Injection(Respond(Side.BEFORE, 400), Operation.CREATE, times=None)
+    with stack.pinata.site.lock:
+        stack.pinata.site.faults.add(refuses)
+    _begin(stack, "gateway")
+    assert stack.current_key_id("gateway") == before
+    assert "AWSPENDING" in stack.labels("gateway")
+    with stack.pinata.site.lock:
+        stack.pinata.site.faults.clear()
+        keys = stack.pinata.site.world.keys
+        keys[before] = replace(keys[before], revoked_at=time.time())
     _settle(stack, "gateway")
     assert stack.current_key_id("gateway") != before
 
@@ -156,6 +176,7 @@ SCENARIOS = (
     Scenario("RotateSecret rotates in four steps", rotate_secret),
     Scenario("five rotations in a row", five_in_a_row),
     Scenario("a failing testSecret promotes nothing, and heals", failing_test),
+    Scenario("a placeholder is cleared where a key is urgent", given_up),
     Scenario("a poisoned message ends in the dead-letter queue", poisoned_message),
     Scenario("work killed in mid-rotation converges", killed),
     Scenario("native killed in mid-rotation converges", killed_natively),

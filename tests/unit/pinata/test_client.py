@@ -660,10 +660,10 @@ def test_only_keys_with_exactly_the_prefix_are_returned() -> None:
 
 
 def test_the_legacy_list_is_not_filtered_by_the_server() -> None:
-    """Legacy documents an offset and nothing else."""
+    """Legacy documents an offset and nothing else; only an empty page ends a list that others rely on."""
     net = wire(pages(lambda _: [item("0" * 20), item("1" * 20, name="foreign")]))
     assert len(net.client("legacy").list_keys("rotator/", frozenset(), net.clock)) == 1
-    assert net.lines == ["GET /users/apiKeys?offset=0"]
+    assert net.lines == ["GET /users/apiKeys?offset=0", "GET /users/apiKeys?offset=2"]
 
 
 @pytest.mark.parametrize("revoked", [(True, False), (False, True)])
