@@ -19,7 +19,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from rotator.aws.answers import current_values, described, listed, stored, version_dates
-from rotator.aws.faults import RESTORE, Effect, Fault
+from rotator.aws.faults import Effect, Fault
 from rotator.aws.guard import GuardedCalls
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
@@ -129,9 +129,8 @@ class SecretsManagerStore:
         )
         if isinstance(seen, Fault):
             raise seen.error
-        if version_id not in seen:
-            raise StoreUnavailableError(f"ListSecretVersionIds does not show version {version_id} of {arn}")
-        return seen[version_id]
+        # Whether AWS lists a version without a value is not documented: such a one was made before the last change.
+        return seen[version_id] if version_id in seen else self.describe(arn, deadline).changed_at
 
     def read_current(self, secret_id: str, deadline: Deadline) -> Sensitive:
         """Return the current value of a secret that is not rotated here, in one call.
@@ -229,21 +228,14 @@ class SecretsManagerStore:
         return value
 
     def _look(self, secret_id: str, deadline: Deadline) -> SecretDescription | Fault:
-        seen = self._calls.make(
+        return self._calls.make(
             "DescribeSecret",
             secret_id,
             deadline,
             lambda: self._described(self._client.describe_secret(SecretId=secret_id)),
         )
-        if seen is None:
-            error = SecretNotFoundError(f"{secret_id} is marked for deletion", next_step=RESTORE)
-            return Fault(error, "DeletedDate", Effect.NONE)
-        return seen
 
-    def _described(self, answer: "DescribeSecretResponseTypeDef") -> SecretDescription | None:
-        """Return None for a secret that is marked for deletion: DescribeSecret still shows it."""
-        if answer.get("DeletedDate"):
-            return None
+    def _described(self, answer: "DescribeSecretResponseTypeDef") -> SecretDescription:
         skew_s = self._skew_s(answer["ResponseMetadata"])
         return described(answer, skew_s)
 
@@ -303,9 +295,9 @@ class SecretsManagerStore:
         return None
 
     def _holder(self, arn: str, label: str, deadline: Deadline) -> str | None:
-        """Return the version that carries a label; None if the secret cannot be described."""
+        """Return the version that carries a label; None if the secret cannot be described, or is to be deleted."""
         seen = self._look(arn, deadline)
-        if isinstance(seen, Fault):
+        if isinstance(seen, Fault) or seen.deleted_at:
             return None
         return next((v.version_id for v in seen.versions if label in v.labels), _NOWHERE)
 

@@ -160,9 +160,9 @@ class Secret:
         return stages
 
     def list_versions(self, *, include_deprecated: bool = False) -> tuple[Found, ...]:
-        """Versions that hold a value, oldest first; unlabelled ones only on request."""
+        """Versions, oldest first, with or without a value (*unsettled*); unlabelled ones only on request."""
         every = (Found(i, v, self.labels_of(i)) for i, v in self.versions.items())
-        return tuple(f for f in every if f.value is not None and (f.labels or include_deprecated))
+        return tuple(f for f in every if f.labels or include_deprecated)
 
     def get(self, version_id: str | None = None, label: str | None = None) -> Found:
         """The version by id, by label, or the current one.

@@ -10,7 +10,7 @@ from rotator.fleet.memory import NEVER, status_of
 from rotator.model.errors import CreateOutcomeUnknownError, RotatorError, StoppedError
 from rotator.model.events import Done, Operation, Result, Subject
 from rotator.model.plan import Outcome
-from rotator.model.status import FleetStatus, OldKey
+from rotator.model.status import Attention, FleetStatus, OldKey
 from rotator.wiring.call_counts import Call, CallCounts
 from tests.builders import NOW, a_spec, ago
 
@@ -65,6 +65,17 @@ def test_status_in_numbers() -> None:
     assert [name for name, *labels in seen if labels == ["other"]] == ["rotator_max_age_seconds"]
 
 
+def test_a_look_that_failed_says_nothing_of_consumers() -> None:
+    """Whether they are served is told as 0 or 1 by a close look, and by nothing else."""
+    (row,) = (row for row in FLEET.secrets if row.name == "uploader")
+    key = ("rotator_current_refused", "uploader")
+    for known, changes in ((True, {"error": ""}), (False, {"error": "x"}), (False, {"error": "", "old_keys": None})):
+        fleet = replace(FLEET, secrets=(replace(row, attention=Attention.NONE, **changes),))
+        assert (key in read(metrics_of(fleet))) is known
+    fleet = replace(FLEET, secrets=(replace(row, attention=Attention.OUTAGE, error="x"),))
+    assert read(metrics_of(fleet))[key] == 1
+
+
 def test_before_the_first_tick_nothing_is_said_of_ticks() -> None:
     """Whether the trail can be written is not known before it was tried, and no tick has failed."""
     metrics = Metrics(lambda: replace(FLEET, audit_error=""), lambda: None, CallCounts(), lambda: NOW)
@@ -117,4 +128,4 @@ def test_names_and_labels_are_ours_and_few() -> None:
     for family in text_string_to_metric_families(body.decode()):
         assert family.name.startswith("rotator_")
         for sample in family.samples:
-            assert set(sample.labels) <= {"secret", "class", "system", "version", "le"}
+            assert set(sample.labels) <= {"secret", "class", "kind", "system", "version", "le"}

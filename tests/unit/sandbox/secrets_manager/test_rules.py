@@ -193,12 +193,12 @@ def test_the_date_of_last_change_never_goes_back() -> None:
 
 
 def test_reads_show_what_aws_shows() -> None:
-    """Unlabelled versions are hidden, empty ones are described but neither listed nor served."""
+    """Unlabelled versions are hidden, empty ones are described and listed, and not served."""
     secret = after(put(V2), put(V3), rotate(V4))
     assert secret.describe() == {V3: [CURRENT], V2: [PREVIOUS], V4: [PENDING]}
-    assert {f.version_id for f in secret.list_versions()} == {V2, V3}
+    assert {f.version_id for f in secret.list_versions()} == {V2, V3, V4}
     every = {f.version_id for f in secret.list_versions(include_deprecated=True)}
-    assert every == {V1, V2, V3}
+    assert every == {V1, V2, V3, V4}
     assert secret.get().version_id == V3
     assert secret.get(version_id=V1).value == "one"
     assert secret.get(label=PREVIOUS).version_id == V2
