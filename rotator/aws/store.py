@@ -19,7 +19,7 @@ from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from rotator.aws.answers import current_values, described, listed, stored, version_dates
-from rotator.aws.faults import RESTORE, Effect, Fault
+from rotator.aws.faults import Effect, Fault
 from rotator.aws.guard import GuardedCalls
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
@@ -227,21 +227,14 @@ class SecretsManagerStore:
         return value
 
     def _look(self, secret_id: str, deadline: Deadline) -> SecretDescription | Fault:
-        seen = self._calls.make(
+        return self._calls.make(
             "DescribeSecret",
             secret_id,
             deadline,
             lambda: self._described(self._client.describe_secret(SecretId=secret_id)),
         )
-        if seen is None:
-            error = SecretNotFoundError(f"{secret_id} is marked for deletion", next_step=RESTORE)
-            return Fault(error, "DeletedDate", Effect.NONE)
-        return seen
 
-    def _described(self, answer: "DescribeSecretResponseTypeDef") -> SecretDescription | None:
-        """Return None for a secret that is marked for deletion: DescribeSecret still shows it."""
-        if answer.get("DeletedDate"):
-            return None
+    def _described(self, answer: "DescribeSecretResponseTypeDef") -> SecretDescription:
         skew_s = self._skew_s(answer["ResponseMetadata"])
         return described(answer, skew_s)
 
@@ -301,9 +294,9 @@ class SecretsManagerStore:
         return None
 
     def _holder(self, arn: str, label: str, deadline: Deadline) -> str | None:
-        """Return the version that carries a label; None if the secret cannot be described."""
+        """Return the version that carries a label; None if the secret cannot be described, or is to be deleted."""
         seen = self._look(arn, deadline)
-        if isinstance(seen, Fault):
+        if isinstance(seen, Fault) or seen.deleted_at:
             return None
         return next((v.version_id for v in seen.versions if label in v.labels), _NOWHERE)
 

@@ -147,7 +147,8 @@ def _due_s(row: SecretStatus, _now: datetime) -> float | None:
 
 def _refused(row: SecretStatus, _now: datetime) -> float | None:
     is_out = row.attention is Attention.OUTAGE
-    return is_out if is_out or row.looked_at else None
+    is_known = row.old_keys is not None and not row.error
+    return is_out if is_out or is_known else None
 
 
 def _success_s(row: SecretStatus, _now: datetime) -> float | None:

@@ -169,7 +169,7 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
     """Return where a secret stands: by its last look, else by its labels alone; `description` is None if not found."""
     findings = look.findings or (_by_labels(spec, description) if description else None)
     failure = look.look_failure or look.failure
-    asks, next_step = _attention(look, failure)
+    asks, next_step = _attention(look, failure, spec.name)
     is_out = look.findings is not None and look.findings.is_out
     return SecretStatus(
         name=spec.name,
@@ -198,7 +198,7 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
     )
 
 
-def _attention(look: LastLook, failure: Failure | None) -> tuple[Attention, str]:
+def _attention(look: LastLook, failure: Failure | None, name: str) -> tuple[Attention, str]:
     """Say what a secret asks of people, and what they do about it."""
     if failure and failure.remedy is not Remedy.NEXT_RUN:
         return Attention.PERSON, failure.next_step
@@ -208,10 +208,16 @@ def _attention(look: LastLook, failure: Failure | None) -> tuple[Attention, str]
         return Attention.PERSON, look.reason.clause
     if held and look.actions is None:
         return Attention.PERSON, "ask `rotator plan` why"
-    return (Attention.FAILING, failure.next_step) if failure else (Attention.NONE, "")
+    if failure:
+        return Attention.FAILING, failure.next_step
+    # A look that ends so has not failed; what it waits for are attempts that did.
+    why = f"See `rotator history {name}` for why they failed; `rotator rotate {name}` tries at once."
+    return (Attention.FAILING, why) if look.reason is Reason.BACKING_OFF else (Attention.NONE, "")
 
 
 def _found(spec: SecretSpec, observed: Observed) -> Findings:
+    if not observed.description.is_writable():  # nothing but the description was read
+        return _by_labels(spec, observed.description)
     changed_at = observed.description.changed_at
     return Findings(
         changed_at=changed_at,

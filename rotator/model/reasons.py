@@ -219,7 +219,7 @@ class Reason(StrEnum):
     Next: the next attempt is made when its time has come; each one waits twice as long as the one before.
     You: see `rotator history NAME` for why they failed; `rotator rotate NAME` tries at once.
     """
-    ADOPTED = ("ADOPTED", "the key was made by hand")
+    ADOPTED = ("ADOPTED", "the key was made by hand; once it is replaced, everybody who holds it loses it")
     """The current key was not made by rotator; listing the secret in the configuration is the consent to replace it.
 
     Next: this run replaces the key, and revokes it once its grace is over.

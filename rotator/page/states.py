@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rotator.model.plan import OutcomeKind
+from rotator.model.reasons import Reason
 from rotator.model.status import Attention, SecretStatus
 
 LATE_AFTER = timedelta(hours=1)
@@ -46,6 +47,8 @@ def state_of(status: SecretStatus, now: datetime) -> State:
         return asked
     if status.old_keys is None:  # what an earlier process saw says nothing of them
         return State.UNSEEN
+    if status.born_at is None or status.reason is Reason.NOT_YET_ACCEPTED:  # nobody has a key that is known to work
+        return State.LATE
     late_since = now - LATE_AFTER
     if any(key.until < late_since for key in status.old_keys):
         return State.LATE

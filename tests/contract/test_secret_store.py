@@ -193,10 +193,12 @@ class TestDescribe:
         assert world.store.describe(world.arn.removesuffix(suffix), world.deadline).arn == world.arn
 
     def test_deleted_secret(self, world: World) -> None:
-        """A secret marked for deletion is told apart from one that never was."""
+        """A secret marked for deletion is described as such: it is told apart from one that never was."""
+        assert world.store.describe(NAME, world.deadline).deleted_at is None
         world.do("DeleteSecret")
-        with pytest.raises(SecretNotFoundError, match="marked for deletion"):
-            world.store.describe(NAME, world.deadline)
+        described = world.store.describe(NAME, world.deadline)
+        assert described.deleted_at is not None
+        assert not described.is_writable()
         with pytest.raises(SecretNotFoundError, match="marked for deletion"):
             world.store.read(world.arn, OLD, world.deadline)
         with pytest.raises(StoreRejectedError, match="marked for deletion"):
@@ -383,7 +385,7 @@ class TestPutPending:
     def test_too_many_labels(self, world: World) -> None:
         """A quota is a refusal: nothing was written."""
         labels = frozenset(f"label-{n}" for n in range(19))
-        with pytest.raises(StoreRejectedError, match="Nothing was changed"):
+        with pytest.raises(StoreRejectedError, match="This call changed nothing"):
             world.store.put_pending(world.arn, NEW, Sensitive("new"), labels, world.deadline)
         assert world.version_ids() == {OLD}
 

@@ -32,8 +32,9 @@ from rotator.model.naming import KeyFamily, version_id
 from rotator.sandbox.pinata.faults import Fault, Injection, Operation
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
-from rotator.sandbox.running import SECRET, Sandbox, value_of
-from rotator.sandbox.secrets_manager.store import READS
+from rotator.sandbox.running import ACCOUNT, REGION, SECRET, Sandbox, value_of
+from rotator.sandbox.secrets_manager.state import Secret
+from rotator.sandbox.secrets_manager.store import READS, Scope
 from rotator.wiring.environment import TRUST
 
 COMMAND = (sys.executable, "-m", "rotator")
@@ -254,6 +255,12 @@ class Stage:
         """Put a key with these permissions into the Pinata account."""
         with self.site.lock:
             return self.site.world.seed(name, permissions, account="sandbox")
+
+    def secret(self) -> Secret | None:
+        """Return the secret itself, deleted or not; None if there is none."""
+        secrets = self.sandbox.secrets_manager.secrets
+        entry = secrets._stores[Scope(ACCOUNT, REGION)].find(SECRET, secrets._clock())
+        return entry.latest if entry else None
 
     def describe(self, secret: str = SECRET) -> dict[str, Any]:
         """Return DescribeSecret's answer."""

@@ -1,33 +1,130 @@
-"""What a rotation costs: calls to both systems, but for the one that reads the managing key.
+"""What a rotation and a look cost: calls to both systems, the one that reads the managing key included.
 
-Pinata's free plan allows 60 requests a minute, and 30 to `/data`; so calls are what a fleet is short of.
+Pinata's free plan allows 60 requests a minute, and 30 to `/data`; so calls are what a fleet is short of. They are
+counted at the simulated servers, and must not grow with what has been: dead keys, other keys, other secrets.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from tests.e2e.stage import Stage
+from rotator.model.naming import KeyFamily, version_id
+from rotator.sandbox.running import value_of
+from tests.e2e.stage import PERMISSIONS, Stage
+
+ROTATION_MAX = 17
+LOOK_MAX = 5
+TAKE_OVER_MAX = 18
+NEIGHBOURS_A_CALL = 100
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print past the capture: it is to be seen."""
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")  # noqa: T201 - as above
+
+    return tell
+
+
+def with_dead_keys(stage: Stage, number: int) -> None:
+    """Let the secret have a history: so many keys of its generations before the first are listed as revoked."""
+    family = KeyFamily.of("rotator", stage.arn())
+    made_at = datetime(2020, 1, 1, tzinfo=UTC)
+    for index in range(number):
+        key = stage.sandbox.seed_key(family.key_name(version_id(1, made_at, f"{index:010x}")), age_s=9e7)
+        with stage.site.lock:
+            stage.site.world.keys[key.key] = replace(key, revoked_at=key.created_at + 1.0)
+
+
+def with_foreign_keys(stage: Stage, number: int) -> None:
+    """Let the account have so many live keys that are not ours."""
+    for index in range(number):
+        stage.sandbox.seed_key(f"somebody's key {index}")
+
+
+def with_neighbours(stage: Stage, number: int) -> None:
+    """Let so many other secrets be configured, each with a key of ours."""
+    made_at = datetime.now(UTC)
+    entries = []
+    for index in range(number):
+        secret_id = f"prod/neighbour/{index}"
+        stage.sandbox.create_secret(secret_id)
+        token = version_id(1, made_at, f"{index:010x}")
+        key = stage.sandbox.seed_key(KeyFamily.of("rotator", stage.arn(secret_id)).key_name(token))
+        stage.put(value_of(key), secret_id, token)
+        entries.append(f'\n[[secrets]]\nname = "n{index}"\nsecret_id = "{secret_id}"\n{PERMISSIONS}\n')
+    with stage.sandbox.config_path.open("a") as file:
+        file.writelines(entries)
+
+
+def calls_of(stage: Stage, *command: str) -> tuple[dict[str, object], int]:
+    """Run a command; return what it says, and how many calls both systems got."""
+    before = stage.calls()
+    return stage.row(*command), stage.calls() - before
 
 
 @pytest.mark.parametrize(
-    ("prepared", "reason", "calls_max"),
+    ("prepared", "reason"),
     [
-        pytest.param(Stage.own, "AGED_OUT", 13, id="own_key"),
-        pytest.param(Stage.live_keys, "ADOPTED", 14, id="hand_made_key"),
-        pytest.param(Stage.empty, "NO_CURRENT", 13, id="empty_secret"),
+        pytest.param(Stage.own, "AGED_OUT", id="own_key"),
+        pytest.param(Stage.live_keys, "ADOPTED", id="hand_made_key"),
+        pytest.param(Stage.empty, "NO_CURRENT", id="empty_secret"),
     ],
 )
 def test_a_rotation_stays_within_its_budget_of_calls(
-    stage: Stage, capsys: pytest.CaptureFixture[str], prepared: Callable[[Stage], object], reason: str, calls_max: int
+    stage: Stage, printed: Callable[[str], None], prepared: Callable[[Stage], object], reason: str
 ) -> None:
-    """Observe, create, store, verify, promote, revoke and prove dead, in at most so many calls."""
+    """Observe, create, list, store, verify, promote, revoke and prove dead, in at most so many calls."""
     prepared(stage)
-    row = stage.row("run")
-    calls = stage.calls() - 1
-    with capsys.disabled():
-        print(f"\n{reason}: {calls} calls of at most {calls_max}")  # noqa: T201 - it is to be seen
+    row, calls = calls_of(stage, "run")
+    printed(f"{reason}: {calls} calls of at most {ROTATION_MAX}")
     assert (row["outcome"], row["reason"]) == ("rotated", reason)
     assert stage.live_keys() == [row["key_id"]]
-    assert 0 < calls <= calls_max
-    assert stage.row("run")["outcome"] == "up_to_date"
+    assert 0 < calls <= ROTATION_MAX
+    look, calls = calls_of(stage, "run")
+    printed(f"close look: {calls} calls of at most {LOOK_MAX}")
+    assert look["outcome"] == "up_to_date"
+    assert 0 < calls <= LOOK_MAX
+
+
+@pytest.mark.parametrize(
+    ("grow", "number"),
+    [
+        pytest.param(with_dead_keys, 100, id="100_dead_keys"),
+        pytest.param(with_dead_keys, 1000, id="1000_dead_keys"),
+        pytest.param(with_foreign_keys, 1000, id="1000_foreign_keys"),
+    ],
+)
+def test_calls_do_not_grow_with_history_or_strangers(
+    stage: Stage, printed: Callable[[str], None], grow: Callable[[Stage, int], None], number: int
+) -> None:
+    """A rotation and the look after it stay within the same budgets."""
+    stage.own()
+    grow(stage, number)
+    live = set(stage.live_keys())
+    row, calls = calls_of(stage, "run")
+    look, look_calls = calls_of(stage, "run")
+    printed(f"{grow.__name__} {number}: {calls} calls of at most {ROTATION_MAX}, then {look_calls} of {LOOK_MAX}")
+    assert (row["outcome"], row["reason"], look["outcome"]) == ("rotated", "AGED_OUT", "up_to_date")
+    assert set(stage.live_keys()) - live == {row["key_id"]}
+    assert calls <= ROTATION_MAX
+    assert look_calls <= LOOK_MAX
+
+
+@pytest.mark.parametrize("number", [0, 1000])
+def test_a_take_over_asks_its_neighbours_by_the_hundred(
+    stage: Stage, printed: Callable[[str], None], number: int
+) -> None:
+    """Before a hand-made key dies, what other secrets hold is known from their labels."""
+    with_neighbours(stage, number)
+    budget = TAKE_OVER_MAX + number // NEIGHBOURS_A_CALL
+    row, calls = calls_of(stage, "run", "uploader")
+    printed(f"take-over beside {number} secrets of ours: {calls} calls of at most {budget}")
+    assert (row["outcome"], row["reason"]) == ("rotated", "ADOPTED")
+    assert len(stage.live_keys()) == number + 1
+    assert calls <= budget

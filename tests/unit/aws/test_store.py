@@ -238,7 +238,7 @@ def test_message_tells_whether_anything_changed(edge: Edge, call: str) -> None:
     edge.wire.script = [refused("InternalServiceError", status=500)]
     with pytest.raises(StoreUnavailableError) as unsure:
         CALLS[call](edge)
-    assert sure.value.message.endswith("Nothing was changed.")
+    assert sure.value.message.endswith("This call changed nothing.")
     assert unsure.value.message.endswith("It may or may not have taken effect.")
     for text in (sure.value.message, unsure.value.message):
         assert ARN in text
@@ -340,7 +340,7 @@ def test_default_key_across_accounts_needs_a_person(edge: Edge) -> None:
 def test_credentials_that_fail_in_the_middle_are_named_as_such(edge: Edge, call: str, failure: Exception) -> None:
     """A token file goes away, a program prints nonsense: nothing was sent, so nothing was changed."""
     edge.wire.script = [Unsigned(failure)]
-    with pytest.raises(ConfigError, match=r"no AWS credentials: .* Nothing was changed\.$") as caught:
+    with pytest.raises(ConfigError, match=r"no AWS credentials: .* This call changed nothing\.$") as caught:
         CALLS[call](edge)
     assert_clean(caught.value)
 
@@ -357,7 +357,7 @@ def test_role_that_cannot_be_assumed_is_named_as_such(edge: Edge) -> None:
 def test_missing_configuration_says_what_to_give(edge: Edge, failure: BotoCoreError) -> None:
     """Somebody who runs it for the first time is told the remedy, and that nothing happened."""
     edge.wire.script = [Unsigned(failure)]
-    with pytest.raises(ConfigError, match=r"Nothing was changed\.$") as caught:
+    with pytest.raises(ConfigError, match=r"This call changed nothing\.$") as caught:
         CALLS["put"](edge)
     assert "[aws] region" in caught.value.next_step
     assert "AWS_PROFILE" in caught.value.next_step
@@ -517,11 +517,16 @@ def test_description_without_a_date_is_not_trusted(edge: Edge) -> None:
 
 
 def test_deleted_secret_is_described_as_such(edge: Edge) -> None:
-    """DescribeSecret succeeds for a secret that is marked for deletion; it cannot be rotated."""
+    """DescribeSecret succeeds for a secret that is marked for deletion; it cannot be written."""
     edge.wire.script = [ok(LastChangedDate=1.0, DeletedDate=2.0, VersionIdsToStages={})]
-    with pytest.raises(SecretNotFoundError, match="marked for deletion") as caught:
-        edge.store.describe(ARN, edge.deadline)
-    assert "restore-secret" in caught.value.next_step
+    assert not edge.store.describe(ARN, edge.deadline).is_writable()
+
+
+def test_version_that_is_not_listed_is_as_old_as_the_last_change(edge: Edge) -> None:
+    """Whether a version without a value is listed is not documented; without a date it would never be given up."""
+    edge.wire.script = [ok(Versions=[]), ok(LastChangedDate=7.0, VersionIdsToStages={OLD: [AWSPENDING]})]
+    made_at = edge.store.version_created_at(ARN, OLD, edge.deadline)
+    assert made_at.timestamp() == 7.0
 
 
 PLACE = refused("InvalidParameterException")

@@ -10,7 +10,7 @@ from rotator.fleet.memory import NEVER, status_of
 from rotator.model.errors import CreateOutcomeUnknownError, RotatorError, StoppedError
 from rotator.model.events import Done, Operation, Result, Subject
 from rotator.model.plan import Outcome
-from rotator.model.status import FleetStatus, OldKey
+from rotator.model.status import Attention, FleetStatus, OldKey
 from rotator.wiring.call_counts import Call, CallCounts
 from tests.builders import NOW, a_spec, ago
 
@@ -63,6 +63,17 @@ def test_status_in_numbers() -> None:
     assert seen["rotator_secrets",] == 2
     assert seen["rotator_last_tick_timestamp_seconds",] == ago(minutes=5).timestamp()
     assert [name for name, *labels in seen if labels == ["other"]] == ["rotator_max_age_seconds"]
+
+
+def test_a_look_that_failed_says_nothing_of_consumers() -> None:
+    """Whether they are served is told as 0 or 1 by a close look, and by nothing else."""
+    (row,) = (row for row in FLEET.secrets if row.name == "uploader")
+    key = ("rotator_current_refused", "uploader")
+    for known, changes in ((True, {"error": ""}), (False, {"error": "x"}), (False, {"error": "", "old_keys": None})):
+        fleet = replace(FLEET, secrets=(replace(row, attention=Attention.NONE, **changes),))
+        assert (key in read(metrics_of(fleet))) is known
+    fleet = replace(FLEET, secrets=(replace(row, attention=Attention.OUTAGE, error="x"),))
+    assert read(metrics_of(fleet))[key] == 1
 
 
 def test_before_the_first_tick_nothing_is_said_of_ticks() -> None:

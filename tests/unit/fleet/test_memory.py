@@ -27,7 +27,7 @@ from rotator.model.errors import (
 )
 from rotator.model.events import Failure, RunEnd
 from rotator.model.naming import version_id
-from rotator.model.observed import AWSCURRENT, AWSPREVIOUS
+from rotator.model.observed import AWSCURRENT, AWSPREVIOUS, OURS
 from rotator.model.plan import Outcome, OutcomeKind, Plan
 from rotator.model.reasons import Reason
 from rotator.model.status import Attention, OldKey, urgency
@@ -163,6 +163,26 @@ def test_status_by_labels_alone() -> None:
     assert (row.old_keys, row.orphans) == (None, None), "nobody has looked"
     nothing = status_of(SPEC, None, NEVER, NOW)
     assert (nothing.generation, nothing.arn, nothing.due_at) == (None, "", None)
+
+
+def test_waiting_for_attempts_that_failed_is_a_failure() -> None:
+    """A look that backs off found nothing wrong by itself; that nothing gets done is said all the same."""
+    looked = after_preview(NEVER, SPEC, Plan(Reason.BACKING_OFF, (), None), SETTLED, NOW)
+    row = status_of(SPEC, SETTLED.description, looked, NOW)
+    assert (row.attention, row.needs_person) == (Attention.FAILING, False)
+    assert "rotator history uploader" in row.next_step
+
+
+def test_what_is_not_writable_was_not_read() -> None:
+    """Of a replica only the description is known: old keys and orphans are not counted, and nobody is called unserved."""
+    ours = a_version(version_id(4, ago(days=3), "c" * 10), AWSCURRENT, OURS)
+    seen = an_observed(ours, keys=())
+    seen = replace(seen, description=replace(seen.description, primary_region="us-east-1"))
+    looked = after_preview(NEVER, SPEC, Plan(Reason.WRONG_REGION, (), None), seen, NOW)
+    row = status_of(SPEC, seen.description, looked, NOW)
+    assert seen.description.is_replica()
+    assert (row.old_keys, row.orphans, row.generation) == (None, None, 4)
+    assert row.attention is Attention.PERSON
 
 
 def test_order_of_a_fleet() -> None:

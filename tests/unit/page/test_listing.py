@@ -31,6 +31,7 @@ STATES: dict[str, tuple[SecretStatus, State]] = {
     "due, window closed": (a_status(due_at=NOW - DAY, window_open=False), State.DUE),
     "due, waiting": (a_status(due_at=NOW - DAY, last_outcome=OutcomeKind.WAITING), State.DUE),
     "never looked at": (a_status(looked_at=None, last_outcome=None, old_keys=None), State.UNSEEN),
+    "no key yet": (a_status(born_at=None, due_at=None, generation=None), State.LATE),
     "looked at before the start": (a_status(old_keys=None, orphans=None), State.UNSEEN),
     "error": (a_status(error="no answer"), State.FAILING),
     "failures": (a_status(failures=1), State.FAILING),
@@ -193,3 +194,9 @@ def test_a_reason_is_put_into_words() -> None:
         due_at=NOW - DAY, window_open=False, reason=Reason.OUTSIDE_WINDOW, last_outcome=OutcomeKind.WAITING
     )
     assert "inside the maintenance window only" in ask(sources(a_fleet(waits))).text
+
+
+def test_every_state_has_its_icon() -> None:
+    """What a row and a chip refer to is drawn."""
+    page = ask(sources(a_fleet(a_status()))).text
+    assert all(f'<symbol id="i-{state}"' in page for state in State)
