@@ -522,11 +522,10 @@ def test_deleted_secret_is_described_as_such(edge: Edge) -> None:
     assert not edge.store.describe(ARN, edge.deadline).is_writable()
 
 
-def test_version_that_is_not_listed_is_as_old_as_the_last_change(edge: Edge) -> None:
-    """Whether a version without a value is listed is not documented; without a date it would never be given up."""
-    edge.wire.script = [ok(Versions=[]), ok(LastChangedDate=7.0, VersionIdsToStages={OLD: [AWSPENDING]})]
-    made_at = edge.store.version_created_at(ARN, OLD, edge.deadline)
-    assert made_at.timestamp() == 7.0
+def test_version_that_is_not_listed_has_no_date(edge: Edge) -> None:
+    """Whether a version without a value is listed is not documented."""
+    edge.wire.script = [ok(Versions=[])]
+    assert edge.store.version_created_at(ARN, OLD, edge.deadline) is None
 
 
 PLACE = refused("InvalidParameterException")
