@@ -174,7 +174,7 @@ def test_waiting_for_attempts_that_failed_is_a_failure() -> None:
 
 
 def test_what_is_not_writable_was_not_read() -> None:
-    """Of a replica only the description is known: old keys and orphans are not counted, and nobody is called unserved."""
+    """Of a replica only the description is known: its keys are not counted, and nobody is called unserved."""
     ours = a_version(version_id(4, ago(days=3), "c" * 10), AWSCURRENT, OURS)
     seen = an_observed(ours, keys=())
     seen = replace(seen, description=replace(seen.description, primary_region="us-east-1"))
