@@ -236,14 +236,14 @@ class Stage:
                 del self.site.world.keys[key.key]
         self.sandbox.create_secret(SECRET)
 
-    def own(self) -> KeyRecord:
-        """Replace the seeded secret with one that holds a key of ours, long due."""
+    def own(self, generation: int = 1) -> KeyRecord:
+        """Replace the seeded secret with one that holds a key of ours of a generation, long due."""
         secrets = self.sandbox.secrets_manager.secrets
         clock = secrets._clock
         secrets._clock = lambda: clock() - MONTHS_S
         try:
             self.empty()
-            token = version_id(1, datetime.fromtimestamp(secrets._clock(), UTC), "0123456789")
+            token = version_id(generation, datetime.fromtimestamp(secrets._clock(), UTC), "0123456789")
             name = KeyFamily.of("rotator", self.arn()).key_name(token)
             key = self.sandbox.seed_key(name, age_s=MONTHS_S)
             self.put(value_of(key), token=token)
