@@ -85,7 +85,7 @@ def rotator(ctx: click.Context, config_path: str | None) -> None:
 @json_option
 @takes_config
 def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Show what `run` would do, and why; change nothing."""
+    """Show what `run` would do, why, and which keys die later; change nothing."""
     from rotator.cli.plan import show_plan
 
     return show_plan(config, names, as_json=as_json)
@@ -100,9 +100,14 @@ def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
     help="How often cron starts this command, such as 5m: secrets that are not due are then looked up at "
     "the provider in their own slot of `check_every`, not at every start.",
 )
+@click.option("--dry-run", is_flag=True, help="Show the plan, as `rotator plan` does; change nothing.")
 @takes_config
-def run(config: str | None, names: tuple[str, ...], every: str | None, *, as_json: bool) -> int:
+def run(config: str | None, names: tuple[str, ...], every: str | None, *, dry_run: bool, as_json: bool) -> int:
     """Rotate what is due, finish what was interrupted, retire what is superseded."""
+    if dry_run:
+        from rotator.cli.plan import show_plan
+
+        return show_plan(config, names, as_json=as_json)
     from rotator.cli.run import run_due
 
     return run_due(config, names, every, as_json=as_json)

@@ -70,7 +70,7 @@ def _watched(count: int, *, as_json: bool) -> Iterator[tuple[Listener, Callable[
         if as_json:
             print_json(outcome_row(outcome))
         else:
-            click.echo(outcome_text(outcome))
+            click.echo(outcome_text(outcome, datetime.now(UTC)))
 
     if as_json or not sys.stderr.isatty():
         yield log_event, tell

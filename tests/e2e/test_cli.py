@@ -5,7 +5,7 @@ import json
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import Generation
 from rotator.sandbox.running import SECRET, value_of
-from tests.e2e.stage import PERMISSIONS, PERSON, Stage
+from tests.e2e.stage import AUDIT, PERMISSIONS, PERSON, USAGE, Stage
 
 OUTCOME_KEYS = {"secret", "outcome", "reason", "version_id", "key_id", "revoked", "actions", "error", "run_id"}
 
@@ -20,7 +20,10 @@ def test_json_lines_have_their_keys(stage: Stage) -> None:
         "reason": "ADOPTED",
         "actions": ["Create", "Verify", "Promote"],
         "due_at": None,
+        "later": plan["later"],
     }
+    (later,) = plan["later"]
+    assert (later["action"], later["key_id"]) == ("Revoke", hand_made)
     assert stage.world() == before
     assert list(stage.sandbox.audit_directory.iterdir()) == []
 
@@ -44,6 +47,49 @@ def test_json_lines_have_their_keys(stage: Stage) -> None:
     assert status.keys() >= {"secret", "generation", "age_seconds", "due_at", "needs_person"}
     assert (status["generation"], status["needs_person"]) == (2, False)
     assert 0 <= status["age_seconds"] < 60
+
+
+def test_a_plan_names_what_dies_later(stage: Stage) -> None:
+    """The old key's end is told before it is begun, in words and in JSON; `run --dry-run` is the same."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    (hand_made,) = stage.live_keys()
+    before = stage.world()
+    told = stage.rotator("plan", "prod/*").stdout
+    assert f"later: Revoke key {hand_made} after its grace, in about 59 min, and prove it dead" in told
+    assert told.endswith("1 secret: 1 to rotate, 1 later\n")
+    assert stage.summary("run", "--dry-run", SECRET) == {
+        "secrets": 1,
+        "to_rotate": 1,
+        "to_revoke_now": 0,
+        "to_revoke_later": 1,
+        "need_person": 0,
+        "failed": 0,
+        "audit_error": None,
+    }
+    assert stage.world() == before
+    stage.rotator("run")
+    (waiting,) = stage.row("plan")["later"]
+    assert waiting["key_id"] == hand_made
+    assert hand_made in stage.rotator("plan").stdout
+
+
+def test_a_plan_says_when_nothing_could_be_recorded(stage: Stage) -> None:
+    """`run` would stop at the trail, so the plan does not promise what will not happen."""
+    stage.sandbox.audit_directory.rmdir()
+    done = stage.rotator("plan")
+    assert done.returncode == AUDIT
+    assert "`run` would do nothing: " in done.stdout
+    stage.refused(code=AUDIT)
+
+
+def test_a_name_may_be_a_pattern_or_a_secret_id(stage: Stage) -> None:
+    """Whatever a person has at hand means the secret; what fits none is refused as before."""
+    stage.add_secret("other", "prod/other")
+    stage.sandbox.create_secret("prod/other")
+    for name in ("up*", SECRET, stage.arn(), "*/pinata/*"):
+        assert [row["secret"] for row in stage.rows("plan", name)] == ["uploader"]
+    assert {row["secret"] for row in stage.rows("plan", "*")} == {"uploader", "other"}
+    stage.refused("no secret is configured as", code=USAGE, command=("rotate", "x*"))
 
 
 def test_a_rotation_inside_grace_is_refused(stage: Stage) -> None:
