@@ -33,9 +33,9 @@ class ActionLines:
 class Bar:
     """A bar over many secrets."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, doing: str = "reconciling") -> None:
         self.display = Progress(
-            TextColumn("reconciling"),
+            TextColumn(doing),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

@@ -17,8 +17,8 @@ def width() -> int | None:
 
 
 def folded(line: str, columns: int | None) -> str:
-    """Fold a line to the width; what follows is indented below it. An id that is longer stays whole."""
-    if columns is None or len(line) <= columns:
+    """Fold a line to the width; what follows is indented below it. A command stays whole, to be copied."""
+    if columns is None or len(line) <= columns or line.lstrip().startswith("$ "):
         return line
     indent = " " * (len(line) - len(line.lstrip()))
     wrap = textwrap.TextWrapper(

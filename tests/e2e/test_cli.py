@@ -196,6 +196,44 @@ def test_between_its_slots_a_young_secret_is_not_looked_at(stage: Stage) -> None
     assert stage.calls() - before == 2, "the managing key, and the labels"
 
 
+def test_a_large_fleet_is_known_by_its_labels(stage: Stage) -> None:
+    """Of more than twenty, only what labels do not explain is asked about; the first line counts the others apart."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    stage.row("run")
+    with stage.sandbox.config_path.open("a") as file:
+        for number in range(21):
+            file.write(f'[[secrets]]\nname = "s{number}"\nsecret_id = "prod/s{number}"\n{PERMISSIONS}\n')
+    for number in range(21):
+        stage.sandbox.create_secret(f"prod/s{number}", stage.text())
+    for number in range(20):
+        value = stage.text(f"prod/s{number}")
+        stage.put(value, f"prod/s{number}", token=stage.labels()["AWSCURRENT"])
+    before = len(stage.site.log)
+    rows = {row["secret"]: row for row in stage.rows("status")}
+    asked = len(stage.site.log) - before
+    assert len(rows) == 22
+    assert {name for name, row in rows.items() if row["looked_at"]} == {"s20"}
+    assert (rows["s0"]["orphans"], rows["s0"]["old_keys"]) == (None, None)
+    assert asked <= 5
+    assert "21 fine by their labels alone" in stage.rotator("status").stdout
+    assert stage.row("status", "s0")["looked_at"]
+    assert all(row["looked_at"] for row in stage.rows("status", "--deep"))
+
+
+def test_a_trail_that_hears_nothing_is_told(stage: Stage) -> None:
+    """A cron job that stopped is seen by whoever looks; one that never ran is no silence."""
+    assert stage.rotator("status").stderr == ""
+    stage.row("run")
+    stage.passes(1.9 * 3600)
+    assert stage.rotator("status").returncode == 0
+    stage.passes(0.2 * 3600)
+    done = stage.rotator("status")
+    assert done.returncode == PERSON
+    assert "the audit trail has heard nothing for 2 h, and `check_every` asks for a look every 1 h" in done.stderr
+    stage.row("run")
+    assert stage.rotator("status").returncode == 0
+
+
 # The stored value
 
 

@@ -229,13 +229,16 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     stage.rotator("run", "uploader")
     done = stage.rotator("status")
     assert done.returncode == PERSON
-    header, held, uploader = done.stdout.splitlines()[:3]
+    answer, header, held, uploader = done.stdout.splitlines()
+    assert answer.startswith("2 secrets: 1 fine, 1 needs you; next rotation in ")
     assert header.split()[:3] == ["SECRET", "GEN", "AGE"]
     assert held.startswith("held")
     assert "ON_HOLD" in held
+    assert "on hold: incident" in held
+    assert held.endswith("$ aws secretsmanager untag-resource --secret-id prod/held --tag-keys rotator:hold")
     assert uploader.startswith("uploader  1")
     assert "29 d " in uploader  # up to a fiftieth of 30 days early, by its ARN
-    assert "rotated" in uploader
+    assert " fine " in uploader
 
 
 # Output that cannot be written

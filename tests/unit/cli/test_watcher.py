@@ -53,5 +53,5 @@ def test_new_secrets_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.
         known.append(sum(row.reason is not None for row in seen.secrets))
         looks.append(0)
     assert [b - a for a, b in pairwise(known)] == [FIRST_LOOKS_MAX, FIRST_LOOKS_MAX, 20, 0]
-    assert max(looks) <= looks[0] + 1
+    assert max(looks) <= looks[0] + looks[3], "beside the new ones, one more"
     assert 0 < looks[3] < looks[0] / 10
