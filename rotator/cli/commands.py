@@ -54,6 +54,7 @@ class _InOrder(click.Group):
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_names)
+"""A NAME is a configured name, a secret id, or a pattern such as `prod-*`."""
 
 
 @click.group(
@@ -116,13 +117,14 @@ def run(config: str | None, names: tuple[str, ...], every: str | None, *, dry_ru
 @rotator.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_complete_names)
 @click.option("--replace-value", is_flag=True, help="Also replace a value that holds no credential of rotator's.")
+@click.option("--wait", is_flag=True, help="Wait for the grace, and end when the old key is dead.")
 @json_option
 @takes_config
-def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, as_json: bool) -> int:
+def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, wait: bool, as_json: bool) -> int:
     """Rotate now, due or not. Lifts DRIFTED and ROLLED_BACK, never a hold."""
     from rotator.cli.run import rotate_now
 
-    return rotate_now(config, names, replace_value=replace_value, as_json=as_json)
+    return rotate_now(config, names, replace_value=replace_value, wait=wait, as_json=as_json)
 
 
 @rotator.command()

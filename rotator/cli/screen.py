@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 
@@ -31,11 +31,11 @@ def folded(line: str, columns: int | None) -> str:
     return wrap.fill(line.lstrip())
 
 
-def show(lines: Iterable[str]) -> None:
-    """Print lines, folded to the terminal."""
+def show(lines: Iterable[str], echo: Callable[[str], None] = click.echo) -> None:
+    """Print lines, folded to the terminal; whoever draws there meanwhile is the one who prints."""
     columns = width()
     for line in lines:
-        click.echo(folded(line, columns))
+        echo(folded(line, columns))
 
 
 def alarming(text: str) -> str:

@@ -2,9 +2,11 @@
 
 import json
 
+from rotator.sandbox.pinata.faults import Respond, Side
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import Generation
 from rotator.sandbox.running import SECRET, value_of
+from tests.e2e.daemons import listener
 from tests.e2e.stage import AUDIT, PERMISSIONS, PERSON, USAGE, Stage
 
 OUTCOME_KEYS = {"secret", "outcome", "reason", "version_id", "key_id", "revoked", "actions", "error", "run_id"}
@@ -186,13 +188,70 @@ def test_of_many_secrets_a_broken_one_stops_no_other(stage: Stage) -> None:
     assert stage.rotator("audit", "verify").returncode == 0
 
 
+def test_only_what_changed_is_told(stage: Stage) -> None:
+    """An idle run is one line, a cause that many share is told once, and programs have the counts last."""
+    stage.row("run")
+    assert stage.rotator("run").stdout == "1 secret: 1 up to date\n"
+    for number in range(3):
+        stage.add_secret(f"lost-{number}", f"prod/lost-{number}")
+    done = stage.rotator("run")
+    assert done.returncode == USAGE
+    assert done.stdout.count("found no such secret") == 1
+    assert "2 more secrets failed, for the same cause as lost-0: lost-1, lost-2\n" in done.stdout
+    assert done.stdout.endswith("\n4 secrets: 1 up to date, 3 failed\n")
+    assert stage.summary("run", code=USAGE) == {
+        "secrets": 4,
+        "rotated": 0,
+        "up_to_date": 1,
+        "waiting": 0,
+        "held": 0,
+        "failed": 3,
+        "keys_revoked": 0,
+        "not_looked_at": 0,
+    }
+
+
+def test_a_rotation_may_be_waited_for(stage: Stage) -> None:
+    """`rotate --wait` ends when the old key is dead, also if it had to wait for a grace before it could begin."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    (hand_made,) = stage.live_keys()
+    done = stage.rotator("rotate", "uploader", "--wait")
+    assert done.returncode == 0, done.stdout
+    assert "uploader: the old key dies in 59 min; waiting" in done.stdout
+    assert f"revoked {hand_made}, proved dead" in done.stdout
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+    stage.row("rotate", "uploader")
+    assert stage.rotator("rotate", "uploader", "--wait").returncode == 0
+    assert stage.rotator("status").stdout.count("1 fine") == 1
+    assert stage.labels()["AWSCURRENT"].startswith("g000003")
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+    assert 3 * 3500 < stage.waited_s() < 3 * 3700
+
+
+def test_a_monitor_hears_of_each_run_that_did_not_fail(stage: Stage) -> None:
+    """`[run] ping_url`: silence is what it listens for; its address is nowhere."""
+    with listener() as (url, heard):
+        stage.edit("[audit]", f'[run]\nping_url = "{url}"\n\n[audit]')
+        stage.row("run")
+        assert heard == ["/check/a-token-of-the-pinger"]
+        stage.inject(Respond(Side.BEFORE, 503), None, times=None)
+        stage.rotator("run")
+        assert len(heard) == 1
+        stage.heal()
+    stage.row("run")
+    done = stage.rotator("run")
+    assert done.returncode == 0
+    assert "`[run] ping_url` could not be requested" in done.stderr
+    assert "a-token-of-the-pinger" not in done.stdout + done.stderr
+
+
 def test_between_its_slots_a_young_secret_is_not_looked_at(stage: Stage) -> None:
     """`run --every` looks closer only at what is due; here the slot comes once in ten years."""
     stage.edit('grace = "0s"', 'grace = "1h"\ncheck_every = "3650d"')
     stage.row("run")
     before = stage.calls()
     done = stage.rotator("run", "--every", "5m")
-    assert (done.returncode, done.stdout) == (0, "1 of 1 secrets needed no closer look\n")
+    assert (done.returncode, done.stdout) == (0, "1 secret: 1 needed no closer look\n")
     assert stage.calls() - before == 2, "the managing key, and the labels"
 
 
