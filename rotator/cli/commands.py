@@ -151,11 +151,11 @@ def status(  # noqa: PLR0913 - one argument per option
 
 @rotator.command()
 @click.argument("name", shell_complete=_complete_names)
-@click.option("--all", "everything", is_flag=True, help="Runs too that found nothing to do.")
+@click.option("--all", "everything", is_flag=True, help="Every event instead, also of runs that found nothing to do.")
 @json_option
 @takes_config
 def history(config: str | None, name: str, *, everything: bool, as_json: bool) -> int:
-    """Tell the life of one secret, from the audit trail."""
+    """Tell the life of one secret from the audit trail, one line per generation; as JSON, the events behind it."""
     from rotator.cli.audit import show_history
 
     return show_history(config, name, everything=everything, as_json=as_json)

@@ -350,7 +350,15 @@ def test_the_trail_tells_the_life_of_a_key(stage: Stage) -> None:
     assert stage.rows("audit", "show", "--secret", "uploader", "--since", "1h") == history
     assert stage.rows("audit", "show", "--until", "1h") == []
     assert stage.rows("audit", "show", "--secret", "other") == []
-    assert first["key_id"] in stage.rotator("history", "uploader").stdout
+    life = stage.rotator("history", SECRET).stdout.splitlines()
+    assert life[0] == "uploader: 3 keys, 1 not proved dead"
+    assert "made by hand; replaced " in life[1]
+    assert life[2].split()[:2] == ["1", first["key_id"]]
+    assert "by cli (ADOPTED); replaced " in life[2]
+    assert "dead " in life[2]
+    assert "its token is refused" in life[2]
+    assert life[3].endswith("by cli (FORCED); current")
+    assert first["run_id"][:8] in stage.rotator("history", "uploader", "--all").stdout
 
 
 def test_a_trail_that_was_changed_is_broken(stage: Stage) -> None:
