@@ -7,6 +7,7 @@
     chain        one run's events, numbered and linked; a run that a crash cut off
     trail        the log a run is recorded in, over one destination or two
     sources      what the trail is read from, one source or two
+    lives        the life of each key of a secret, from its records
     verify       whether an event still says what was written
     locations    the directory and the bucket of one trail
 

@@ -5,6 +5,9 @@
     context     what commands need first: the configuration and the secrets that were named
     wording     plans and outcomes in words, and as JSON
     progress    what a person at a terminal sees while a run is at work
+    screen      the terminal: its width, its colours, folded lines
+    fleet_screen, recap, life    what `status`, `run` and `history` show
+    watcher     what `status` knows of the fleet, refresh by refresh
     plan, run, status, audit, daemon, setup, sandbox, demo    what commands do
 
 `commands` imports a command's module when the command is run, so that `--help` and completion start without boto3

@@ -13,6 +13,8 @@ from rotator.audit.sources import Criteria, Source, records_of, verify_all
 from rotator.audit.verify import Verdict, VerificationReport
 from rotator.cli.context import chosen, load_config, print_json
 from rotator.cli.exits import Exit
+from rotator.cli.life import life_lines
+from rotator.cli.screen import show
 from rotator.config.file import Config
 from rotator.config.values import duration, quoted
 from rotator.model.errors import ConfigError
@@ -27,19 +29,19 @@ _EXITS = {
 
 
 def show_history(config_option: str | None, name: str, *, everything: bool, as_json: bool) -> int:
-    """Print what happened to one secret, without the runs that found nothing to do."""
+    """Print the life of one secret, a line per generation; as JSON or with `everything`, the events behind it."""
     config = load_config(config_option)
-    chosen(config, (name,))
-    records = list(records_of(_sources(config), Criteria(secret=name)))
-    idle = set() if everything else _idle_runs(records)
-    for record in records:
-        if record.run_id not in idle:
-            _print_record(record, as_json=as_json)
-    if not as_json:
-        if idle:
-            click.echo(f"{len(idle)} runs found nothing to do; --all shows them")
-        if not records:
-            click.echo(f"{name}: nothing yet; `rotator run` is the first to write about it")
+    (spec, *_) = chosen(config, (name,))
+    records = list(records_of(_sources(config), Criteria(secret=spec.name)))
+    if not records and not as_json:
+        show([f"{spec.name}: nothing yet; `rotator run` is the first to write about it"])
+    elif as_json or everything:
+        idle = set() if everything else _idle_runs(records)
+        for record in records:
+            if record.run_id not in idle:
+                _print_record(record, as_json=as_json)
+    else:
+        show(life_lines(spec.name, records, datetime.now(UTC)))
     return Exit.OK
 
 

@@ -54,6 +54,7 @@ class _InOrder(click.Group):
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_names)
+"""A NAME is a configured name, a secret id, or a pattern such as `prod-*`."""
 
 
 @click.group(
@@ -85,7 +86,7 @@ def rotator(ctx: click.Context, config_path: str | None) -> None:
 @json_option
 @takes_config
 def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Show what `run` would do, and why; change nothing."""
+    """Show what `run` would do, why, and which keys die later; change nothing."""
     from rotator.cli.plan import show_plan
 
     return show_plan(config, names, as_json=as_json)
@@ -100,9 +101,14 @@ def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
     help="How often cron starts this command, such as 5m: secrets that are not due are then looked up at "
     "the provider in their own slot of `check_every`, not at every start.",
 )
+@click.option("--dry-run", is_flag=True, help="Show the plan, as `rotator plan` does; change nothing.")
 @takes_config
-def run(config: str | None, names: tuple[str, ...], every: str | None, *, as_json: bool) -> int:
+def run(config: str | None, names: tuple[str, ...], every: str | None, *, dry_run: bool, as_json: bool) -> int:
     """Rotate what is due, finish what was interrupted, retire what is superseded."""
+    if dry_run:
+        from rotator.cli.plan import show_plan
+
+        return show_plan(config, names, as_json=as_json)
     from rotator.cli.run import run_due
 
     return run_due(config, names, every, as_json=as_json)
@@ -111,37 +117,45 @@ def run(config: str | None, names: tuple[str, ...], every: str | None, *, as_jso
 @rotator.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_complete_names)
 @click.option("--replace-value", is_flag=True, help="Also replace a value that holds no credential of rotator's.")
+@click.option("--wait", is_flag=True, help="Wait for the grace, and end when the old key is dead.")
 @json_option
 @takes_config
-def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, as_json: bool) -> int:
+def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, wait: bool, as_json: bool) -> int:
     """Rotate now, due or not. Lifts DRIFTED and ROLLED_BACK, never a hold."""
     from rotator.cli.run import rotate_now
 
-    return rotate_now(config, names, replace_value=replace_value, as_json=as_json)
+    return rotate_now(config, names, replace_value=replace_value, wait=wait, as_json=as_json)
 
 
 @rotator.command()
 @names_argument
 @json_option
+@click.option("--deep", is_flag=True, help="Ask both systems about every secret, however many there are.")
 @click.option("--watch", is_flag=True, help="Go on showing it, until Ctrl-C.")
 @click.option("--every", metavar="DURATION", default="5s", show_default=True, help="With --watch: how often.")
 @takes_config
-def status(config: str | None, names: tuple[str, ...], every: str, *, as_json: bool, watch: bool) -> int:
-    """Show every secret: age, next rotation, old keys, last result, and what needs a person."""
+def status(  # noqa: PLR0913 - one argument per option
+    config: str | None, names: tuple[str, ...], every: str, *, as_json: bool, watch: bool, deep: bool
+) -> int:
+    """Say whether all is well, then show every secret: age, next rotation, old keys, and what to do.
+
+    Of more than 20 secrets, both systems are asked only about those whose labels and trail do not tell that all is
+    well, and about those you name. The first line counts the others apart.
+    """
     from rotator.cli.status import show_status, watch_status
 
     if watch:
         return watch_status(config, names, every, as_json=as_json)
-    return show_status(config, names, as_json=as_json)
+    return show_status(config, names, as_json=as_json, deep=deep)
 
 
 @rotator.command()
 @click.argument("name", shell_complete=_complete_names)
-@click.option("--all", "everything", is_flag=True, help="Runs too that found nothing to do.")
+@click.option("--all", "everything", is_flag=True, help="Every event instead, also of runs that found nothing to do.")
 @json_option
 @takes_config
 def history(config: str | None, name: str, *, everything: bool, as_json: bool) -> int:
-    """Tell the life of one secret, from the audit trail."""
+    """Tell the life of one secret from the audit trail, one line per generation; as JSON, the events behind it."""
     from rotator.cli.audit import show_history
 
     return show_history(config, name, everything=everything, as_json=as_json)

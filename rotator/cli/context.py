@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,15 @@ import click
 from rotator.config.file import Config, find_path, load
 from rotator.config.values import duration, nearest, quoted
 from rotator.model.errors import ConfigError
+from rotator.model.naming import ids_of, place_of
 from rotator.model.secret import SecretSpec
 from rotator.model.times import setting_text
 
 if TYPE_CHECKING:
     from rotator.wiring.connect import Connected
+
+
+_NAMES_SHOWN_MAX = 20
 
 
 def config_path(option: str | None) -> Path:
@@ -47,15 +52,30 @@ def connected(config: Config) -> "Iterator[Connected]":
 
 
 def chosen(config: Config, names: Sequence[str]) -> tuple[SecretSpec, ...]:
-    """Return the entries of these names, or all if none is named. Raises ConfigError if a name is not configured."""
-    known = {spec.name: spec for spec in config.secrets}
-    unknown = [name for name in names if name not in known]
+    """Return the entries that these names, secret ids or patterns such as `prod-*` fit, or all if there is none.
+
+    Raises ConfigError if one of them fits nothing.
+    """
+    if not names:
+        return config.secrets
+    fitting = {name: [spec for spec in config.secrets if _fits(name, spec)] for name in names}
+    unknown = [name for name, specs in fitting.items() if not specs]
     if unknown:
+        known = [spec.name for spec in config.secrets]
         problems = (f"no secret is configured as {quoted(name)} {nearest(name, known)}" for name in unknown)
+        more = f" and {len(known) - _NAMES_SHOWN_MAX:,} more" if len(known) > _NAMES_SHOWN_MAX else ""
         raise ConfigError(
-            "\n".join(problem.rstrip() for problem in problems), next_step=f"Configured are: {', '.join(known)}."
+            "\n".join(problem.rstrip() for problem in problems),
+            next_step=f"Configured are: {', '.join(known[:_NAMES_SHOWN_MAX])}{more}.",
         )
-    return tuple(known[name] for name in dict.fromkeys(names)) if names else config.secrets
+    return tuple({spec.name: spec for specs in fitting.values() for spec in specs}.values())
+
+
+def _fits(name: str, spec: SecretSpec) -> bool:
+    """Tell whether a name, a secret id or a pattern means an entry, whichever form of its id is in the file."""
+    ids = ids_of(spec.secret_id) if place_of(spec.secret_id) else {spec.secret_id}
+    asked = ids_of(name) if place_of(name) else {name}
+    return not ids.isdisjoint(asked) or any(fnmatchcase(known, name) for known in (spec.name, *ids))
 
 
 def names_like(option: str | None, incomplete: str) -> list[str]:

@@ -1,6 +1,7 @@
 """`daemon`: watch the fleet until told to stop."""
 
 import os
+from datetime import UTC, datetime
 
 import click
 
@@ -32,7 +33,7 @@ def _print(outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         print_json(outcome_row(outcome))
     elif outcome.actions or outcome.kind in {OutcomeKind.FAILED, OutcomeKind.HELD}:
-        click.echo(outcome_text(outcome))
+        click.echo(outcome_text(outcome, datetime.now(UTC)))
 
 
 def _address(text: str | None) -> tuple[str, int] | None:

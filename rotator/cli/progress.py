@@ -1,7 +1,9 @@
-"""Progress for a person at a terminal, on standard error; results go to standard output."""
+"""Progress for a person at a terminal; results go to standard output."""
 
+import sys
 from contextlib import nullcontext
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -26,21 +28,26 @@ class ActionLines:
             if event.detail:
                 self._console.print(f"      {event.detail}", markup=False, style="dim")
 
+    def print(self, line: str) -> None:
+        """Print a result: there is nothing to draw it above."""
+        click.echo(line)
+
     def advance(self) -> None:
         """One secret has no bar."""
 
 
 class Bar:
-    """A bar over many secrets."""
+    """A bar over many secrets; where it shares the terminal with the results, it prints them, above itself."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, doing: str = "reconciling") -> None:
+        self._is_shared = sys.stdout.isatty()
         self.display = Progress(
-            TextColumn("reconciling"),
+            TextColumn(doing),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False),
-            console=Console(stderr=True),
+            console=Console(stderr=not self._is_shared, highlight=False),
             transient=True,
         )
         self._task = self.display.add_task("", total=count)
@@ -49,6 +56,13 @@ class Bar:
         """Show which secret is being worked on."""
         if isinstance(event, Done):
             self.display.update(self._task, description=f"{secret}: {event.operation.done}")
+
+    def print(self, line: str) -> None:
+        """Print a result."""
+        if self._is_shared:
+            self.display.console.print(line, markup=False, soft_wrap=True)
+        else:
+            click.echo(line)
 
     def advance(self) -> None:
         """One more secret is done."""

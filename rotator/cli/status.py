@@ -1,63 +1,113 @@
 """`status`: every secret at a glance, what needs a person first; and `--watch`, the same again and again."""
 
+import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import click
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from rotator.cli.context import chosen, connected, load_config, period_of, print_json
 from rotator.cli.exits import Exit
+from rotator.cli.fleet_screen import fleet_lines
+from rotator.cli.progress import Bar
+from rotator.cli.screen import alarming, counted, width
 from rotator.cli.watcher import Watcher
+from rotator.config.tables import PinataConfig
+from rotator.fleet.lookup import Target
 from rotator.fleet.strays import FEW, Stray, Unknown, stray_keys, strays_text, with_strays
-from rotator.model.status import Attention, FleetStatus, SecretStatus, to_json
-from rotator.model.times import relative_text, span_text, time_text
+from rotator.model.status import Attention, FleetStatus, to_json, urgency
+from rotator.model.times import span_text, time_text
 from rotator.wiring.runs import startup_deadline
 
 PERIOD_MAX = timedelta(days=1)
-_HEADINGS = ("SECRET", "GEN", "AGE", "DUE IN", "OLD KEYS", "ORPHANS", "LAST RUN", "REASON", "NEEDS A PERSON")
-_PIPED_WIDTH = 10_000
-"""In a pipe nothing is cut: one line a secret."""
 
 
-def show_status(config_option: str | None, names: Sequence[str], *, as_json: bool) -> int:
-    """Print where each secret stands, after a close look at each."""
+def show_status(config_option: str | None, names: Sequence[str], *, as_json: bool, deep: bool) -> int:
+    """Print where each secret stands: by its labels and the trail, and after a closer look where that is worth it."""
     config = load_config(config_option)
     specs = chosen(config, names)
     with connected(config) as both, both.audit_trail("cli") as audit:
-        fleet = Watcher(specs, both, both.world(audit), first_looks_max=len(specs)).look()
+        watcher = Watcher(specs, both, both.world(audit), config.daemon.every)
+        found = watcher.survey()
+        closer = found if names or deep or len(specs) <= FEW else watcher.restless(found)
+        is_whole = specs == config.secrets and len(specs) <= FEW
+        if as_json and not is_whole:
+            _stream(watcher, closer)
+        else:
+            _look_closer(watcher, closer, config.pinata)
+        fleet = watcher.fleet()
         strays: Sequence[Stray] | Unknown = ()
-        if specs == config.secrets and len(specs) <= FEW:
+        if is_whole:
             strays = stray_keys(fleet.secrets, config.pinata.owner, both.provider, startup_deadline())
     if not isinstance(strays, Unknown):
         fleet = replace(fleet, secrets=tuple(with_strays(status, strays) for status in fleet.secrets))
-    _print(fleet, as_json=as_json)
+    if not as_json:
+        click.echo("\n".join(fleet_lines(fleet, width())))
+    elif is_whole:
+        for status in fleet.secrets:
+            print_json(to_json(status, fleet.taken_at))
+    _warn(fleet)
     if warning := strays_text(strays):
         click.echo(f"warning: {warning}", err=True)
     return _exit_code(fleet)
 
 
+def _stream(watcher: Watcher, closer: Sequence[Target]) -> None:
+    """Print what labels and trail tell at once, and the rest as it comes; of a few, what needs people comes first."""
+    asked = {target.spec.name for target in closer}
+    known = watcher.fleet()
+    for status in known.secrets:
+        if status.name not in asked:
+            print_json(to_json(status, known.taken_at))
+    looks = watcher.look_closer(closer)
+    for status in sorted(looks, key=urgency) if len(closer) <= FEW else looks:
+        print_json(to_json(status, datetime.now(UTC)))
+
+
+def _look_closer(watcher: Watcher, closer: Sequence[Target], pinata: PinataConfig) -> None:
+    """Ask both systems; say on standard error how long that takes, if it does, and how far it is."""
+    looks = watcher.look_closer(closer)
+    # Each look asks testAuthentication once and lists keys once; a minute's budget may be used at once.
+    minutes = max(len(closer) // pinata.data_requests_per_minute, len(closer) // pinata.requests_per_minute)
+    if minutes:
+        click.echo(
+            f"looking closer at {counted(len(closer), 'secret')}: about {minutes} min, because of "
+            "`[pinata] requests_per_minute` and `data_requests_per_minute`",
+            err=True,
+        )
+    if not sys.stderr.isatty() or len(closer) <= 1:
+        deque(looks, maxlen=0)
+        return
+    bar = Bar(len(closer), "looking closer")
+    with bar.display:
+        for _ in looks:
+            bar.advance()
+
+
 def watch_status(config_option: str | None, names: Sequence[str], every: str, *, as_json: bool) -> int:
-    """Print it every few seconds until Ctrl-C: a table on a terminal, plain lines elsewhere."""
+    """Print it every few seconds until Ctrl-C: one screen on a terminal, plain lines elsewhere."""
     config = load_config(config_option)
     period = period_of(every, PERIOD_MAX)
     console = Console(highlight=False)
     fleet: FleetStatus | None = None
     try:
         with connected(config) as both, both.audit_trail("cli") as audit:
-            watcher = Watcher(chosen(config, names), both, both.world(audit))
+            watcher = Watcher(chosen(config, names), both, both.world(audit), config.daemon.every)
             if as_json or not console.is_terminal:
                 for fleet in _looks(watcher, period):
                     _print(fleet, as_json=as_json)
             else:
                 with Live(console=console, screen=False, auto_refresh=False) as live:
                     for fleet in _looks(watcher, period):
-                        live.update(_table(fleet, f", every {span_text(period)}"), refresh=True)
+                        footer = f"{time_text(fleet.taken_at)}, every {span_text(period)}; Ctrl-C ends"
+                        screen = [*fleet_lines(fleet, width()), footer, *map(alarming, _problems(fleet))]
+                        live.update(Text.from_ansi("\n".join(screen)), refresh=True)
     except KeyboardInterrupt:
         pass
     return _exit_code(fleet) if fleet else Exit.OK
@@ -70,9 +120,9 @@ def _looks(watcher: Watcher, every: timedelta) -> Iterator[FleetStatus]:
 
 
 def _exit_code(fleet: FleetStatus) -> Exit:
-    """Return 3 if a secret needs a person or is in outage, 1 if one is failing or an old key is overdue."""
+    """Return 3 if a secret needs a person or is in outage, or nobody looks; 1 if one fails or an old key is overdue."""
     asked = {status.attention for status in fleet.secrets}
-    if asked & {Attention.OUTAGE, Attention.PERSON}:
+    if asked & {Attention.OUTAGE, Attention.PERSON} or fleet.silence:
         return Exit.PERSON
     overdue = any(status.overdue_keys(fleet.taken_at) for status in fleet.secrets)
     return Exit.FAILED if Attention.FAILING in asked or overdue or fleet.tick_error else Exit.OK
@@ -83,65 +133,14 @@ def _print(fleet: FleetStatus, *, as_json: bool) -> None:
         for status in fleet.secrets:
             print_json(to_json(status, fleet.taken_at))
     else:
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console = Console(highlight=False, width=_PIPED_WIDTH, no_color=True)
-        console.print(_table(fleet, ""))
+        click.echo("\n".join(fleet_lines(fleet, None)))
+    _warn(fleet)
+
+
+def _warn(fleet: FleetStatus) -> None:
     for problem in _problems(fleet):
         click.echo(f"warning: {problem}", err=True)
 
 
-def _table(fleet: FleetStatus, rhythm: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    if rhythm:
-        table.caption = f"{time_text(fleet.taken_at)}{rhythm}; Ctrl-C ends" + "".join(
-            f"\n[red]{escape(problem)}[/]" for problem in _problems(fleet)
-        )
-        table.caption_justify = "left"
-    for heading in _HEADINGS:
-        table.add_column(heading, no_wrap=heading not in _HEADINGS[-3:])
-    for status in fleet.secrets:
-        *cells, last = map(escape, _cells(status, fleet.taken_at))
-        table.add_row(*cells, f"[red]{last}[/]" if status.attention else last)
-    return table
-
-
-def _cells(status: SecretStatus, now: datetime) -> tuple[str, ...]:
-    run = status.last_outcome or "none known"
-    if status.last_run_at:
-        run += f" {relative_text(status.last_run_at, now)}"
-    why = ": ".join(part for part in (status.error, status.next_step) if part)
-    return (
-        status.name,
-        str(status.generation) if status.generation else "-",
-        span_text(now - status.born_at) if status.born_at else "-",
-        _due_text(status, now),
-        _old_keys_text(status, now),
-        "?" if status.orphans is None else str(status.orphans or "-"),
-        run.replace("_", " "),
-        status.reason or "-",
-        why,
-    )
-
-
-def _due_text(status: SecretStatus, now: datetime) -> str:
-    if "Create" in (status.next_actions or ()):
-        return "now"
-    if status.due_at is None:
-        return "-"
-    return "now" if status.due_at <= now else span_text(status.due_at - now)
-
-
-def _old_keys_text(status: SecretStatus, now: datetime) -> str:
-    if status.old_keys is None:
-        return "?"
-    if not status.old_keys:
-        return "-"
-    if overdue := status.overdue_keys(now):
-        return f"{overdue} overdue"
-    until = min(key.until for key in status.old_keys)
-    return f"{len(status.old_keys)}, {relative_text(until, now)}"
-
-
 def _problems(fleet: FleetStatus) -> list[str]:
-    return [problem for problem in (fleet.tick_error, fleet.audit_error) if problem]
+    return [problem for problem in (fleet.silence, fleet.tick_error, fleet.audit_error) if problem]

@@ -4,9 +4,10 @@ A secret is looked at closely when it is new or has changed, so many at one refr
 refresh, so that watching leaves the provider's budget to those who rotate. It changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rotator import __version__
@@ -15,6 +16,7 @@ from rotator.engine.reconcile import preview
 from rotator.engine.run import World
 from rotator.fleet.lookup import Target, resolve
 from rotator.fleet.memory import (
+    BACK_OFF_MAX,
     FIRST_LOOKS_MAX,
     NEVER,
     LastLook,
@@ -23,9 +25,14 @@ from rotator.fleet.memory import (
     recalled,
     status_of,
 )
+from rotator.fleet.run import WORKERS_MAX
+from rotator.fleet.wake import Wake, wake
 from rotator.model.errors import AuditUnavailableError, RotatorError
+from rotator.model.observed import SecretDescription
+from rotator.model.plan import OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
-from rotator.model.status import FleetStatus, urgency
+from rotator.model.status import FleetStatus, SecretStatus, urgency
+from rotator.model.times import span_text
 from rotator.wiring.runs import new_run, startup_deadline
 
 if TYPE_CHECKING:
@@ -39,35 +46,83 @@ class Watcher:
     specs: Sequence[SecretSpec]
     both: "Connected"
     world: World
-    first_looks_max: int = FIRST_LOOKS_MAX
-    """The most new or changed secrets that one refresh looks at closely."""
+    every: timedelta = timedelta(minutes=5)
+    """`[daemon] every`: the least time after which a trail that hears nothing is worth a word."""
     _looks: dict[str, LastLook] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
     """When each secret was last looked at closely, in refreshes."""
+    _found: dict[str, SecretDescription] = field(default_factory=dict)
+    _audit_error: str = ""
     _refreshes: int = 0
     _last: FleetStatus | None = None
+
+    def survey(self) -> tuple[Target, ...]:
+        """Read labels and the trail; return the secrets that were found.
+
+        Raises RotatorError if the labels could not be read.
+        """
+        self._refreshes += 1
+        try:
+            self._recall()
+            self._audit_error = ""
+        except AuditUnavailableError as error:
+            self._audit_error = error.message
+        found = resolve(self.specs, self.both.store, startup_deadline())
+        for spec, why in found.lost:
+            self._looks[spec.name] = after_failed_preview(NEVER, why)
+        self._found = {target.spec.name: target.description for target in found.targets}
+        return found.targets
+
+    def restless(self, targets: Sequence[Target]) -> tuple[Target, ...]:
+        """Return those of which labels and trail do not tell that all is well."""
+        now, unsettled = datetime.now(UTC), {OutcomeKind.FAILED, OutcomeKind.HELD}
+        return tuple(
+            target
+            for target in targets
+            if wake(target, now=now, since=now) is not Wake.ASLEEP
+            or self._looks.get(target.spec.name, NEVER).outcome in unsettled
+        )
+
+    def look_closer(self, targets: Sequence[Target]) -> Iterator[SecretStatus]:
+        """Ask both systems about some secrets, several at a time, and yield how each one stands."""
+        with ThreadPoolExecutor(WORKERS_MAX, "look") as pool:
+            for asked in as_completed([pool.submit(self._look_at, target) for target in targets]):
+                yield self._status_of(asked.result(), datetime.now(UTC))
+
+    def fleet(self) -> FleetStatus:
+        """Return where the fleet stands, as far as is known."""
+        now = datetime.now(UTC)
+        in_order = sorted((self._status_of(spec, now) for spec in self.specs), key=urgency)
+        silence = self._silence(now)
+        self._last = FleetStatus(now, tuple(in_order), self._audit_error, "", __version__, silence=silence)
+        return self._last
+
+    def _silence(self, now: datetime) -> str:
+        """Say that nobody has run for twice as long as is configured; what Secrets Manager schedules is left out."""
+        native = {name for name, description in self._found.items() if description.rotation_enabled}
+        ours = [spec for spec in self.specs if spec.name not in native]
+        looks = [look for spec in ours if (look := self._looks.get(spec.name, NEVER)).run_at]
+        if not looks:
+            return ""
+        period = max([self.every, *(spec.check_every for spec in ours)])
+        # What fails over and over is tried again within the longest back-off.
+        patience = max(2 * period, 2 * BACK_OFF_MAX if any(look.failures for look in looks) else period)
+        quiet = now - max(look.run_at for look in looks if look.run_at)
+        if quiet <= patience:
+            return ""
+        return (
+            f"the audit trail has heard nothing for {span_text(quiet)}, and `check_every` asks for a look every "
+            f"{span_text(period)}: see whether the cron job, the timer or the daemon still runs"
+        )
 
     def look(self) -> FleetStatus:
         """Read labels, look closer where needed, and return where the fleet stands.
 
         Raises RotatorError if the labels could not be read.
         """
-        self._refreshes += 1
-        now, audit_error = datetime.now(UTC), ""
-        try:
-            self._recall()
-        except AuditUnavailableError as error:
-            audit_error = error.message
-        found = resolve(self.specs, self.both.store, startup_deadline())
-        for spec, why in found.lost:
-            self._looks[spec.name] = after_failed_preview(NEVER, why)
-        for target in self._chosen(found.targets):
-            self._look_at(target, now)
-        seen = {target.spec.name: target.description for target in found.targets}
-        statuses = (status_of(spec, seen.get(spec.name), self._looks.get(spec.name, NEVER), now) for spec in self.specs)
-        in_order = tuple(sorted(statuses, key=urgency))
-        self._last = FleetStatus(now, in_order, audit_error, "", __version__)
-        return self._last
+        for _ in self.look_closer(self._chosen(self.survey())):
+            pass
+        return self.fleet()
 
     def look_again(self) -> FleetStatus:
         """Return what `look` does; if the labels cannot be read, what the last one saw, and why."""
@@ -82,14 +137,17 @@ class Watcher:
         others: list[Target] = []
         for target in sorted(targets, key=lambda t: self._turns.get(t.spec.name, 0)):
             (changed if self._has_changed(target) else others).append(target)
-        return changed[: self.first_looks_max] + others[:1]
+        return changed[:FIRST_LOOKS_MAX] + others[:1]
 
     def _has_changed(self, target: Target) -> bool:
         findings = self._looks.get(target.spec.name, NEVER).findings
         return findings is None or findings.changed_at != target.description.changed_at
 
-    def _look_at(self, target: Target, now: datetime) -> None:
-        spec = target.spec
+    def _status_of(self, spec: SecretSpec, now: datetime) -> SecretStatus:
+        return status_of(spec, self._found.get(spec.name), self._looks.get(spec.name, NEVER), now)
+
+    def _look_at(self, target: Target) -> SecretSpec:
+        spec, now = target.spec, datetime.now(UTC)
         before = self._looks.get(spec.name, NEVER)
         self._turns[spec.name] = self._refreshes
         try:
@@ -99,6 +157,7 @@ class Watcher:
             self._looks[spec.name] = after_failed_preview(before, error)
         else:
             self._looks[spec.name] = after_preview(before, spec, planned, observed, now)
+        return spec
 
     def _recall(self) -> None:
         """Read how the last runs ended, whoever made them."""

@@ -1,5 +1,6 @@
 """The words in which plans, outcomes and times are put to people."""
 
+from datetime import datetime
 from typing import assert_never
 
 from rotator.model.observed import Observed, Proof
@@ -18,7 +19,7 @@ from rotator.model.plan import (
     Unlabel,
     Verify,
 )
-from rotator.model.times import time_text
+from rotator.model.times import relative_text, time_text
 
 
 def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
@@ -44,12 +45,12 @@ def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
             assert_never(action)
 
 
-def back_off_text(back_off: BackOff | None) -> str:
+def back_off_text(back_off: BackOff | None, now: datetime) -> str:
     """Say how many attempts failed, and when the next one is made; empty without a back-off."""
     if back_off is None:
         return ""
     count = "1 attempt" if back_off.attempts == 1 else f"{back_off.attempts} attempts"
-    return f"; {count} within 24 h, the next not before {time_text(back_off.until)}"
+    return f"; {count} within 24 h, the next one {relative_text(back_off.until, now)}"
 
 
 def holders_text(planned: Plan, observed: Observed) -> str:
@@ -69,7 +70,7 @@ def holders_text(planned: Plan, observed: Observed) -> str:
     )
 
 
-def outcome_text(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome, now: datetime) -> str:
     """Say what a run came to, in one line; a failure takes two more."""
     parts = [outcome.kind.value.replace("_", " ")]
     if outcome.kind is OutcomeKind.ROTATED:
@@ -80,7 +81,7 @@ def outcome_text(outcome: Outcome) -> str:
     if alive := [key_id for key_id in outcome.revoked if key_id not in dead]:
         parts.append(f"revoked {', '.join(alive)}, not proved dead")
     why = outcome.reason.clause if outcome.reason else ""
-    told = f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}{back_off_text(outcome.back_off)}"
+    told = f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}{back_off_text(outcome.back_off, now)}"
     if outcome.error is None:
         return told
     begun = f"{outcome.secret}: failed" if outcome.kind is OutcomeKind.FAILED else told

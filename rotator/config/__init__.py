@@ -3,7 +3,7 @@
 file       the whole: reads it, or raises one error with a line for each problem
 settings   every setting, declared once: its reader, default, bounds and documentation
 rules      what holds between settings
-tables     the values of [pinata], [aws], [audit] and [daemon]
+tables     the values of [pinata], [aws], [audit], [run] and [daemon]
 starter    the file that `rotator init` writes
 schema     what a declaration is, and how a table is read by declarations
 problems   what is wrong, and on which line

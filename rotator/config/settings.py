@@ -12,7 +12,16 @@ from rotator.config import permissions, rules, values
 from rotator.config.kinds import array, chosen, integer, like, span, table, text
 from rotator.config.schema import Default, Example, Kind, Required, Schema, Setting
 from rotator.config.secret_ids import secret_id
-from rotator.config.tables import AdminEnvironment, AdminSecret, Api, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
+from rotator.config.tables import (
+    AdminEnvironment,
+    AdminSecret,
+    Api,
+    AuditConfig,
+    AwsConfig,
+    DaemonConfig,
+    PinataConfig,
+    RunConfig,
+)
 from rotator.model.secret import REGION, BareJwt, JsonFields, SecretSpec, Window
 from rotator.model.times import setting_text
 
@@ -105,6 +114,18 @@ _LISTEN = text(values.listen_address, 'an address such as "127.0.0.1:9118"')
 _EVERY = span(timedelta(seconds=1), EVERY_MAX)
 _HOSTS = array(text(values.host_entry, "a host or a network, without a port"), frozenset)
 _PING = text(values.ping_url, "a URL, https://HOST[:PORT]/PATH")
+RUN = Schema(
+    RunConfig,
+    (
+        Setting(
+            "ping_url",
+            _PING,
+            Example("https://hc.example.com/id"),
+            "requested after each run in which nothing failed",
+            "A monitor that expects it notices a schedule that has stopped. It may be a secret, and is never shown.",
+        ),
+    ),
+)
 DAEMON = Schema(
     DaemonConfig,
     (
@@ -217,6 +238,7 @@ SECTIONS = (
     Setting("pinata", table(PINATA), Default({}), ""),
     Setting("aws", table(AWS), Default({}), ""),
     Setting("audit", table(AUDIT), Default({}), ""),
+    Setting("run", table(RUN), Default({}), "read by `rotator run` alone"),
     Setting("daemon", table(DAEMON), Default({}), "read by `rotator daemon` alone"),
     Setting(
         "defaults",

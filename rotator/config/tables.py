@@ -1,4 +1,4 @@
-"""The values that [pinata], [aws], [audit] and [daemon] come to. How they are read is declared in `settings`."""
+"""The values that [pinata], [aws], [audit], [run] and [daemon] come to. How they are read is declared in `settings`."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -68,6 +68,14 @@ class AuditConfig:
     directory: Path | None
     """Absolute; in the file it may be relative to the folder of the file."""
     s3: BucketPrefix | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """`[run]`: read by `rotator run` alone."""
+
+    ping_url: str | None = field(default=None, repr=False)
+    """Requested after a run in which nothing failed, so that a monitor outside notices silence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,12 +105,36 @@ class FleetStatus:
     """The running version of rotator."""
     tick_error: str = ""
     """Why the fleet could not be looked over; empty if it could."""
+    silence: str = ""
+    """Why nobody seems to look after the fleet; empty if somebody does, or if nobody ever has."""
 
 
 def urgency(status: SecretStatus) -> tuple[int, bool, float, str]:
     """Return the sort key of a fleet: what needs people first, then what is due first."""
     due = status.due_at
     return (list(Attention).index(status.attention), due is None, due.timestamp() if due else 0.0, status.name)
+
+
+def next_command(status: SecretStatus, now: datetime) -> str:  # noqa: PLR0911 - one return per case
+    """Return what a person types next; empty if nothing."""
+    aws = f"--secret-id {status.secret_id}"
+    if status.hold is not None:
+        return f"aws secretsmanager untag-resource {aws} --tag-keys rotator:hold"
+    match status.attention, status.reason:
+        case (Attention.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK):
+            return f"rotator rotate {status.name}"
+        case (Attention.PERSON, Reason.WRONG_REGION | Reason.FOREIGN_OWNER | Reason.REPLICA_STUCK):
+            return f"aws secretsmanager describe-secret {aws}"
+        case (Attention.PERSON, Reason.TO_BE_DELETED):
+            return f"aws secretsmanager restore-secret {aws}"
+        case (Attention.OUTAGE, _):
+            return f"rotator run {status.name}"
+        case (Attention.PERSON, _):
+            return f"rotator plan {status.name}"
+        case (Attention.FAILING, _):
+            return f"rotator history {status.name}"
+        case _:
+            return f"rotator plan {status.name}" if status.overdue_keys(now) else ""
 
 
 def to_json(status: SecretStatus, now: datetime) -> dict[str, object]:

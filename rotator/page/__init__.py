@@ -6,7 +6,6 @@
     application routes, methods, headers, errors
     query      what a reader asks of the list: text, state, page
     states     the one word for where a secret stands, and the headline over all of them
-    lives      the life of each key of a secret, from its audit records
     drawing    bars and timelines as numbers
     words      times, counts and texts from outside as people read them
     templates/ and style.css

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from rotator.audit.lives import KeyLife, RunStory
 from rotator.model.status import SecretStatus
 from rotator.page.headline import Level
-from rotator.page.lives import KeyLife, RunStory
 from rotator.page.states import State
 
 LANES_MAX = 8

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from rotator.audit.lives import KeyLife, RunStory, key_lives, runs
 from rotator.audit.record import Record
 from rotator.model.errors import RotatorError
 from rotator.model.reasons import Reason
 from rotator.model.status import FleetStatus, SecretStatus
 from rotator.page.drawing import AgeBar, Piece, Timeline, age_bar, strip, timeline
 from rotator.page.headline import Headline, Health, headline
-from rotator.page.lives import KeyLife, RunStory, key_lives, runs
 from rotator.page.query import Query
 from rotator.page.states import State, count, state_of
 

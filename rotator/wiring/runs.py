@@ -13,6 +13,7 @@ from rotator.model.secret import Demand, SecretSpec
 
 STARTUP_S = 60.0
 """How long resolving the fleet and reading the managing key may take."""
+_STEP_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ def new_run(
     nonce = secrets.token_hex(NONCE_LENGTH // 2)
     limit_s = min(spec.timeout.total_seconds(), within_s)
     return Run(datetime.now(UTC), nonce, demand, deadline or MonotonicDeadline.after(limit_s), time.monotonic, stopping)
+
+
+def sleep_until(moment: datetime) -> None:
+    """Wait for a time of day, in short steps: a machine that slept meanwhile has a clock that went on."""
+    while (left_s := (moment - datetime.now(UTC)).total_seconds()) > 0:
+        time.sleep(min(left_s, _STEP_S))
 
 
 def startup_deadline() -> MonotonicDeadline:

@@ -14,8 +14,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import TracebackType
 from typing import Any, Self
 
@@ -170,3 +172,28 @@ class Daemon:
         for reader in self._readers:
             reader.join(PATIENCE_S)
         assert returned == code, self.output
+
+
+@contextmanager
+def listener() -> Iterator[tuple[str, list[str]]]:
+    """Yield the address of a dead-man's switch, and what it heard."""
+    heard: list[str] = []
+
+    class Switch(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it overrides
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Switch)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/check/a-token-of-the-pinger", heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -153,10 +153,18 @@ class Stage:
         self._skipped.sleep(seconds)
 
     def rows(self, *args: str, code: int = 0) -> list[dict[str, Any]]:
-        """Return the JSON lines that a command prints, once its exit code is as expected."""
+        """Return the JSON lines that a command prints but its summary, once its exit code is as expected."""
         done = self.rotator(*args, "--json")
         assert done.returncode == code, done.stdout + done.stderr
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        found: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+        return [row for row in found if "summary" not in row]
+
+    def summary(self, *args: str, code: int = 0) -> dict[str, Any]:
+        """Return the summary that a command prints as its last JSON line."""
+        done = self.rotator(*args, "--json")
+        assert done.returncode == code, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])["summary"]
+        return found
 
     def row(self, *args: str, code: int = 0) -> dict[str, Any]:
         """Return the only JSON line that a command prints."""

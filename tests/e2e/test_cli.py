@@ -2,10 +2,12 @@
 
 import json
 
+from rotator.sandbox.pinata.faults import Respond, Side
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import Generation
 from rotator.sandbox.running import SECRET, value_of
-from tests.e2e.stage import PERMISSIONS, PERSON, Stage
+from tests.e2e.daemons import listener
+from tests.e2e.stage import AUDIT, PERMISSIONS, PERSON, USAGE, Stage
 
 OUTCOME_KEYS = {"secret", "outcome", "reason", "version_id", "key_id", "revoked", "actions", "error", "run_id"}
 
@@ -20,7 +22,10 @@ def test_json_lines_have_their_keys(stage: Stage) -> None:
         "reason": "ADOPTED",
         "actions": ["Create", "Verify", "Promote"],
         "due_at": None,
+        "later": plan["later"],
     }
+    (later,) = plan["later"]
+    assert (later["action"], later["key_id"]) == ("Revoke", hand_made)
     assert stage.world() == before
     assert list(stage.sandbox.audit_directory.iterdir()) == []
 
@@ -44,6 +49,49 @@ def test_json_lines_have_their_keys(stage: Stage) -> None:
     assert status.keys() >= {"secret", "generation", "age_seconds", "due_at", "needs_person"}
     assert (status["generation"], status["needs_person"]) == (2, False)
     assert 0 <= status["age_seconds"] < 60
+
+
+def test_a_plan_names_what_dies_later(stage: Stage) -> None:
+    """The old key's end is told before it is begun, in words and in JSON; `run --dry-run` is the same."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    (hand_made,) = stage.live_keys()
+    before = stage.world()
+    told = stage.rotator("plan", "prod/*").stdout
+    assert f"later: Revoke key {hand_made} after its grace, in about 59 min, and prove it dead" in told
+    assert told.endswith("1 secret: 1 to rotate, 1 later\n")
+    assert stage.summary("run", "--dry-run", SECRET) == {
+        "secrets": 1,
+        "to_rotate": 1,
+        "to_revoke_now": 0,
+        "to_revoke_later": 1,
+        "need_person": 0,
+        "failed": 0,
+        "audit_error": None,
+    }
+    assert stage.world() == before
+    stage.rotator("run")
+    (waiting,) = stage.row("plan")["later"]
+    assert waiting["key_id"] == hand_made
+    assert hand_made in stage.rotator("plan").stdout
+
+
+def test_a_plan_says_when_nothing_could_be_recorded(stage: Stage) -> None:
+    """`run` would stop at the trail, so the plan does not promise what will not happen."""
+    stage.sandbox.audit_directory.rmdir()
+    done = stage.rotator("plan")
+    assert done.returncode == AUDIT
+    assert "`run` would do nothing: " in done.stdout
+    stage.refused(code=AUDIT)
+
+
+def test_a_name_may_be_a_pattern_or_a_secret_id(stage: Stage) -> None:
+    """Whatever a person has at hand means the secret; what fits none is refused as before."""
+    stage.add_secret("other", "prod/other")
+    stage.sandbox.create_secret("prod/other")
+    for name in ("up*", SECRET, stage.arn(), "*/pinata/*"):
+        assert [row["secret"] for row in stage.rows("plan", name)] == ["uploader"]
+    assert {row["secret"] for row in stage.rows("plan", "*")} == {"uploader", "other"}
+    stage.refused("no secret is configured as", code=USAGE, command=("rotate", "x*"))
 
 
 def test_a_rotation_inside_grace_is_refused(stage: Stage) -> None:
@@ -140,14 +188,109 @@ def test_of_many_secrets_a_broken_one_stops_no_other(stage: Stage) -> None:
     assert stage.rotator("audit", "verify").returncode == 0
 
 
+def test_only_what_changed_is_told(stage: Stage) -> None:
+    """An idle run is one line, a cause that many share is told once, and programs have the counts last."""
+    stage.row("run")
+    assert stage.rotator("run").stdout == "1 secret: 1 up to date\n"
+    for number in range(3):
+        stage.add_secret(f"lost-{number}", f"prod/lost-{number}")
+    done = stage.rotator("run")
+    assert done.returncode == USAGE
+    assert done.stdout.count("found no such secret") == 1
+    assert "2 more secrets failed, for the same cause as lost-0: lost-1, lost-2\n" in done.stdout
+    assert done.stdout.endswith("\n4 secrets: 1 up to date, 3 failed\n")
+    assert stage.summary("run", code=USAGE) == {
+        "secrets": 4,
+        "rotated": 0,
+        "up_to_date": 1,
+        "waiting": 0,
+        "held": 0,
+        "failed": 3,
+        "keys_revoked": 0,
+        "not_looked_at": 0,
+    }
+
+
+def test_a_rotation_may_be_waited_for(stage: Stage) -> None:
+    """`rotate --wait` ends when the old key is dead, also if it had to wait for a grace before it could begin."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    (hand_made,) = stage.live_keys()
+    done = stage.rotator("rotate", "uploader", "--wait")
+    assert done.returncode == 0, done.stdout
+    assert "uploader: the old key dies in 59 min; waiting" in done.stdout
+    assert f"revoked {hand_made}, proved dead" in done.stdout
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+    stage.row("rotate", "uploader")
+    assert stage.rotator("rotate", "uploader", "--wait").returncode == 0
+    assert stage.rotator("status").stdout.count("1 fine") == 1
+    assert stage.labels()["AWSCURRENT"].startswith("g000003")
+    assert stage.live_keys() == [stage.sandbox.current_key_id()]
+    assert 3 * 3500 < stage.waited_s() < 3 * 3700
+
+
+def test_a_monitor_hears_of_each_run_that_did_not_fail(stage: Stage) -> None:
+    """`[run] ping_url`: silence is what it listens for; its address is nowhere."""
+    with listener() as (url, heard):
+        stage.edit("[audit]", f'[run]\nping_url = "{url}"\n\n[audit]')
+        stage.row("run")
+        assert heard == ["/check/a-token-of-the-pinger"]
+        stage.inject(Respond(Side.BEFORE, 503), None, times=None)
+        stage.rotator("run")
+        assert len(heard) == 1
+        stage.heal()
+    stage.row("run")
+    done = stage.rotator("run")
+    assert done.returncode == 0
+    assert "`[run] ping_url` could not be requested" in done.stderr
+    assert "a-token-of-the-pinger" not in done.stdout + done.stderr
+
+
 def test_between_its_slots_a_young_secret_is_not_looked_at(stage: Stage) -> None:
     """`run --every` looks closer only at what is due; here the slot comes once in ten years."""
     stage.edit('grace = "0s"', 'grace = "1h"\ncheck_every = "3650d"')
     stage.row("run")
     before = stage.calls()
     done = stage.rotator("run", "--every", "5m")
-    assert (done.returncode, done.stdout) == (0, "1 of 1 secrets needed no closer look\n")
+    assert (done.returncode, done.stdout) == (0, "1 secret: 1 needed no closer look\n")
     assert stage.calls() - before == 2, "the managing key, and the labels"
+
+
+def test_a_large_fleet_is_known_by_its_labels(stage: Stage) -> None:
+    """Of more than twenty, only what labels do not explain is asked about; the first line counts the others apart."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    stage.row("run")
+    with stage.sandbox.config_path.open("a") as file:
+        for number in range(21):
+            file.write(f'[[secrets]]\nname = "s{number}"\nsecret_id = "prod/s{number}"\n{PERMISSIONS}\n')
+    for number in range(21):
+        stage.sandbox.create_secret(f"prod/s{number}", stage.text())
+    for number in range(20):
+        value = stage.text(f"prod/s{number}")
+        stage.put(value, f"prod/s{number}", token=stage.labels()["AWSCURRENT"])
+    before = len(stage.site.log)
+    rows = {row["secret"]: row for row in stage.rows("status")}
+    asked = len(stage.site.log) - before
+    assert len(rows) == 22
+    assert {name for name, row in rows.items() if row["looked_at"]} == {"s20"}
+    assert (rows["s0"]["orphans"], rows["s0"]["old_keys"]) == (None, None)
+    assert asked <= 5
+    assert "21 fine by their labels alone" in stage.rotator("status").stdout
+    assert stage.row("status", "s0")["looked_at"]
+    assert all(row["looked_at"] for row in stage.rows("status", "--deep"))
+
+
+def test_a_trail_that_hears_nothing_is_told(stage: Stage) -> None:
+    """A cron job that stopped is seen by whoever looks; one that never ran is no silence."""
+    assert stage.rotator("status").stderr == ""
+    stage.row("run")
+    stage.passes(1.9 * 3600)
+    assert stage.rotator("status").returncode == 0
+    stage.passes(0.2 * 3600)
+    done = stage.rotator("status")
+    assert done.returncode == PERSON
+    assert "the audit trail has heard nothing for 2 h, and `check_every` asks for a look every 1 h" in done.stderr
+    stage.row("run")
+    assert stage.rotator("status").returncode == 0
 
 
 # The stored value
@@ -207,7 +350,15 @@ def test_the_trail_tells_the_life_of_a_key(stage: Stage) -> None:
     assert stage.rows("audit", "show", "--secret", "uploader", "--since", "1h") == history
     assert stage.rows("audit", "show", "--until", "1h") == []
     assert stage.rows("audit", "show", "--secret", "other") == []
-    assert first["key_id"] in stage.rotator("history", "uploader").stdout
+    life = stage.rotator("history", SECRET).stdout.splitlines()
+    assert life[0] == "uploader: 3 keys, 1 not proved dead"
+    assert "made by hand; replaced " in life[1]
+    assert life[2].split()[:2] == ["1", first["key_id"]]
+    assert "by cli (ADOPTED); replaced " in life[2]
+    assert "dead " in life[2]
+    assert "its token is refused" in life[2]
+    assert life[3].endswith("by cli (FORCED); current")
+    assert first["run_id"][:8] in stage.rotator("history", "uploader", "--all").stdout
 
 
 def test_a_trail_that_was_changed_is_broken(stage: Stage) -> None:

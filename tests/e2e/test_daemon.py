@@ -1,16 +1,12 @@
 """The daemon as a process against both simulated systems: pauses, hangs, defects, signals, probes, silence."""
 
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from rotator.sandbox.pinata.faults import Operation, Side, Slow
-from tests.e2e.daemons import HANGS_S, PATIENT, Daemon, Silence
+from tests.e2e.daemons import HANGS_S, PATIENT, Daemon, Silence, listener
 from tests.e2e.stage import USAGE, Stage
 
 SHORT = 'verify_timeout = "2s"\ntimeout = "4s"\n'
@@ -20,31 +16,6 @@ UNTIL_TOLD_TWICE = f"{PATIENT}\nimport rotator.daemon.stop; rotator.daemon.stop.
 def rotated(daemon: Daemon, times: int = 1) -> None:
     """Wait until it has rotated so often."""
     daemon.until(lambda: len(daemon.outcomes("rotated")) >= times, f"it did not rotate {times} times")
-
-
-@contextmanager
-def listener() -> Iterator[tuple[str, list[str]]]:
-    """Yield the address of a dead-man's switch, and what it heard."""
-    heard: list[str] = []
-
-    class Switch(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            heard.append(self.path)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it overrides
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Switch)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/check/a-token-of-the-pinger", heard
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def test_life_of_a_daemon(stage: Stage) -> None:

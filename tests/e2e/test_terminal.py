@@ -209,10 +209,11 @@ def test_a_pipe_gets_plain_lines(stage: Stage) -> None:
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
 def test_logs_go_to_standard_error(stage: Stage, log_format: str) -> None:
-    """At INFO each effect is a line there, and standard output stays one JSON object."""
+    """At INFO each effect is a line there, and standard output stays JSON."""
     env = {"ROTATOR_LOG_LEVEL": "INFO", "ROTATOR_LOG_FORMAT": log_format}
     done = stage.process("run", "--json", env=env)
-    assert json.loads(done.stdout)["outcome"] == "rotated"
+    outcome, _ = map(json.loads, done.stdout.splitlines())
+    assert outcome["outcome"] == "rotated"
     lines = done.stderr.splitlines()
     assert sum("CreateApiKey" in line for line in lines) == 1
     if log_format == "json":
@@ -229,13 +230,16 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     stage.rotator("run", "uploader")
     done = stage.rotator("status")
     assert done.returncode == PERSON
-    header, held, uploader = done.stdout.splitlines()[:3]
+    answer, header, held, uploader = done.stdout.splitlines()
+    assert answer.startswith("2 secrets: 1 fine, 1 needs you; next rotation in ")
     assert header.split()[:3] == ["SECRET", "GEN", "AGE"]
     assert held.startswith("held")
     assert "ON_HOLD" in held
+    assert "on hold: incident" in held
+    assert held.endswith("$ aws secretsmanager untag-resource --secret-id prod/held --tag-keys rotator:hold")
     assert uploader.startswith("uploader  1")
     assert "29 d " in uploader  # up to a fiftieth of 30 days early, by its ARN
-    assert "rotated" in uploader
+    assert " fine " in uploader
 
 
 # Output that cannot be written
@@ -280,7 +284,7 @@ def test_a_log_reader_that_leaves_stops_no_run(stage: Stage, *, as_json: bool) -
         told = process.stdout.read().splitlines()
         process.wait(COMMAND_S)
     assert process.returncode == 0
-    assert len(told) == 2
+    assert len(told) == 3, "the loss, the outcome, the summary"
     assert "standard error cannot be written (Broken pipe); the work goes on" in told[0]
     assert not as_json or json.loads(told[0]).keys() == {"warning"}
     assert stage.live_keys() == [stage.sandbox.current_key_id()]
@@ -411,7 +415,7 @@ def test_the_sandbox_serves_the_real_command_line_until_terminated() -> None:
         )
         serving.terminate()
         rest, err = serving.communicate(timeout=COMMAND_S)
-    assert json.loads(rotated.stdout)["outcome"] == "rotated", rotated.stderr
+    assert json.loads(rotated.stdout.splitlines()[0])["outcome"] == "rotated", rotated.stderr
     assert (serving.returncode, rest, err) == (0, "", "")
     assert not Path(told["config"]).exists()
 

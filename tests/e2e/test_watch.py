@@ -32,11 +32,11 @@ def test_watching_in_lines(stage: Stage) -> None:
     stage.add_secret("missing", "prod/pinata/missing")
     watching = stage.start("status", "--watch", "--every", "1s")
     assert watching.stdout is not None
-    lines = [watching.stdout.readline() for _ in range(6)]
+    lines = [watching.stdout.readline() for _ in range(8)]
     watching.send_signal(signal.SIGTERM)
     watching.communicate(timeout=COMMAND_S)
     assert watching.returncode == PERSON
-    assert [line.split()[0] for line in lines] == 2 * ["SECRET", "missing", "uploader"]
+    assert [line.split()[0] for line in lines] == 2 * ["2", "SECRET", "missing", "uploader"]
 
 
 def test_policy_that_cannot_be_met_is_told(stage: Stage) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rotator.config.file import SIZE_MAX_BYTES, Config, find_path, load, parse
-from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig
+from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig, RunConfig
 from rotator.model.errors import ConfigError, Remedy
 from rotator.model.secret import BareJwt, Blackout, JsonFields, Resources, SecretSpec
 from tests.unit.config.texts import GOOD, changed, loaded, problems, with_default, with_secret, written
@@ -50,6 +50,7 @@ def test_everything_but_the_necessary_has_a_default(tmp_path: Path) -> None:
         ),
         path,
         DaemonConfig(("127.0.0.1", 9118), timedelta(minutes=5), None, frozenset()),
+        RunConfig(),
     )
 
 

@@ -42,7 +42,7 @@ def test_starter_names_every_key(tmp_path: Path) -> None:
     """No key that a section knows is missing from the starter."""
     text = re.sub(r"(?m)^(\[.*)$", r"\1\nqqqqqqqq = 1", STARTER)
     found = problems(tmp_path, text)
-    assert len(found) == 6
+    assert len(found) == 7
     for problem in found:
         known = problem.partition("known here: ")[2].split(", ")
         assert [key for key in known if not re.search(rf"\b{key} = ", STARTER)] == []

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from rotator.audit.lives import RUNS_MAX, key_lives, runs
 from rotator.audit.record import EventKind, Record
 from rotator.model.events import Operation, Result, Subject
 from rotator.model.reasons import Reason
 from rotator.model.status import OldKey, SecretStatus
 from rotator.page.drawing import LANES_MAX, age_bar, strip, timeline
 from rotator.page.headline import Level
-from rotator.page.lives import RUNS_MAX, key_lives, runs
 from rotator.page.states import State
 from tests.page_fleets import (
     DAY,

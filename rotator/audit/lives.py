@@ -30,6 +30,12 @@ class KeyLife:
     superseded_at: datetime | None = None
     revoked_at: datetime | None = None
     dead_at: datetime | None = None
+    why: str = ""
+    """The reason of the run that made it, or else made it current."""
+    trigger: str = ""
+    """What started that run."""
+    proof: str = ""
+    """How its death was proved."""
 
     @property
     def generation(self) -> int:
@@ -79,11 +85,14 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
     """Return the keys that records tell of, the oldest first."""
     lives: dict[str, KeyLife] = {}
     current, taken_over_at = "", None
+    reasons = _reasons(records)
     for record in records:
         if record.kind is not EventKind.DONE or record.result != Result.SUCCESS:
             continue
         key_id = record.subject.key_id
-        life = lives.get(key_id, KeyLife(key_id))
+        life = lives.get(key_id) or KeyLife(key_id)
+        if record.operation in {Operation.CREATE_KEY, Operation.PROMOTE} and not life.trigger:
+            life = replace(life, why=reasons.get(record.run_id, ""), trigger=record.writer.trigger)
         match record.operation:
             case Operation.CREATE_KEY:
                 version_id = record.subject.version_id
@@ -101,12 +110,18 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
                 superseded_at = life.superseded_at if life.begun_at else taken_over_at
                 life = replace(life, superseded_at=superseded_at, revoked_at=record.time)
             case Operation.PROVE_DEAD:
-                life = replace(life, dead_at=record.time)
+                life = replace(life, dead_at=record.time, proof=record.detail)
             case _:
                 continue
         if key_id:
             lives[key_id] = life
     return tuple(sorted(lives.values(), key=lambda life: life.known_from or _BEFORE))
+
+
+def _reasons(records: Sequence[Record]) -> dict[str, str]:
+    """Return by run why it moved on, or else what it decided first."""
+    decided = [record for record in reversed(records) if record.kind is EventKind.DECIDED]
+    return {record.run_id: record.reason for record in sorted(decided, key=lambda r: "Promote" in r.actions)}
 
 
 def runs(records: Sequence[Record]) -> tuple[tuple[RunStory, ...], int]:

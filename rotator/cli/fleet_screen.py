@@ -1,0 +1,138 @@
+"""The screen of `status`: one line that answers, then the table, what needs people first, each with what to do.
+
+At any width the same secrets and the same troubles are there; a wider terminal adds columns. In a pipe each secret is
+one line, and nothing is cut.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+
+from rotator.cli.screen import alarming, counted, folded
+from rotator.model.status import Attention, FleetStatus, SecretStatus, next_command
+from rotator.model.times import relative_text, span_text
+
+_HEADINGS = ("SECRET", "GEN", "AGE", "DUE IN", "OLD KEYS", "STATE", "LAST RUN", "ORPHANS", "REASON", "WHAT TO DO")
+_ALWAYS, _FROM_80, _FROM_120 = 6, 7, 9
+_WIDE, _WIDER = 80, 120
+_GAP = "  "
+_IN_WORDS = {Attention.OUTAGE: "outage", Attention.PERSON: "needs you", Attention.FAILING: "failing"}
+
+
+def fleet_lines(fleet: FleetStatus, columns: int | None) -> Iterator[str]:
+    """Yield the screen, line by line; without `columns` it goes into a pipe."""
+    now = fleet.taken_at
+    yield answer(fleet) if columns is None else folded(answer(fleet), columns)
+    shown = len(_HEADINGS) if columns is None else _shown(columns)
+    rows = [_cells(status, now)[:shown] for status in fleet.secrets]
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(_HEADINGS[:shown], *rows, strict=True)]
+    widths[0] = min(widths[0], (columns or 10**6) - sum(widths[1:]) - len(_GAP) * (shown - 1))
+    yield from _row(_HEADINGS[:shown], widths)
+    for status, cells in zip(fleet.secrets, rows, strict=True):
+        lines = _row(cells, widths)
+        if columns is not None:
+            lines = chain(lines, (folded(f"  {line}", columns) for line in _notes(status, now, shown)))
+        yield from map(alarming, lines) if status.attention else lines
+
+
+def answer(fleet: FleetStatus) -> str:
+    """Answer in one line: how many are fine, what is not, and when something happens next and happened last."""
+    now = fleet.taken_at
+    states = [state(status, now) for status in fleet.secrets]
+    needy, outages = states.count("needs you"), states.count("outage")
+    counts = (
+        (states.count("fine"), "fine"),
+        (states.count("by labels"), "fine by their labels alone"),
+        (states.count("due"), "due now"),
+        (states.count("overdue"), "with an old key overdue"),
+        (states.count("failing"), "failing"),
+        (needy, "needs you" if needy == 1 else "need you"),
+        (outages, "outage" if outages == 1 else "outages"),
+    )
+    told = ", ".join(f"{number:,} {words}" for number, words in counts if number)
+    due = [status.due_at for status in fleet.secrets if status.due_at and status.due_at > now]
+    ran = [status.last_run_at for status in fleet.secrets if status.last_run_at]
+    parts = [
+        f"{counted(len(states), 'secret')}: {told or 'nothing is known'}",
+        f"next rotation {relative_text(min(due), now)}" if due else "",
+        f"last run {relative_text(max(ran), now)}" if ran else "no run is known",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def state(status: SecretStatus, now: datetime) -> str:
+    """Say in a word or two what a secret is like."""
+    if status.attention:
+        return _IN_WORDS[status.attention]
+    if status.overdue_keys(now):
+        return "overdue"
+    if "Create" in (status.next_actions or ()) or (status.due_at and status.due_at <= now):
+        return "due"
+    return "fine" if status.looked_at else "by labels"
+
+
+def _shown(columns: int) -> int:
+    return _FROM_120 if columns >= _WIDER else _FROM_80 if columns >= _WIDE else _ALWAYS
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Yield a row; a name that does not fit has a line of its own, because a name that is cut names nothing."""
+    name, *others = cells
+    if len(name) > widths[0]:
+        yield name
+        name = ""
+    told = [text.ljust(width) for text, width in zip((name, *others), widths, strict=True)]
+    yield _GAP.join(told).rstrip()
+
+
+def _cells(status: SecretStatus, now: datetime) -> tuple[str, ...]:
+    run = relative_text(status.last_run_at, now) if status.last_run_at else "-"
+    return (
+        status.name,
+        str(status.generation) if status.generation else "-",
+        span_text(now - status.born_at) if status.born_at else "-",
+        _due_text(status, now),
+        _old_keys_text(status, now),
+        state(status, now),
+        run,
+        "?" if status.orphans is None else str(status.orphans or "-"),
+        status.reason or "-",
+        " | ".join(_notes(status, now, _FROM_120)) or "-",
+    )
+
+
+def _notes(status: SecretStatus, now: datetime, shown: int) -> Iterator[str]:
+    """Yield what is told under a row: what is wrong, and what to type; what no column has room for."""
+    if status.attention:
+        said = status.error or (f"{status.reason}: {status.reason.clause}" if status.reason else "")
+        yield from filter(None, said.splitlines())
+        if status.next_step and (not status.reason or status.next_step != status.reason.clause):
+            yield status.next_step
+    if status.hold is not None:
+        held = "on hold" + (f": {status.hold}" if status.hold else "")
+        yield held + ("; the outage waits for it" if status.attention is Attention.OUTAGE else "")
+    if status.orphans and shown < _FROM_120:
+        yield f"{counted(status.orphans, 'live key')} in no version, left by runs that were cut short"
+    if command := next_command(status, now):
+        yield f"$ {command}"
+
+
+def _due_text(status: SecretStatus, now: datetime) -> str:
+    if "Create" in (status.next_actions or ()):
+        return "now"
+    if status.due_at is None:
+        return "-"
+    return "now" if status.due_at <= now else span_text(status.due_at - now)
+
+
+def _old_keys_text(status: SecretStatus, now: datetime) -> str:
+    if status.old_keys is None:
+        return "?"
+    if not status.old_keys:
+        return "-"
+    if overdue := status.overdue_keys(now):
+        return f"{overdue} overdue"
+    until = min(key.until for key in status.old_keys)
+    return f"{len(status.old_keys)}, {relative_text(until, now)}"

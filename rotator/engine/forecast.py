@@ -1,0 +1,58 @@
+"""What a plan leads to after this run: the keys that die later. Pure, like the planner."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.engine.retirement import is_grace_over, superseded_keys
+from rotator.model.observed import Observed, Proof
+from rotator.model.plan import Create, Plan, Promote, Restamp, Revoke
+from rotator.model.reasons import Reason
+from rotator.model.secret import Demand, SecretSpec
+
+
+@dataclass(frozen=True, slots=True)
+class LaterRevocation:
+    """A key that is alive now and dies without a further decision."""
+
+    key_id: str
+    at: datetime | None
+    """About when; now if this very run does it in the end, None if something else than time has to pass first."""
+
+
+def moves_on(planned: Plan) -> bool:
+    """Tell whether this run makes another version current."""
+    return planned.reason is Reason.RETIRE_FIRST or any(isinstance(action, Promote) for action in planned.actions)
+
+
+def later_revocations(
+    spec: SecretSpec, observed: Observed, planned: Plan, now: datetime
+) -> tuple[LaterRevocation, ...]:
+    """Return the keys that die after what is planned now, the oldest first, and about when."""
+    at: datetime | None
+    if moves_on(planned):
+        doomed, at = _left_behind(observed, planned), now + spec.grace
+    elif planned.reason.keeps_keys:
+        return ()
+    else:
+        doomed, description = superseded_keys(observed), observed.description
+        at = None if is_grace_over(spec, description, now, Demand.DUE) else description.changed_at + spec.grace
+    dying = {action.key_id for action in planned.actions if isinstance(action, Revoke)}
+    return tuple(LaterRevocation(key_id, at) for key_id in doomed if key_id not in dying)
+
+
+def _left_behind(observed: Observed, planned: Plan) -> tuple[str, ...]:
+    """Return the live keys that the fence allows to revoke once the planned version is current."""
+    kinds = {type(action): action for action in planned.actions}
+    kept = set(observed.protected)
+    fence: float = float("inf")
+    if Restamp in kinds:
+        kept.add(observed.key_inside(observed.current) or "")
+    elif Create not in kinds and planned.reason is not Reason.RETIRE_FIRST:
+        kept.add(observed.key_inside(observed.pending) or "")
+        fence = observed.generation(observed.pending)
+    ours = sorted((observed.generation_of_key(key), key.key_id) for key in observed.live_keys())
+    # A credential that is refused proves nothing, so a foreign key inside it is not taken over.
+    current = observed.key_inside(observed.current)
+    taken_over = (current,) if current and observed.proof is Proof.ACCEPTED else ()
+    candidates = (*observed.replaced_key_ids(), *(key_id for made, key_id in ours if made <= fence), *taken_over)
+    return tuple(key_id for key_id in dict.fromkeys(candidates) if key_id not in kept and observed.is_live(key_id))
