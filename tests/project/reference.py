@@ -1,11 +1,12 @@
-"""Writes what is derived from the declarations of the settings: config/example.toml and docs/configuration.md.
+"""Writes what is derived from declarations: config/example.toml, docs/configuration.md and docs/reasons.md.
 
-`python -m tests.project.reference` writes both; a test fails while either is not what the declarations say.
+`python -m tests.project.reference` writes them; a test fails while one is not what the declarations say.
 """
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rotator.cli.explain import Kind, explanations
 from rotator.config.file import DEFAULT_PATH, SIZE_MAX_BYTES
 from rotator.config.schema import Default, Example, Required, Setting
 from rotator.config.settings import SECTIONS
@@ -22,6 +23,13 @@ A duration is a string of weeks, days, hours, minutes and seconds, in this order
 This page is written by `python -m tests.project.reference` from [`rotator/config/settings.py`](../rotator/config/settings.py); change it there.
 """  # noqa: E501 - a paragraph of a page is one line
 _COLUMNS = ("Setting", "Kind", "Default", "Bounds", "What it does")
+_REASONS_HEAD = """\
+# Reasons, exit codes and errors
+
+`rotator explain CODE` prints the same. `plan`, `run` and `status` show a reason for each secret; the audit trail and `--json` also name the error.
+
+This page is written by `python -m tests.project.reference` from the code: [reasons](../rotator/model/reasons.py), [exit codes](../rotator/cli/exits.py), [errors](../rotator/model/errors.py).
+"""  # noqa: E501 - as above
 
 
 def page() -> str:
@@ -33,6 +41,20 @@ def page() -> str:
             parts.append(f"{_does(section)}\n\n")
         parts += [_row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
         parts += map(_row, _cells(section.kind.settings, ""))
+    return "".join(parts)
+
+
+def reasons_page() -> str:
+    """Return the text of docs/reasons.md: a table for each kind of code."""
+    parts = [_REASONS_HEAD]
+    for kind in Kind:
+        ends = ("Exit code",) * (kind is Kind.ERROR)
+        columns = (kind.value.capitalize(), "What it means", "What happens next by itself", "What you do", *ends)
+        parts += [f"\n## {kind.value.capitalize()}s\n\n", _row(columns), _row(["---"] * len(columns))]
+        for one in explanations().values():
+            if one.kind is kind:
+                row = (f"`{one.code}`", one.meaning, one.happens, one.you, *([str(one.exit_code)] * len(ends)))
+                parts.append(_row(row))
     return "".join(parts)
 
 
@@ -66,7 +88,11 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(escaped)} |\n"
 
 
-DERIVED = {ROOT / "config" / "example.toml": STARTER, ROOT / "docs" / "configuration.md": page()}
+DERIVED = {
+    ROOT / "config" / "example.toml": STARTER,
+    ROOT / "docs" / "configuration.md": page(),
+    ROOT / "docs" / "reasons.md": reasons_page(),
+}
 
 if __name__ == "__main__":
     for path, text in DERIVED.items():
