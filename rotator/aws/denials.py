@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 _POLICIES = {
-    "identity-based policy": "Compare the role's policy with the one in README.md.",
+    "identity-based policy": "Compare the role's policy with the one in docs/rights.md.",
     "permissions boundary": "Have the permissions boundary of the role allow it: the role's policy alone cannot.",
     "resource control policy": "Ask whoever keeps the AWS organization: the role's policy cannot lift it.",
     "resource-based policy": "Look at the secret's own policy (`aws secretsmanager get-resource-policy`) or its key's.",

@@ -253,7 +253,7 @@ class StoreDeniedError(StoreRejectedError):
     """This AWS identity lacks a right."""
 
     remedy = Remedy.PERSON
-    default_step = "Compare the role's policy with the one in README.md."
+    default_step = "Compare the role's policy with the one in docs/rights.md."
 
 
 class StoreUntrustedError(StoreRejectedError):
