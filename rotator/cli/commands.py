@@ -69,7 +69,7 @@ class _Group(click.Group):
             )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse arguments; none at all ask for help, which is no mistake."""
+        """Parse arguments; without any, show the help."""
         return super().parse_args(ctx, args or ["--help"])
 
     def resolve_command(

@@ -73,7 +73,7 @@ class EventError(RotatorError):
     """A Lambda function received an event or a message that it cannot use; no call was made for it."""
 
     remedy = Remedy.PERSON
-    default_step = "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
+    default_step = "Find out who sends it: only the schedule, the queue and Secrets Manager should."
 
 
 class AuditUnavailableError(RotatorError):
@@ -202,7 +202,7 @@ class KeyNameError(ProviderError):
 
 
 class AttemptsExhaustedError(ProviderError):
-    """So many new keys failed to become current that another attempt would be in vain."""
+    """So many new keys failed to become current that rotator stopped trying."""
 
     remedy = Remedy.PERSON
     default_step = "See `rotator history NAME` for why they failed, then run `rotator rotate NAME`."
