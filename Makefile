@@ -97,12 +97,13 @@ stack: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
 
-# Style, types, import contracts, the Dockerfile.
+# Style, types, import contracts, words, the Dockerfile.
 lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.project.words
 	$(BIN)/hadolint Dockerfile
 
 # Rewrite the code in house style.

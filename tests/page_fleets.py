@@ -115,7 +115,7 @@ def _troubled(index: int) -> SecretStatus:  # noqa: PLR0911 - one return per kin
                 status,
                 last_outcome=OutcomeKind.HELD,
                 reason=Reason.ROLLED_BACK,
-                person="ROLLED_BACK: somebody moved AWSCURRENT back; `rotator rotate` moves on",
+                person="ROLLED_BACK: AWSCURRENT was moved back to an older version; `rotator rotate` moves on",
             )
         case 1:
             return changed(

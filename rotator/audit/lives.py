@@ -161,7 +161,7 @@ def _step(record: Record) -> RunStep:
         case Result.SUCCESS:
             text = done[0].upper() + done[1:]
         case Result.UNKNOWN:
-            text = f"Nobody knows whether it could {to_do}"
+            text = f"It is not known whether it could {to_do}"
         case _:
             text = f"Failed to {to_do}"
     subject = record.subject

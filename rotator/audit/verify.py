@@ -42,7 +42,7 @@ class Flaw(Enum):
     """What can be wrong."""
 
     UNTRUSTED_FILE = "the file cannot be trusted or read"
-    NO_EVENT = "a line is no event"
+    NO_EVENT = "a line is not an event"
     ALTERED = "an event is not as it was written"
     MISSHAPEN = "an event has fields it should not have, or lacks some"
     OUT_OF_SEQUENCE = "an event is missing, repeated or out of place"

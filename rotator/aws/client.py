@@ -55,7 +55,7 @@ def endpoint_from_environment(env: Mapping[str, str], service: Service) -> str |
             continue
         if not is_on_loopback(url):
             raise ConfigError(
-                f"{name} is set, and does not name a loopback address: whoever sets this variable "
+                f"{name} is set, and does not name a loopback address: anyone who sets this variable "
                 "would receive every secret, so it is obeyed on loopback only",
                 next_step=f"Unset {name}"
                 + (f", or name the endpoint on purpose in `[aws] {setting}`." if setting else "."),

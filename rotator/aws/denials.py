@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 
 _POLICIES = {
-    "identity-based policy": "Compare the role's policy with the one in README.md.",
+    "identity-based policy": "Compare the role's policy with the one in docs/rights.md.",
     "permissions boundary": "Have the permissions boundary of the role allow it: the role's policy alone cannot.",
-    "resource control policy": "Ask whoever keeps the AWS organization: the role's policy cannot lift it.",
+    "resource control policy": "Ask the administrators of the AWS organization: the role's policy cannot lift it.",
     "resource-based policy": "Look at the secret's own policy (`aws secretsmanager get-resource-policy`) or its key's.",
     "role trust policy": "Have the role's trust policy admit this identity.",
-    "service control policy": "Ask whoever keeps the AWS organization: the role's policy cannot lift it.",
+    "service control policy": "Ask the administrators of the AWS organization: the role's policy cannot lift it.",
     "session policy": "Look at the policy that the session was made with: the role's policy alone cannot allow it.",
     "VPC endpoint policy": "Have the policy of the VPC endpoint allow it: the role's policy alone cannot.",
 }

@@ -40,7 +40,7 @@ _PROVIDER = (
 )
 _MAKE_ROOM = (
     "A secret takes 20 labels over all its versions, and about 100 versions a day. Remove labels "
-    "that nobody needs, or wait: the next run retries."
+    "that are not needed, or wait: the next run retries."
 )
 
 
@@ -100,7 +100,7 @@ _FOREIGN_KEY = (
     "was refused: `aws/secretsmanager`, the default KMS key, works for no other account than the secret's own"
 )
 _REFUSED = _Meaning(StoreRejectedError, "was refused")
-_NO_ID = _Meaning(SecretNotFoundError, "was refused: that is no name or ARN of a secret")
+_NO_ID = _Meaning(SecretNotFoundError, "was refused: that is not the name or ARN of a secret")
 
 _ANY_CALL = {
     "ExpiredToken": _Meaning(StoreDeniedError, "was refused: the AWS credentials do not hold", _RENEW),

@@ -4,6 +4,7 @@
     exits       exit codes
     context     what commands need first: the configuration and the secrets that were named
     wording     plans and outcomes in words, and as JSON
+    explain     what reasons, exit codes and errors mean
     progress    what a person at a terminal sees while a run is at work
     screen      the terminal: its width, its colours, folded lines
     fleet_screen, recap, life    what `status`, `run` and `history` show
@@ -24,7 +25,7 @@ import click
 
 from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit, exit_code_of
-from rotator.model.errors import DefectError, RotatorError
+from rotator.model.errors import ConfigError, DefectError, RotatorError
 from rotator.model.secrecy import withheld
 from rotator.wiring.output import OutputLostError, guarded_streams
 from rotator.wiring.process import hold_signals
@@ -54,7 +55,7 @@ def run(args: Sequence[str] | None = None) -> int:
             return _run(args, as_json=as_json)
     except OutputLostError as lost:
         if not lost.reader_left:
-            click.echo(f"error: {lost}", err=True)
+            click.echo(f"Error: {lost}", err=True)
         return Exit.FAILED
 
 
@@ -77,7 +78,9 @@ def _run(args: Sequence[str] | None, *, as_json: bool) -> int:
 
 
 def _tell_error(error: RotatorError, *, as_json: bool) -> Exit:
-    click.echo(withheld(f"error: {error.message}\n{error.next_step}"), err=True)
+    code = type(error).__name__
+    more = "" if type(error) is ConfigError else f"\n`rotator explain {code}` says more."
+    click.echo(withheld(f"Error: {error.message}\n{error.next_step}{more}"), err=True)
     if as_json:
         click.echo(_error_row(error))
     return exit_code_of(error)
@@ -85,7 +88,7 @@ def _tell_error(error: RotatorError, *, as_json: bool) -> Exit:
 
 def _tell_defect(_kind: type[BaseException], error: BaseException, _trace: "TracebackType | None") -> None:
     """Tell where a defect is that nothing else has caught, without its message: that may quote a value."""
-    click.echo(f"error: {DefectError.of(error).message}\n{DefectError.default_step}", err=True)
+    click.echo(f"Error: {DefectError.of(error).message}\n{DefectError.default_step}", err=True)
 
 
 def _tell_usage(error: click.ClickException) -> None:
@@ -100,6 +103,7 @@ def _error_row(error: RotatorError) -> str:
     row = {
         "secret": None,
         "outcome": "failed",
+        "code": type(error).__name__,
         "error": withheld(error.message),
         "next_step": withheld(error.next_step),
     }

@@ -95,7 +95,7 @@ def period_of(text: str, most: timedelta) -> timedelta:
         span = timedelta(0)
     if not timedelta(seconds=1) <= span <= most:
         raise ConfigError(
-            f"--every is no duration from a second to {setting_text(most)}: {quoted(text)}",
+            f"--every is not a duration from a second to {setting_text(most)}: {quoted(text)}",
             next_step="Write it like `5m` or `30s`.",
         )
     return span

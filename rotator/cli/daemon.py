@@ -43,5 +43,5 @@ def _address(text: str | None) -> tuple[str, int] | None:
         return listen_address(text)
     except UnfitError:
         raise ConfigError(
-            f"--listen is no address and port: {quoted(text)}", next_step="Write it like `127.0.0.1:9118`."
+            f"--listen is not an address and port: {quoted(text)}", next_step="Write it like `127.0.0.1:9118`."
         ) from None

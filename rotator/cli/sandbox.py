@@ -30,5 +30,5 @@ def _installed() -> Iterator[None]:
     except ModuleNotFoundError as missing:
         raise ConfigError(
             f"the sandbox needs {missing.name}, which is not installed",
-            next_step='Run `pip install "rotator[sandbox]"` or, in a clone, `pip install ".[sandbox]"`.',
+            next_step='Install rotator with its extra `sandbox`: in a clone, `pipx install --force ".[sandbox]"`.',
         ) from None

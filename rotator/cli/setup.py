@@ -20,6 +20,11 @@ from rotator.model.payload import shape_of
 from rotator.model.secrecy import looks_secret, withheld
 from rotator.model.secret import BareJwt, JsonFields
 
+_WITHOUT_COMPINIT = (
+    "    compdef ",
+    "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n    compdef ",
+)
+"""What click's script for zsh takes for granted, and how it does without."""
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -87,7 +92,7 @@ def check_config(config_option: str | None, *, as_json: bool) -> int:
         print_json(row)
         return Exit.OK
     for warning in warnings:
-        click.echo(f"warning: {warning}", err=True)
+        click.echo(f"Warning: {warning}", err=True)
     count = len(loaded.secrets)
     click.echo(f"{loaded.path}: {count} secret{'s' if count != 1 else ''}, no problems")
     # A look lists keys once, and asks testAuthentication once for a token and at most once more for a pair.
@@ -104,5 +109,6 @@ def print_completion(command: click.Command, shell: str) -> int:
     completer = get_completion_class(shell)
     if completer is None:
         raise ConfigError(f"there is no completion for {shell}")
-    click.echo(completer(command, {}, "rotator", "_ROTATOR_COMPLETE").source())
+    source = completer(command, {}, "rotator", "_ROTATOR_COMPLETE").source()
+    click.echo(source.replace(*_WITHOUT_COMPINIT) if shell == "zsh" else source)
     return Exit.OK

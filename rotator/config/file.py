@@ -29,7 +29,7 @@ DEFAULT_PATH = Path("config/rotator.toml")
 SIZE_MAX_BYTES = 1024 * 1024
 _NO_FILE = "Write one with `rotator init`, or name another with --config or $ROTATOR_CONFIG."
 _LEAKED = (
-    "this looks like a token or another secret, and none may stand in this file; revoke the key, then name the secret"
+    "this looks like a token or another secret, and this file must not hold one; revoke the key, then name the secret"
     " or the variable that holds its successor"
 )
 _DIGEST = re.compile(r"[0-9a-f]{64}")

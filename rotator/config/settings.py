@@ -63,15 +63,15 @@ PINATA = Schema(
             Example("http://proxy.example.com:3128"),
             "the way to Pinata; AWS has HTTPS_PROXY",
             "Requests go through it inside TLS; a loopback `api_url` needs no proxy. `USER:PASSWORD@` may stand before "
-            "the host; then let nobody else read this file.",
+            "the host; then let no other user read this file.",
         ),
         Setting(
             "ca_file",
             text(values.path, 'the path of a file, such as "/etc/ssl/corporate.pem"'),
             Example("/etc/ssl/corporate.pem"),
             "who vouches for Pinata instead of the usual authorities",
-            "PEM; needed where a proxy inspects TLS. A relative path starts at this file's folder; nobody else may be "
-            "able to write it. Variables such as SSL_CERT_FILE are ignored.",
+            "PEM; needed where a proxy inspects TLS. A relative path starts at this file's folder; no other user may "
+            "be able to write it. Variables such as SSL_CERT_FILE are ignored.",
         ),
         Setting("owner", _OWNER, Default("rotator"), "begins every key's name; one for each installation"),
         Setting("requests_per_minute", _RATE, Default(60), "what your Pinata plan allows the whole account"),

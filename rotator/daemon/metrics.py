@@ -182,6 +182,6 @@ _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float |
     ("rotator_failures_in_a_row", "Looks that failed since the last success.", _failures),
     ("rotator_old_keys_alive", "Superseded keys that still work, in their grace or after it.", _old_keys),
     ("rotator_old_keys_overdue", "Superseded keys that still work though their grace is over.", _overdue),
-    ("rotator_orphan_keys", "Live keys of ours that no label refers to.", lambda row, _: row.orphans),
+    ("rotator_orphan_keys", "Live keys that rotator made and no label refers to.", lambda row, _: row.orphans),
     ("rotator_needs_person", "1 if a person has to act.", _needs_person),
 )

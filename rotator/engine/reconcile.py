@@ -247,7 +247,7 @@ def _next_generation(observed: Observed) -> int:
     if generation > GENERATION_MAX:
         raise UnsafeActionError(
             f"a key of generation {generation - 1} exists: no generation is left above it",
-            next_step="Find the key in Pinata's key list, and whoever named it; then rename the secret.",
+            next_step="Find the key in Pinata's key list, and who named it; then rename the secret.",
         )
     return generation
 

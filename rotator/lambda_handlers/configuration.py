@@ -39,7 +39,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         return parse(body, where, root)
     if where.startswith(("ssm:", "s3:")):
         raise ConfigError(
-            "ROTATOR_CONFIG is no address of a configuration",
+            "ROTATOR_CONFIG is not the address of a configuration",
             next_step="Write it as a path, as `ssm:/parameter/name`, or as `s3://bucket/key`.",
         )
     return load(root / find_path(None, env))

@@ -95,7 +95,7 @@ def _every() -> timedelta:
     try:
         return duration(os.environ.get("ROTATOR_TICK_EVERY", _EVERY))
     except ValueError:
-        problem = "ROTATOR_TICK_EVERY is no duration"
+        problem = "ROTATOR_TICK_EVERY is not a duration"
     raise ConfigError(problem, next_step="Write it like `5m`, as often as the schedule ticks.")
 
 

@@ -18,17 +18,29 @@ class Remedy(StrEnum):
     """Who must act."""
 
     NEXT_RUN = "next_run"
-    """Nobody: the next run retries."""
+    """Nobody.
+
+    Next: the next run looks again, and repeats what failed if it is still needed.
+    """
     PERSON = "person"
-    """A person, in one of the two systems."""
+    """A person, in one of the two systems.
+
+    Next: each run tries again and reports it, until a person has acted; the other secrets go on.
+    """
     CONFIG = "config"
-    """Whoever keeps the configuration, the arguments or the environment."""
+    """Whoever keeps the configuration, the arguments or the environment.
+
+    Next: nothing, until it is corrected.
+    """
     AUDIT = "audit"
-    """Whoever keeps the audit trail, so that it can be written again."""
+    """Whoever keeps the audit trail.
+
+    Next: nothing is made, promoted or revoked, until the trail can be written again.
+    """
 
 
 class RotatorError(Exception):
-    """Anything this program raises on purpose.
+    """Any error that rotator reports; the message says which.
 
     `message` says what happened, and in what state things are; `next_step` what to do, by default the class's own.
     """
@@ -58,21 +70,21 @@ class SecretNotFoundError(ConfigError):
 
 
 class EventError(RotatorError):
-    """An event or a message is not what its sender should send; no call was made for it."""
+    """A Lambda function received an event or a message that it cannot use; no call was made for it."""
 
     remedy = Remedy.PERSON
-    default_step = "Find out who sends it: nothing but the schedule, the queue and Secrets Manager should."
+    default_step = "Find out who sends it: only the schedule, the queue and Secrets Manager should."
 
 
 class AuditUnavailableError(RotatorError):
-    """An audit record could not be made durable; no further effect may happen."""
+    """A record of the audit trail could not be made durable, so nothing more was done."""
 
     remedy = Remedy.AUDIT
     default_step = "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
 
 
 class DefectError(RotatorError):
-    """Something went wrong that this program has no error for: a defect of its own."""
+    """A defect of rotator itself."""
 
     remedy = Remedy.PERSON
     default_step = (
@@ -96,19 +108,19 @@ class DefectError(RotatorError):
 
 
 class DeadlineExceededError(RotatorError):
-    """The time of this run is up."""
+    """The run reached its `timeout` and stopped between two calls."""
 
     default_step = "The next run goes on. If this repeats, raise `timeout` or look at the latency of the two systems."
 
 
 class StoppedError(RotatorError):
-    """This process was told to stop, and did so where nothing is lost."""
+    """The process was told to stop, and stopped where nothing is lost."""
 
     default_step = "Nothing to do: the next run finishes what remains."
 
 
 class UnsafeActionError(RotatorError):
-    """A guard refused an action just before it."""
+    """What was planned is no longer safe: a check just before the action failed, and the action was not taken."""
 
 
 class StepRefusedError(RotatorError):
@@ -121,17 +133,17 @@ class StepRefusedError(RotatorError):
 
 
 class ProviderError(RotatorError):
-    """Something about Pinata."""
+    """Any error about Pinata; the message says which."""
 
 
 class ProviderUnavailableError(ProviderError):
-    """The call had no effect, or may safely be repeated."""
+    """Pinata could not be reached, or answered with a fault; the call had no effect or may safely be repeated."""
 
     may_have_effect = True
 
 
 class ProviderRejectedError(ProviderError):
-    """Pinata refused the request; it surely had no effect."""
+    """Pinata refused the request, which had no effect."""
 
     remedy = Remedy.PERSON
     default_step = "Compare `permissions`, `max_uses` and `[pinata] api` with what the account allows."
@@ -148,7 +160,7 @@ class ProviderDeniedError(ProviderError):
 
 
 class ProviderBlockedError(ProviderError):
-    """The way to Pinata is closed until a person opens it; nothing was sent."""
+    """The connection to Pinata is blocked or not trusted; nothing was sent."""
 
     remedy = Remedy.PERSON
     default_step = (
@@ -184,14 +196,14 @@ class KeyRejectedError(ProviderError):
 
 
 class KeyScopeError(ProviderError):
-    """A key's scopes are not the ones that were asked for."""
+    """A key's scopes differ from the ones requested."""
 
     remedy = Remedy.PERSON
     default_step = "Compare `permissions` with the key in Pinata's key list."
 
 
 class KeyNameError(ProviderError):
-    """A new key has another name than was asked for, so that no later run would know it as ours."""
+    """A new key has a different name from the one requested, so no later run would recognise it as ours."""
 
     remedy = Remedy.PERSON
     default_step = (
@@ -200,14 +212,14 @@ class KeyNameError(ProviderError):
 
 
 class AttemptsExhaustedError(ProviderError):
-    """So many keys were made and never became current that another would be in vain."""
+    """So many new keys failed to become current that rotator stopped trying."""
 
     remedy = Remedy.PERSON
     default_step = "See `rotator history NAME` for why they failed, then run `rotator rotate NAME`."
 
 
 class KeyNotListedError(ProviderError):
-    """A new key was not listed in time; it was not stored."""
+    """A new key did not appear in Pinata's list in time; it was not stored."""
 
     default_step = "AWSCURRENT is unchanged. The next runs try again, later and later."
 
@@ -227,31 +239,31 @@ class KeyNotYetDeadError(KeyStillAliveError):
 
 
 class ClockError(RotatorError):
-    """This machine's clock is not the time."""
+    """This machine's clock differs too much from AWS's, so no age can be measured."""
 
     remedy = Remedy.PERSON
     default_step = "Set the clock (NTP), then run `rotator run`."
 
 
 class StoreError(RotatorError):
-    """Something about Secrets Manager."""
+    """Any error about Secrets Manager; the message says which."""
 
 
 class StoreUnavailableError(StoreError):
-    """The call may or may not have had an effect."""
+    """Secrets Manager could not be reached, or answered with a fault; the call may have had an effect."""
 
     may_have_effect = True
 
 
 class StoreRejectedError(StoreError):
-    """Secrets Manager refused the request; it surely had no effect."""
+    """Secrets Manager refused the request, which had no effect."""
 
 
 class StoreDeniedError(StoreRejectedError):
     """This AWS identity lacks a right."""
 
     remedy = Remedy.PERSON
-    default_step = "Compare the role's policy with the one in README.md."
+    default_step = "Compare the role's policy with the one in docs/rights.md."
 
 
 class StoreUntrustedError(StoreRejectedError):
@@ -261,11 +273,11 @@ class StoreUntrustedError(StoreRejectedError):
 
 
 class LabelConflictError(StoreRejectedError):
-    """A staging label was not where this run had seen it."""
+    """A staging label was no longer where this run had seen it: another run or a person moved it."""
 
 
 class SecretValueError(StoreError):
-    """The stored value is not what the configuration says it is; it was left alone."""
+    """The stored value does not match `fields` or `format` in the configuration; it was left as it is."""
 
     remedy = Remedy.PERSON
     default_step = "Correct the secret's value, or `fields` and `format` of its entry, then run `rotator plan`."

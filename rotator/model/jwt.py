@@ -24,7 +24,7 @@ def token_fault(token: Sensitive) -> str:
     """
     text, faults = _peeled(token.reveal())
     if not text:
-        return "is empty, or nothing but what is put around one" if faults else "is empty"
+        return "is empty, or holds only what is put around one" if faults else "is empty"
     if len(text) > _TOKEN_MAX:
         faults.append(f"is too long: more than {_TOKEN_MAX} characters")
     elif len(text.split()) > 1:
@@ -86,7 +86,7 @@ def _without_one(text: str) -> tuple[str, str]:
     if text[: len(_SCHEME)].lower() == _SCHEME:
         return text[len(_SCHEME) :], "begins with `Bearer `, which belongs to the header"
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`":
-        return text[1:-1], "stands in quotes"
+        return text[1:-1], "is in quotes"
     return text, ""
 
 

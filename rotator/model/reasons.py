@@ -54,7 +54,7 @@ class Reason(StrEnum):
     """
     FOREIGN_OWNER = (
         "FOREIGN_OWNER",
-        "an AWS service owns the secret, so nobody else may write it; see OwningService in `describe-secret`",
+        "an AWS service owns the secret and is the only one that may write it; see OwningService in `describe-secret`",
         _PERSON | Consequence.KEEPS_KEYS,
     )
     """Another AWS service manages the secret and is the only one that may write it.
@@ -67,7 +67,7 @@ class Reason(StrEnum):
         "the secret's deletion is scheduled; restore it with `restore-secret`, or take its entry out",
         _PERSON | Consequence.KEEPS_KEYS,
     )
-    """Somebody deleted the secret, and its recovery window is open.
+    """The secret was deleted, and its recovery window is open.
 
     Next: nothing; no key is made.
     You: run `aws secretsmanager restore-secret`, or take the entry out of the configuration and revoke its key.
@@ -80,7 +80,7 @@ class Reason(StrEnum):
     """
     DRIFTED = (
         "DRIFTED",
-        "somebody put another key into the secret; `rotator rotate` replaces it",
+        "the secret holds a key that rotator did not make; `rotator rotate` replaces it",
         _PERSON | Consequence.KEEPS_KEYS,
     )
     """The secret was ours, and AWSCURRENT now holds a key that is not.
@@ -90,7 +90,7 @@ class Reason(StrEnum):
     """
     ROLLED_BACK = (
         "ROLLED_BACK",
-        "somebody moved AWSCURRENT back; `rotator rotate` moves on",
+        "AWSCURRENT was moved back to an older version; `rotator rotate` moves on",
         _PERSON | Consequence.KEEPS_KEYS,
     )
     """AWSCURRENT is on an older version of ours than AWSPREVIOUS, and its key works.
@@ -122,7 +122,7 @@ class Reason(StrEnum):
     Next: this run finishes the rotation.
     You: nothing.
     """
-    UP_TO_DATE = ("UP_TO_DATE", "the key is young and live", Consequence.NOT_DUE)
+    UP_TO_DATE = ("UP_TO_DATE", "the key works and is not due", Consequence.NOT_DUE)
     """The current key is younger than `max_age`, and nothing else makes it due.
 
     Next: the key is replaced when it is due.
@@ -183,7 +183,7 @@ class Reason(StrEnum):
     """There are `live_keys_max` live keys, and none of them may be revoked.
 
     Next: nothing; no new key is made.
-    You: revoke a key that nobody uses in Pinata, or raise `live_keys_max`.
+    You: revoke an unused key in Pinata, or raise `live_keys_max`.
     """
     NO_CURRENT = ("NO_CURRENT", "the secret has no value yet", _URGENT)
     """No version carries AWSCURRENT.
@@ -249,7 +249,7 @@ class Reason(StrEnum):
     Next: this run replaces it at once.
     You: find out who revoked it.
     """
-    FORCED = ("FORCED", "somebody asked for it")
+    FORCED = ("FORCED", "a new key was requested")
     """`rotator rotate` or RotateSecret asked for a new key.
 
     Next: this run replaces the key.

@@ -302,7 +302,7 @@ class PinataClient:
             self.revoke_key(key_id, deadline)
         except RotatorError:
             return f"key {key_id} could not be revoked and may live on"
-        return f"Pinata was told to revoke key {key_id}"
+        return f"Pinata was asked to revoke key {key_id}"
 
 
 def _checked(token: Sensitive) -> Sensitive:

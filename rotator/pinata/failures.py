@@ -20,10 +20,7 @@ from rotator.pinata.requests import Answer, Garbled, Lost, Reply, Unsent
 _NOWHERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 _API = "Compare `[pinata] api` and `api_url` with Pinata's API reference: there is nothing at that path."
 _OF_PLAN = re.compile(r"\b(?:plans?|limits?|quota|upgrade|maximum|billing|payment|subscription)\b", re.IGNORECASE)
-_PLAN = (
-    "Revoke keys that nobody needs in Pinata's key list, or have the plan of the account raised; "
-    "then run `rotator run`."
-)
+_PLAN = "Revoke unused keys in Pinata's key list, or have the plan of the account raised; then run `rotator run`."
 
 
 def failure(what: str, reply: Reply) -> ProviderError:  # noqa: PLR0911 - one return per kind of reply

@@ -65,7 +65,7 @@ def guarded_streams(*, as_json: bool) -> Iterator[None]:
 
     def lost_err(error: OSError) -> None:
         text = _what_is_lost("standard error", error)
-        _say(out, json.dumps({"warning": text}) if as_json else f"warning: {text}")
+        _say(out, json.dumps({"warning": text}) if as_json else f"Warning: {text}")
 
     sys.stdout, sys.stderr = Outlet(out, _end), Outlet(err, lost_err)
     try:
@@ -96,7 +96,7 @@ def outlive_output() -> None:
 
 def _on(stream: TextIO) -> Callable[[OSError], None]:
     """Return what says on another stream that standard output is lost."""
-    return lambda error: _say(stream, f"warning: {_what_is_lost('standard output', error)}")
+    return lambda error: _say(stream, f"Warning: {_what_is_lost('standard output', error)}")
 
 
 def _end(error: OSError) -> None:

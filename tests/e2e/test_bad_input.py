@@ -106,7 +106,7 @@ def test_an_unknown_name_is_refused(stage: Stage) -> None:
     ("command", "phrase"),
     [
         pytest.param(("rotate",), "NAME", id="rotate_nothing"),
-        pytest.param(("spin",), "No such command", id="unknown_command"),
+        pytest.param(("spin",), 'there is no command "spin"', id="unknown_command"),
         pytest.param(("run", "--every", "often"), "5m", id="no_duration"),
         pytest.param(("audit", "show", "--since", "lately"), "24h", id="no_time"),
     ],

@@ -263,13 +263,13 @@ def test_a_full_disk_behind_standard_output_stops_no_run(stage: Stage) -> None:
             )
 
         ran, planned = onto_it("run", "--json"), onto_it("plan")
-    lost = "warning: standard output cannot be written (No space left on device); the work goes on\n"
+    lost = "Warning: standard output cannot be written (No space left on device); the work goes on\n"
     assert (ran.returncode, ran.stderr) == (0, lost)
     assert stage.live_keys() == [stage.sandbox.current_key_id()]
     assert stage.row("run")["outcome"] == "up_to_date"
     assert (planned.returncode, planned.stderr) == (
         FAILED,
-        "error: standard output cannot be written: No space left on device\n",
+        "Error: standard output cannot be written: No space left on device\n",
     )
 
 

@@ -44,6 +44,6 @@ def test_policy_that_cannot_be_met_is_told(stage: Stage) -> None:
     stage.edit("[defaults]", '[defaults]\nblackout = ["2026-01-01..2036-01-01"]')
     done = stage.rotator("config", "check")
     assert done.returncode == 0
-    assert "warning: uploader: no new key can be made" in done.stderr
+    assert "Warning: uploader: no new key can be made" in done.stderr
     (row,) = stage.rows("config", "check")
     assert len(row["warnings"]) == 1

@@ -97,7 +97,7 @@ class AuditBucket:
                         return  # an earlier attempt had come through, and only its answer was lost
                     raise ObjectTakenError(
                         f"the audit trail cannot be written: {self.url(key)} is there already, "
-                        "and somebody else wrote it; it was left as it is",
+                        "written by another process; it was left as it is",
                         next_step=_OTHERS,
                     )
                 case HTTPStatus.CONFLICT:

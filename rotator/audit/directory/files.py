@@ -227,7 +227,7 @@ class AuditFile:
             found = os.fstat(self._fd)
             if found.st_nlink == 0 or found.st_size != self.size:
                 self.broken = True
-                raise OSError(0, "the file was removed or changed by somebody else")
+                raise OSError(0, "the file was removed or changed by another process")
             try:
                 _write_whole(self._fd, line)
             except OSError:

@@ -40,7 +40,7 @@ def test_a_policy_that_does_not_allow_is_named(kind: str) -> None:
 def test_otherwise_this_identity_lacks_the_right(sentence: str) -> None:
     """As far as anybody tells."""
     assert denial(sentence, RIGHT).said == f": this AWS identity lacks `{RIGHT}`"
-    assert "README.md" in denial(sentence, RIGHT).next_step
+    assert "docs/rights.md" in denial(sentence, RIGHT).next_step
 
 
 @pytest.mark.parametrize(

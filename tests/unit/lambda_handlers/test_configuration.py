@@ -83,9 +83,9 @@ def test_file_of_the_bundle(tmp_path: Path) -> None:
     [
         ("ssm:/none/such", "ParameterNotFound"),
         ("s3://none/such", "NoSuchBucket"),
-        ("ssm:none", "no address"),
-        ("s3://", "no address"),
-        ("s3://Bucket/key", "no address"),
+        ("ssm:none", "not the address"),
+        ("s3://", "not the address"),
+        ("s3://Bucket/key", "not the address"),
         ("nowhere.toml", "does not exist"),
     ],
 )

@@ -95,7 +95,7 @@ def test_the_drawing_has_words() -> None:
 def test_a_secret_without_records_says_so() -> None:
     """Before the first rotation there is nothing to draw."""
     text = ask(sources(), "/secret/uploader").text
-    assert "tells of no key yet" in text
+    assert "shows no key yet" in text
     assert "<figure" not in text
 
 
@@ -163,7 +163,7 @@ def test_a_run_without_end() -> None:
     [
         (Result.SUCCESS, "Promoted to AWSCURRENT"),
         (Result.FAILURE, "Failed to promote it to AWSCURRENT"),
-        (Result.UNKNOWN, "Nobody knows whether it could promote it to AWSCURRENT"),
+        (Result.UNKNOWN, "It is not known whether it could promote it to AWSCURRENT"),
     ],
 )
 def test_steps_in_words(result: Result, said: str) -> None:

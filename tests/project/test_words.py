@@ -1,0 +1,29 @@
+"""What people read has none of the words and shapes that the project no longer uses."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.project.words import found, prose
+
+
+def test_no_old_word_is_left() -> None:
+    """Documents, messages, help, page, alerts and comments of the configuration are in the words of CONTRIBUTING.md."""
+    assert list(found()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "read"),
+    [
+        ("page.md", "It is told of.\n`nobody` and [a](nobody.md)\n", ["It is told of.", "         and [a            "]),
+        ("module.py", '"""Nobody reads this."""\nraise E("shall")\n', ["shall"]),
+        ("commands.py", 'def f():\n    """Help shall be read."""\n', ["Help shall be read."]),
+        ("file.toml", 'a = 1  # nobody\nb = "nobody"\n', [" nobody"]),
+        ("rules.yml", "summary: nobody\n", ["summary: nobody"]),
+    ],
+)
+def test_what_people_read_is_found(tmp_path: Path, name: str, text: str, read: list[str]) -> None:
+    """Prose, messages, help and comments are searched; code, addresses and documentation of the code are not."""
+    path = tmp_path / name
+    path.write_text(text)
+    assert [line for _, line in prose(path) if line.strip()] == read
