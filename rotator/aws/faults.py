@@ -47,8 +47,8 @@ _MAKE_ROOM = (
 class Effect(Enum):
     """Whether a call may have changed something."""
 
-    NONE = "This call changed nothing."
-    POSSIBLE = "It may or may not have taken effect."
+    NONE = "This call changed nothing"
+    POSSIBLE = "It may or may not have taken effect"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def settings_error(failure: Exception) -> RotatorError:
         facts = _reported(failure.operation_name, failure)
         meaning = _meaning(failure.operation_name, facts)
         called = f"no AWS credentials: {failure.operation_name} {meaning.said}"
-        return meaning.error(f"{called} ({_told(facts)}). Nothing was sent with them.", next_step=meaning.next_step)
+        return meaning.error(f"{called} ({_told(facts)}). Nothing was sent with them", next_step=meaning.next_step)
     cause = settings_cause(failure)
     return cause.error(f"{cause.said} ({_reported('', failure).code})", next_step=cause.next_step)
 

@@ -121,12 +121,12 @@ class Stage:
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line to its end in this process."""
         out, err = io.StringIO(), io.StringIO()
-        with self._surroundings(env, cwd), redirect_stdout(out), redirect_stderr(err):
+        with self.surroundings(env, cwd), redirect_stdout(out), redirect_stderr(err):
             code = int(rotator_in_this_process(args))
         return subprocess.CompletedProcess(["rotator", *args], code, out.getvalue(), err.getvalue())
 
     @contextmanager
-    def _surroundings(self, env: Environment | None, cwd: Path | None) -> Iterator[None]:
+    def surroundings(self, env: Environment | None = None, cwd: Path | None = None) -> Iterator[None]:
         """Give this process the environment, the folder and the clock of a command."""
         wanted = self.environment(env)
         with pytest.MonkeyPatch.context() as patch:

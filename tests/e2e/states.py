@@ -5,7 +5,7 @@ state that its name and its docstring say.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from rotator.sandbox.secrets_manager.state import ReplicaStatus, RuleError
 from rotator.sandbox.secrets_manager.store import Json, Scope
 from tests.e2e.stage import PERMISSIONS, Stage
 
+State = Callable[[Stage], None]
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
 OTHER_REGION = "us-east-1"

@@ -6,7 +6,6 @@ Each cell stands for what is so: `truth` holds it, the metrics and the trail aga
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -25,7 +24,7 @@ LATE = "1 secret is late"
 class Case:
     """One row of the table."""
 
-    state: Callable[[Stage], None]
+    state: s.State
     plan: str
     status: str
     headline: str

@@ -238,8 +238,8 @@ def test_message_tells_whether_anything_changed(edge: Edge, call: str) -> None:
     edge.wire.script = [refused("InternalServiceError", status=500)]
     with pytest.raises(StoreUnavailableError) as unsure:
         CALLS[call](edge)
-    assert sure.value.message.endswith("This call changed nothing.")
-    assert unsure.value.message.endswith("It may or may not have taken effect.")
+    assert sure.value.message.endswith("This call changed nothing")
+    assert unsure.value.message.endswith("It may or may not have taken effect")
     for text in (sure.value.message, unsure.value.message):
         assert ARN in text
         assert "request 11111111-2222-3333-4444-555555555555" in text
@@ -340,7 +340,7 @@ def test_default_key_across_accounts_needs_a_person(edge: Edge) -> None:
 def test_credentials_that_fail_in_the_middle_are_named_as_such(edge: Edge, call: str, failure: Exception) -> None:
     """A token file goes away, a program prints nonsense: nothing was sent, so nothing was changed."""
     edge.wire.script = [Unsigned(failure)]
-    with pytest.raises(ConfigError, match=r"no AWS credentials: .* This call changed nothing\.$") as caught:
+    with pytest.raises(ConfigError, match=r"no AWS credentials: .* This call changed nothing$") as caught:
         CALLS[call](edge)
     assert_clean(caught.value)
 
@@ -357,7 +357,7 @@ def test_role_that_cannot_be_assumed_is_named_as_such(edge: Edge) -> None:
 def test_missing_configuration_says_what_to_give(edge: Edge, failure: BotoCoreError) -> None:
     """Somebody who runs it for the first time is told the remedy, and that nothing happened."""
     edge.wire.script = [Unsigned(failure)]
-    with pytest.raises(ConfigError, match=r"This call changed nothing\.$") as caught:
+    with pytest.raises(ConfigError, match=r"This call changed nothing$") as caught:
         CALLS["put"](edge)
     assert "[aws] region" in caught.value.next_step
     assert "AWS_PROFILE" in caught.value.next_step
