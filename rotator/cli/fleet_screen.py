@@ -24,7 +24,7 @@ def fleet_lines(fleet: FleetStatus, columns: int | None) -> Iterator[str]:
     now = fleet.taken_at
     yield answer(fleet) if columns is None else folded(answer(fleet), columns)
     shown = len(_HEADINGS) if columns is None else _shown(columns)
-    rows = [_cells(status, now)[:shown] for status in fleet.secrets]
+    rows = [_cells(status, now, shown)[:shown] for status in fleet.secrets]
     if not rows:
         return
     widths = [max(map(len, column)) for column in zip(_HEADINGS[:shown], *rows, strict=True)]
@@ -87,8 +87,9 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     yield _GAP.join(told).rstrip()
 
 
-def _cells(status: SecretStatus, now: datetime) -> tuple[str, ...]:
-    run = relative_text(status.last_run_at, now) if status.last_run_at else "-"
+def _cells(status: SecretStatus, now: datetime, shown: int) -> tuple[str, ...]:
+    outcome = f"{status.last_outcome.replace('_', ' ')} " if status.last_outcome and shown > _FROM_80 else ""
+    run = outcome + relative_text(status.last_run_at, now) if status.last_run_at else "-"
     return (
         status.name,
         str(status.generation) if status.generation else "-",

@@ -84,4 +84,4 @@ def test_the_audit_trail_goes_before_other_failures(stage: Stage) -> None:
     stage.sandbox.audit_directory.rmdir()
     stage.refused("uploader: failed", "lost: failed", "no such secret", code=AUDIT)
     stage.sandbox.create_secret("prod/lost", "password1")
-    stage.refused("uploader: failed", "lost: failed", "does not exist", code=AUDIT)
+    stage.refused("1 more secret failed, for the same cause as", "2 secrets: 2 failed", "does not exist", code=AUDIT)

@@ -240,6 +240,7 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     assert uploader.startswith("uploader  1")
     assert "29 d " in uploader  # up to a fiftieth of 30 days early, by its ARN
     assert " fine " in uploader
+    assert " rotated " in uploader
 
 
 # Output that cannot be written
