@@ -88,7 +88,7 @@ def test_the_commands_of_the_readme_install_it(tmp_path: Path) -> None:
         }
         script = block if shutil.which("pipx", path=env["PATH"]) else block.replace("pipx install", "uv tool install")
         done = subprocess.run(
-            ["bash", "-euc", f"{script}\nrotator --version"],  # noqa: S607 - wherever it is
+            ["bash", "-euc", f"{script}\nrotator explain DRIFTED\nrotator --version"],  # noqa: S607 - wherever it is
             cwd=ROOT,
             env=env,
             capture_output=True,

@@ -321,7 +321,7 @@ def test_resources_are_refused_on_the_legacy_paths_before_any_request() -> None:
 def test_a_key_without_a_usable_token_is_revoked_at_once(answer: object) -> None:
     """The error says that the key was revoked, and the create is not repeated."""
     net = wire(says(200, answer), says(200, '"Revoked"'))
-    with pytest.raises(CreateOutcomeUnknownError, match=f"told to revoke key {'1' * 20}") as caught:
+    with pytest.raises(CreateOutcomeUnknownError, match=f"asked to revoke key {'1' * 20}") as caught:
         net.client().create_key(NAME, WRITE, None, net.clock)
     assert_no_leak(caught.value)
     assert net.lines == ["POST /v3/api_keys", f"DELETE /v3/api_keys/{'1' * 20}"]
