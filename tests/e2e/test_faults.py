@@ -93,7 +93,9 @@ def test_what_nobody_has_looked_at_is_no_number(stage: Stage) -> None:
     with stage.surroundings():
         config = load_config(None)
         with connected(config) as both, both.audit_trail("cli") as audit:
-            fleet = Watcher(config.secrets, both, both.world(audit), first_looks_max=0).look()
+            watcher = Watcher(config.secrets, both, both.world(audit), config.daemon.every)
+            watcher.survey()
+            fleet = watcher.fleet()
     assert headline_of(fleet) == "1 secret is failing"
     names = set(metrics_of(fleet))
     assert "rotator_failures_in_a_row" in names
