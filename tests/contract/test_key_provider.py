@@ -229,6 +229,18 @@ def test_a_limit_of_uses_and_the_scopes_arrive(pinata: Pinata) -> None:
     assert set(has.resources) == (asked.names if isinstance(asked, Resources) else set())
 
 
+def test_own_changes_are_in_the_next_list(pinata: Pinata) -> None:
+    """A list that was read before is not believed about what this client made or revoked since."""
+    client, clock = pinata.client(), pinata.clock
+    assert client.list_keys(PREFIX, frozenset(), clock) == ()
+    made = client.create_key(NAME, pinata.permissions, None, clock)
+    (listed,) = client.list_keys(PREFIX, frozenset(), clock)
+    assert (listed.key_id, listed.state) == (made.key_id, KeyState.LIVE)
+    client.revoke_key(made.key_id, clock)
+    assert [key for key in client.list_keys(PREFIX, frozenset(), clock) if key.state is KeyState.LIVE] == []
+    assert [key.key_id for key in client.list_revoked(NAME, clock)] == [made.key_id]
+
+
 @EVERY_KIND
 def test_all_own_keys_are_listed_among_many(pinata: Pinata) -> None:
     """Several pages, foreign keys that contain our prefix, names that only a wildcard matches."""

@@ -553,7 +553,7 @@ def test_key_that_was_not_stored_is_not_made_again_at_once(cloud: Cloud) -> None
     assert len(cloud.live()) == 1
 
 
-def test_placeholder_that_is_not_listed_is_filled(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_placeholder_that_is_not_listed_is_filled_or_given_up(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """AWS does not say whether ListSecretVersionIds shows a version without a value: nothing depends on it."""
 
     def with_value(secret: Secret, *, include_deprecated: bool = False) -> tuple[Found, ...]:
@@ -565,6 +565,16 @@ def test_placeholder_that_is_not_listed_is_filled(cloud: Cloud, monkeypatch: pyt
     token = cloud.rotate()
     assert cloud.functions.errors == []
     assert cloud.labels()["AWSCURRENT"] == token
+    tick({}, Context())
+    cloud.functions.fails_before += ["createSecret"]
+    with time_machine.travel(datetime.now(UTC), tick=True) as clock:
+        cloud.rotate()
+        assert tick({}, Context())["failed"] == 0
+        assert "AWSPENDING" in cloud.labels()
+        clock.shift(2 * 3600)
+        assert tick({}, Context())["failed"] == 0
+    assert cloud.labels()["AWSCURRENT"] == token
+    assert "AWSPENDING" not in cloud.labels()
 
 
 def test_failing_test_does_not_promote(cloud: Cloud) -> None:

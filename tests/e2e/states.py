@@ -454,7 +454,7 @@ def list_down(stage: Stage) -> None:
 def placeholder_pending(stage: Stage) -> None:
     """RotateSecret made a version without a value a moment ago, and its rotation is at work."""
     ours(stage)
-    _begin_rotation(stage)
+    begin_rotation(stage)
 
 
 def placeholder_forgotten(stage: Stage) -> None:
@@ -466,11 +466,12 @@ def placeholder_forgotten(stage: Stage) -> None:
 def placeholder_and_refused(stage: Stage) -> None:
     """A1 while RotateSecret's placeholder is pending, longer than `settle`."""
     damaged_token(stage)
-    _begin_rotation(stage)
+    begin_rotation(stage)
     stage.passes(60.0)
 
 
-def _begin_rotation(stage: Stage) -> None:
+def begin_rotation(stage: Stage) -> None:
+    """Label a version without a value, as RotateSecret does, with no function at work on it."""
     secrets = stage.sandbox.secrets_manager.secrets
     entry = secrets._stores[Scope(ACCOUNT, REGION)].find(SECRET, secrets._clock())
     assert entry is not None
