@@ -211,6 +211,18 @@ def test_only_what_changed_is_told(stage: Stage) -> None:
     }
 
 
+def test_a_large_fleet_is_told_which_option_spares_calls(stage: Stage) -> None:
+    """From a hundred secrets on, and only where the schedule does not say how often it starts."""
+    with stage.sandbox.config_path.open("a") as file:
+        for number in range(99):
+            file.write(f'[[secrets]]\nname = "s{number}"\nsecret_id = "prod/s{number}"\n{PERMISSIONS}\n')
+    told = stage.rotator("run").stdout
+    assert "98 more secrets failed, for the same cause as s0: s1, s2" in told
+    assert "and 88 more\n" in told
+    assert "`rotator run --every 15m`" in told
+    assert "`rotator run --every 15m`" not in stage.rotator("run", "--every", "5m").stdout
+
+
 def test_a_rotation_may_be_waited_for(stage: Stage) -> None:
     """`rotate --wait` ends when the old key is dead, also if it had to wait for a grace before it could begin."""
     stage.edit('grace = "0s"', 'grace = "1h"')
