@@ -61,7 +61,7 @@ PINATA = Schema(
             "proxy",
             text(values.proxy_url, "a URL, http://HOST:PORT or https://HOST:PORT"),
             Example("http://proxy.example.com:3128"),
-            "the way to Pinata; AWS has HTTPS_PROXY",
+            "the proxy for Pinata; for AWS set HTTPS_PROXY",
             "Requests go through it inside TLS; a loopback `api_url` needs no proxy. `USER:PASSWORD@` may stand before "
             "the host; then let no other user read this file.",
         ),
@@ -69,7 +69,7 @@ PINATA = Schema(
             "ca_file",
             text(values.path, 'the path of a file, such as "/etc/ssl/corporate.pem"'),
             Example("/etc/ssl/corporate.pem"),
-            "who vouches for Pinata instead of the usual authorities",
+            "the certificate authorities for Pinata, instead of the usual ones",
             "PEM; needed where a proxy inspects TLS. A relative path starts at this file's folder; no other user may "
             "be able to write it. Variables such as SSL_CERT_FILE are ignored.",
         ),
