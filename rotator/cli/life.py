@@ -27,7 +27,7 @@ def life_lines(secret: str, records: Sequence[Record], now: datetime) -> Iterato
 def _line(life: KeyLife, now: datetime) -> str:
     parts = []
     if life.created_at:
-        parts.append(f"born {relative_text(life.created_at, now)} by {life.trigger or 'somebody'} ({life.why or '?'})")
+        parts.append(f"born {relative_text(life.created_at, now)} by {life.trigger or 'hand'} ({life.why or '?'})")
     elif life.generation:
         parts.append("born before this trail begins")
     else:

@@ -76,6 +76,6 @@ def strays_text(strays: Sequence[Stray] | Unknown) -> str:
     more = f" and {len(strays) - _SHOWN_MAX} more" if len(strays) > _SHOWN_MAX else ""
     return (
         f"live keys of rotator's that belong to no configured secret: {shown}{more}; the secret was deleted, created "
-        "anew or taken out of the configuration. Nobody rotates or revokes them: if nothing uses them, revoke them in "
+        "anew or taken out of the configuration. Nothing rotates or revokes them: if nothing uses them, revoke them in "
         "Pinata's key list"
     )

@@ -10,7 +10,7 @@ from rotator.cli.context import connected, load_config
 from rotator.cli.watcher import Watcher
 from rotator.sandbox.pinata.switches import Delay, NameForm
 from rotator.sandbox.running import SECRET
-from tests.e2e import states
+from tests.e2e import broken, states
 from tests.e2e.stage import FAILED, PERSON, Stage
 from tests.e2e.states import DAY_S, denied
 from tests.e2e.truth import current_key, headline_of, is_served, metrics_of
@@ -26,7 +26,7 @@ MINUTE_S = 60.0
 
 def test_a_damaged_token_is_asked_about_twice_and_replaced(stage: Stage) -> None:
     """The pair beside it is right: only asking with the very token shows that its readers are not served."""
-    states.damaged_token(stage)
+    broken.damaged_token(stage)
     waited_s = stage.waited_s()
     row = stage.row("run")
     assert (row["outcome"], row["reason"]) == ("rotated", "CURRENT_REFUSED")
@@ -37,7 +37,7 @@ def test_a_damaged_token_is_asked_about_twice_and_replaced(stage: Stage) -> None
 
 def test_an_old_key_never_stands_before_a_refused_one(stage: Stage) -> None:
     """While a superseded key is alive, in its grace, the refused one is replaced at once, and retired in its time."""
-    states.damaged_in_grace(stage)
+    broken.damaged_in_grace(stage)
     row = stage.row("run")
     assert (row["outcome"], row["reason"], row["revoked"]) == ("rotated", "CURRENT_REFUSED", [])
     assert is_served(stage)
@@ -47,7 +47,7 @@ def test_an_old_key_never_stands_before_a_refused_one(stage: Stage) -> None:
     assert stage.rows("status")[0]["old_keys"] == []
 
 
-@pytest.mark.parametrize("put_back", [states.dead_key_put_back, states.dead_key_moved_back])
+@pytest.mark.parametrize("put_back", [broken.dead_key_put_back, broken.dead_key_moved_back])
 def test_a_dead_key_that_is_put_back_is_an_outage(stage: Stage, put_back: states.State) -> None:
     """It is told apart from a live key, and healed; a hold stops that, and is shown as an outage that is on hold."""
     put_back(stage)
@@ -61,10 +61,10 @@ def test_a_dead_key_that_is_put_back_is_an_outage(stage: Stage, put_back: states
     assert (row["outcome"], row["reason"], is_served(stage)) == ("rotated", "CURRENT_REFUSED", True)
 
 
-@pytest.mark.parametrize("broken", [states.two_keys, states.other_json, states.other_text])
-def test_a_broken_value_has_two_ways_out_that_are_printed(stage: Stage, broken: states.State) -> None:
+@pytest.mark.parametrize("value", [broken.two_keys, broken.other_json, broken.other_text])
+def test_a_broken_value_has_two_ways_out_that_are_printed(stage: Stage, value: states.State) -> None:
     """`rotate` refuses as `run` does; the command that it prints moves AWSCURRENT back."""
-    broken(stage)
+    value(stage)
     before = stage.world()
     refused = stage.row("rotate", "uploader", code=PERSON)
     assert "`rotator rotate uploader --replace-value`" in refused["error"]
@@ -77,10 +77,10 @@ def test_a_broken_value_has_two_ways_out_that_are_printed(stage: Stage, broken: 
     assert is_served(stage)
 
 
-@pytest.mark.parametrize("broken", [states.two_keys, states.other_json, states.other_text])
-def test_a_broken_value_is_replaced_if_a_person_says_so(stage: Stage, broken: states.State) -> None:
+@pytest.mark.parametrize("value", [broken.two_keys, broken.other_json, broken.other_text])
+def test_a_broken_value_is_replaced_if_a_person_says_so(stage: Stage, value: states.State) -> None:
     """`--replace-value` makes a key where `rotate` refused."""
-    broken(stage)
+    value(stage)
     row = stage.row("rotate", "uploader", "--replace-value")
     assert (row["outcome"], current_key(stage), is_served(stage)) == ("rotated", row["key_id"], True)
 
@@ -88,7 +88,7 @@ def test_a_broken_value_is_replaced_if_a_person_says_so(stage: Stage, broken: st
 def test_what_nobody_has_looked_at_is_no_number(stage: Stage) -> None:
     """After a restart in back-off, with an old key alive: no series, and no word of dead keys."""
     states.old_key_in_grace(stage)
-    states.list_down(stage)
+    broken.list_down(stage)
     stage.row("run", code=FAILED)
     with stage.surroundings():
         config = load_config(None)
@@ -165,9 +165,9 @@ def test_a_rotation_that_retired_first_has_its_own_reason(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("unwritable", "reason"),
     [
-        (states.replica, "WRONG_REGION"),
-        (states.foreign_owner, "FOREIGN_OWNER"),
-        (states.to_be_deleted, "TO_BE_DELETED"),
+        (broken.replica, "WRONG_REGION"),
+        (broken.foreign_owner, "FOREIGN_OWNER"),
+        (broken.to_be_deleted, "TO_BE_DELETED"),
     ],
 )
 def test_no_key_is_made_for_a_secret_that_cannot_be_written(
@@ -184,7 +184,7 @@ def test_no_key_is_made_for_a_secret_that_cannot_be_written(
 
 def test_compact_json_stays_compact(stage: Stage) -> None:
     """A value that only just fits is not made longer: other fields are carried over to the byte."""
-    states.compact_value(stage)
+    broken.compact_value(stage)
     before = stage.text()
     stage.row("run")
     after = stage.text()
@@ -194,7 +194,7 @@ def test_compact_json_stays_compact(stage: Stage) -> None:
 
 def test_a_value_that_would_not_fit_is_known_before_a_key_is_made(stage: Stage) -> None:
     """The message says how long it would be and how long it may be."""
-    states.full_value(stage)
+    broken.full_value(stage)
     for _ in range(2):
         assert "takes 65536" in stage.row("run", code=PERSON)["error"]
     assert stage.sandbox.rotated_keys() == []
