@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from rotator.model.observed import AWSCURRENT, AWSPREVIOUS
 from rotator.model.secret import Demand
 from tests.exploration.bounds import Configuration, Label, Purse, Report, State, Successor, Violation
 from tests.exploration.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
@@ -31,7 +32,7 @@ from tests.simulated.invariants import (
     i12_nothing_dies_unproved,
     i15_attempts_back_off,
 )
-from tests.simulated.values import generation_in_name
+from tests.simulated.values import generation_in_name, generation_of
 from tests.simulated.world import Operation
 
 _TICKS = (("settle time passes", SETTLE_S), ("grace elapses", GRACE_S), ("a month passes", AGE_S))
@@ -225,7 +226,10 @@ class Explorer:
         if node.start.demand in BY_FORCE:
             return None
         world, spec = self.universe.worlds[step.world], self.configuration.spec
-        ours = [k for k in world.keys if generation_in_name(self.universe.prefix, k.name)]
+        labels, prefix = world.secret.labels, self.universe.prefix
+        # What was promoted helped: attempts count from there.
+        fence = max(generation_of(labels.get(label, "")) for label in (AWSCURRENT, AWSPREVIOUS))
+        ours = [k for k in world.keys if generation_in_name(prefix, k.name) > fence]
         made = [k.created_at for k in ours if world.now_s - k.created_at < HOUR_S]
         return i15_attempts_back_off(len(made) - self._others, spec.settle.total_seconds())
 

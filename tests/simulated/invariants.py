@@ -207,7 +207,7 @@ def i15_attempts_back_off(made: int, settle_s: float) -> str | None:
     Each attempt waits twice as long as the one before, beginning with `settle`.
 
     Args:
-        made: keys of ours made within the last hour.
+        made: keys of ours made within the last hour, above every one that was promoted.
 
         settle_s: the first wait, in seconds; with 0 there is none.
     """
