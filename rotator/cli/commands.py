@@ -119,7 +119,7 @@ def rotator(ctx: click.Context, config_path: str | None) -> None:
 @json_option
 @takes_config
 def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Show what `run` would do, why, and which keys die later; change nothing."""
+    """Show what `run` would do, why, and which keys die later."""
     from rotator.cli.plan import show_plan
 
     return show_plan(config, names, as_json=as_json)

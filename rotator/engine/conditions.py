@@ -135,7 +135,7 @@ def pending_overtaken(s: Situation) -> Decision | None:
 def pending_forgets_current(s: Situation) -> Decision | None:
     """Ask whether promoting now would leave a hand-made current key that no label names, and nobody retires."""
     pending, observed = s.observed.pending, s.observed
-    if pending is None or observed.generation(observed.current) > 0 or s.is_unserved:
+    if pending is None or observed.generation(observed.current) > 0 or observed.proof is Proof.REFUSED:
         return None
     foreign = observed.key_inside(observed.current)
     if foreign is None or foreign in observed.replaced_key_ids():

@@ -338,7 +338,7 @@ def test_queue_that_is_not_there(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) 
 
 def test_lost_secret_is_told(cloud: Cloud) -> None:
     """A configured secret that is gone is a failure of its own."""
-    cloud.ask("DeleteSecret", RecoveryWindowInDays=7)
+    cloud.ask("DeleteSecret", ForceDeleteWithoutRecovery=True)
     assert tick({}, Context())["failed"] == 1
 
 
@@ -447,7 +447,7 @@ def test_failure_is_logged_with_its_reason(cloud: Cloud) -> None:
     assert told["secret"] == SECRET_NAME
     assert "InternalServiceError" in told["error"]
     assert told["next_step"]
-    cloud.ask("DeleteSecret", RecoveryWindowInDays=7)
+    cloud.ask("DeleteSecret", ForceDeleteWithoutRecovery=True)
     assert tick({}, Context())["failed"] == 1
     (told,) = cloud.failures()
     assert told["secret"] == SECRET_NAME

@@ -127,7 +127,7 @@ def test_a_key_that_never_works_is_not_promoted(stage: Stage) -> None:
     done = stage.rotator("run")
     text = stage.said(done)
     assert done.returncode == FAILED, text
-    assert "testAuthentication does not accept the key after 2 s" in text
+    assert "testAuthentication does not accept the key's token after 2 s" in text
     assert "AWSCURRENT is unchanged" in text
     assert stage.sandbox.current_key_id() == consumers_key
     stage.switch(activation=Delay(0))

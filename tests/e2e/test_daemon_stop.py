@@ -61,7 +61,7 @@ def stop_at(nth: int, folder: Path) -> tuple[bool, bool]:
     return stopper.stopped, promoted
 
 
-@pytest.mark.parametrize(("nth", "promoted"), [(5, False), (9, True)])
+@pytest.mark.parametrize(("nth", "promoted"), [(5, False), (13, True)])
 def test_stop_at_some_requests(tmp_path: Path, nth: int, *, promoted: bool) -> None:
     """Told to stop while a key is made, or promoted: it ends with 0, and one run later all is in order."""
     assert stop_at(nth, tmp_path / "sandbox") == (True, promoted)

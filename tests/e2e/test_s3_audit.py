@@ -71,7 +71,7 @@ def test_a_whole_life_is_in_the_bucket(trail: Trail) -> None:
     assert f"{len(keys)} events of 3 runs in {len(keys)} objects of s3://{BUCKET}/keys/prod/" in verified
     assert ": intact" in verified
     assert '"CreateApiKey"' in trail.said("audit", "show", "--json")
-    assert "RevokeApiKey" in trail.said("history", "uploader")
+    assert "RevokeApiKey" in trail.said("history", "uploader", "--all")
     assert "up to date" in trail.said("status")
 
 

@@ -43,9 +43,9 @@ TABLE = (
     Case(s.aged, "AGED_OUT 0", "- 0", LATE, "rotated AGED_OUT 0", "- 0"),
     Case(s.empty, "NO_CURRENT 0", "- 0", LATE, "rotated NO_CURRENT 0", "- 0"),
     Case(s.old_key_in_grace, "UP_TO_DATE 0", "- 0", FINE, "up_to_date UP_TO_DATE 0", "- 0"),
-    Case(s.old_key_overdue, "UP_TO_DATE 0", "- 1", LATE, "up_to_date UP_TO_DATE 0", "- 0"),
+    Case(s.old_key_overdue, "UP_TO_DATE 0", "- 3", LATE, "up_to_date UP_TO_DATE 0", "- 0"),
     Case(s.due_in_grace, "WAITING_GRACE 0", "- 0", FINE, "waiting WAITING_GRACE 0", "- 0"),
-    Case(s.due_after_grace, "RETIRE_FIRST 0", "- 1", LATE, "rotated AGED_OUT 0", "- 0"),
+    Case(s.due_after_grace, "RETIRE_FIRST 0", "- 3", LATE, "rotated AGED_OUT 0", "- 0"),
     Case(s.outside_window, "OUTSIDE_WINDOW 0", "- 0", FINE, "waiting OUTSIDE_WINDOW 0", "- 0"),
     Case(s.nearly_used_up, "NEARLY_USED_UP 0", "- 0", FINE, "rotated NEARLY_USED_UP 0", "- 0", SLOW),
     Case(s.expiring, "EXPIRING 0", "- 0", LATE, "rotated EXPIRING 0", "- 0", SLOW),
@@ -96,13 +96,13 @@ TABLE = (
     Case(b.names_cut, "ADOPTED 0", "- 0", FINE, "failed ADOPTED 3", "person 3"),
     Case(b.names_lowered, "ADOPTED 0", "- 0", FINE, "failed ADOPTED 3", "person 3", SLOW),
     Case(b.filter_inverted, "ADOPTED 0", "- 0", FINE, "failed ADOPTED 1", "failing 1"),
-    Case(b.filter_ignored, "AGED_OUT 0", "- 0", LATE, "rotated AGED_OUT 0", "- 0"),
+    Case(b.filter_ignored, "AGED_OUT 0", "- 3", LATE, "rotated AGED_OUT 0", "- 0"),
     Case(b.plan_exhausted, "ADOPTED 0", "- 0", FINE, "failed ADOPTED 3", "person 3"),
     Case(b.list_not_found, "None 3", "person 3", PERSON, "failed None 3", "person 3"),
     Case(b.list_down, "None 1", "failing 1", FAILING, "failed None 1", "failing 1"),
     # Half-way
     Case(s.placeholder_pending, "IN_PROGRESS 0", "- 0", FINE, "waiting IN_PROGRESS 0", "- 0"),
-    Case(s.placeholder_forgotten, "STALLED 0", "- 0", FINE, "up_to_date STALLED 0", "- 0"),
+    Case(s.placeholder_forgotten, "STALLED 0", "- 3", FINE, "up_to_date STALLED 0", "- 0"),
     Case(b.placeholder_and_refused, "STALLED 0", "outage 3", OUT, "rotated CURRENT_REFUSED 0", "- 0"),
     Case(s.stopped_before_promotion, "INTERRUPTED 0", "person 3", PERSON, "rotated INTERRUPTED 0", "- 0"),
     Case(s.stopped_long_ago, "STALLED 0", "person 3", PERSON, "rotated INTERRUPTED 0", "- 0", SLOW),
@@ -118,7 +118,7 @@ def test_what_is_said_is_so(stage: Stage, case: Case) -> None:
     """Plan, status, page, metrics, outcome, exit codes and trail say what the table says, and the two systems agree."""
     case.state(stage)
     planned = stage.rotator("plan", "--json")
-    plan = json.loads(planned.stdout)
+    plan = json.loads(planned.stdout.splitlines()[0])
     assert f"{plan['reason']} {planned.returncode}" == case.plan
     assert plan["reason"] != "UP_TO_DATE" or is_served(stage)
 
@@ -129,7 +129,7 @@ def test_what_is_said_is_so(stage: Stage, case: Case) -> None:
 
     before = Before.of(stage)
     done = stage.rotator("run", "--json")
-    row = json.loads(done.stdout)
+    row = json.loads(done.stdout.splitlines()[0])
     assert f"{row['outcome']} {row['reason']} {done.returncode}" == case.run
     judge_run(stage, before, row, done.returncode)
 

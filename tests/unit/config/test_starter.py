@@ -46,7 +46,7 @@ def test_starter_names_every_key(tmp_path: Path) -> None:
     for problem in found:
         known = problem.partition("known here: ")[2].split(", ")
         assert [key for key in known if not re.search(rf"\b{key} = ", STARTER)] == []
-    assert set(tomllib.loads(STARTER)) == {"pinata", "aws", "audit", "daemon", "defaults", "secrets"}
+    assert set(tomllib.loads(STARTER)) == {"pinata", "aws", "audit", "daemon", "run", "defaults", "secrets"}
 
 
 def test_layout() -> None:
