@@ -173,7 +173,7 @@ def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, w
 def status(  # noqa: PLR0913 - one argument per option
     config: str | None, names: tuple[str, ...], every: str, *, as_json: bool, watch: bool, deep: bool
 ) -> int:
-    """Say whether all is well, then show every secret: age, next rotation, old keys, and what to do.
+    """Show where every secret stands and what needs a person.
 
     Of more than 20 secrets, both systems are asked only about those whose labels and trail do not tell that all is
     well, and about those you name. The first line counts the others apart.
@@ -191,7 +191,7 @@ def status(  # noqa: PLR0913 - one argument per option
 @json_option
 @takes_config
 def history(config: str | None, name: str, *, everything: bool, as_json: bool) -> int:
-    """Tell the life of one secret from the audit trail, one line per generation; as JSON, the events behind it."""
+    """Tell the life of one secret, one line per generation."""
     from rotator.cli.audit import show_history
 
     return show_history(config, name, everything=everything, as_json=as_json)

@@ -162,7 +162,13 @@ def test_secrets_that_do_not_exist_are_all_named(stage: Stage) -> None:
     """Each has its own line, with what to compare."""
     stage.add_secret("lost", "prod/lost")
     stage.add_secret("gone", "prod/gone")
-    stage.refused("lost: failed", "same cause as lost: gone", "aws secretsmanager list-secrets", code=USAGE, command=("run", "lost", "gone"))
+    stage.refused(
+        "lost: failed",
+        "same cause as lost: gone",
+        "aws secretsmanager list-secrets",
+        code=USAGE,
+        command=("run", "lost", "gone"),
+    )
 
 
 @pytest.mark.parametrize(

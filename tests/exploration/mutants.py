@@ -20,7 +20,6 @@ _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
 _BROKEN = "a person breaks the value, <=1 fault"
 _REFUSED = "refused again and again"
-_UNSERVED = "refused again and again, and nobody is served"
 _TAKING_OVER = "taking over at once, <=1 fault"
 
 _FENCE = "self.observed.generation(new) <= self.observed.generation(replaced)"
@@ -157,19 +156,6 @@ MUTANTS = (
         "Every key of ours that is neither current nor pending is revoked, whatever its generation is.",
         (Edit("engine.retirement:superseded_keys", _OURS_BELOW, "0 < observed.generation_of_key(key)"),),
         (_RACE, _ANY),
-    ),
-    Mutant(
-        "missing from the list is dead",
-        "A key that the list does not show is taken for revoked.",
-        (
-            Edit(
-                "model.observed:Observed.is_live",
-                "key.state if key else KeyState.LIVE",
-                "key.state if key else KeyState.REVOKED",
-            ),
-            Edit("model.observed:Observed.is_live", "dict(self.witnessed).get(key_id, listed)", "listed"),
-        ),
-        (_TAKING_OVER, _EVERY),
     ),
     Mutant(
         "no grace",
@@ -382,8 +368,11 @@ MUTANTS = (
     Mutant(
         "revoked without looking at the current key",
         "Whether consumers have a key that works is not asked before an old one is revoked.",
-        (Edit("engine.executor:Executor._revoke", "self.proofs.working(held)", "None"),),
-        (_PERSON,),
+        (
+            Edit("engine.executor:Executor._revoke", "self.proofs.working(held)", "None"),
+            Edit("engine.retirement:retire", "observed.proof is not Proof.ACCEPTED", "False"),
+        ),
+        (_PERSON, _DYING, _BROKEN),
     ),
     Mutant(
         "a revocation does not look again",
@@ -574,18 +563,6 @@ MUTANTS = (
         "The name that the provider lists is not compared with the one that was asked for.",
         (Edit("engine.proofs:Proofs.listed", "key.name != name", "False"),),
         (_EVERY,),
-    ),
-    Mutant(
-        "a refused credential is put above the orphans",
-        "At the limit of keys a credential that nobody accepts is stored once more as our own.",
-        (
-            Edit(
-                "engine.conditions:orphans_fill_up",
-                "not keys_above_current(s.observed) or s.observed.proof is not Proof.ACCEPTED",
-                "not keys_above_current(s.observed)",
-            ),
-        ),
-        (_DYING, _UNSERVED),
     ),
     Mutant(
         "an unproved death is told as a proof",
