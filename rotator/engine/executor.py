@@ -26,6 +26,7 @@ from rotator.model.errors import (
     RotatorError,
     SecretValueError,
     StoppedError,
+    StoreDeniedError,
     StoreUnavailableError,
     UnsafeActionError,
 )
@@ -231,11 +232,16 @@ class Executor:
         new, replaced = (self.observed.version(version_id) for version_id in (action.version_id, action.replacing))
         if self.observed.generation(new) <= self.observed.generation(replaced):
             raise UnsafeActionError("refused to promote: its generation is not above the current one's")
-        self._audited(
-            Operation.PROMOTE,
-            Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
-            lambda: self.store.promote(arn, action.version_id, action.replacing, self.deadline),
-        )
+        try:
+            self._audited(
+                Operation.PROMOTE,
+                Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
+                lambda: self.store.promote(arn, action.version_id, action.replacing, self.deadline),
+            )
+        except StoreDeniedError as error:
+            key_id = self.observed.key_inside(new)
+            error.message += f"; version {action.version_id} stays AWSPENDING, and its key {key_id} is alive"
+            raise
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
 
