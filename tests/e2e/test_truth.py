@@ -48,7 +48,7 @@ TABLE = (
     Case(s.due_after_grace, "RETIRE_FIRST 0", "- 3", LATE, "rotated AGED_OUT 0", "- 0"),
     Case(s.outside_window, "OUTSIDE_WINDOW 0", "- 0", FINE, "waiting OUTSIDE_WINDOW 0", "- 0"),
     Case(s.nearly_used_up, "NEARLY_USED_UP 0", "- 0", FINE, "rotated NEARLY_USED_UP 0", "- 0", SLOW),
-    Case(s.expiring, "EXPIRING 0", "- 0", LATE, "rotated EXPIRING 0", "- 0", SLOW),
+    Case(s.expiring, "EXPIRING 0", "- 3", LATE, "rotated EXPIRING 0", "- 0", SLOW),
     Case(s.too_new_to_tell, "NOT_YET_ACCEPTED 0", "- 0", LATE, "waiting NOT_YET_ACCEPTED 0", "- 0"),
     Case(s.orphan, "UP_TO_DATE 0", "- 0", FINE, "up_to_date UP_TO_DATE 0", "- 0"),
     # People who decided
