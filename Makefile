@@ -62,7 +62,7 @@ test-rest: $(READY)
 	$(BIN)/coverage report --fail-under=95
 	$(BIN)/coverage report --fail-under=100 --include=$(CORE)
 
-# Every crash, fault and race over the real engine, within bounds that take a minute; and every seeded bug.
+# Every crash, fault and race over the real engine, within the QUICK bounds; and every seeded bug.
 simulate: $(READY)
 	@$(BIN)/python -m tests.exploration
 

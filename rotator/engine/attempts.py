@@ -32,10 +32,8 @@ def next_attempt_at(spec: SecretSpec, observed: Observed, now: datetime) -> date
     failed = failed_attempts(observed, now)
     if not failed:
         return now
-    current = observed.current_key
-    is_served = current is not None and observed.proof is not Proof.REFUSED and observed.is_live(current.key_id)
     doubled: int = 2 ** min(len(failed) - 1, 20)
-    wait = min(spec.settle * doubled, WAIT_MAX if is_served else URGENT_WAIT_MAX)
+    wait = min(spec.settle * doubled, URGENT_WAIT_MAX if observed.is_unserved() else WAIT_MAX)
     return min(max(key.created_at for key in failed), now) + wait
 
 

@@ -46,9 +46,7 @@ class Situation:
     @property
     def is_unserved(self) -> bool:
         """Whether consumers have no good key, so that nothing is gained by waiting for people or for a window."""
-        observed, current = self.observed, self.observed.current_key
-        refused = observed.proof is Proof.REFUSED or self.demand is Demand.COMPROMISED
-        return current is None or refused or not observed.is_live(current.key_id)
+        return self.observed.is_unserved() or self.demand is Demand.COMPROMISED
 
 
 # Can the secret be written? ----------------------------------------------------------------------

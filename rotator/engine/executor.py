@@ -188,7 +188,7 @@ class Executor:
         except RotatorError:
             return "could not be revoked and may be alive"
         self.observed = effects.revoked(self.observed, key_id)
-        return "was revoked again"
+        return "was revoked again, by Pinata's answer"
 
     def _restamp(self, action: Restamp) -> None:
         """Put the current value once more under a higher generation."""

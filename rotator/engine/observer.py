@@ -120,7 +120,7 @@ class Observer:
         revoked = self.provider.list_revoked(begins, self.reader.deadline)
         known = {key.key_id for key in observed.keys}
         more = tuple(k for k in revoked if k.key_id not in known and observed.family.generation(k.name) > 0)
-        return replace(observed, keys=(*observed.keys, *more), attempts_in=begins)
+        return replace(observed, keys=(*observed.keys, *more))
 
     def _content(self, version: Version, description: SecretDescription) -> Content:
         """Read what AWSCURRENT and AWSPENDING hold."""
@@ -254,11 +254,10 @@ def _with_previous(seen: Observed, reader: Reader) -> tuple[Version, ...]:
 
 def _witness(seen: Observed, reader: Reader, provider: KeyProvider) -> tuple[tuple[str, KeyState], ...]:
     """Ask testAuthentication about superseded keys that the list does not show, or is not believed about."""
-    asked: list[tuple[str, Version]] = []
     in_use = {seen.key_inside(seen.current), seen.key_inside(seen.pending)}
     # What a label names was current before, and the list may not be believed about it.
     replaced = (key_id for key_id in seen.replaced_key_ids() if key_id not in in_use)
-    asked += [(key_id, version) for key_id in replaced for version in seen.may_hold(key_id)]
+    asked = [(key_id, version) for key_id in replaced for version in seen.may_hold(key_id)]
     states: dict[str, KeyState] = {}
     for key_id, version in asked:
         held = reader.credential(version.version_id)

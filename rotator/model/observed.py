@@ -156,8 +156,6 @@ class Observed:
     protected: frozenset[str]
     """Key ids that are never revoked: the managing key."""
     family: KeyFamily
-    attempts_in: str | None = None
-    """The beginning of the names whose revoked keys are in `keys`, too: the attempts of one decade of generations."""
 
     @property
     def current(self) -> Version | None:
@@ -180,12 +178,14 @@ class Observed:
         current = self.current
         return current.content if current and isinstance(current.content, HasKey) else None
 
+    def is_unserved(self) -> bool:
+        """Tell whether consumers have no key that works, as far as was seen."""
+        current = self.current_key
+        return current is None or self.proof is Proof.REFUSED or not self.is_live(current.key_id)
+
     def is_out(self) -> bool:
         """Tell whether consumers have no key that works, in a secret that was ours before."""
-        current = self.current_key
-        if current is None:
-            return self.was_ours()
-        return self.proof is Proof.REFUSED or not self.is_live(current.key_id)
+        return self.is_unserved() and (self.current_key is not None or self.was_ours())
 
     def version_labelled(self, label: str) -> Version | None:
         """Return the version that carries a label."""

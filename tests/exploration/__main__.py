@@ -8,7 +8,7 @@
     sample, comparison                  the rotation that AWS publishes, in the same worlds
     summary, document                   what is printed, and the tables of docs/reliability.md
 
-python -m tests.exploration                        a minute's worth, and every mutant
+python -m tests.exploration                        the QUICK bounds, and every mutant
 python -m tests.exploration --write                the same, and its figures into docs/reliability.md
 python -m tests.exploration --deep                 all bounds
 python -m tests.exploration explore NAME           one configuration, its report as JSON

@@ -1,4 +1,4 @@
-"""The explorations that are run: a minute's worth for every change, and everything for the night.
+"""The explorations that are run: QUICK for every change, DEEP for the night.
 
 `AT_ONCE` is a secret whose superseded key is revoked in the same run, `WITH_GRACE` one whose consumers get a day.
 One look per proof instead of polling (`verify_timeout`): that a proof is not given in time is a fault of its own.

@@ -415,7 +415,7 @@ def test_refused_put_is_on_record_with_the_revocation_it_caused() -> None:
     ]
     put, ends = refused.value.message.split("; ")
     assert details(desk) == ["", put, ""]
-    assert ends == f"key {key.key_id}, made for it, was revoked again"
+    assert ends == f"key {key.key_id}, made for it, was revoked again, by Pinata's answer"
 
 
 def test_limit_of_uses_is_asked_for() -> None:
