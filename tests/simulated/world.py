@@ -20,6 +20,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum, StrEnum
+from threading import RLock
 from typing import Self, TypeVar, TypeVarTuple
 
 from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, RotatorError
@@ -88,6 +89,9 @@ class Answered:
 class Crash(BaseException):
     """The process is dead; no code of ours may catch this."""
 
+
+_ONE_CALL = RLock()
+"""The systems answer one call at a time: a run over many secrets calls them from several threads."""
 
 Boundary = Callable[[Operation], Fault | None]
 
@@ -225,20 +229,21 @@ class Process:
         self._die_again()
         if self.remaining_s() <= 0:
             raise DeadlineExceededError(f"no time is left for {operation}")
-        self.calls.append(operation)
-        self.systems.now_s += self.systems.latency_s
-        fault = self.boundary(operation)
-        if fault is Fault.CRASH_BEFORE:
-            self._die()
-        if fault in {Fault.LOST, Fault.REJECTED, Fault.DENIED}:
-            refused = faults[fault]()
-            raise refused
-        try:
-            answer = effect(self.systems, *args)
-        finally:
-            self.trail.append(operation)
-            if fault is Fault.CRASH_AFTER:
+        with _ONE_CALL:
+            self.calls.append(operation)
+            self.systems.now_s += self.systems.latency_s
+            fault = self.boundary(operation)
+            if fault is Fault.CRASH_BEFORE:
                 self._die()
+            if fault in {Fault.LOST, Fault.REJECTED, Fault.DENIED}:
+                refused = faults[fault]()
+                raise refused
+            try:
+                answer = effect(self.systems, *args)
+            finally:
+                self.trail.append(operation)
+                if fault is Fault.CRASH_AFTER:
+                    self._die()
         if fault is Fault.LATE:
             unanswered = faults[Fault.LOST]()
             raise unanswered
@@ -250,7 +255,8 @@ class Process:
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
-        self.systems.now_s += seconds
+        with _ONE_CALL:
+            self.systems.now_s += seconds
 
     def _die(self) -> None:
         self.dead = True
