@@ -24,7 +24,6 @@ from rotator.model.errors import (
     KeyRejectedError,
     KeyStillAliveError,
     RotatorError,
-    SecretValueError,
     StoppedError,
     StoreDeniedError,
     StoreUnavailableError,
@@ -42,7 +41,7 @@ from rotator.model.observed import (
     Proof,
     ProviderKey,
 )
-from rotator.model.payload import check_fits, compose, credential_in
+from rotator.model.payload import compose, credential_in
 from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.ports import AuditRun
 from rotator.model.secret import Override, SecretSpec
@@ -118,8 +117,7 @@ class Executor:
         needed_s = min(CREATE_TO_STORE_S + listing_s, self.spec.timeout.total_seconds() / 2)
         if self.deadline.remaining_s() < needed_s:
             raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to list and store it, too")
-        current = self._current_text(action)
-        check_fits(self.spec.shape, current, replacing=self._may_replace())
+        self.reader.check_fits(action.replacing, replacing=self._may_replace())
         if is_decade_full(self.observed) and not self.run.demand.overrides(Override.DECISIONS):
             raise AttemptsExhaustedError(f"no key was made: {IN_A_DECADE_MAX} of its keys never became current")
         name = self.observed.family.key_name(action.minted_as)
@@ -145,19 +143,11 @@ class Executor:
 
     def _store(self, action: Create, new: Credential, subject: Subject) -> None:
         """Put a minted key, with the other fields of the current value carried over."""
-        text = compose(new, self.spec.shape, self._current_text(action), replacing=self._may_replace())
+        current = self.reader.kept_text(action.replacing, replacing=self._may_replace())
+        text = compose(new, self.spec.shape, current, replacing=self._may_replace())
         if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
             self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
         self._put(action.version_id, text, self._marks(), subject)
-
-    def _current_text(self, action: Create) -> Sensitive | None:
-        """Return the current value, whose other fields are carried over; bytes are not, where they may be replaced."""
-        try:
-            return self.reader.written_value(action.replacing).text if action.replacing else None
-        except SecretValueError:
-            if not self._may_replace():
-                raise
-            return None
 
     def _may_replace(self) -> bool:
         return self.run.demand.overrides(Override.VALUE)

@@ -19,6 +19,7 @@ from enum import Enum
 from typing import assert_never
 
 from rotator.engine.age import due_at
+from rotator.engine.attempts import back_off_of
 from rotator.engine.conditions import Decision, Situation
 from rotator.engine.retirement import retire
 from rotator.engine.rules import STOPPED, begin, decide, first
@@ -69,7 +70,9 @@ def plan_step(situation: Situation, rotation: Rotation, done: Sequence[Action]) 
     reason, actions = _remaining(situation, rotation)
     if rotation.step is Step.TEST and actions and actions[0] in done:
         reason, actions = Reason.UP_TO_DATE, ()  # a proof leaves no trace in what is observed
-    return Plan(reason, actions, due_at(situation.spec, situation.observed))
+    spec, observed = situation.spec, situation.observed
+    back_off = back_off_of(spec, observed, situation.now) if reason is Reason.BACKING_OFF else None
+    return Plan(reason, actions, due_at(spec, observed), back_off)
 
 
 def _remaining(s: Situation, rotation: Rotation) -> Decision:  # noqa: PLR0911 - a list of rules in order, one return each

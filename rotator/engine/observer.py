@@ -8,7 +8,7 @@ if AWSCURRENT is elsewhere. Secret material stays in the `Reader`; `Observed` ha
 from dataclasses import dataclass, field, replace
 
 from rotator.engine.run import HeldElsewhere, Run
-from rotator.model.credential import Credential, Form
+from rotator.model.credential import Credential, Form, Sensitive
 from rotator.model.errors import DeadlineExceededError, SecretValueError
 from rotator.model.naming import KeyFamily, generation_of_version, nonce_of
 from rotator.model.observed import (
@@ -28,7 +28,7 @@ from rotator.model.observed import (
     Unread,
     Version,
 )
-from rotator.model.payload import TWO_KEYS, Blank, TwoKeys, read_value
+from rotator.model.payload import TWO_KEYS, Blank, TwoKeys, check_fits, read_value
 from rotator.model.ports import Authentication, Deadline, KeyProvider, SecretStore, StoredValue
 from rotator.model.secret import Override, SecretSpec
 
@@ -66,6 +66,19 @@ class Reader:
         if version_id not in self._values:
             self._values[version_id] = self.store.await_value(self.arn, version_id, self.deadline)
         return self._values[version_id]
+
+    def kept_text(self, version_id: str | None, *, replacing: bool) -> Sensitive | None:
+        """Return the value whose other fields are carried over; bytes are not, where they may be replaced."""
+        try:
+            return self.written_value(version_id).text if version_id else None
+        except SecretValueError:
+            if not replacing:
+                raise
+            return None
+
+    def check_fits(self, version_id: str | None, *, replacing: bool) -> None:
+        """Check that a new credential fits beside what is kept of a value. Raises SecretValueError if it does not."""
+        check_fits(self.spec.shape, self.kept_text(version_id, replacing=replacing), replacing=replacing)
 
     def credential(self, version_id: str) -> Credential | None:
         """Return the credential inside a version, by its token if it names two keys; None if it holds none."""

@@ -22,7 +22,7 @@ from rotator.model.observed import Observed, SecretDescription
 from rotator.model.plan import Action, Create, Outcome, OutcomeKind, Plan, Promote, Revoke
 from rotator.model.ports import AuditRun
 from rotator.model.reasons import Reason
-from rotator.model.secret import Demand, SecretSpec
+from rotator.model.secret import Demand, Override, SecretSpec
 
 PASSES_MAX = 16
 """Plans per run. The longest useful chain (discard, retire, create, discard, retire) is far shorter."""
@@ -55,6 +55,9 @@ def _preview(spec: SecretSpec, description: SecretDescription, world: World, run
     if _mints(planned):
         observed = observer.with_attempts(observed)
         planned = _plan(spec, observed, run, run.demand)
+    for action in planned.actions:
+        if isinstance(action, Create):
+            observer.reader.check_fits(action.replacing, replacing=run.demand.overrides(Override.VALUE))
     return planned, observed
 
 

@@ -18,6 +18,7 @@ from rotator.model.naming import place_of
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
+from rotator.model.times import time_text
 
 _FURTHER_APART = (
     "Let rotations be further apart than `grace` and a day: grace runs from the last change of a label, and this "
@@ -60,9 +61,10 @@ def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> 
         raise outcome.error  # counted where it is caught
     invocation.count(outcome)
     if outcome.kind not in _DONE and outcome.reason is not None:
-        name = asked.rotation.step.value
+        name, again = asked.rotation.step.value, outcome.back_off
+        until = f"; the next attempt may be made at {time_text(again.until)}" if again else ""
         raise StepRefusedError(
-            f"{name} of `{spec.name}` is refused: {outcome.reason}, {outcome.reason.clause}",
+            f"{name} of `{spec.name}` is refused: {outcome.reason}, {outcome.reason.clause}{until}",
             next_step=_FURTHER_APART if outcome.reason is Reason.WAITING_GRACE else None,
         )
 

@@ -91,7 +91,7 @@ TABLE = (
     Case(b.foreign_owner, "FOREIGN_OWNER 3", "person 3", PERSON, "held FOREIGN_OWNER 3", "person 3"),
     Case(b.to_be_deleted, "TO_BE_DELETED 3", "person 3", PERSON, "held TO_BE_DELETED 3", "person 3"),
     Case(s.missing, "None 2", "person 3", PERSON, "failed None 2", "person 3"),
-    Case(b.full_value, "NO_CREDENTIAL 0", "- 0", LATE, "failed NO_CREDENTIAL 3", "person 3"),
+    Case(b.full_value, "None 3", "person 3", PERSON, "failed NO_CREDENTIAL 3", "person 3"),
     Case(b.compact_value, "ADOPTED 0", "- 0", FINE, "rotated ADOPTED 0", "- 0"),
     Case(b.names_cut, "ADOPTED 0", "- 0", FINE, "failed ADOPTED 3", "person 3"),
     Case(b.names_lowered, "ADOPTED 0", "- 0", FINE, "failed ADOPTED 3", "person 3", SLOW),

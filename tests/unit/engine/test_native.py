@@ -20,7 +20,7 @@ from tests.exploration.instances import Start
 from tests.exploration.native import begun, invoke
 from tests.simulated.scene import AT_ONCE, Scene
 from tests.simulated.store import labels_of
-from tests.simulated.world import Process
+from tests.simulated.world import Fault, Operation, Process, on
 
 TOKEN = "6f1f4a1c-2f0e-4f5a-9a77-0c1d2e3f4a5b"
 
@@ -131,6 +131,18 @@ def test_rotation_within_grace_is_refused() -> None:
     begun(scene.systems, scene.name, other)
     outcome = do(scene, Step.CREATE, token=other)
     assert (outcome.kind, outcome.reason) == (OutcomeKind.WAITING, Reason.WAITING_GRACE)
+
+
+def test_refused_step_says_when_the_next_attempt_may_be_made() -> None:
+    """An attempt whose key could not be stored holds the next one back, and the outcome has the time."""
+    scene = rotating(Scene.own(a_spec()))
+    process = Process(scene.systems, on(Operation.PUT_VALUE, Fault.REJECTED))
+    start = Start(Demand.NATIVE, scene.systems.now_s, "n" * 10)
+    assert invoke(process, scene.spec, start, Rotation(Step.CREATE, TOKEN)).kind is OutcomeKind.FAILED
+    outcome = do(scene, Step.CREATE)
+    assert (outcome.kind, outcome.reason) == (OutcomeKind.WAITING, Reason.BACKING_OFF)
+    assert outcome.back_off is not None
+    assert outcome.back_off.until > scene.systems.now()
 
 
 def test_old_key_is_retired_before_the_next_rotation() -> None:
