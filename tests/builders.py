@@ -136,6 +136,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
     behind: Iterable[str] = (),
     failed: Iterable[str] = (),
     proof: Proof | None = None,
+    contain: str | None = None,
 ) -> Observed:
     """Return what was observed.
 
@@ -159,6 +160,8 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         failed: regions whose replication has failed.
 
         proof: of the current credential; by default it is accepted, if there is one.
+
+        contain: the value of the tag that demands a containment.
     """
     labels = SecretDescription(
         ARN,
@@ -169,6 +172,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         skew_s,
         replicas_behind=frozenset({*behind, *failed}),
         replicas_failed=frozenset(failed),
+        contain=contain,
     )
     has_key = any(AWSCURRENT in v.labels and isinstance(v.content, HasKey) for v in versions)
     inside = [v.content.key_id for v in versions if isinstance(v.content, HasKey)]
@@ -181,4 +185,5 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         proof=proof or (Proof.ACCEPTED if has_key else Proof.NONE),
         protected=frozenset(protected),
         family=FAMILY,
+        contain=contain,
     )

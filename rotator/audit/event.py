@@ -31,6 +31,8 @@ _CALLS: dict[str, tuple[str, int, str]] = {
     Operation.PROMOTE: ("secretsmanager", 3, "Update"),
     Operation.LABEL: ("secretsmanager", 3, "Update"),
     Operation.UNLABEL: ("secretsmanager", 3, "Update"),
+    Operation.TAG: ("secretsmanager", 3, "Update"),
+    Operation.UNTAG: ("secretsmanager", 3, "Update"),
     Operation.REVOKE_KEY: ("pinata", 4, "Delete"),
     Operation.PROVE_DEAD: ("pinata", 2, "Read"),
 }

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rotator.model.credential import Sensitive
-from rotator.model.observed import HOLD_TAG, SecretDescription, Version
+from rotator.model.observed import SecretDescription, Version
 from rotator.model.ports import StoredValue
+from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.model.times import reckoned
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _labels(
         name=row["Name"],
         changed_at=reckoned(row["LastChangedDate"]),
         hold=tags.get(HOLD_TAG),
+        contain=tags.get(CONTAIN_TAG),
         versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
         clock_skew_s=skew_s,
         rotation_enabled=row.get("RotationEnabled", False),

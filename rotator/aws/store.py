@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         DescribeSecretResponseTypeDef,
         ListSecretsResponseTypeDef,
         ResponseMetadataTypeDef,
+        TagTypeDef,
+        UpdateSecretVersionStageResponseTypeDef,
     )
 
 PAGE_SIZE = 100  # the most ListSecrets gives at once (API reference)
@@ -187,11 +189,12 @@ class SecretsManagerStore:
         if isinstance(done, Fault):
             raise done.error
 
-    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
+    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> datetime | None:
         """Move AWSCURRENT to a version if it is on `replacing`; success if it is there already."""
-        fault = self._move(arn, AWSCURRENT, deadline, to=version_id, away_from=replacing)
-        if fault is None:
-            return
+        answer = self._move(arn, AWSCURRENT, deadline, to=version_id, away_from=replacing)
+        if not isinstance(answer, Fault):
+            return answer.at
+        fault = answer
         before = replacing or _NOWHERE
         holder = self._settled(fault, arn, AWSCURRENT, deadline, lambda seen: seen != before)
         if holder is None:
@@ -201,18 +204,35 @@ class SecretsManagerStore:
                 f"AWSCURRENT of {arn} was not moved to {version_id}: it is on "
                 f"{holder or 'no version'}, no longer on {replacing or 'no version'}"
             )
+        return None
 
     def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Put a custom label that is nowhere yet on a version; success if it is there already."""
         fault = self._move(arn, label, deadline, to=version_id)
-        if fault and self._settled(fault, arn, label, deadline, bool) != version_id:
+        if isinstance(fault, Fault) and self._settled(fault, arn, label, deadline, bool) != version_id:
             raise fault.error
 
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version; success if it is not there."""
         fault = self._move(arn, label, deadline, away_from=version_id)
-        if fault and self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None:
+        if isinstance(fault, Fault) and (
+            self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None
+        ):
             raise fault.error
+
+    def tag(self, arn: str, key: str, value: str, deadline: Deadline) -> None:
+        """Set a tag of a secret, whatever its value was."""
+        tags: list[TagTypeDef] = [{"Key": key, "Value": value}]
+        self._tell("TagResource", arn, deadline, lambda: self._client.tag_resource(SecretId=arn, Tags=tags))
+
+    def untag(self, arn: str, key: str, deadline: Deadline) -> None:
+        """Take a tag off a secret; success if it is not there."""
+        self._tell("UntagResource", arn, deadline, lambda: self._client.untag_resource(SecretId=arn, TagKeys=[key]))
+
+    def _tell(self, operation: str, arn: str, deadline: Deadline, call: Callable[[], object]) -> None:
+        done = self._calls.make(operation, arn, deadline, lambda: bool(call()) or True)
+        if isinstance(done, Fault):
+            raise done.error
 
     def _get(self, secret_id: str, deadline: Deadline, **version: str) -> StoredValue | Fault:
         value = self._calls.make(
@@ -263,16 +283,15 @@ class SecretsManagerStore:
 
     def _move(
         self, arn: str, label: str, deadline: Deadline, *, to: str | None = None, away_from: str | None = None
-    ) -> Fault | None:
+    ) -> "_Moved | Fault":
         ends = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         named: dict[str, Any] = {end: version for end, version in ends.items() if version}
-        done = self._calls.make(
+        return self._calls.make(
             "UpdateSecretVersionStage",
             arn,
             deadline,
-            lambda: self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)["ARN"],
+            lambda: _moved(self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)),
         )
-        return done if isinstance(done, Fault) else None
 
     def _settled(
         self, fault: Fault, arn: str, label: str, deadline: Deadline, expected: Callable[[str], bool]
@@ -302,8 +321,8 @@ class SecretsManagerStore:
 
     def _skew_s(self, metadata: "ResponseMetadataTypeDef") -> float:
         """Return the server's clock minus ours, to the second; 0 if the answer has no date."""
-        date = parsedate_tz(metadata.get("HTTPHeaders", {}).get("date", ""))
-        return mktime_tz(date) - self._clock() if date else 0.0
+        at_s = _date_s(metadata)
+        return 0.0 if at_s is None else at_s - self._clock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +332,25 @@ class _SurveyPage:
     found: dict[str, SecretDescription]
     listed: set[str]
     next_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """A label was moved."""
+
+    at: datetime | None
+    """By the answer's Date header."""
+
+
+def _moved(answer: "UpdateSecretVersionStageResponseTypeDef") -> _Moved:
+    at_s = _date_s(answer["ResponseMetadata"])
+    return _Moved(None if at_s is None else datetime.fromtimestamp(at_s, UTC))
+
+
+def _date_s(metadata: "ResponseMetadataTypeDef") -> float | None:
+    """Return the Date header of an answer, in seconds since the epoch; None if it has none."""
+    date = parsedate_tz(metadata.get("HTTPHeaders", {}).get("date", ""))
+    return mktime_tz(date) if date else None
 
 
 def _with_hint(error: RotatorError, secret_id: str) -> RotatorError:

@@ -16,7 +16,7 @@ from rotator.cli.screen import counted, show
 from rotator.cli.wording import outcome_row
 from rotator.config.file import Config
 from rotator.config.values import DURATION_MAX
-from rotator.engine.retirement import superseded_keys
+from rotator.engine.superseded import superseded_keys
 from rotator.fleet.lookup import resolve
 from rotator.fleet.run import run_all
 from rotator.fleet.wake import Wake, wake
@@ -94,7 +94,7 @@ def _grace_end(spec: SecretSpec, outcome: Outcome) -> datetime | None:
     observed = outcome.observed
     if observed is None or outcome.error or outcome.kind is OutcomeKind.HELD or not superseded_keys(observed):
         return None
-    return observed.description.changed_at + spec.grace
+    return observed.promoted_at() + spec.grace
 
 
 def _reconcile(

@@ -16,9 +16,13 @@ from rotator.model.plan import (
     ProveDead,
     Restamp,
     Revoke,
+    Stamp,
+    Tag,
     Unlabel,
+    Untag,
     Verify,
 )
+from rotator.model.tags import CONTAIN_TAG
 from rotator.model.times import relative_text, time_text
 
 
@@ -41,6 +45,12 @@ def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
             return f"ProveDead: key {key_id} is listed as revoked and refused"
         case Unlabel(version_id=version_id, label=label):
             return f"Unlabel {version_id}: {label}"
+        case Stamp(version_id=version_id, promoted_at=promoted_at):
+            return f"Stamp {version_id}: the grace of what it superseded runs from {time_text(promoted_at)}"
+        case Tag(text=text):
+            return f"Tag the secret: {CONTAIN_TAG} = {text}"
+        case Untag():
+            return f"Untag the secret: {CONTAIN_TAG} is answered"
         case _:
             assert_never(action)
 

@@ -7,6 +7,7 @@ promotion that did not help has failed, too. Pure, like the planner.
 
 from datetime import datetime, timedelta
 
+from rotator.engine.containment import demanded
 from rotator.model.observed import Observed, Proof, ProviderKey
 from rotator.model.plan import BackOff
 from rotator.model.secret import SecretSpec
@@ -21,9 +22,13 @@ IN_A_DECADE_MAX = 40
 def failed_attempts(observed: Observed, now: datetime) -> tuple[ProviderKey, ...]:
     """Return the keys of the attempts that failed within the last day; one from the future counts as made now."""
     fence = max(observed.generation(observed.current), observed.generation(observed.previous))
-    floor = 0 if observed.proof is Proof.REFUSED else fence
+    floor, leaked = 0 if observed.proof is Proof.REFUSED else fence, demanded(observed)
     return tuple(
-        key for key in observed.keys if now - key.created_at < COUNTED_FOR and observed.generation_of_key(key) > floor
+        key
+        for key in observed.keys
+        if now - key.created_at < COUNTED_FOR
+        and observed.generation_of_key(key) > floor
+        and key.key_id not in leaked  # it waits for nobody that a leaked key is replaced
     )
 
 

@@ -10,7 +10,9 @@ from typing import TypeAlias
 
 from rotator.engine.age import aged_out_at, expiring_at
 from rotator.engine.attempts import next_attempt_at
-from rotator.engine.retirement import is_crowded, keys_above_current, superseded_keys, why_waiting
+from rotator.engine.containment import demanded, is_unnamed, must_move, name_current
+from rotator.engine.retirement import why_waiting
+from rotator.engine.superseded import is_crowded, keys_above_current, superseded_keys
 from rotator.engine.windows import is_open
 from rotator.model.observed import OURS, HasKey, KeyState, NoCredential, NoValue, Observed, Proof, Unread
 from rotator.model.plan import Action, Create, Discard, Promote, Restamp, Verify
@@ -46,7 +48,7 @@ class Situation:
     @property
     def is_unserved(self) -> bool:
         """Whether consumers have no good key, so that nothing is gained by waiting for people or for a window."""
-        return self.observed.is_unserved() or self.demand is Demand.COMPROMISED
+        return self.observed.is_unserved() or must_move(self.observed)
 
 
 # Can the secret be written? ----------------------------------------------------------------------
@@ -67,7 +69,15 @@ def unwritable(s: Situation) -> Decision | None:
 
 def on_hold(s: Situation) -> Decision | None:
     """Ask for the tag `rotator:hold`."""
-    return None if s.observed.description.hold is None else (Reason.ON_HOLD, ())
+    return None if s.observed.description.hold_at(s.now) is None else (Reason.ON_HOLD, ())
+
+
+def contain_unnamed(s: Situation) -> Decision | None:
+    """Ask whether somebody typed a reason into `rotator:contain` and no key: the one that is current now is meant."""
+    if not is_unnamed(s.observed):
+        return None
+    named = name_current(s.observed)
+    return (Reason.CONTAINED, named) if named else (Reason.CONTAIN_STUCK, ())
 
 
 def drifted(s: Situation) -> Decision | None:
@@ -109,6 +119,14 @@ def pending_empty(s: Situation) -> Decision | None:
     if s.now - pending.content.created_at > patience:
         return Reason.STALLED, (Discard(pending.version_id),)
     return Reason.IN_PROGRESS, ()
+
+
+def pending_contained(s: Situation) -> Decision | None:
+    """Ask whether the pending version holds a key that has leaked."""
+    pending = s.observed.pending
+    if pending is None or s.observed.key_inside(pending) not in demanded(s.observed):
+        return None
+    return Reason.CONTAINED, (Discard(pending.version_id),)
 
 
 def pending_unusable(s: Situation) -> Decision | None:
@@ -176,9 +194,9 @@ def no_credential(s: Situation) -> Reason | None:
     return Reason.NO_CREDENTIAL if s.observed.current_key is None else None
 
 
-def compromised(s: Situation) -> Reason | None:
-    """Ask whether a person said that the key has leaked."""
-    return Reason.COMPROMISED if s.demand is Demand.COMPROMISED else None
+def contained(s: Situation) -> Reason | None:
+    """Ask whether the tag `rotator:contain` names a key that is current, or that may become current."""
+    return Reason.CONTAINED if must_move(s.observed) else None
 
 
 def key_revoked(s: Situation) -> Reason | None:
@@ -253,7 +271,7 @@ def outside_window(s: Situation) -> Decision | None:
 
 def old_key_waits(s: Situation) -> Decision | None:
     """Ask whether a superseded key still has its grace: rotating now would take it away."""
-    waiting = why_waiting(s.spec, s.observed, s.now, s.demand)
+    waiting = why_waiting(s.spec, s.observed, s.now)
     return (waiting, ()) if waiting else None
 
 

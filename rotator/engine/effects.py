@@ -66,3 +66,8 @@ def without_label(observed: Observed, label: str) -> Observed:
     return replace(
         observed, versions=tuple(replace(version, labels=version.labels - {label}) for version in observed.versions)
     )
+
+
+def demanding(observed: Observed, text: str | None) -> Observed:
+    """The tag `rotator:contain` was set, or taken off."""
+    return replace(observed, description=replace(observed.description, contain=text), contain=text)

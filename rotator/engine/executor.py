@@ -11,11 +11,12 @@ from typing import TypeVar, assert_never
 
 from rotator.engine import effects
 from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
-from rotator.engine.guards import check_revocable, check_unchanged
+from rotator.engine.guards import check_revocable, check_still_asked, check_unchanged
 from rotator.engine.observer import Reader
 from rotator.engine.proofs import Proofs
 from rotator.engine.retirement import is_abandoned
 from rotator.engine.run import Run, World
+from rotator.engine.superseded import superseded_keys
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import (
     AttemptsExhaustedError,
@@ -30,6 +31,7 @@ from rotator.model.errors import (
     UnsafeActionError,
 )
 from rotator.model.events import Done, Intent, Operation, Result, Subject
+from rotator.model.naming import since_label
 from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
@@ -40,11 +42,27 @@ from rotator.model.observed import (
     Observed,
     Proof,
     ProviderKey,
+    SecretDescription,
 )
 from rotator.model.payload import compose, credential_in
-from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
+    Plan,
+    Promote,
+    ProveDead,
+    Restamp,
+    Revoke,
+    Stamp,
+    Tag,
+    Unlabel,
+    Untag,
+    Verify,
+)
 from rotator.model.ports import AuditRun
 from rotator.model.secret import Override, SecretSpec
+from rotator.model.tags import CONTAIN_TAG
 
 _T = TypeVar("_T")
 CREATE_TO_STORE_S = 20.0
@@ -85,7 +103,8 @@ class Executor:
             if self.run.stopping():
                 raise StoppedError(f"told to stop before {action.name}")
             if isinstance(action, Revoke) and self.observed is not observed:
-                self._expect_unchanged(observed)
+                # Time has passed while the key before was proved dead.
+                check_unchanged(observed, self._described(), action.key_id, self.run.now)
             self._act(action)
             self.done.append(action)
 
@@ -103,6 +122,10 @@ class Executor:
                 self._remove_label(version_id, AWSPENDING)
             case Unlabel(version_id=version_id, label=label):
                 self._remove_label(version_id, label)
+            case Stamp(version_id=version_id, promoted_at=promoted_at):
+                self._label(version_id, since_label(promoted_at))
+            case Tag(text=text) | Untag(text=text):
+                self._tag(action, text)
             case Revoke():
                 self._revoke(action)
             case ProveDead():
@@ -223,7 +246,7 @@ class Executor:
         if self.observed.generation(new) <= self.observed.generation(replaced):
             raise UnsafeActionError("refused to promote: its generation is not above the current one's")
         try:
-            self._audited(
+            promoted_at = self._audited(
                 Operation.PROMOTE,
                 Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
                 lambda: self.store.promote(arn, action.version_id, action.replacing, self.deadline),
@@ -234,13 +257,15 @@ class Executor:
             raise
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
+        if promoted_at is not None and self.spec.grace and superseded_keys(self.observed):
+            self._label(action.version_id, since_label(promoted_at))
 
     # Retire ----------------------------------------------------------------------------------
 
     def _revoke(self, action: Revoke) -> None:
         """Revoke a key that consumers have had time to leave, if the current key works right now."""
         observed, key_id = self.observed, action.key_id
-        check_revocable(observed, key_id, self.run.demand)
+        check_revocable(observed, key_id)
         held = self.reader.credential(observed.current.version_id) if observed.current else None
         if held is None:
             raise UnsafeActionError(f"refused to revoke {key_id}: the current value holds no key")
@@ -280,21 +305,31 @@ class Executor:
 
     def _mark_alive(self, key_id: str) -> None:
         """Name a key that outlived its revocation in a label of the version that replaced it."""
-        version_id = self.observed.current.version_id if self.observed.current else ""
-        label = REPLACED_PREFIX + key_id
+        self._label(self.observed.current.version_id if self.observed.current else "", REPLACED_PREFIX + key_id, key_id)
+
+    # Both ------------------------------------------------------------------------------------
+
+    def _described(self) -> SecretDescription:
+        return self.store.describe(self.observed.description.arn, self.deadline)
+
+    def _tag(self, action: Tag | Untag, text: str) -> None:
+        """Set the tag that demands a containment, or take it off, if nobody has changed it since."""
+        arn, before = self.observed.description.arn, self.observed.description.contain or ""
+        check_still_asked(before, self._described())
+        subject = Subject(label=f"{CONTAIN_TAG}={text}")
+        if isinstance(action, Tag):
+            self._audited(Operation.TAG, subject, lambda: self.store.tag(arn, CONTAIN_TAG, text, self.deadline))
+        else:
+            self._audited(Operation.UNTAG, subject, lambda: self.store.untag(arn, CONTAIN_TAG, self.deadline))
+        self.observed = effects.demanding(self.observed, text if isinstance(action, Tag) else None)
+
+    def _label(self, version_id: str, label: str, key_id: str = "") -> None:
         self._audited(
             Operation.LABEL,
             Subject(version_id, key_id, label=label),
             lambda: self.store.attach(self.observed.description.arn, version_id, label, self.deadline),
         )
         self.observed = effects.with_label(self.observed, version_id, label)
-
-    def _expect_unchanged(self, planned_from: Observed) -> None:
-        """Look again before a further revocation: time has passed while the one before was proved."""
-        labels = self.store.describe(planned_from.description.arn, self.deadline)
-        check_unchanged(planned_from.description, labels, self.run.demand)
-
-    # Both ------------------------------------------------------------------------------------
 
     def _remove_label(self, version_id: str, label: str) -> None:
         self._audited(

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.engine.retirement import is_grace_over, superseded_keys
+from rotator.engine.retirement import is_grace_over
+from rotator.engine.superseded import superseded_keys
 from rotator.model.observed import Observed, Proof
 from rotator.model.plan import Create, Plan, Promote, Restamp, Revoke
 from rotator.model.reasons import Reason
-from rotator.model.secret import Demand, SecretSpec
+from rotator.model.secret import SecretSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,8 @@ def later_revocations(
     elif planned.reason.keeps_keys:
         return ()
     else:
-        doomed, description = superseded_keys(observed), observed.description
-        at = None if is_grace_over(spec, description, now, Demand.DUE) else description.changed_at + spec.grace
+        doomed, promoted_at = superseded_keys(observed), observed.promoted_at()
+        at = None if is_grace_over(spec, promoted_at, now) else promoted_at + spec.grace
     dying = {action.key_id for action in planned.actions if isinstance(action, Revoke)}
     return tuple(LaterRevocation(key_id, at) for key_id in doomed if key_id not in dying)
 

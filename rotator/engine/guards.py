@@ -3,15 +3,16 @@
 Each guard raises `UnsafeActionError` and has no effect; the next run plans from what there is.
 """
 
-from rotator.engine.retirement import is_replica_behind
+from datetime import datetime
+
+from rotator.engine.containment import without_grace
 from rotator.model.errors import ClockError, UnsafeActionError
 from rotator.model.observed import Observed, SecretDescription
-from rotator.model.secret import Demand
 
 CLOCK_SKEW_MAX_S = 60.0
 
 
-def check_revocable(observed: Observed, key_id: str, demand: Demand) -> None:
+def check_revocable(observed: Observed, key_id: str) -> None:
     """Check that a key is in nobody's use.
 
     Raises UnsafeActionError if it must not be revoked now.
@@ -20,7 +21,7 @@ def check_revocable(observed: Observed, key_id: str, demand: Demand) -> None:
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     if observed.current is None or key_id in in_use | observed.protected:
         raise UnsafeActionError(f"refused to revoke {key_id}: it is in use")
-    if is_replica_behind(description, demand):
+    if description.replicas_behind and key_id not in without_grace(observed):
         behind = ", ".join(sorted(description.replicas_behind))
         raise UnsafeActionError(f"refused to revoke {key_id}: the replica in {behind} is behind")
 
@@ -31,11 +32,14 @@ def check_clock(description: SecretDescription) -> None:
         raise ClockError(f"this machine's clock is {description.clock_skew_s:+.0f} s off AWS's; nothing was done")
 
 
-def check_unchanged(planned_from: SecretDescription, description: SecretDescription, demand: Demand) -> None:
-    """Check that nothing happened to a secret since a revocation was planned. Raises UnsafeActionError if it did."""
-    if (
-        description.hold is not None
-        or description.changed_at != planned_from.changed_at
-        or is_replica_behind(description, demand)
-    ):
-        raise UnsafeActionError("refused to revoke more: the secret changed while this run was at work")
+def check_unchanged(planned_from: Observed, seen: SecretDescription, key_id: str, now: datetime) -> None:
+    """Check that what a planned revocation rests on is as it was. Raises UnsafeActionError if it is not."""
+    is_behind = bool(seen.replicas_behind) and key_id not in without_grace(planned_from)
+    if is_behind or seen.hold_at(now) is not None or seen.standing() != planned_from.description.standing():
+        raise UnsafeActionError(f"refused to revoke {key_id}: the secret changed while this run was at work")
+
+
+def check_still_asked(text: str, seen: SecretDescription) -> None:
+    """Check that the tag `rotator:contain` is as it was. Raises UnsafeActionError if somebody changed it."""
+    if seen.contain != text:
+        raise UnsafeActionError("the tag rotator:contain changed while this run was at work, and was left as it is")

@@ -105,7 +105,7 @@ def _create(s: Situation, pending: Version) -> Decision:
         return (Reason.UP_TO_DATE if reason is Reason.INTERRUPTED else reason), ()
     reason, actions = begin(s)
     if reason is Reason.RETIRE_FIRST:
-        return reason, retire(s.spec, s.observed, s.now, s.demand)
+        return reason, retire(s.spec, s.observed, s.now)
     return reason, actions if actions == (s.create,) else ()
 
 

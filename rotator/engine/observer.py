@@ -7,6 +7,7 @@ if AWSCURRENT is elsewhere. Secret material stays in the `Reader`; `Observed` ha
 
 from dataclasses import dataclass, field, replace
 
+from rotator.engine.containment import demanded
 from rotator.engine.run import HeldElsewhere, Run
 from rotator.model.credential import Credential, Form, Sensitive
 from rotator.model.errors import DeadlineExceededError, SecretValueError
@@ -118,9 +119,12 @@ class Observer:
         if earlier is None:
             keys = self._keys(versions)
             seen = Observed(description, versions, keys, (), Proof.NONE, frozenset(), self.family)
+            seen = replace(seen, contain=description.contain or self.run.contain)
+            seen = self._with_contained(seen)
             seen = replace(seen, witnessed=_witness(seen, self.reader, self.provider))
         else:
-            seen = replace(earlier, description=description, versions=versions, protected=frozenset())
+            contain = description.contain or (self.run.contain if earlier.contain else None)
+            seen = replace(earlier, description=description, versions=versions, protected=frozenset(), contain=contain)
         before = earlier.current.version_id if earlier and earlier.current else None
         if before is None or seen.current is None or before != seen.current.version_id:
             seen = replace(seen, proof=self._proof(seen))
@@ -170,6 +174,15 @@ class Observer:
         part = self.family.key_name(current.version_id) if is_own else nonce_of(current.version_id)
         revoked = self.provider.list_revoked(part, deadline)
         return (*live, *(k for k in revoked if k.key_id == current.content.key_id and self.family.generation(k.name)))
+
+    def _with_contained(self, seen: Observed) -> Observed:
+        """Look for keys that are to die among the revoked ones, if they are neither live nor in use: rare, and slow."""
+        known = {key.key_id for key in seen.keys} | {seen.key_inside(version) for version in seen.versions}
+        missing = demanded(seen) - known - set(seen.replaced_key_ids())
+        if not missing:
+            return seen
+        revoked = self.provider.list_revoked(self.family.prefix, self.reader.deadline)
+        return replace(seen, keys=(*seen.keys, *(key for key in revoked if key.key_id in missing)))
 
     def _proof(self, seen: Observed) -> Proof:
         """Ask testAuthentication about what consumers read, in each form that it has."""

@@ -14,10 +14,11 @@ from datetime import datetime
 from rotator.engine.age import due_at
 from rotator.engine.attempts import back_off_of
 from rotator.engine.conditions import Situation
+from rotator.engine.containment import alive, settle
 from rotator.engine.retirement import make_room, retire, why_waiting
 from rotator.engine.rules import decide
 from rotator.model.observed import Observed
-from rotator.model.plan import Create, Plan, Promote, Verify
+from rotator.model.plan import Create, Plan, Promote, Unlabel, Verify
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 
@@ -32,12 +33,17 @@ def plan(
     replacing = observed.current.version_id if observed.current else None
     create = Create(new_version_id, replacing, minted_as=new_version_id)
     reason, actions = decide(Situation(spec, observed, now, demand, create))
+    if observed.description.is_writable() and (false := observed.false_since()):
+        # Somebody moved AWSCURRENT: left there, it would end the grace of a key that becomes superseded later.
+        return Plan(reason, tuple(Unlabel(*where) for where in false), due_at(spec, observed))
     if actions == (create,):
         actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))
     if not actions and not reason.keeps_keys:
-        actions = retire(spec, observed, now, demand) or make_room(spec, observed, now, reason)
-        waiting = why_waiting(spec, observed, now, demand)
+        actions = settle(observed) or retire(spec, observed, now) or make_room(spec, observed, now, reason)
+        waiting = why_waiting(spec, observed, now)
         if waiting is not None and waiting.waits_for_replica and not reason.is_due:
             reason = waiting  # else nobody would hear of it
+    if not actions and alive(observed) and not reason.is_due and not reason.needs_person:
+        reason = Reason.CONTAIN_STUCK
     back_off = back_off_of(spec, observed, now) if reason is Reason.BACKING_OFF else None
     return Plan(reason, actions, due_at(spec, observed), back_off)

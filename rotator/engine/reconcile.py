@@ -172,15 +172,16 @@ class _Progress:
 
     def _observe(self, description: SecretDescription, earlier: Observed | None) -> Observed:
         # Neighbours matter when a key can be retired; asking them costs calls for each of them.
-        over = is_grace_over(self.spec, description, self.run.now, self._demand())
-        return self.observer.look(description, self.world.held_elsewhere if over else None, earlier)
+        over = is_grace_over(self.spec, description.promoted_at(), self.run.now)
+        asks = over or description.contain is not None or self.run.contain is not None
+        return self.observer.look(description, self.world.held_elsewhere if asks else None, earlier)
 
     def _moved(self) -> bool:
         return self.executor is not None and any(isinstance(done, Promote) for done in self.executor.done)
 
     def _demand(self) -> Demand:
         """Return what is left of the demand: a rotation answers it."""
-        return self.run.demand.once_moved() if self._moved() else self.run.demand
+        return Demand.DUE if self._moved() else self.run.demand
 
     def _plan(self, observed: Observed) -> Plan:
         done = self.executor.done if self.executor else ()

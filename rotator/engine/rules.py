@@ -18,11 +18,13 @@ Rules = Sequence[Callable[[Situation], T | None]]
 STOPPED: Rules[Decision] = (
     rule.unwritable,  # a replica, another owner, or deleted: no value can be put
     rule.on_hold,  # a person said stop: nobody overrules that
+    rule.contain_unnamed,  # a key has leaked, and the tag does not say which: write down that it is the current one
     rule.drifted,  # a person put another key in: ask before replacing it
     rule.rolled_back,  # a person moved AWSCURRENT back: ask before moving it on
 )
 PENDING: Rules[Decision] = (
     rule.pending_empty,  # RotateSecret's placeholder: its rotation is at work, or given up
+    rule.pending_contained,  # its key has leaked: discard it
     rule.pending_unusable,  # no credential in it: discard it
     rule.pending_overtaken,  # the fence: not above the current generation, so discard it
     rule.pending_forgets_current,  # it would forget a hand-made key: discard it, and begin again
@@ -32,7 +34,7 @@ PENDING: Rules[Decision] = (
 URGENT: Rules[Reason] = (
     rule.no_current,  # there is no value at all
     rule.no_credential,  # the value is a placeholder
-    rule.compromised,  # a person said that the key has leaked
+    rule.contained,  # a person said that the key has leaked
     rule.key_revoked,  # Pinata lists the current key as revoked
     rule.current_refused,  # Pinata refuses what consumers read
 )

@@ -32,3 +32,5 @@ class Run:
     deadline: Deadline
     monotonic_s: Callable[[], float]
     stopping: Stopping = never_stopping
+    contain: str | None = None
+    """What a tag `rotator:contain` would say that could not be written: this process alone knows of it."""

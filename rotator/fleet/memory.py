@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from rotator.engine.age import born_at, due_at
 from rotator.engine.jitter import rotate_after, slot_between
-from rotator.engine.retirement import superseded_keys, unlabelled_keys
+from rotator.engine.superseded import superseded_keys, unlabelled_keys
 from rotator.engine.windows import described, is_open
 from rotator.fleet.lookup import Target
 from rotator.fleet.wake import Wake, wake
@@ -146,7 +146,7 @@ def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta)
     if description.changed_at != known_at if known_at else description.changed_at > since:
         return True
     if _waits_for_others(target.spec, look, now):
-        grace_ends = description.changed_at + target.spec.grace
+        grace_ends = description.promoted_at() + target.spec.grace
         in_slot = slot_between(description.arn, target.spec.check_every, since, now)
         return in_slot or since < grace_ends <= now
     return wake(target, now=now, since=since) is not Wake.ASLEEP
@@ -185,7 +185,7 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
         next_actions=look.actions,
         old_keys=findings.old_keys if findings else None,
         orphans=findings.orphans if findings else None,
-        hold=description.hold if description else None,
+        hold=description.hold_at(now) if description else None,
         last_outcome=look.outcome,
         last_run_at=look.run_at,
         last_success_at=look.success_at,
@@ -224,7 +224,7 @@ def _found(spec: SecretSpec, observed: Observed) -> Findings:
         generation=observed.generation(observed.current) if observed.current else None,
         born_at=born_at(observed),
         due_at=due_at(spec, observed),
-        old_keys=tuple(OldKey(k, changed_at + spec.grace) for k in superseded_keys(observed)),
+        old_keys=tuple(OldKey(k, observed.promoted_at() + spec.grace) for k in superseded_keys(observed)),
         orphans=len(unlabelled_keys(observed)),
         is_out=observed.is_out(),
     )

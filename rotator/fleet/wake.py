@@ -14,7 +14,6 @@ from rotator.engine.windows import is_open
 from rotator.fleet.lookup import Target
 from rotator.model.naming import generation_of_version, time_of_version
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
-from rotator.model.secret import Demand
 
 LOOKS_MAX = 100
 """So many secrets are looked at closely in one tick, those that are due first; the others wait for the next one."""
@@ -44,11 +43,12 @@ def wake(target: Target, *, now: datetime, since: datetime) -> Wake:
     is_foreign = made_at is None and not (description.rotation_enabled and current)
     is_forged = made_at is not None and made_at > description.changed_at + _INDEX_SLACK
     is_rolled_back = made_at is not None and before > generation
-    if description.hold is not None or AWSPENDING in by_label or is_foreign or is_forged or is_rolled_back:
+    is_asked = description.hold is not None or description.contain is not None
+    if is_asked or AWSPENDING in by_label or is_foreign or is_forged or is_rolled_back:
         return Wake.LOOK
     if made_at is not None and now >= made_at + rotate_after(spec.max_age, description.arn):
-        allowed = is_grace_over(spec, description, now, Demand.DUE) and is_open(spec, now)
+        allowed = is_grace_over(spec, description.promoted_at(), now) and is_open(spec, now)
         return Wake.DUE if allowed and before < generation else Wake.LOOK
-    grace_ends = description.changed_at + spec.grace
+    grace_ends = description.promoted_at() + spec.grace
     in_slot = slot_between(description.arn, spec.check_every, since, now)
     return Wake.LOOK if since < grace_ends <= now or in_slot else Wake.ASLEEP

@@ -24,7 +24,7 @@ from rotator.engine.run import Run, World
 from rotator.lambda_handlers.configuration import read_config
 from rotator.lambda_handlers.emf import Figures, document
 from rotator.lambda_handlers.queue import SqsClient
-from rotator.model.errors import DeadlineExceededError, DefectError, RotatorError, UnsafeActionError
+from rotator.model.errors import DeadlineExceededError, DefectError, RotatorError
 from rotator.model.events import Decided, Done, Ended, Event, Operation, Result
 from rotator.model.plan import Outcome, OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
@@ -146,17 +146,6 @@ class Invocation:
         """Count and log something that was not begun."""
         self.add(failed_runs=1)
         _logs().log_failure("refused", error)
-
-    def overdue(self, spec: SecretSpec, keys: int) -> None:
-        """Count and log old keys of a secret whose grace is renewed again and again."""
-        self.add(old_keys_overdue=keys)
-        error = UnsafeActionError(
-            f"{keys} superseded keys are alive, and their grace never ends: it runs from the last change of a label, "
-            "and something changes labels more often than that",
-            next_step="Rotate less often than `grace` and a day (`aws secretsmanager describe-secret` shows the "
-            "rotation rules), or shorten `grace`.",
-        )
-        _logs().log_failure("overdue", error, spec.name)
 
     def count(self, outcome: Outcome) -> None:
         """Count what a run came to, and log why it failed, with what to do about it."""

@@ -16,14 +16,9 @@ from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.model.errors import EventError, StepRefusedError
 from rotator.model.naming import place_of
 from rotator.model.plan import OutcomeKind
-from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
 from rotator.model.times import time_text
 
-_FURTHER_APART = (
-    "Let rotations be further apart than `grace` and a day: grace runs from the last change of a label, and this "
-    "attempt is one."
-)
 _DONE = frozenset({OutcomeKind.ROTATED, OutcomeKind.UP_TO_DATE})
 
 
@@ -63,10 +58,7 @@ def _native(asked: RotationEvent, function_arn: str, invocation: Invocation) -> 
     if outcome.kind not in _DONE and outcome.reason is not None:
         name, again = asked.rotation.step.value, outcome.back_off
         until = f"; the next attempt may be made at {time_text(again.until)}" if again else ""
-        raise StepRefusedError(
-            f"{name} of `{spec.name}` is refused: {outcome.reason}, {outcome.reason.clause}{until}",
-            next_step=_FURTHER_APART if outcome.reason is Reason.WAITING_GRACE else None,
-        )
+        raise StepRefusedError(f"{name} of `{spec.name}` is refused: {outcome.reason}, {outcome.reason.clause}{until}")
 
 
 def _place(aws: AwsConfig, function_arn: str) -> tuple[str, str]:

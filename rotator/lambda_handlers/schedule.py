@@ -14,8 +14,8 @@ from typing import Any
 
 from rotator.config.values import duration
 from rotator.engine.reconcile import preview
-from rotator.engine.retirement import is_grace_renewed, superseded_keys
 from rotator.engine.run import World
+from rotator.engine.superseded import superseded_keys
 from rotator.fleet.lookup import LIST_FROM, Target, resolve
 from rotator.fleet.run import WORKERS_MAX, run_all
 from rotator.fleet.wake import LOOKS_MAX, Wake, wake
@@ -127,7 +127,7 @@ def _judged(
     left_out = frozenset(unclear[LOOKS_MAX:])
 
     def look(target: Target) -> QueuedSecret | None:
-        if target.spec.name in left_out and target.description.hold is None:
+        if target.spec.name in left_out and target.description.hold_at(invocation.now) is None:
             return QueuedSecret(target.spec.name, target.description.arn)
         return _look(target, world, invocation, every)
 
@@ -155,10 +155,8 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     except RotatorError as error:
         invocation.refuse(error)
         return None
-    if is_grace_renewed(spec, observed, run.now):
-        invocation.overdue(spec, len(superseded_keys(observed)))
     kept = superseded_keys(observed) if plan.reason.waits_for_replica else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
-    late = invocation.now - description.changed_at > spec.grace + 2 * every
+    late = invocation.now - observed.promoted_at() > spec.grace + 2 * every
     invocation.add(held=plan.reason.needs_person, outages=observed.is_out(), old_keys_overdue=old if late else 0)
     return replace(due, generation=observed.next_generation()) if plan.actions else None

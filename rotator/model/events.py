@@ -32,6 +32,8 @@ class Operation(StrEnum):
     LABEL = "AttachLabel", "label attached", "attach a label"
     PROMOTE = "Promote", "promoted to AWSCURRENT", "promote it to AWSCURRENT"
     UNLABEL = "RemoveLabel", "label removed", "remove a label"
+    TAG = "TagSecret", "tag set", "set a tag"
+    UNTAG = "UntagSecret", "tag removed", "remove a tag"
     REVOKE_KEY = "RevokeApiKey", "superseded key revoked", "revoke a key"
     PROVE_DEAD = "ProveKeyDead", "revoked key proved dead", "prove it dead"
 
@@ -52,6 +54,7 @@ class Subject:
     key_id: str = ""
     key_name: str = ""
     label: str = ""
+    """A staging label, or a tag with its value."""
 
 
 @dataclass(frozen=True, slots=True)

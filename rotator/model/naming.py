@@ -20,6 +20,12 @@ _KEY_NAME = re.compile(
 )
 _FULL_ARN = re.compile(r"arn:.*-[A-Za-z0-9]{6}", re.ASCII)
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
+SINCE_PREFIX = "rotator:since:"
+"""Custom label on AWSCURRENT, followed by when it was promoted, while a key that it superseded is alive.
+
+Grace runs from there. LastChangedDate would do if nothing but a promotion moved it; but every tag, label and
+RotateSecret does.
+"""
 NONCE_LENGTH = 10
 GENERATION_MAX = 999_999_999
 _NOT_IN_NONCE = re.compile(r"[^0-9A-Za-z-]", re.ASCII)
@@ -57,6 +63,21 @@ def time_of_version(version_id: str) -> datetime | None:
         return None
     try:
         return reckoned(datetime.strptime(match["time"], _TIME_FORMAT).replace(tzinfo=UTC))
+    except ValueError:
+        return None
+
+
+def since_label(promoted_at: datetime) -> str:
+    """Return the label that says when a version was promoted."""
+    return SINCE_PREFIX + promoted_at.astimezone(UTC).strftime(_TIME_FORMAT)
+
+
+def since_in(label: str) -> datetime | None:
+    """Return the time in a since label, in whole seconds; None for any other label."""
+    if not label.startswith(SINCE_PREFIX):
+        return None
+    try:
+        return reckoned(datetime.strptime(label.removeprefix(SINCE_PREFIX), _TIME_FORMAT).replace(tzinfo=UTC))
     except ValueError:
         return None
 

@@ -4,11 +4,12 @@ Frozen values, and the questions that rules ask of them. Nothing here can hold s
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
-from rotator.model.naming import KeyFamily, generation_of_version, place_of
+from rotator.model.naming import SINCE_PREFIX, KeyFamily, generation_of_version, place_of, since_in
 from rotator.model.secret import Permissions
+from rotator.model.tags import hold_ends_at
 
 AWSCURRENT = "AWSCURRENT"
 AWSPENDING = "AWSPENDING"
@@ -21,7 +22,8 @@ revoked. Either way it is removed once the key is proved dead.
 """
 OURS = f"{REPLACED_PREFIX}none"
 """Custom label on the version with which a secret became ours: it tells a hand edit from a first take-over."""
-HOLD_TAG = "rotator:hold"
+SINCE_TOLERANCE = timedelta(seconds=2)
+"""A since label is believed between the version's CreatedDate and LastChangedDate, give or take so much."""
 
 
 class KeyState(Enum):
@@ -102,6 +104,11 @@ class Version:
             if label.startswith(REPLACED_PREFIX) and label != OURS
         )
 
+    def since(self) -> datetime | None:
+        """Return the latest time that this version's since labels name, to the end of its second."""
+        times = [time for label in self.labels if (time := since_in(label))]
+        return max(times) + timedelta(seconds=1) if times else None
+
 
 @dataclass(frozen=True, slots=True)
 class SecretDescription:
@@ -110,9 +117,9 @@ class SecretDescription:
     arn: str
     name: str
     changed_at: datetime
-    """LastChangedDate: the last change of a value, label or tag. Grace runs from here."""
+    """LastChangedDate: the last change of a value, label or tag."""
     hold: str | None
-    """The value of the tag `rotator:hold`, if a person set it."""
+    """The value of the tag `rotator:hold`, if it is set; whether it holds now, `hold_at` says."""
     versions: tuple[Version, ...]
     """Labelled versions, contents unread."""
     clock_skew_s: float = 0.0
@@ -129,6 +136,28 @@ class SecretDescription:
     """OwningService: the AWS service that manages the secret, which nobody else may write; empty if none does."""
     deleted_at: datetime | None = None
     """DeletedDate: when its deletion was asked for; None if it was not."""
+    contain: str | None = None
+    """The value of the tag `rotator:contain`, if somebody demands that a key be contained."""
+
+    def hold_at(self, now: datetime) -> str | None:
+        """Return why the secret is on hold at a time; None if it is not."""
+        ends_at = hold_ends_at(self.hold) if self.hold else None
+        return None if ends_at and ends_at <= now else self.hold
+
+    def promoted_at(self) -> datetime:
+        """Return when AWSCURRENT moved to where it is, at the latest: by its since label, else LastChangedDate."""
+        since = next((v.since() for v in self.versions if AWSCURRENT in v.labels), None)
+        return since if since and since <= self.changed_at + SINCE_TOLERANCE else self.changed_at
+
+    def standing(self) -> tuple[object, ...]:
+        """Return what a revocation rests on: where labels are that say which keys are in use, and what people want."""
+        labels = frozenset(
+            (label, version.version_id)
+            for version in self.versions
+            for label in version.labels
+            if label in {AWSCURRENT, AWSPENDING} or label.startswith(SINCE_PREFIX)
+        )
+        return labels, self.hold, self.contain
 
     def is_replica(self) -> bool:
         """Tell whether this is a replica of a secret in another region, which cannot be written."""
@@ -156,6 +185,23 @@ class Observed:
     protected: frozenset[str]
     """Key ids that are never revoked: the managing key."""
     family: KeyFamily
+    contain: str | None = None
+    """What is demanded about leaked keys: the tag `rotator:contain`, or what this process alone was told."""
+
+    def promoted_at(self) -> datetime:
+        """Return when AWSCURRENT moved to where it is, at the latest; no label counts that is older than its version."""
+        since, content = self.description.promoted_at(), self.current_key
+        is_false = content is not None and since < content.created_at - SINCE_TOLERANCE
+        return self.description.changed_at if is_false else since
+
+    def false_since(self) -> tuple[tuple[str, str], ...]:
+        """Return the since labels that are not on AWSCURRENT, with their versions: somebody moved AWSCURRENT."""
+        return tuple(
+            (version.version_id, label)
+            for version in sorted(self.versions, key=lambda version: version.version_id)
+            for label in sorted(version.labels)
+            if label.startswith(SINCE_PREFIX) and AWSCURRENT not in version.labels
+        )
 
     @property
     def current(self) -> Version | None:

@@ -82,7 +82,29 @@ class Unlabel(_Named):
     label: str
 
 
-Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Unlabel
+@dataclass(frozen=True, slots=True)
+class Stamp(_Named):
+    """Put on the current version when it was promoted, as far as that is known: grace runs from there."""
+
+    version_id: str
+    promoted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tag(_Named):
+    """Write into the tag `rotator:contain` which key is meant: the one that was current when the tag was first seen."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untag(_Named):
+    """Take the tag `rotator:contain` off: every key that it names is proved dead."""
+
+    text: str
+
+
+Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Unlabel | Stamp | Tag | Untag
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,10 +170,10 @@ class SecretStore(Protocol):
         Raises StoreRejectedError if it surely was not written, StoreUnavailableError if it may have been.
         """
 
-    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
+    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> datetime | None:
         """Move AWSCURRENT to a version if it is on `replacing`; success if it is there already.
 
-        Raises LabelConflictError if it is on neither.
+        Return the time of the answer, by the store's clock; None if that call had no answer. Raises LabelConflictError if it is on neither.
         """
 
     def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
@@ -181,6 +181,12 @@ class SecretStore(Protocol):
 
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version; success if it is not there."""
+
+    def tag(self, arn: str, key: str, value: str, deadline: Deadline) -> None:
+        """Set a tag of a secret, whatever its value was."""
+
+    def untag(self, arn: str, key: str, deadline: Deadline) -> None:
+        """Take a tag off a secret; success if it is not there."""
 
 
 class AuditRun(Protocol):

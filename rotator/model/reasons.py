@@ -255,11 +255,21 @@ class Reason(StrEnum):
     Next: this run replaces the key.
     You: nothing.
     """
-    COMPROMISED = ("COMPROMISED", "the key is compromised", _URGENT)
-    """A person said that the current key has leaked.
+    CONTAINED = ("CONTAINED", "the key has leaked", _URGENT)
+    """The tag `rotator:contain` names a key that is current or pending, or that could become current.
 
     Next: this run replaces it at once, and revokes it without grace.
-    You: nothing.
+    You: nothing; the tag goes by itself once the key is proved dead.
+    """
+    CONTAIN_STUCK = (
+        "CONTAIN_STUCK",
+        "the tag rotator:contain names a key that rotator cannot find, or may not revoke",
+        _PERSON,
+    )
+    """No key of this secret has the id in the tag `rotator:contain`, or something else needs that key.
+
+    Next: nothing happens to that key; the tag stays.
+    You: run `rotator keys` to see whose key it is, then correct the tag or take it off.
     """
 
     @property

@@ -125,8 +125,6 @@ class Override(Flag):
     """People's: a drift, a roll-back, a window, a blackout. Never a hold."""
     AGE = auto()
     """A new key is made although none is due."""
-    GRACE = auto()
-    """Superseded keys are revoked at once, without waiting for a grace or a replica."""
     VALUE = auto()
     """A current value that holds no credential of ours is replaced."""
 
@@ -140,17 +138,9 @@ class Demand(Enum):
     """Rotate now."""
     REPLACING = Override.DECISIONS | Override.AGE | Override.VALUE
     """Rotate now, whatever the current value is."""
-    COMPROMISED = Override.DECISIONS | Override.AGE | Override.GRACE
-    """Rotate now and revoke without grace: the key has leaked."""
     NATIVE = Override.AGE
     """Secrets Manager's own rotation: rotate now."""
-    CONTAINING = Override.GRACE
-    """After a compromised key was replaced: revoke without grace, rotate only what is due."""
 
     def overrides(self, what: Override) -> bool:
         """Tell whether this demand sets something aside."""
         return what in self.value
-
-    def once_moved(self) -> "Demand":
-        """Return what is left of the demand once AWSCURRENT has moved."""
-        return Demand(self.value & Override.GRACE)

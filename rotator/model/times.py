@@ -36,6 +36,12 @@ def reckoned(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def ceiled(moment: datetime) -> datetime:
+    """Return the whole second at or after an instant."""
+    whole = moment.replace(microsecond=0)
+    return whole if whole == moment else whole + timedelta(seconds=1)
+
+
 def time_text(moment: datetime) -> str:
     """Write an instant in UTC, to the second: `2026-11-26T09:53:28Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

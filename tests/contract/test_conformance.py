@@ -23,9 +23,10 @@ from rotator.aws.client import client_config
 from rotator.aws.store import SecretsManagerStore
 from rotator.model.credential import Credential, Sensitive, Token
 from rotator.model.errors import RotatorError
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, ProviderKey, SecretDescription
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, ProviderKey, SecretDescription
 from rotator.model.ports import Authentication, KeyProvider, SecretStore
 from rotator.model.secret import Admin, Endpoints, Permissions, Resources
+from rotator.model.tags import HOLD_TAG
 from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter
 from rotator.sandbox.pinata.records import Bearer

@@ -485,7 +485,7 @@ class TestRemove:
         assert world.holders() == {AWSCURRENT: OLD}
 
 
-WRITES: dict[str, tuple[str, Callable[[World], None], dict[str, str]]] = {
+WRITES: dict[str, tuple[str, Callable[[World], object], dict[str, str]]] = {
     "put": ("PutSecretValue", lambda w: w.put(OTHER), {AWSCURRENT: OLD, AWSPENDING: OTHER}),
     "promote": (
         "UpdateSecretVersionStage",

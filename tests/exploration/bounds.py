@@ -47,6 +47,8 @@ class Configuration:
     """Time may pass also while runs are at work: a frozen process, a suspended machine."""
     switches: Switches = Switches(jwt_lifetime_s=None)  # noqa: RUF009 - it is frozen
     """The answers to what nobody knows of Pinata."""
+    leaks: bool = False
+    """From any world at rest the current key may be said to have leaked (L4)."""
     states_max: int = 5_000_000
     program: Program = reconcile_once
     moves: Moves = people

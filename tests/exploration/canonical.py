@@ -9,13 +9,15 @@ Between two runs nobody remembers anything, so names do not matter but for their
   without a label.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from rotator.model.credential import Sensitive
-from rotator.model.naming import NONCE_LENGTH, nonce_of
+from rotator.model.naming import NONCE_LENGTH, SINCE_PREFIX, nonce_of, since_in, since_label
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, REPLACED_PREFIX
+from rotator.model.tags import CONTAIN_TAG
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.secrets_manager.state import Secret, Version
 from tests.exploration.truth import Keys, Past
@@ -32,6 +34,7 @@ AGE_S = 2_678_400.0
 _READ = frozenset({AWSCURRENT, AWSPENDING, AWSPREVIOUS})
 """Labels whose versions are read; of others only the label and the id matter."""
 _OF_KEYS = frozenset({Operation.CREATE_KEY, Operation.REVOKE_KEY})
+_OF_TAGS = frozenset({Operation.TAG, Operation.UNTAG})
 _SLACK_S = 1.0
 """Writes within one instant are a millisecond apart."""
 _TIME = "20260921T000000Z"
@@ -58,6 +61,11 @@ class Forms:
 def canonical(universe: Universe, world: World) -> World:
     """Return the world that stands for all that are like this one, as they are when no run is at work."""
     return _Renaming(universe, world).renamed()
+
+
+def _leaked(secret: Secret) -> tuple[str, ...]:
+    """Return what the tag names, where it names keys."""
+    return tuple(secret.tags.get(CONTAIN_TAG, "").partition(" ")[0].split("+"))
 
 
 def _state(record: KeyRecord) -> float | None:
@@ -114,7 +122,7 @@ class _Renaming:
 
     def _sent(self) -> set[str]:
         """Return what delayed requests name, versions among it."""
-        moves = (args for operation, args in self._calls() if operation not in _OF_KEYS)
+        moves = (args for operation, args in self._calls() if operation not in _OF_KEYS | _OF_TAGS)
         return {a for args in moves for a in args[1:] if isinstance(a, str)}
 
     def _kept_keys(self, versions: set[str]) -> list[KeyRecord]:
@@ -123,6 +131,7 @@ class _Renaming:
         named = {h.key_id for v in versions & (self._labelled() | sent) if (h := self._held(v))}
         for secret in (world.secret, world.secret_before):
             named |= {label.removeprefix(REPLACED_PREFIX) for label in secret.labels}
+            named |= set(_leaked(secret))
         for operation, args in self._calls():
             if operation is Operation.REVOKE_KEY:
                 named.add(str(args[1]))
@@ -179,7 +188,7 @@ class _Renaming:
         for operation, args in self._calls():
             if operation is Operation.CREATE_KEY:
                 found.add(str(args[1]).removeprefix(prefix))
-            elif operation is not Operation.REVOKE_KEY:
+            elif operation not in _OF_TAGS | _OF_KEYS:
                 places = args[1:2] if operation is Operation.PUT_VALUE else args[2:]
                 found |= {a for a in places if isinstance(a, str)}
         own = sorted((v for v in found if generation_of(v)), key=self._looks)
@@ -241,11 +250,23 @@ class _Renaming:
             last_changed=self._changed_at(secret),
             versions=dict(sorted(versions.items())),
             labels=dict(sorted(labels.items())),
-            tags=secret.tags,
+            tags=self._tags(secret),
             replicas=secret.replicas,
         )
 
+    def _tags(self, secret: Secret) -> Mapping[str, str]:
+        text = secret.tags.get(CONTAIN_TAG, "")
+        first, _, rest = text.partition(" ")
+        if not rest:
+            return secret.tags
+        return {**secret.tags, CONTAIN_TAG: f"{'+'.join(map(self._leaked_id, first.split('+')))} {rest}"}
+
+    def _leaked_id(self, key_id: str) -> str:
+        return self.keys[key_id].key if key_id in self.keys else "f" * 20
+
     def _label(self, label: str) -> str:
+        if (at := since_in(label)) is not None:
+            return since_label(datetime.fromtimestamp(self._time(at.timestamp(), GRACE_S), UTC))
         if not label.startswith(REPLACED_PREFIX) or label == OURS:
             return label
         record = self.keys.get(label.removeprefix(REPLACED_PREFIX))
@@ -306,6 +327,8 @@ class _Renaming:
                 value = Sensitive(self._value(text.reveal()) or "")
                 labels = tuple(self._label(str(label)) for label in args[3])  # type: ignore[attr-defined]  # a union member
                 args = (args[0], self.ids[str(args[1])], value, labels)
+            case Operation.TAG | Operation.UNTAG:
+                pass  # a tag that names a key is written by a run, while that key is there
             case _:
                 moved = (self.ids[str(a)] if a is not None else None for a in args[2:])
                 args = (args[0], self._label(str(args[1])), *moved)
@@ -326,6 +349,8 @@ class _Renaming:
         labels = (*self.world.secret.labels_of(version_id), *self.world.secret_before.labels_of(version_id))
         if AWSCURRENT in labels:
             yield AGE_S
+        if any(label.startswith(SINCE_PREFIX) for label in labels):  # which counts only if it is no older than this
+            yield GRACE_S
         if AWSPENDING in labels:
             yield GRACE_S
         if not self._works():  # a young refusal says nothing yet, and a placeholder is given less time

@@ -13,7 +13,7 @@ from tests.exploration.bounds import Budgets, Configuration
 from tests.exploration.fates import Fate
 from tests.exploration.instances import reconcile_beside_another
 from tests.exploration.native import rotate_or_reconcile
-from tests.exploration.people import break_value
+from tests.exploration.people import break_value, leak
 
 _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
@@ -27,7 +27,7 @@ ALL_BUT_WIDER = ALL - {Fate.WIDER}
 NEAR = ALL - {Fate.LISTED_ONLY}
 """A key that outlives its revocation is known by its token: where that is in no version any more, nobody can know."""
 _OWN_AND_NATIVE = (Demand.DUE, Demand.NATIVE)
-_EVERY_DEMAND = (Demand.DUE, Demand.FORCED, Demand.COMPROMISED)
+_BY_HAND = (Demand.DUE, Demand.FORCED)
 
 QUICK = (
     Configuration(
@@ -92,18 +92,27 @@ QUICK = (
         fates=PLAIN | {Fate.ACKNOWLEDGED, Fate.PARTIAL, Fate.SHIFTED, Fate.DENIED, Fate.TIME_UP},
     ),
     Configuration(
-        "forced and compromised, <=1 fault",
+        "forced, <=1 fault",
         WITH_GRACE,
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0)),
-        demands=_EVERY_DEMAND,
+        demands=_BY_HAND,
+        leaks=True,
+    ),
+    Configuration(
+        "a key leaks, <=1 fault",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        fates=PLAIN - {Fate.DELAYED},
+        moves=leak,
     ),
     Configuration(
         "a person meddles, <=1 fault",
         WITH_GRACE,
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
-        demands=(Demand.DUE, Demand.FORCED),
+        demands=_BY_HAND,
         fates=PLAIN,
     ),
     Configuration(

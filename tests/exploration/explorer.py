@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from rotator.model.observed import AWSCURRENT, AWSPREVIOUS
-from rotator.model.secret import Demand
 from tests.exploration.bounds import Configuration, Label, Purse, Report, State, Successor, Violation
 from tests.exploration.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
 from tests.exploration.fates import ALPHABET, AUDIT, WITHOUT_EFFECT, WRITES, Fate
@@ -55,8 +54,7 @@ class Explorer:
         self._audit_fates = tuple(sorted(AUDIT & fates))
         self._full = self.purse.number(configuration.budgets)
         self.forms = Forms(self.universe)
-        compromised = Demand.COMPROMISED in configuration.demands
-        self.recovery = Recovery(self.universe, self.instances, self.forms, leaks=compromised)
+        self.recovery = Recovery(self.universe, self.instances, self.forms, leaks=configuration.leaks)
         self.cut = 0
         sent = min(configuration.zombies_max, configuration.budgets.faults)
         delayed = sent if Fate.DELAYED in fates else 0

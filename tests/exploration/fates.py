@@ -63,6 +63,8 @@ WRITES = frozenset(
         Operation.ATTACH,
         Operation.REMOVE,
         Operation.REVOKE_KEY,
+        Operation.TAG,
+        Operation.UNTAG,
     }
 )
 CHANGES = WRITES | {Operation.ROTATE}

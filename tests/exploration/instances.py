@@ -276,6 +276,10 @@ def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:
         case Operation.PUT_VALUE, (_, str(version_id), Sensitive() as text, *_):
             held = held_by(text.reveal())
             return Subject(version_id, held.key_id if held else "")
+        case Operation.TAG, (_, str(key), str(value)):
+            return Subject(label=f"{key}={value}")
+        case Operation.UNTAG, _:
+            return Subject()
         case _, (_, str(label), to, away_from):
             return Subject(str(to or away_from or ""), label=label)
         case _:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
+from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.exploration.universe import Universe, World
@@ -51,6 +52,29 @@ def break_value(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
     yield "put a placeholder", _put(universe, world, PLACEHOLDER)
     if AWSPREVIOUS in world.secret.labels and AWSCURRENT in world.secret.labels:
         yield "roll AWSCURRENT back", _rolled_back(universe, number)
+
+
+def leak(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield how a person could say that a key has leaked, or change their mind, and the world after it."""
+    world = universe.worlds[number]
+    if CONTAIN_TAG in world.secret.tags:
+        yield "take rotator:contain off", toggle_contain(universe, number, "")
+        return
+    for label in (AWSCURRENT, AWSPREVIOUS, AWSPENDING):
+        if held := held_in(world.secret, label):
+            yield f"say that the {label} key has leaked", toggle_contain(universe, number, f"{held.key_id} leaked")
+    yield "say that something has leaked", toggle_contain(universe, number, "it was in a log")
+    yield "hold" if HOLD_TAG not in world.secret.tags else "release", toggle_hold(universe, number)
+
+
+def toggle_contain(universe: Universe, number: int, text: str) -> int:
+    """Return the world after the tag that says what has leaked was set, or was taken away."""
+    world = universe.worlds[number]
+    if text:
+        secret = rules.tag(world.secret, world.now_s, {CONTAIN_TAG: text})
+    else:
+        secret = rules.untag(world.secret, world.now_s, [CONTAIN_TAG])
+    return universe.number(world._replace(secret=secret, secret_before=world.secret))
 
 
 def _put(universe: Universe, world: World, value: str) -> int:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from rotator.model.observed import AWSCURRENT
 from rotator.model.plan import Outcome, OutcomeKind, Promote, ProveDead
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
@@ -9,7 +10,7 @@ from tests.exploration.canonical import GRACE_S, Forms
 from tests.exploration.fates import WRITES, Fate
 from tests.exploration.instances import CALLS_MAX as CALLS_OF_A_RUN_MAX
 from tests.exploration.instances import Defect, Instances, Node, Start
-from tests.exploration.people import tick, toggle_hold, toggle_replicas
+from tests.exploration.people import tick, toggle_contain, toggle_hold, toggle_replicas
 from tests.exploration.universe import Universe
 from tests.simulated.invariants import (
     Moment,
@@ -18,10 +19,11 @@ from tests.simulated.invariants import (
     l1_settled,
     l2_idle_run_writes_nothing,
     l3_recovery_is_short,
-    l4_compromised_key_dies,
+    l4_leaked_key_dies,
     l5_good_end_is_good,
     l6_outcome_is_so,
 )
+from tests.simulated.values import held_in
 from tests.simulated.world import START_S
 
 RUNS_MAX = 5
@@ -142,11 +144,15 @@ class Recovery:
 
     def _leaked(self, world: int) -> list[str]:
         """Say what a run without faults leaves of a key that has leaked."""
-        run = self._clean_run(world, Demand.COMPROMISED)
+        held = held_in(self.universe.worlds[world].secret, AWSCURRENT)
+        if held is None:
+            return []
+        world = self.forms.of(toggle_contain(self.universe, world, f"{held.key_id} leaked"))
+        run = self._clean_run(world, Demand.DUE)
         if not isinstance(run.ended, Outcome) or run.ended.error:
             return list(run.broken)
         before, after = (self.universe.moment(number) for number in (world, run.after))
-        return [*run.broken, *filter(None, [l4_compromised_key_dies(before, after)])]
+        return [*run.broken, *filter(None, [l4_leaked_key_dies(before, after)])]
 
     def _clean_run(self, world: int, demand: Demand) -> _CleanRun:
         node = self.instances.begin(Start(demand, START_S, "recovery00"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rotator.engine import conditions, planner, retirement
+from rotator.engine import conditions, planner, retirement, superseded
 from rotator.model.events import Done, Intent, Result, Subject
 from rotator.model.events import Operation as Audited
 from rotator.model.observed import AWSCURRENT, AWSPENDING, Observed
@@ -42,7 +42,7 @@ from tests.simulated.invariants import (
     i12_nothing_dies_unproved,
     i13_replicas_come_first,
     l1_settled,
-    l4_compromised_key_dies,
+    l4_leaked_key_dies,
 )
 from tests.simulated.values import forms_of
 from tests.simulated.world import START_S, Answered, Named, Operation
@@ -142,7 +142,7 @@ def test_defect_of_the_program_is_a_violation(monkeypatch: pytest.MonkeyPatch) -
 
 def test_run_that_never_ends_is_a_violation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that calls on and on is cut off and told."""
-    real = retirement.superseded_keys
+    real = superseded.superseded_keys
     monkeypatch.setattr(retirement, "superseded_keys", lambda seen: real(seen) or ("ghost",) * 30)
     assert Explorer(SMALL).explore().violations[0].message[:2] in {"I8", "L1", "L2", "a "}
 
@@ -325,10 +325,10 @@ def test_hold_lets_one_revocation_through() -> None:
 def test_leaked_key_must_die() -> None:
     """Unless something else needs it, or the run did not get so far."""
     leaked = replace(MOMENT, current="old")
-    assert l4_compromised_key_dies(leaked, MOMENT) is not None
-    assert l4_compromised_key_dies(leaked, leaked) is None
-    assert l4_compromised_key_dies(leaked, replace(MOMENT, live=frozenset({"new"}))) is None
-    assert l4_compromised_key_dies(leaked, replace(MOMENT, protected=frozenset({"old"}))) is None
+    assert l4_leaked_key_dies(leaked, MOMENT) is not None
+    assert l4_leaked_key_dies(leaked, leaked) is None
+    assert l4_leaked_key_dies(leaked, replace(MOMENT, live=frozenset({"new"}))) is None
+    assert l4_leaked_key_dies(leaked, replace(MOMENT, protected=frozenset({"old"}))) is None
 
 
 MADE = Intent(Audited.REVOKE_KEY, Subject(key_id="old"))

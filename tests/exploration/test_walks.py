@@ -22,6 +22,7 @@ from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
+from rotator.model.tags import CONTAIN_TAG
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager.state import LABELS_MAX
@@ -58,7 +59,7 @@ calls = st.integers(1, CALLS_MAX)
 may_edit = precondition(lambda self: len(self.people_stored) < EDITS_MAX)
 is_free = precondition(lambda self: "rotator:hold" not in self.scene.secret.tags)
 is_held = precondition(lambda self: "rotator:hold" in self.scene.secret.tags)
-demands = st.sampled_from([Demand.DUE, Demand.DUE, Demand.FORCED, Demand.COMPROMISED])
+demands = st.sampled_from([Demand.DUE, Demand.DUE, Demand.FORCED])
 
 
 class Walk(RuleBasedStateMachine):
@@ -115,7 +116,7 @@ class Walk(RuleBasedStateMachine):
     def two_race(self, demand: Demand, other: Demand, call: int, death: int | None) -> None:
         """Have a second run come and go, or come and die, just before a call of the first."""
         boundary = calm if death is None else at_call(death, Fault.CRASH_AFTER)
-        self._run(demand, meanwhile(call, lambda: self._nested(other, boundary)), {demand, other})
+        self._run(demand, meanwhile(call, lambda: self._nested(other, boundary)))
 
     # People and time
 
@@ -159,6 +160,14 @@ class Walk(RuleBasedStateMachine):
             self.scene.hold()
         else:
             self._run(demand, meanwhile(call, self.scene.hold))
+
+    @rule(call=st.none() | calls, text=st.sampled_from([None, "in a log"]), demand=demands)
+    def a_person_contains(self, call: int | None, text: str | None, demand: Demand) -> None:
+        """Say that the current key has leaked, perhaps while a run is at work."""
+        if call is None:
+            self.scene.contain(text)
+        else:
+            self._run(demand, meanwhile(call, lambda: self.scene.contain(text)))
 
     @is_held
     @rule()
@@ -254,19 +263,14 @@ class Walk(RuleBasedStateMachine):
     # How
 
     def _run(
-        self,
-        demand: Demand,
-        boundary: Boundary = calm,
-        demands_: set[Demand] | None = None,
-        *,
-        audit_fails: range = range(0),
-        edited: bool = False,
+        self, demand: Demand, boundary: Boundary = calm, *, audit_fails: range = range(0), edited: bool = False
     ) -> OutcomeKind | None:
         """Run once, and check what no run may do."""
         self._see()
         before, generation = self.scene.labels().get(AWSCURRENT), self._generation()
         read = self.scene.current_key()
         live = self.scene.live_keys()
+        tagged = CONTAIN_TAG in self.scene.secret.tags
         self.first: Process | None = None
         try:
             kind = self.scene.run(demand, boundary=boundary, audit_fails=audit_fails).kind
@@ -276,7 +280,7 @@ class Walk(RuleBasedStateMachine):
         if before != self.scene.labels().get(AWSCURRENT) and not edited:
             assert self._generation() > generation
             self.taken_over |= self.people_stored & {read or ""}
-        if Demand.COMPROMISED not in (demands_ or {demand}):
+        if not tagged and CONTAIN_TAG not in self.scene.secret.tags:
             for key in live - self.scene.live_keys() - self.people_revoked:
                 grace_s = self.scene.spec.grace.total_seconds()
                 since_s = self.scene.systems.now_s - self.last_current_s.get(key, 0.0)

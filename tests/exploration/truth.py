@@ -7,8 +7,9 @@ asks them about worlds in memory; a test that kills real processes asks them abo
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
 from rotator.model.secret import Demand
+from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, Secret
@@ -55,6 +56,7 @@ def moment_of(view: View) -> Moment:
     live = alive - {view.keys[0].key}
     current = held_in(secret, AWSCURRENT)
     record = records.get(current.key_id) if current else None
+    leaked = frozenset(secret.tags.get(CONTAIN_TAG, "").partition(" ")[0].split("+")) & records.keys()
     return Moment(
         at_s=view.at_s,
         current=current.key_id if current else None,
@@ -76,6 +78,9 @@ def moment_of(view: View) -> Moment:
         excused=past.excused,
         marks=marks(secret),
         set_back=_is_set_back(view),
+        leaked=leaked,
+        condemned=leaked | _no_younger(view, leaked),
+        tagged=CONTAIN_TAG in secret.tags,
         behind=bool(set(secret.replicas.values()) - {ReplicaStatus.IN_SYNC}),
         protected=(past.elsewhere | {view.keys[0].key}) & alive,
         stored=frozenset(held.key_id for v in secret.versions.values() if (held := held_by(str(v.value)))),
@@ -98,6 +103,14 @@ def _is_well_formed(secret: Secret, records: Mapping[str, KeyRecord]) -> bool:
             return False
         extras.add(held.extras)
     return len(extras) <= 1
+
+
+def _no_younger(view: View, leaked: frozenset[str]) -> frozenset[str]:
+    """Return the keys whose generation is not above that of a leaked key which was the last to be current."""
+    held = held_in(view.secret, AWSPREVIOUS)
+    made = {k.key: generation_in_name(view.prefix, k.name) for k in view.keys[1:]}
+    fence = made.get(held.key_id, 0) if held and held.key_id in leaked else -1
+    return frozenset(key_id for key_id, generation in made.items() if generation <= fence)
 
 
 def _is_set_back(view: View) -> bool:
@@ -128,7 +141,7 @@ def owned(after: View, truth: Moment, operation: Operation, demand: Demand) -> P
     if operation is Operation.PROMOTE and truth.current:
         if truth.works:  # an id in a value that is refused is only a claim
             past = past._replace(replaced=past.replaced | {truth.current} - truth.managed)
-        if demand in BY_FORCE:
+        if demand in BY_FORCE or truth.tagged:
             past = past._replace(edited=past.edited - {truth.current})
     if operation is Operation.REVOKE_KEY and truth.held:
         past = past._replace(defied=past.defied + 1)

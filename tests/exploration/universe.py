@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from rotator.model.credential import Credential, Sensitive, Token
 from rotator.model.errors import RotatorError
-from rotator.model.observed import HOLD_TAG
 from rotator.model.ports import Authentication
 from rotator.model.secret import Demand, SecretSpec
+from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Switches
@@ -121,6 +121,7 @@ class Universe:
             tuple(sorted(secret.labels.items())),
             tuple((i, v.created, v.value) for i, v in sorted(secret.versions.items())),
             secret.tags.get(HOLD_TAG),
+            secret.tags.get(CONTAIN_TAG),
             tuple(sorted(secret.replicas.items())),
         )
         return self._secret_ids.setdefault(content, len(self._secret_ids))

@@ -19,9 +19,10 @@ EFFECTS: dict[Operation, Audited] = {
     Operation.ATTACH: Audited.LABEL,
     Operation.REMOVE: Audited.UNLABEL,
     Operation.REVOKE_KEY: Audited.REVOKE_KEY,
+    Operation.TAG: Audited.TAG,
+    Operation.UNTAG: Audited.UNTAG,
 }
-_NO_GRACE = frozenset({Demand.COMPROMISED, Demand.CONTAINING})
-BY_FORCE = frozenset({Demand.FORCED, Demand.COMPROMISED})
+BY_FORCE = frozenset({Demand.FORCED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ class Moment:
     """Revocations since a hold was set."""
     behind: bool = False
     """Consumers in some region may read an older value."""
+    leaked: frozenset[str] = frozenset()
+    """Keys that the tag `rotator:contain` names."""
+    condemned: frozenset[str] = frozenset()
+    """Keys whose grace that ends: those, and if one of them was the last to be current, all that are no younger."""
+    tagged: bool = False
+    """The tag is there, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +127,7 @@ def i1_current_key_works(before: Moment, act: Act, after: Moment) -> str | None:
 
 def i2_grace_is_kept(before: Moment, act: Act, after: Moment) -> str | None:
     """A key that was current within the last `grace` lives: consumers may still hold it."""
-    if act.demand in _NO_GRACE:
-        return None
-    for key_id in before.live - after.live:
+    for key_id in before.live - after.live - before.condemned:
         left_s = before.left.get(key_id)
         early = left_s is not None and before.at_s - left_s < act.grace_s
         if early and key_id not in before.excused:
@@ -160,7 +165,8 @@ def i9_values_are_credentials(before: Moment, act: Act, after: Moment) -> str | 
 def i11_people_are_not_overruled(before: Moment, act: Act, after: Moment) -> str | None:
     """A key that a person put over ours stays current until somebody forces; but one that is refused serves nobody."""
     if before.works and before.current in before.edited and after.current != before.current:
-        return None if act.demand in BY_FORCE else "I11 a hand-edited key was replaced unasked"
+        lifted = act.demand in BY_FORCE or before.tagged
+        return None if lifted else "I11 a hand-edited key was replaced unasked"
     return None
 
 
@@ -172,6 +178,14 @@ def i14_current_keys_are_known(before: Moment, act: Act, after: Moment) -> str |
     return None
 
 
+def i16_tag_goes_with_the_dead(before: Moment, act: Act, after: Moment) -> str | None:
+    """The tag `rotator:contain` goes only when every key that it names is dead."""
+    alive = before.leaked & before.live
+    if act.operation is Operation.UNTAG and before.tagged and not after.tagged and alive:
+        return f"I16 the tag is gone, and {sorted(alive)} lives"
+    return None
+
+
 AFTER_EFFECT: tuple[Callable[[Moment, Act, Moment], str | None], ...] = (
     i1_current_key_works,
     i2_grace_is_kept,
@@ -180,6 +194,7 @@ AFTER_EFFECT: tuple[Callable[[Moment, Act, Moment], str | None], ...] = (
     i9_values_are_credentials,
     i11_people_are_not_overruled,
     i14_current_keys_are_known,
+    i16_tag_goes_with_the_dead,
 )
 
 
@@ -195,7 +210,7 @@ def i5_live_keys_are_bounded(before: Moment, act: Act, after: Moment, limit: int
 
         limit: `live_keys_max`, and one more for each other run at work, and for a list that misled this one.
     """
-    urgent = not before.works or act.demand in _NO_GRACE
+    urgent = not before.works or before.tagged
     if act.operation is Operation.CREATE_KEY and not urgent and len(after.managed) > limit:
         return f"I5 {len(after.managed)} live keys of ours, of {limit} allowed"
     return None
@@ -412,10 +427,12 @@ def l2_idle_run_writes_nothing(writes: int) -> str | None:
     return f"L2 {writes} writes in a run with nothing to do" if writes else None
 
 
-def l4_compromised_key_dies(before: Moment, after: Moment) -> str | None:
-    """A run without faults over a key that has leaked leaves another one in its place, and the leaked one dead."""
-    if before.current in after.live - after.protected and before.current != after.current:
-        return f"L4 the compromised key {before.current} still lives"
+def l4_leaked_key_dies(before: Moment, after: Moment) -> str | None:
+    """A run without faults over a key that has leaked leaves it dead, another one in its place, and no tag."""
+    if before.current in after.live - after.protected:
+        return f"L4 the leaked key {before.current} still lives"
+    if after.tagged and before.current not in after.live:
+        return f"L4 {before.current} is dead, and the tag is still there"
     return None
 
 

@@ -16,6 +16,7 @@ from rotator.model.naming import KeyFamily, version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, OURS
 from rotator.model.plan import Outcome, Plan
 from rotator.model.secret import Demand, SecretSpec
+from rotator.model.tags import CONTAIN_TAG
 from rotator.sandbox.pinata.records import Bearer, KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Generation, Switches
@@ -157,6 +158,11 @@ class Scene:
     def hold(self, why: str = "incident") -> None:
         """Put the secret on hold."""
         self.systems.secrets[self.name] = label_rules.tag(self.secret, self.systems.now_s, {"rotator:hold": why})
+
+    def contain(self, text: str | None = None) -> None:
+        """Demand that a key dies: the one that is current, if the text does not say another."""
+        said = f"{self.current_key()} it was in a log" if text is None else text
+        self.systems.secrets[self.name] = label_rules.tag(self.secret, self.systems.now_s, {CONTAIN_TAG: said})
 
     def release(self) -> None:
         """Take the hold away."""

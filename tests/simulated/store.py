@@ -15,8 +15,9 @@ from rotator.model.errors import (
     StoreRejectedError,
     StoreUnavailableError,
 )
-from rotator.model.observed import AWSCURRENT, AWSPENDING, HOLD_TAG, SecretDescription, Version
+from rotator.model.observed import AWSCURRENT, AWSPENDING, SecretDescription, Version
 from rotator.model.ports import Deadline, StoredValue
+from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus, ResourceNotFoundError, RuleError, Secret
 from tests.simulated.world import ARN_PREFIX, Fault, Operation, Process, Systems, arn_of
@@ -89,15 +90,16 @@ class SimulatedStore:
         asked = (AWSPENDING, *sorted(labels))
         self._call(Operation.PUT_VALUE, _put, arn, version_id, text, asked)
 
-    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> None:
+    def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> datetime | None:
         """Move AWSCURRENT by compare-and-swap."""
         assert deadline is self.process
         try:
             self._move(Operation.PROMOTE, arn, AWSCURRENT, to=version_id, away_from=replacing)
+            return datetime.fromtimestamp(self.process.now_s + self.process.systems.skew_s, UTC)
         except StoreRejectedError as refused:
             holder = self._holder(arn, AWSCURRENT, deadline)
             if holder == version_id:
-                return
+                return None
             if holder == replacing:  # refused for another reason than the label's place
                 raise
             raise LabelConflictError(refused.message) from None
@@ -119,6 +121,16 @@ class SimulatedStore:
         except StoreRejectedError:
             if self._holder(arn, label, deadline) == version_id:
                 raise
+
+    def tag(self, arn: str, key: str, value: str, deadline: Deadline) -> None:
+        """Set a tag."""
+        assert deadline is self.process
+        self._call(Operation.TAG, _tag, arn, key, value)
+
+    def untag(self, arn: str, key: str, deadline: Deadline) -> None:
+        """Take a tag off."""
+        assert deadline is self.process
+        self._call(Operation.UNTAG, _untag, arn, key)
 
     def _holder(self, arn: str, label: str, deadline: Deadline) -> str | None:
         labels = self.describe(arn, deadline)
@@ -144,6 +156,7 @@ def labels_of(systems: Systems, secret_id: str) -> SecretDescription:
         name=name,
         changed_at=datetime.fromtimestamp(secret.last_changed, UTC),
         hold=secret.tags.get(HOLD_TAG),
+        contain=secret.tags.get(CONTAIN_TAG),
         versions=tuple(Version(v, frozenset(on)) for v, on in secret.describe().items()),
         clock_skew_s=systems.skew_s,
         rotation_enabled=True,
@@ -202,6 +215,14 @@ def _move(systems: Systems, arn: str, label: str, to: str | None, away_from: str
     _change(
         systems, arn, lambda secret, now: label_rules.move_label(secret, now, label, move_to=to, remove_from=away_from)
     )
+
+
+def _tag(systems: Systems, arn: str, key: str, value: str) -> None:
+    _change(systems, arn, lambda secret, now: label_rules.tag(secret, now, {key: value}))
+
+
+def _untag(systems: Systems, arn: str, key: str) -> None:
+    _change(systems, arn, lambda secret, now: label_rules.untag(secret, now, [key]))
 
 
 def _change(systems: Systems, arn: str, rule: Callable[[Secret, float], Secret]) -> None:

@@ -57,6 +57,8 @@ class Operation(StrEnum):
     PROMOTE = "UpdateSecretVersionStage AWSCURRENT"
     ATTACH = "UpdateSecretVersionStage attach"
     REMOVE = "UpdateSecretVersionStage remove"
+    TAG = "TagResource"
+    UNTAG = "UntagResource"
     ROTATE = "RotateSecret"
     """Not a call of ours: Secrets Manager begins a rotation of its own."""
 

@@ -9,10 +9,11 @@ import pytest
 from rotator.engine.conditions import Situation
 from rotator.engine.native import Rotation, Step, is_finished, plan_step
 from rotator.model.errors import EventError
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, HOLD_TAG, NoCredential, NoValue, Observed
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, NoCredential, NoValue, Observed
 from rotator.model.plan import Create, Outcome, OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
+from rotator.model.tags import HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import RotationStart
 from tests.builders import NOW, a_key, a_spec, a_version, an_observed

@@ -15,7 +15,7 @@ import pytest
 from rotator.engine.age import born_at
 from rotator.engine.jitter import rotate_after
 from rotator.engine.planner import plan
-from rotator.engine.retirement import superseded_keys
+from rotator.engine.superseded import superseded_keys
 from rotator.model.naming import version_id
 from rotator.model.observed import (
     AWSCURRENT,
@@ -30,7 +30,20 @@ from rotator.model.observed import (
     Proof,
     ProviderKey,
 )
-from rotator.model.plan import Action, Create, Discard, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
+    Promote,
+    ProveDead,
+    Restamp,
+    Revoke,
+    Stamp,
+    Tag,
+    Unlabel,
+    Untag,
+    Verify,
+)
 from rotator.model.reasons import Reason
 from rotator.model.secret import Blackout, Demand, SecretSpec, Window
 from tests.builders import (
@@ -94,12 +107,19 @@ def retire(*key_ids: str) -> tuple[Action, ...]:
     return tuple(action for key_id in key_ids for action in (Revoke(key_id), ProveDead(key_id)))
 
 
+def stamp(generation: int, promoted_at: datetime) -> tuple[Action, ...]:
+    """Return the action that writes down when the current version was promoted."""
+    return (Stamp(own_id(generation), promoted_at),)
+
+
 def old(version: int | str | None) -> str | None:
     """Return the id of a version that is given by its generation or id."""
     return own_id(version) if isinstance(version, int) else version
 
 
 CURRENT = a_version(4, AWSCURRENT)
+STRANGERS = "f" * 20
+"""The id of a key that nobody here has."""
 MANY_REPLACED = [f"{REPLACED_PREFIX}hand-{number}" for number in range(12)]
 AGED = a_version(4, AWSCURRENT, made_at=ago(days=30))
 PREVIOUS = a_version(3, AWSPREVIOUS)
@@ -113,9 +133,7 @@ HELD = [
         Reason.ON_HOLD,
     ),
     Case("nobody can force a held secret", an_observed(CURRENT, hold="incident"), Reason.ON_HOLD, demand=Demand.FORCED),
-    Case(
-        "not even a leak lifts a hold", an_observed(CURRENT, hold="incident"), Reason.ON_HOLD, demand=Demand.COMPROMISED
-    ),
+    Case("not even a leak lifts a hold", an_observed(CURRENT, hold="incident", contain="key-4 x"), Reason.ON_HOLD),
     Case("a hold comes before a drift", an_observed(FOREIGN, PREVIOUS, hold="incident"), Reason.ON_HOLD),
 ]
 
@@ -164,16 +182,14 @@ DRIFTED = [
     ),
     Case(
         "a drift is lifted by a leak",
-        an_observed(FOREIGN, a_version(4, AWSPREVIOUS), keys=[a_dead_key(4)]),
-        Reason.COMPROMISED,
+        an_observed(FOREIGN, a_version(4, AWSPREVIOUS), keys=[a_dead_key(4)], contain="foreign x"),
+        Reason.CONTAINED,
         rotate(5, NATIVE_ID),
-        demand=Demand.COMPROMISED,
     ),
     Case(
-        "a drift is not lifted by what is left of a leak",
-        an_observed(FOREIGN, a_version(4, AWSPREVIOUS)),
+        "a drift is not lifted by the leak of a key that nobody has",
+        an_observed(FOREIGN, a_version(4, AWSPREVIOUS), contain=f"{STRANGERS} x"),
         Reason.DRIFTED,
-        demand=Demand.CONTAINING,
     ),
     Case(
         "another field edited by hand around our key is no drift",
@@ -329,10 +345,9 @@ PENDING = [
     ),
     Case(
         "a leak is answered with the key that is pending already",
-        an_observed(CURRENT, a_version(5, AWSPENDING, made_at=NOW)),
+        an_observed(CURRENT, a_version(5, AWSPENDING, made_at=NOW), contain="key-4 x"),
         Reason.INTERRUPTED,
         finish(own_id(5), 4),
-        demand=Demand.COMPROMISED,
     ),
 ]
 
@@ -353,17 +368,15 @@ DUE = [
     ),
     Case(
         "no current version comes before a leak",
-        an_observed(),
+        an_observed(contain=f"{STRANGERS} x"),
         Reason.NO_CURRENT,
         rotate(1, None),
-        demand=Demand.COMPROMISED,
     ),
     Case(
         "a leak comes before a revoked key",
-        an_observed(CURRENT, keys=[a_dead_key(4)]),
-        Reason.COMPROMISED,
+        an_observed(CURRENT, keys=[a_dead_key(4)], contain="key-4 x"),
+        Reason.CONTAINED,
         rotate(5, 4),
-        demand=Demand.COMPROMISED,
     ),
     Case(
         "the list shows the current key as revoked",
@@ -519,8 +532,43 @@ DUE = [
         demand=Demand.FORCED,
     ),
     Case("somebody wants it now", SETTLED, Reason.FORCED, rotate(5, 4), demand=Demand.FORCED),
-    Case("the key has leaked", SETTLED, Reason.COMPROMISED, rotate(5, 4), demand=Demand.COMPROMISED),
-    Case("a leak was answered already", SETTLED, Reason.UP_TO_DATE, demand=Demand.CONTAINING),
+    Case("the key has leaked", an_observed(CURRENT, contain="key-4 in a log"), Reason.CONTAINED, rotate(5, 4)),
+    Case(
+        "a leak was answered already, and the tag goes",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_dead_key(3)], contain="key-3 x"),
+        Reason.UP_TO_DATE,
+        (Untag("key-3 x"),),
+    ),
+    Case(
+        "a person typed a reason alone: the key that is current now is meant",
+        an_observed(AGED, contain="it was in a log"),
+        Reason.CONTAINED,
+        (Tag("key-4 it was in a log"),),
+    ),
+    Case(
+        "a person typed a reason alone, and there is no key that could be meant",
+        an_observed(a_version(4, AWSCURRENT, content=NoCredential()), contain="it was in a log"),
+        Reason.CONTAIN_STUCK,
+    ),
+    Case("the tag names a key that nobody has", an_observed(CURRENT, contain=f"{STRANGERS} x"), Reason.CONTAIN_STUCK),
+    Case(
+        "a key that was made and never stored has leaked: another one is put above it",
+        an_observed(CURRENT, keys=[a_key(4), a_key(5, created_at=NOW)], contain="key-5 x"),
+        Reason.CONTAINED,
+        rotate(6, 4),
+    ),
+    Case(
+        "the pending key has leaked",
+        an_observed(CURRENT, a_version(5, AWSPENDING, made_at=NOW), contain="key-5 x"),
+        Reason.CONTAINED,
+        (Discard(own_id(5)),),
+    ),
+    Case(
+        "two keys have leaked, and one of them is dead",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_dead_key(3)], contain="key-3+key-4 x"),
+        Reason.CONTAINED,
+        rotate(5, 4),
+    ),
 ]
 
 WHEN = [
@@ -539,11 +587,11 @@ WHEN = [
         spec=a_spec(window=CLOSED),
     ),
     Case(
-        "what is left of a leak waits for the window",
-        an_observed(AGED),
+        "a leak that was answered does not open the window",
+        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, contain="key-3 x"),
         Reason.OUTSIDE_WINDOW,
+        retire("key-3"),
         spec=a_spec(window=CLOSED),
-        demand=Demand.CONTAINING,
     ),
     Case(
         "force does not wait for the window",
@@ -565,11 +613,13 @@ WHEN = [
         "a rotation inside another one's grace is refused",
         an_observed(AGED, keys=[a_key(4), a_key(3)], changed_at=ago(hours=24, seconds=-1)),
         Reason.WAITING_GRACE,
+        stamp(4, ago(hours=24, seconds=-1)),
     ),
     Case(
         "force does not shorten a grace",
         an_observed(CURRENT, keys=[a_key(4), a_key(3)], changed_at=NOW),
         Reason.WAITING_GRACE,
+        stamp(4, NOW),
         demand=Demand.FORCED,
     ),
     Case(
@@ -586,7 +636,10 @@ WHEN = [
         spec=a_spec(grace=AT_ONCE),
     ),
     Case(
-        "grace comes before room", an_observed(AGED, keys=map(a_key, (2, 3, 4)), changed_at=NOW), Reason.WAITING_GRACE
+        "grace comes before room",
+        an_observed(AGED, keys=map(a_key, (2, 3, 4)), changed_at=NOW),
+        Reason.WAITING_GRACE,
+        stamp(4, NOW),
     ),
     Case(
         "a dead current key does not wait for a grace",
@@ -596,10 +649,9 @@ WHEN = [
     ),
     Case(
         "a leak does not wait for a grace",
-        an_observed(CURRENT, keys=[a_key(4), a_key(3)], changed_at=NOW),
-        Reason.COMPROMISED,
+        an_observed(CURRENT, keys=[a_key(4), a_key(3)], changed_at=NOW, contain="key-4 x"),
+        Reason.CONTAINED,
         rotate(5, 4),
-        demand=Demand.COMPROMISED,
     ),
     Case(
         "lost attempts have used up the room: the current key is put above them",
@@ -639,10 +691,9 @@ WHEN = [
     ),
     Case(
         "a leak needs no room",
-        an_observed(CURRENT, keys=map(a_key, (4, 5, 6))),
-        Reason.COMPROMISED,
+        an_observed(CURRENT, keys=map(a_key, (4, 5, 6)), contain="key-4 x"),
+        Reason.CONTAINED,
         rotate(7, 4),
-        demand=Demand.COMPROMISED,
     ),
     Case("an empty secret needs no room", an_observed(keys=map(a_key, (1, 2, 3))), Reason.NO_CURRENT, rotate(4, None)),
 ]
@@ -658,6 +709,7 @@ RETIRED = [
         "a replica is behind, and a grace runs anyway",
         an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, failed=["x"]),
         Reason.UP_TO_DATE,
+        stamp(4, NOW),
     ),
     Case(
         "a replica is behind, and there is nothing to revoke",
@@ -697,10 +749,9 @@ RETIRED = [
     ),
     Case(
         "what is left of a leak does not wait for a replica",
-        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, failed=["x"]),
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, failed=["x"], contain="key-3 x"),
         Reason.UP_TO_DATE,
         retire("key-3"),
-        demand=Demand.CONTAINING,
     ),
     Case(
         "the grace of the key before is over",
@@ -712,13 +763,13 @@ RETIRED = [
         "the grace of the key before still runs",
         an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=ago(hours=24, seconds=-1)),
         Reason.UP_TO_DATE,
+        stamp(4, ago(hours=24, seconds=-1)),
     ),
     Case(
         "what is left of a leak has no grace",
-        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW),
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, contain="key-3 x"),
         Reason.UP_TO_DATE,
         retire("key-3"),
-        demand=Demand.CONTAINING,
     ),
     Case(
         "many keys, oldest first, and the one we took over before them; its label goes last",
@@ -749,6 +800,7 @@ RETIRED = [
         "the label stays as long as the key lives",
         an_observed(a_version(4, AWSCURRENT, OURS, REPLACED_FOREIGN), changed_at=NOW),
         Reason.UP_TO_DATE,
+        stamp(4, NOW),
     ),
     Case(
         "a restamped key is not taken over from before it is replaced",
@@ -1060,10 +1112,9 @@ EDGES = [
     ),
     Case(
         "what is left of a leak does not wait for a grace before the next rotation, either",
-        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW),
+        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, contain="key-3 x"),
         Reason.RETIRE_FIRST,
         retire("key-3"),
-        demand=Demand.CONTAINING,
     ),
     Case(
         "a dead key that consumers still read keeps its label while a native rotation is at work",
@@ -1090,6 +1141,7 @@ EDGES = [
             changed_at=NOW,
         ),
         Reason.UP_TO_DATE,
+        stamp(4, NOW),
     ),
 ]
 

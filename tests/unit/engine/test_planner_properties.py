@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rotator.engine import effects
 from rotator.engine.planner import plan
-from rotator.engine.retirement import superseded_keys
-from rotator.model.naming import generation_of_version, version_id
+from rotator.engine.superseded import superseded_keys
+from rotator.model.naming import generation_of_version, since_label, version_id
 from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
@@ -26,7 +26,21 @@ from rotator.model.observed import (
     ProviderKey,
     Version,
 )
-from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
+    Plan,
+    Promote,
+    ProveDead,
+    Restamp,
+    Revoke,
+    Stamp,
+    Tag,
+    Unlabel,
+    Untag,
+    Verify,
+)
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 from tests.builders import AT_ONCE, NATIVE_ID, NOW, a_key, a_spec, a_version, ago, an_observed, own_id
@@ -46,7 +60,7 @@ LABELS = (
     f"{REPLACED_PREFIX}managing",
 )
 FORWARD = (Create, Restamp, Verify, Promote, Discard)
-URGENT = {Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.COMPROMISED}
+URGENT = {Reason.NO_CURRENT, Reason.KEY_REVOKED, Reason.CONTAINED}
 AGES = st.sampled_from([0, 1, 30, 90, 24 * 60, 31 * 24 * 60]).map(lambda m: ago(minutes=m))
 
 
@@ -249,8 +263,7 @@ def test_plans_settle(spec: SecretSpec, observed: Observed, demand: Demand) -> N
         for action in chosen.actions:
             observed = performed(action, observed)
             if isinstance(action, Promote):
-                contains = demand in {Demand.COMPROMISED, Demand.CONTAINING}
-                demand = Demand.CONTAINING if contains else Demand.DUE
+                demand = Demand.DUE
     raise AssertionError(f"still at work after {STEPS_MAX} plans: {chosen}")
 
 
@@ -273,6 +286,12 @@ def performed(action: Action, observed: Observed) -> Observed:  # noqa: PLR0911 
             return effects.without_label(observed, AWSPENDING)
         case Unlabel(label=label):
             return effects.without_label(observed, label)
+        case Stamp(version_id=version_id, promoted_at=promoted_at):
+            return effects.with_label(observed, version_id, since_label(promoted_at))
+        case Tag(text=text):
+            return effects.demanding(observed, text)
+        case Untag():
+            return effects.demanding(observed, None)
         case Revoke(key_id=key_id):
             return effects.revoked(observed, key_id)
         case Verify() | ProveDead():

@@ -33,6 +33,7 @@ from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, OURS, RE
 from rotator.model.plan import Create, OutcomeKind, Promote, Restamp, Verify
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
+from rotator.model.tags import CONTAIN_TAG
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Delay, Switches
@@ -675,17 +676,20 @@ def test_leak_is_contained_in_one_run() -> None:
     """A leaked key is replaced and dead after one run, grace or not."""
     scene = Scene.own(a_spec())
     leaked = scene.current_key()
-    outcome = scene.run(Demand.COMPROMISED)
-    assert outcome.revoked == (leaked,)
+    scene.contain()
+    outcome = scene.run()
+    assert (outcome.reason, outcome.revoked) == (Reason.CONTAINED, (leaked,))
+    assert CONTAIN_TAG not in scene.secret.tags
     assert scene.is_settled()
-    assert scene.run(Demand.CONTAINING).kind is OutcomeKind.UP_TO_DATE
+    assert scene.run().kind is OutcomeKind.UP_TO_DATE
 
 
 def test_leak_inside_a_grace_retires_both() -> None:
     """A leak inside another rotation's grace retires every key but the new one."""
     scene = Scene.own(a_spec())
     scene.run()
-    assert len(scene.run(Demand.COMPROMISED).revoked) == 2
+    scene.contain()
+    assert len(scene.run().revoked) == 2
     assert scene.is_settled()
 
 
@@ -719,13 +723,15 @@ def test_native_placeholder_is_waited_for_then_discarded() -> None:
     assert scene.is_settled()
 
 
-@pytest.mark.parametrize("demand", [Demand.DUE, Demand.COMPROMISED], ids=lambda d: d.name)
-def test_key_that_only_begins_like_ours_is_left_alone(demand: Demand) -> None:
+@pytest.mark.parametrize("leaks", [False, True], ids=["due", "leaked"])
+def test_key_that_only_begins_like_ours_is_left_alone(*, leaks: bool) -> None:
     """A key whose name begins like those of ours, and is none of ours, is never revoked."""
     probed = a_spec(grace=AT_ONCE, settle=AT_ONCE, probe="/v3/files/public")
-    scene = Scene.own(probed if demand is Demand.DUE else a_spec())
+    scene = Scene.own(a_spec() if leaks else probed)
+    if leaks:
+        scene.contain()
     theirs = scene.seed(f"{scene.family.prefix}backup")
-    assert theirs.key not in scene.run(demand).revoked
+    assert theirs.key not in scene.run().revoked
     assert theirs.key in scene.live_keys()
 
 
@@ -815,7 +821,8 @@ def test_leaked_key_does_not_wait_for_a_replica() -> None:
     scene = replicated(a_spec())
     falls(scene, ReplicaStatus.FAILED)
     before = scene.current_key()
-    assert scene.run(Demand.COMPROMISED).revoked == (before,)
+    scene.contain()
+    assert scene.run().revoked == (before,)
     assert scene.is_settled()
 
 

@@ -1,0 +1,69 @@
+"""What people say to rotator by tags on a secret: hold it, and contain a key that has leaked.
+
+A tag can be typed in the AWS console, by anybody at any time, so whatever it says has a meaning here.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from rotator.model.times import time_from, time_text
+
+HOLD_TAG = "rotator:hold"
+"""Its value is the reason, and perhaps ends with `until=<time>`."""
+CONTAIN_TAG = "rotator:contain"
+"""Its value is `<key id>[+<key id>...] <reason>`, or the reason alone: then the current key is meant."""
+VALUE_MAX = 256
+"""Characters of a tag's value (Secrets Manager, API reference, Tag)."""
+_NOT_ALLOWED = re.compile(r"[^\w +\-=.:/@]")
+"""What a tag's value may not hold: other than letters, digits, spaces and `+ - = . _ : / @` (AWS, tag policies)."""
+_UNTIL = re.compile(r"(?:^|\s)until=(\S+)\s*$")
+_KEY_ID = re.compile(r"[0-9A-Fa-f]{20,40}", re.ASCII)
+"""Pinata's key ids are 20 hexadecimal digits, as far as they have been seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Containment:
+    """A demand that leaked keys die."""
+
+    key_ids: tuple[str, ...]
+    """Empty if nobody has said yet which one."""
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """The value of the tag."""
+        return tag_value(" ".join(filter(None, ("+".join(self.key_ids), self.reason))))
+
+
+def containment_in(text: str, known: Collection[str] = ()) -> Containment:
+    """Return what the value of the tag `rotator:contain` demands.
+
+    Its first word is taken for ids if each has the form of Pinata's, or is the id of a key that is `known`.
+    """
+    first, _, rest = text.strip().partition(" ")
+    ids = tuple(dict.fromkeys(first.split("+")))
+    if all(key_id in known or _KEY_ID.fullmatch(key_id) for key_id in ids):
+        return Containment(ids, rest.strip())
+    return Containment((), text.strip())
+
+
+def hold_text(reason: str, until: datetime | None) -> str:
+    """Return the value of the tag `rotator:hold`; the time, if any, is never cut off."""
+    end = f" until={time_text(until)}" if until else ""
+    return tag_value(reason)[: VALUE_MAX - len(end)].rstrip() + end
+
+
+def hold_ends_at(text: str) -> datetime | None:
+    """Return when a hold ends by itself; None if it does not, or if nobody can read when."""
+    found = _UNTIL.search(text)
+    try:
+        return time_from(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def tag_value(text: str) -> str:
+    """Return a text as a tag's value can hold it: other characters become `_`, and it is cut at 256."""
+    return _NOT_ALLOWED.sub("_", text.strip())[:VALUE_MAX].rstrip()
