@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.config.settings import EVERY_MAX
@@ -25,12 +26,17 @@ ALARM_MAX_CHARS = 1024
 """What CloudWatch takes."""
 
 
-def known() -> set[str]:
-    """Return the names of all samples."""
+def families() -> list[Metric]:
+    """Return everything that is told to a monitoring system."""
     metrics = metrics_of(FLEET)
     metrics.tell(Outcome.failed(a_spec().name, RotatorError("x")))
     _, body = metrics.render()
-    return {sample.name for family in text_string_to_metric_families(body.decode()) for sample in family.samples}
+    return list(text_string_to_metric_families(body.decode()))
+
+
+def known() -> set[str]:
+    """Return the names of all samples."""
+    return {sample.name for family in families() for sample in family.samples}
 
 
 @pytest.mark.parametrize("path", [RULES, RULES_TEST, DASHBOARD], ids=lambda path: path.name)
@@ -126,3 +132,21 @@ def test_dashboard_is_one() -> None:
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
+
+
+def test_dashboard_counts_nothing_twice() -> None:
+    """Two daemons both report where each secret stands: that is made one first, whatever is added up after that."""
+    found = [target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
+    doubled = {
+        family.name
+        for family in families()
+        if family.type == "gauge" and any("secret" in sample.labels for sample in family.samples)
+    }
+    seen = set()
+    for expr in found:
+        assert expr.count("(") == expr.count(")"), expr
+        for name in re.finditer(r"\brotator_\w+", expr):
+            if name[0] in doubled:
+                seen.add(name[0])
+                assert re.search(r"\b(max|min) by \(job, secret\) \($", expr[: name.start()]), expr
+    assert len(seen) >= 6
