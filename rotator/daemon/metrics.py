@@ -122,7 +122,8 @@ def _of_secrets(rows: tuple[SecretStatus, ...], now: datetime) -> Iterator[str]:
         yield f"# HELP {name} {text}\n# TYPE {name} gauge\n"
         for row in rows:
             if (value := value_of(row, now)) is not None:
-                yield f'{name}{{secret="{row.name}"}} {floatToGoString(value)}\n'
+                number: str = floatToGoString(value)  # type: ignore[no-untyped-call]  # the library's own, untyped
+                yield f'{name}{{secret="{row.name}"}} {number}\n'
     name = "rotator_attention"
     yield f"# HELP {name} 1 for what a secret asks of people: outage, person, failing.\n# TYPE {name} gauge\n"
     for row in rows:
