@@ -122,6 +122,7 @@ def _troubled(index: int) -> SecretStatus:  # noqa: PLR0911 - one return per kin
                 status,
                 last_outcome=OutcomeKind.HELD,
                 reason=Reason.ON_HOLD,
+                hold="migration of the image service",
                 person="ON_HOLD: the tag rotator:hold is set (migration of the image service); remove it to go on",
             )
         case 2:

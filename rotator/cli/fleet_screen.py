@@ -46,6 +46,7 @@ def answer(fleet: FleetStatus) -> str:
         (states.count("fine"), "fine"),
         (states.count("by labels"), "fine by their labels alone"),
         (states.count("due"), "due now"),
+        (states.count("late"), "late"),
         (states.count("overdue"), "with an old key overdue"),
         (states.count("failing"), "failing"),
         (needy, "needs you" if needy == 1 else "need you"),
@@ -70,6 +71,8 @@ def state(status: SecretStatus, now: datetime) -> str:
         return "overdue"
     if "Create" in (status.next_actions or ()) or (status.due_at and status.due_at <= now):
         return "due"
+    if status.is_late(now):
+        return "late"
     return "fine" if status.looked_at else "by labels"
 
 

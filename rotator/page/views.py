@@ -1,6 +1,5 @@
 """What the templates are given: a page of the list, or one secret."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,12 +7,11 @@ from datetime import datetime
 from rotator.audit.lives import KeyLife, RunStory, key_lives, runs
 from rotator.audit.record import Record
 from rotator.model.errors import RotatorError
-from rotator.model.reasons import Reason
-from rotator.model.status import FleetStatus, SecretStatus
+from rotator.model.status import FleetStatus, SecretStatus, next_command
 from rotator.page.drawing import AgeBar, Piece, Timeline, age_bar, strip, timeline
 from rotator.page.headline import Headline, Health, headline
 from rotator.page.query import Query
-from rotator.page.states import State, count, state_of
+from rotator.page.states import LABELS, State, count, state_of
 
 PER_PAGE = 100
 LIVES_MAX = 50
@@ -26,6 +24,8 @@ class Row:
     status: SecretStatus
     state: State
     bar: AgeBar | None
+    command: str
+    """What a person types next; empty if nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +65,12 @@ class SecretPage:
     runs_left_out: int
     trail_error: str
     """Why the audit trail could not be read; empty if it could."""
-    next_step: str
-    """The command to run next."""
 
 
 def listing(fleet: FleetStatus, query: Query, health: Health, now: datetime) -> Listing:
     """Return the page of the list that a query asks for; the last one, if it has fewer pages."""
     seen = [(status, state_of(status, now)) for status in fleet.secrets]
-    found = [pair for pair in seen if _has(pair[0], query.text.casefold())]
+    found = [pair for pair in seen if _has(*pair, query.text.casefold(), now)]
     matching = [pair for pair in found if query.state in {None, pair[1]}]
     pages = max(-(-len(matching) // PER_PAGE), 1)
     page = min(query.page, pages)
@@ -104,7 +102,7 @@ def secret_page(status: SecretStatus, records: Sequence[Record] | RotatorError, 
     """Return one secret with the story its records tell, or with the reason why there are none."""
     row = _row(status, state_of(status, now), now)
     if isinstance(records, RotatorError):
-        return SecretPage(row, None, (), 0, (), 0, records.message, next_step(row))
+        return SecretPage(row, None, (), 0, (), 0, records.message)
     lives = key_lives(records)
     told, left_out = runs(records)
     return SecretPage(
@@ -115,33 +113,18 @@ def secret_page(status: SecretStatus, records: Sequence[Record] | RotatorError, 
         runs=told,
         runs_left_out=left_out,
         trail_error="",
-        next_step=next_step(row),
     )
 
 
-def next_step(row: Row) -> str:
-    """Return the command to run next; empty if there is nothing to do."""
-    name = shlex.quote(row.status.name)
-    match row.state, row.status.reason:
-        case ((State.OUTAGE | State.PERSON), Reason.ON_HOLD):
-            secret_id = shlex.quote(row.status.secret_id)
-            return f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys rotator:hold"
-        case State.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK:
-            return f"rotator rotate {name}"
-        case ((State.OUTAGE | State.PERSON | State.LATE), _):
-            return f"rotator plan {name}"
-        case State.FAILING, _:
-            return f"rotator history {name}"
-        case _:
-            return ""
-
-
-def _has(status: SecretStatus, text: str) -> bool:
-    return not text or any(
-        text in part.casefold()
-        for part in (status.name, status.secret_id, status.arn, status.reason or "", status.next_step, status.error)
-    )
+def _has(status: SecretStatus, state: State, text: str, now: datetime) -> bool:
+    """Tell whether a text stands in what is known of a secret, or in a word for its state, hold or old keys."""
+    if not text:
+        return True
+    of_keys = (f"{key.key_id} {'overdue' if key.until <= now else 'grace'}" for key in status.old_keys or ())
+    known = (status.name, status.secret_id, status.arn, status.reason or "", status.next_step, status.error)
+    on_hold = "" if status.hold is None else f"hold {status.hold}"
+    return any(text in part.casefold() for part in (*known, state, LABELS[state], on_hold, *of_keys))
 
 
 def _row(status: SecretStatus, state: State, now: datetime) -> Row:
-    return Row(status, state, age_bar(status, now))
+    return Row(status, state, age_bar(status, now), next_command(status, now))

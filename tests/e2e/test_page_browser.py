@@ -6,29 +6,19 @@ They need Chromium (Debian: `apt-get install chromium`). Without it they are ski
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
 from rotator.page import serve
+from tests.chromium import MISSING, chromium, installed
 from tests.page_fleets import THREE, a_fleet, a_story, hostile_fleet, many, sources
+from tests.project import picture
 
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-MISSING = "Chromium is not installed, so the page was not seen: apt-get install chromium"
 CHECKS = {
     "resultTypes": ["violations"],
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
@@ -55,15 +45,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start the system's Chromium once."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if path is None:
+    if installed() is None:
         if os.environ.get("CI"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +126,34 @@ def test_dark_mode(page: Page, urls: dict[str, str]) -> None:
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
         parts = [int(part) for part in re.findall(r"[0-9]+", colour)[:3]]
         assert (sum(parts) < 3 * 60) is is_dark
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("fleet", "path"), [("fleet", "/"), ("hostile", "/"), ("fleet", "/secret/tenant-00001")])
+def test_commands_can_be_copied(page: Page, urls: dict[str, str], fleet: str, path: str, width: int) -> None:
+    """One click selects a command, the whole command and nothing else, and no cell lies over another."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(urls[fleet] + path)
+    command = page.locator(".command, pre code").first
+    command.click()
+    assert page.evaluate("getSelection().toString().trim()") == command.inner_text().strip()
+    overlaps = page.evaluate(
+        """() => [...document.querySelectorAll("tbody tr")].slice(0, 20).flatMap(row => {
+            const boxes = [...row.children].map(cell => [...cell.children].map(e => e.getBoundingClientRect()));
+            return boxes.flatMap((mine, i) => boxes.slice(i + 1).flatMap(others => mine.flatMap(a => others.filter(b =>
+                Math.min(a.right, b.right) - Math.max(a.left, b.left) > 0.5 &&
+                Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 0.5).map(() => row.innerText))));
+        })"""
+    )
+    assert overlaps == []
+
+
+def test_the_picture_shows_the_page(browser: Browser) -> None:
+    """The picture in the README shows what the page shows now: its words, its style, at its size."""
+    kept = picture.shown(picture.PICTURE.read_bytes())
+    assert kept == picture.shown(picture.taken(browser)), "run `python -m tests.project.picture`"
+    readme = (picture.ROOT / "README.md").read_text()
+    assert "](docs/page.png)" in readme
 
 
 def focused(page: Page) -> tuple[str, bool]:

@@ -107,8 +107,8 @@ TABLE = (
     Case(s.stopped_before_promotion, "INTERRUPTED 0", "person 3", PERSON, "rotated INTERRUPTED 0", "- 0"),
     Case(s.stopped_long_ago, "STALLED 0", "person 3", PERSON, "rotated INTERRUPTED 0", "- 0", SLOW),
     Case(s.backing_off, "BACKING_OFF 0", "person 3", PERSON, "waiting BACKING_OFF 1", "failing 1"),
-    Case(s.old_key_outlives, "UP_TO_DATE 0", "- 1", FINE, "failed UP_TO_DATE 3", "person 3"),
-    Case(s.replica_behind, "REPLICA_BEHIND 0", "- 1", FINE, "waiting REPLICA_BEHIND 0", "- 1"),
+    Case(s.old_key_outlives, "UP_TO_DATE 0", "- 1", LATE, "failed UP_TO_DATE 3", "person 3"),
+    Case(s.replica_behind, "REPLICA_BEHIND 0", "- 1", LATE, "waiting REPLICA_BEHIND 0", "- 1"),
     Case(s.replica_stuck, "REPLICA_STUCK 3", "person 3", PERSON, "held REPLICA_STUCK 3", "person 3"),
 )
 

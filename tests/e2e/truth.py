@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from rotator.cli.exits import Exit
 from rotator.cli.watcher import Watcher
 from rotator.daemon.metrics import Metrics
 from rotator.model.status import FleetStatus
@@ -143,6 +144,7 @@ def judge_look(stage: Stage, shown: Shown) -> None:
         assert metrics["rotator_current_refused"] == metrics["rotator_attention:outage"] == 1
     assert shown.code != 0 or row["attention"] == ""
     assert bool(row["needs_person"]) == (metrics.get("rotator_needs_person") == 1)
+    assert shown.code != Exit.FAILED or shown.headline != FINE, "fine on the page, and not by the exit code"
     assert row["reason"] != "UP_TO_DATE" or served, "up to date by the plan, and nobody is served"
     _judge_counts(stage, row, metrics)
 

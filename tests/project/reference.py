@@ -1,4 +1,4 @@
-"""Writes what is derived from declarations: config/example.toml, and docs/{configuration,reasons,commands}.md.
+"""Writes what is derived from declarations: config/example.toml, and docs/{configuration,reasons,commands,alerts}.md.
 
 `python -m tests.project.reference` writes them; a test fails while one is not what the declarations say.
 """
@@ -14,6 +14,7 @@ from rotator.config.file import DEFAULT_PATH, SIZE_MAX_BYTES
 from rotator.config.schema import Default, Example, Required, Setting
 from rotator.config.settings import SECTIONS
 from rotator.config.starter import STARTER, header, toml_text
+from tests.project import alerts
 
 ROOT = Path(__file__).parents[2]
 _HEAD = f"""\
@@ -130,6 +131,7 @@ DERIVED = {
     ROOT / "docs" / "configuration.md": page(),
     ROOT / "docs" / "reasons.md": reasons_page(),
     ROOT / "docs" / "commands.md": commands_page(),
+    ROOT / alerts.PAGE: alerts.page(),
 }
 
 if __name__ == "__main__":

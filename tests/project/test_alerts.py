@@ -3,29 +3,40 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from rotator.config.settings import EVERY_MAX
 from rotator.model.errors import RotatorError
 from rotator.model.plan import Outcome
 from tests.builders import a_spec
+from tests.project import alerts
+from tests.project.test_stack_template import alarms
 from tests.unit.daemon.test_metrics import FLEET, metrics_of
 
 CONFIG = Path(__file__).parents[2] / "config"
-RULES = CONFIG / "prometheus" / "rules.yml"
+RULES = alerts.RULES
 RULES_TEST = CONFIG / "prometheus" / "rules_test.yml"
 DASHBOARD = CONFIG / "grafana" / "dashboard.json"
+ALARM_MAX_CHARS = 1024
+"""What CloudWatch takes."""
+
+
+def families() -> list[Metric]:
+    """Return everything that is told to a monitoring system."""
+    metrics = metrics_of(FLEET)
+    metrics.tell(Outcome.failed(a_spec().name, RotatorError("x")))
+    _, body = metrics.render()
+    return list(text_string_to_metric_families(body.decode()))
 
 
 def known() -> set[str]:
     """Return the names of all samples."""
-    metrics = metrics_of(FLEET)
-    metrics.tell(Outcome.failed(a_spec().name, RotatorError("x")))
-    _, body = metrics.render()
-    return {sample.name for family in text_string_to_metric_families(body.decode()) for sample in family.samples}
+    return {sample.name for family in families() for sample in family.samples}
 
 
 @pytest.mark.parametrize("path", [RULES, RULES_TEST, DASHBOARD], ids=lambda path: path.name)
@@ -42,17 +53,44 @@ def rules() -> dict[str, str]:
     return {part.split()[0]: part for part in parts}
 
 
-def test_every_rule_is_tested_and_described() -> None:
-    """Each alert fires in the rule tests, and stands in the operations guide."""
+def cases() -> list[dict[str, Any]]:
+    """Return what the rule tests expect."""
+    return [case for test in yaml.safe_load(RULES_TEST.read_text())["tests"] for case in test["alert_rule_test"]]
+
+
+def test_every_alert_says_what_to_type_and_links_to_its_place() -> None:
+    """Rules and alarms describe themselves, with a command, and link to a heading of the guide that exists."""
+    guide = (CONFIG.parent / alerts.PAGE).read_text()
+    places = {f"{alerts.PAGE}#{heading.lower()}" for heading in re.findall(r"^### (\S+)$", guide, re.MULTILINE)}
+    of_rules = {name: (one["description"], one["runbook_url"]) for name, one in alerts.rules().items()}
+    told = of_rules | alerts.descriptions()
+    assert len(told) == len(rules()) + len(alarms())
+    for name, (text, link) in told.items():
+        assert re.search("`(rotator|curl|systemctl|aws) [^`]+`", text), name
+        assert link == f"{alerts.PAGE}#{name.lower()}"
+        assert link in places
+    assert all(len(alarm["AlarmDescription"]) <= ALARM_MAX_CHARS for alarm in alarms().values())
+
+
+def test_rule_tests_expect_what_the_rules_say() -> None:
+    """Promtool compares each annotation whole: what the rule tests expect is what the rule makes of its labels."""
+    for case in cases():
+        for alert in case["exp_alerts"]:
+            said = {name: text for name, text in alerts.rules()[case["alertname"]].items() if name != "severity"}
+            expected = alert["exp_annotations"]
+            assert set(expected) == set(said)
+            for name, text in said.items():
+                filled = text.replace(alerts.SECRET, alert["exp_labels"].get("secret", ""))
+                pattern = ".+".join(map(re.escape, re.split(r"{{[^}]*}}", filled)))
+                assert re.fullmatch(pattern, expected[name]), expected[name]
+
+
+def test_every_rule_is_tested() -> None:
+    """Each alert fires in the rule tests."""
     names = list(rules())
-    tests = RULES_TEST.read_text()
-    guide = (CONFIG.parent / "docs" / "daemon.md").read_text()
     assert len(names) >= 12
-    for name in names:
-        assert f"`{name}`" in guide, name
-    cases = [case for test in yaml.safe_load(tests)["tests"] for case in test["alert_rule_test"]]
-    assert {case["alertname"] for case in cases} == set(names)
-    assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(names), (
+    assert {case["alertname"] for case in cases()} == set(names)
+    assert {case["alertname"] for case in cases() if case["exp_alerts"]} == set(names), (
         "a test that expects silence alone passes for a rule that never fires"
     )
 
@@ -94,3 +132,21 @@ def test_dashboard_is_one() -> None:
         assert not cells & taken, panel["title"]
         assert max(x for x, _ in cells) < 24
         taken |= cells
+
+
+def test_dashboard_counts_nothing_twice() -> None:
+    """Two daemons both report where each secret stands: that is made one first, whatever is added up after that."""
+    found = [target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
+    doubled = {
+        family.name
+        for family in families()
+        if family.type == "gauge" and any("secret" in sample.labels for sample in family.samples)
+    }
+    seen = set()
+    for expr in found:
+        assert expr.count("(") == expr.count(")"), expr
+        for name in re.finditer(r"\brotator_\w+", expr):
+            if name[0] in doubled:
+                seen.add(name[0])
+                assert re.search(r"\b(max|min) by \(job, secret\) \($", expr[: name.start()]), expr
+    assert len(seen) >= 6

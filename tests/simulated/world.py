@@ -231,21 +231,22 @@ class Process:
         self._die_again()
         if self.remaining_s() <= 0:
             raise DeadlineExceededError(f"no time is left for {operation}")
+        self.calls.append(operation)
         with _ONE_CALL:
-            self.calls.append(operation)
             self.systems.now_s += self.systems.latency_s
-            fault = self.boundary(operation)
-            if fault is Fault.CRASH_BEFORE:
-                self._die()
-            if fault in {Fault.LOST, Fault.REJECTED, Fault.DENIED}:
-                refused = faults[fault]()
-                raise refused
-            try:
+        fault = self.boundary(operation)
+        if fault is Fault.CRASH_BEFORE:
+            self._die()
+        if fault in {Fault.LOST, Fault.REJECTED, Fault.DENIED}:
+            refused = faults[fault]()
+            raise refused
+        try:
+            with _ONE_CALL:
                 answer = effect(self.systems, *args)
-            finally:
-                self.trail.append(operation)
-                if fault is Fault.CRASH_AFTER:
-                    self._die()
+        finally:
+            self.trail.append(operation)
+            if fault is Fault.CRASH_AFTER:
+                self._die()
         if fault is Fault.LATE:
             unanswered = faults[Fault.LOST]()
             raise unanswered

@@ -1,6 +1,7 @@
 """The daemon over months and years of simulated time: no miss, no double, whatever happens to it and its clock."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
@@ -15,12 +16,14 @@ from rotator.model.naming import time_of_version
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import SecretSpec
+from rotator.page import Sources
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import NATIVE_ID, a_spec
 from tests.simulated.daemon import Daemon, Guard
 from tests.simulated.scene import Scene
 from tests.simulated.world import Fault, Operation, Systems, on
+from tests.unit.page.wsgi import ask
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 MONTH = timedelta(days=30)
@@ -360,6 +363,55 @@ def test_no_ping_while_anything_fails(tmp_path: Path) -> None:
     scene.passes(HOUR)
     daemon.tick()
     assert len(daemon.pings) == 1
+
+
+def headline_of(daemon: Daemon) -> str:
+    """Return what the page answers to "is everything fine?"."""
+    watch = daemon.watch
+    shown = Sources(lambda: watch.status, lambda: "", watch.ready, lambda: ("", b""), lambda _: (), now=daemon.now)
+    found = re.search("<h1>(.*)</h1>", ask(shown).text)
+    assert found
+    return found[1]
+
+
+def test_page_says_fine_only_of_what_it_has_seen(tmp_path: Path) -> None:
+    """Nothing is fine before the first tick ends, nor after a restart until a tick and a close look have said so."""
+    scene = scene_of()
+    daemon = a_daemon(scene, tmp_path)
+    assert headline_of(daemon) == "The daemon is not ready"
+    during: list[str] = []
+
+    def listen(_: object) -> None:
+        during.append(headline_of(daemon))
+
+    daemon.boundary = listen
+    daemon.tick()
+    assert set(during) == {"The daemon is not ready"}
+    daemon.boundary = lambda _: None
+    lives(scene, daemon, 3 * HOUR)
+    daemon.tick()
+    assert headline_of(daemon) == "The one secret is fine"
+    daemon.restart()
+    assert headline_of(daemon) == "The daemon is not ready"
+    daemon.tick()
+    assert headline_of(daemon) == "1 secret has not been looked at since the start"
+
+
+def test_page_recalls_failures_after_a_restart(tmp_path: Path) -> None:
+    """A secret that failed is failing for the next process, too, though nobody has looked at it again."""
+    scene = Scene.own(a_spec())
+    daemon = a_daemon(scene, tmp_path)
+    daemon.boundary = on(Operation.CREATE_KEY, Fault.LOST, times=10_000)
+    for _ in range(4):
+        daemon.tick()
+        scene.passes(timedelta(minutes=5))
+    looks = len(daemon.outcomes)
+    before = headline_of(daemon)
+    daemon.restart()
+    daemon.tick()
+    assert len(daemon.outcomes) == looks, "it backs off"
+    assert headline_of(daemon) == before
+    assert "fine" not in before
 
 
 def test_status_puts_people_first(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from rotator.cli.exits import Exit
+from rotator.cli.status import status_exit
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
-from rotator.model.status import FleetStatus, OldKey, SecretStatus
+from rotator.model.status import LATE_AFTER, Attention, FleetStatus, OldKey, SecretStatus
 from rotator.page.headline import STALE_AFTER
-from rotator.page.states import LATE_AFTER, State, state_of
+from rotator.page.states import State, state_of
 from rotator.page.views import PER_PAGE
 from tests.page_fleets import DAY, HOUR, NOW, THREE, a_fleet, a_status, many, sources
 from tests.unit.page.wsgi import ask
@@ -24,9 +26,14 @@ RENDER_MAX_S = 0.3
 STATES: dict[str, tuple[SecretStatus, State]] = {
     "fine": (a_status(), State.FRESH),
     "in grace": (a_status(old_keys=(OldKey("k", NOW + HOUR),)), State.GRACE),
-    "grace just over": (a_status(old_keys=(OldKey("k", NOW - LATE_AFTER),)), State.GRACE),
-    "grace long over": (a_status(old_keys=(OldKey("k", NOW - LATE_AFTER - TICK),)), State.LATE),
+    "grace nearly over": (a_status(old_keys=(OldKey("k", NOW + TICK),)), State.GRACE),
+    "grace just over": (a_status(old_keys=(OldKey("k", NOW),)), State.LATE),
+    "old key overdue, due and waiting": (
+        a_status(due_at=NOW - DAY, last_outcome=OutcomeKind.WAITING, old_keys=(OldKey("k", NOW - DAY),)),
+        State.LATE,
+    ),
     "due now": (a_status(due_at=NOW), State.DUE),
+    "due for an hour": (a_status(due_at=NOW - LATE_AFTER), State.DUE),
     "due for long": (a_status(due_at=NOW - LATE_AFTER - TICK), State.LATE),
     "due, window closed": (a_status(due_at=NOW - DAY, window_open=False), State.DUE),
     "due, waiting": (a_status(due_at=NOW - DAY, last_outcome=OutcomeKind.WAITING), State.DUE),
@@ -45,6 +52,21 @@ STATES: dict[str, tuple[SecretStatus, State]] = {
 def test_state(status: SecretStatus, state: State) -> None:
     """The gravest of the facts gives the state."""
     assert state_of(status, NOW) is state
+
+
+@pytest.mark.parametrize(("status", "state"), STATES.values(), ids=STATES)
+def test_page_and_exit_code_do_not_contradict_each_other(status: SecretStatus, state: State) -> None:
+    """Where the page is calm, `rotator status` ends with 0; an old key past its grace ends with 1 and is late."""
+    code = status_exit(a_fleet(status, taken_at=NOW))
+    match state:
+        case State.OUTAGE | State.PERSON:
+            assert code is Exit.PERSON
+        case State.FAILING:
+            assert code is Exit.FAILED
+        case State.LATE:
+            assert code is (Exit.FAILED if status.overdue_keys(NOW) else Exit.OK), "what is due by age is late alone"
+        case _:
+            assert code is Exit.OK
 
 
 PERSON = a_status(name="p", person="look at it")
@@ -164,6 +186,56 @@ def test_filter_by_text_and_state() -> None:
     assert 'href="/?q=did+not+answer"' in failing
     fresh = ask(sources(fleet), "/?state=fresh&refresh=60").text
     assert 'href="/?state=fresh&amp;page=2&amp;refresh=60"' in fresh
+
+
+FINDABLE = a_fleet(
+    replace(a_status(name="out"), attention=Attention.OUTAGE),
+    a_status(name="asks", person="look"),
+    a_status(name="broken", error="no answer"),
+    a_status(name="slow", due_at=NOW - DAY),
+    a_status(name="left", old_keys=(OldKey("3f1f0f0e5d6c", NOW - HOUR),)),
+    a_status(name="broken-and-left", error="no answer", old_keys=(OldKey("77aa", NOW),)),
+    a_status(name="dying", old_keys=(OldKey("0c0c0c", NOW + HOUR),)),
+    a_status(name="kept", person="remove it", hold="incident 7"),
+    a_status(name="calm"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("outage", ["out"]),
+        ("person", ["asks", "kept"]),
+        ("Failing", ["broken", "broken-and-left"]),
+        ("late", ["slow", "left"]),
+        ("overdue", ["left", "broken-and-left"]),
+        ("grace", ["dying"]),
+        ("hold", ["kept"]),
+        ("incident+7", ["kept"]),
+        ("up+to+date", ["calm"]),
+        ("3F1F0F", ["left"]),
+    ],
+)
+def test_words_for_states_and_old_keys_are_found(text: str, found: list[str]) -> None:
+    """What a row shows of state, hold and old keys can be searched for; so can the ids of old keys."""
+    fleet = replace(FINDABLE, secrets=tuple(replace(status, reason=None) for status in FINDABLE.secrets))
+    assert names(ask(sources(fleet), f"/?q={text}").text) == found
+
+
+def test_a_row_shows_the_command_to_type() -> None:
+    """What asks for something has its command in the row, alone in its element; what is fine has none."""
+    text = ask(sources(FINDABLE)).text
+    shown = re.findall('<code class="command">([^<]*)</code>', text)
+    assert shown == [
+        "rotator run out",
+        "rotator plan asks",
+        "rotator history broken",
+        "rotator plan slow",
+        "rotator plan left",
+        "rotator history broken-and-left",
+        "aws secretsmanager untag-resource --secret-id prod/pinata/uploader --tag-keys rotator:hold",
+    ]
+    assert "command" not in ask(sources()).text
 
 
 def test_nothing_found_offers_the_way_back() -> None:

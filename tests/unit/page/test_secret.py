@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from markupsafe import escape
 
 from rotator.audit.lives import RUNS_MAX, key_lives, runs
 from rotator.audit.record import EventKind, Record
 from rotator.model.events import Operation, Result, Subject
 from rotator.model.reasons import Reason
-from rotator.model.status import OldKey, SecretStatus
+from rotator.model.status import OldKey, SecretStatus, next_command
 from rotator.page.drawing import LANES_MAX, age_bar, strip, timeline
 from rotator.page.headline import Level
 from rotator.page.states import State
@@ -32,19 +33,25 @@ from tests.unit.page.wsgi import ask
 
 STEPS = {
     "hold": (
-        a_status(person="hold", reason=Reason.ON_HOLD, secret_id="prod/a b"),
+        a_status(person="hold", reason=Reason.ON_HOLD, secret_id="prod/a b", hold=""),
         "aws secretsmanager untag-resource --secret-id &#39;prod/a b&#39; --tag-keys rotator:hold",
     ),
     "drift": (a_status(person="x", reason=Reason.DRIFTED), "rotator rotate uploader"),
     "other": (a_status(person="x", reason=Reason.TOO_MANY_KEYS), "rotator plan uploader"),
     "failing": (a_status(error="no answer"), "rotator history uploader"),
     "late": (a_status(due_at=NOW - DAY), "rotator plan uploader"),
+    "old key overdue": (a_status(old_keys=(OldKey("k", NOW),)), "rotator plan uploader"),
+    "deleted": (
+        a_status(person="x", reason=Reason.TO_BE_DELETED),
+        "aws secretsmanager restore-secret --secret-id prod/pinata/uploader",
+    ),
 }
 
 
 @pytest.mark.parametrize(("status", "command"), STEPS.values(), ids=STEPS)
 def test_next_step(status: SecretStatus, command: str) -> None:
-    """The page names the command that gets on."""
+    """The page names the command that gets on: the one that `rotator status` names."""
+    assert escape(next_command(status, NOW)) == command
     text = ask(sources(a_fleet(status)), "/secret/uploader").text
     assert f"<code>{command}</code></pre>" in text
 
