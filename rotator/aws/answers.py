@@ -5,7 +5,8 @@ functions raises anything that would show it.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING, Any
 
 from rotator.model.credential import Sensitive
@@ -101,3 +102,15 @@ def _labels(
         owning_service=row.get("OwningService", ""),
         deleted_at=reckoned(row["DeletedDate"]) if "DeletedDate" in row else None,
     )
+
+
+def answered_at(answer: Mapping[str, Any]) -> datetime | None:
+    """Return the Date header of an answer; None if it has none."""
+    date = parsedate_tz(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date", ""))
+    return datetime.fromtimestamp(mktime_tz(date), UTC) if date else None
+
+
+def skew_s(answer: Mapping[str, Any], clock_s: float) -> float:
+    """Return the server's clock minus ours, to the second; 0 if the answer has no date."""
+    at = answered_at(answer)
+    return at.timestamp() - clock_s if at else 0.0

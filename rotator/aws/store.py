@@ -14,11 +14,10 @@ import re
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import mktime_tz, parsedate_tz
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rotator.aws.answers import current_values, described, listed, stored, version_dates
+from rotator.aws.answers import answered_at, current_values, described, listed, skew_s, stored, version_dates
 from rotator.aws.faults import Effect, Fault
 from rotator.aws.guard import GuardedCalls
 from rotator.model.credential import Sensitive
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager.type_defs import (
         DescribeSecretResponseTypeDef,
         ListSecretsResponseTypeDef,
-        ResponseMetadataTypeDef,
         TagTypeDef,
-        UpdateSecretVersionStageResponseTypeDef,
     )
 
 PAGE_SIZE = 100  # the most ListSecrets gives at once (API reference)
@@ -193,7 +190,7 @@ class SecretsManagerStore:
         """Move AWSCURRENT to a version if it is on `replacing`; success if it is there already."""
         answer = self._move(arn, AWSCURRENT, deadline, to=version_id, away_from=replacing)
         if not isinstance(answer, Fault):
-            return answer.at
+            return answer
         fault = answer
         before = replacing or _NOWHERE
         holder = self._settled(fault, arn, AWSCURRENT, deadline, lambda seen: seen != before)
@@ -215,9 +212,9 @@ class SecretsManagerStore:
     def remove(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
         """Take a label off a version; success if it is not there."""
         fault = self._move(arn, label, deadline, away_from=version_id)
-        if isinstance(fault, Fault) and (
-            self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None
-        ):
+        if not isinstance(fault, Fault):
+            return
+        if self._settled(fault, arn, label, deadline, lambda seen: seen != version_id) is None:
             raise fault.error
 
     def tag(self, arn: str, key: str, value: str, deadline: Deadline) -> None:
@@ -255,8 +252,7 @@ class SecretsManagerStore:
         )
 
     def _described(self, answer: "DescribeSecretResponseTypeDef") -> SecretDescription:
-        skew_s = self._skew_s(answer["ResponseMetadata"])
-        return described(answer, skew_s)
+        return described(answer, skew_s(answer, self._clock()))
 
     def _page(self, wanted: set[str], token: str, deadline: Deadline) -> "_SurveyPage | Fault":
         ask: dict[str, Any] = {"NextToken": token} if token else {}
@@ -269,28 +265,28 @@ class SecretsManagerStore:
 
     def _listed(self, wanted: set[str], answer: "ListSecretsResponseTypeDef") -> "_SurveyPage":
         """Parse what is wanted and nothing else: most of a large account is not."""
-        skew_s = self._skew_s(answer["ResponseMetadata"])
+        off_s = skew_s(answer, self._clock())
         page = _SurveyPage({}, set(), answer.get("NextToken", ""))
         for row in answer["SecretList"]:
             ids = wanted.intersection(ids_of(row["ARN"]))
             if not ids:
                 continue
             page.listed.update(ids)
-            description = listed(row, skew_s)
+            description = listed(row, off_s)
             if description is not None:
                 page.found.update(dict.fromkeys(ids, description))
         return page
 
     def _move(
         self, arn: str, label: str, deadline: Deadline, *, to: str | None = None, away_from: str | None = None
-    ) -> "_Moved | Fault":
+    ) -> "datetime | Fault | None":
         ends = {"MoveToVersionId": to, "RemoveFromVersionId": away_from}
         named: dict[str, Any] = {end: version for end, version in ends.items() if version}
         return self._calls.make(
             "UpdateSecretVersionStage",
             arn,
             deadline,
-            lambda: _moved(self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)),
+            lambda: answered_at(self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)),
         )
 
     def _settled(
@@ -319,11 +315,6 @@ class SecretsManagerStore:
             return None
         return next((v.version_id for v in seen.versions if label in v.labels), _NOWHERE)
 
-    def _skew_s(self, metadata: "ResponseMetadataTypeDef") -> float:
-        """Return the server's clock minus ours, to the second; 0 if the answer has no date."""
-        at_s = _date_s(metadata)
-        return 0.0 if at_s is None else at_s - self._clock()
-
 
 @dataclass(frozen=True, slots=True)
 class _SurveyPage:
@@ -332,25 +323,6 @@ class _SurveyPage:
     found: dict[str, SecretDescription]
     listed: set[str]
     next_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """A label was moved."""
-
-    at: datetime | None
-    """By the answer's Date header."""
-
-
-def _moved(answer: "UpdateSecretVersionStageResponseTypeDef") -> _Moved:
-    at_s = _date_s(answer["ResponseMetadata"])
-    return _Moved(None if at_s is None else datetime.fromtimestamp(at_s, UTC))
-
-
-def _date_s(metadata: "ResponseMetadataTypeDef") -> float | None:
-    """Return the Date header of an answer, in seconds since the epoch; None if it has none."""
-    date = parsedate_tz(metadata.get("HTTPHeaders", {}).get("date", ""))
-    return mktime_tz(date) if date else None
 
 
 def _with_hint(error: RotatorError, secret_id: str) -> RotatorError:

@@ -26,7 +26,7 @@ from rotator.model.tags import CONTAIN_TAG
 from rotator.model.times import relative_text, time_text
 
 
-def action_text(action: Action) -> str:  # noqa: PLR0911 - one return per action
+def action_text(action: Action) -> str:  # noqa: C901, PLR0911 - one return per action
     """Say what an action does, in one line."""
     match action:
         case Create(version_id=version_id):

@@ -5,7 +5,7 @@ asked for. Once it is, the keys that are meant die without a grace, and no repli
 """
 
 from rotator.engine.superseded import keys_above_current, superseded_keys
-from rotator.model.observed import HasKey, KeyState, Observed
+from rotator.model.observed import HasKey, KeyState, Observed, ProviderKey
 from rotator.model.plan import Action, Tag, Untag
 from rotator.model.tags import Containment, containment_in
 
@@ -26,21 +26,21 @@ def must_move(observed: Observed) -> bool:
 
 
 def without_grace(observed: Observed) -> frozenset[str]:
-    """Return the superseded keys that die at once.
+    """Return the keys that wait for no grace and no replica.
 
-    Those that are named, and, if one that is named was the last to be current, all that are no younger than it.
+    Those that are named, and, if one that is named was the last to be current, superseded ones no younger than it.
     """
-    named, superseded = demanded(observed), superseded_keys(observed)
-    if not named:
-        return frozenset()
-    last = observed.key_inside(observed.previous)
-    fence = observed.generation(observed.previous) if last in named else -1
+    named, previous = demanded(observed), observed.previous
+    if not named or previous is None:
+        return named
+    of_previous = {observed.key_inside(previous), observed.family.key_name(previous.version_id)}
+    ages = {key.key_id: observed.generation_of_key(key) for key in observed.keys}
+    fence = max((ages[key.key_id] for key in observed.keys if _is_in(key, named, of_previous)), default=0)
+    return named | {key_id for key_id in superseded_keys(observed) if ages.get(key_id, 0) <= fence}
 
-    def generation(key_id: str) -> int:
-        key = observed.key(key_id)
-        return observed.generation_of_key(key) if key else 0
 
-    return frozenset(key_id for key_id in superseded if key_id in named or generation(key_id) <= fence)
+def _is_in(key: ProviderKey, named: frozenset[str], of_version: set[str | None]) -> bool:
+    return key.key_id in named and bool({key.key_id, key.name} & of_version)
 
 
 def is_proved_dead(observed: Observed, key_id: str) -> bool:

@@ -13,7 +13,7 @@ from rotator.engine import effects
 from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
 from rotator.engine.guards import check_revocable, check_still_asked, check_unchanged
 from rotator.engine.observer import Reader
-from rotator.engine.proofs import Proofs
+from rotator.engine.proofs import Proofs, is_same_key
 from rotator.engine.retirement import is_abandoned
 from rotator.engine.run import Run, World
 from rotator.engine.superseded import superseded_keys
@@ -69,12 +69,6 @@ CREATE_TO_STORE_S = 20.0
 """No key is made with less time left than this (or half of a shorter `timeout`): it must also be stored."""
 
 
-def is_same_key(minted: Credential, stored: Credential) -> bool:
-    """Tell whether a stored credential is the one that was minted, in each form that is stored."""
-    token, secret = stored.jwt in {None, minted.jwt}, stored.secret in {None, minted.secret}
-    return minted.key_id == stored.key_id and token and secret
-
-
 class Executor:
     """Performs the plans of one run over one secret."""
 
@@ -83,6 +77,7 @@ class Executor:
     ) -> None:
         self.spec, self.run, self.audit, self.reader = spec, run, audit, reader
         self.provider, self.store, self.deadline = world.provider, world.store, run.deadline
+        self.replaces = run.demand.overrides(Override.VALUE)
         self.proofs = Proofs(spec, world.provider, reader, run)
         self.observed = observed
         """The state as last seen, and as changed since by the actions of this run."""
@@ -108,7 +103,7 @@ class Executor:
             self._act(action)
             self.done.append(action)
 
-    def _act(self, action: Action) -> None:
+    def _act(self, action: Action) -> None:  # noqa: C901 - one case per action
         match action:
             case Create():
                 self._create(action)
@@ -140,7 +135,7 @@ class Executor:
         needed_s = min(CREATE_TO_STORE_S + listing_s, self.spec.timeout.total_seconds() / 2)
         if self.deadline.remaining_s() < needed_s:
             raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to list and store it, too")
-        self.reader.check_fits(action.replacing, replacing=self._may_replace())
+        self.reader.check_fits(action.replacing, replacing=self.replaces)
         if is_decade_full(self.observed) and not self.run.demand.overrides(Override.DECISIONS):
             raise AttemptsExhaustedError(f"no key was made: {IN_A_DECADE_MAX} of its keys never became current")
         name = self.observed.family.key_name(action.minted_as)
@@ -166,14 +161,11 @@ class Executor:
 
     def _store(self, action: Create, new: Credential, subject: Subject) -> None:
         """Put a minted key, with the other fields of the current value carried over."""
-        current = self.reader.kept_text(action.replacing, replacing=self._may_replace())
-        text = compose(new, self.spec.shape, current, replacing=self._may_replace())
+        current = self.reader.kept_text(action.replacing, replacing=self.replaces)
+        text = compose(new, self.spec.shape, current, replacing=self.replaces)
         if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
             self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
         self._put(action.version_id, text, self._marks(), subject)
-
-    def _may_replace(self) -> bool:
-        return self.run.demand.overrides(Override.VALUE)
 
     def _marks(self) -> frozenset[str]:
         """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet.

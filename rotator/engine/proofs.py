@@ -136,6 +136,12 @@ class Proofs:
         return None
 
 
+def is_same_key(minted: Credential, stored: Credential) -> bool:
+    """Tell whether a stored credential is the one that was minted, in each form that is stored."""
+    token, secret = stored.jwt in {None, minted.jwt}, stored.secret in {None, minted.secret}
+    return minted.key_id == stored.key_id and token and secret
+
+
 def difference(requested: Permissions, echoed: Permissions | None) -> str | None:
     """Say how the scopes that Pinata lists differ from those asked for; None if they do not, or cannot be compared.
 

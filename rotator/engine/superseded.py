@@ -36,6 +36,7 @@ def left_keys(observed: Observed) -> tuple[str, ...]:
 
 
 def kept_keys(observed: Observed) -> set[str | None]:
+    """Return the keys that are in use, or that somebody else needs."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
     return {*in_use, *observed.protected}
 

@@ -189,7 +189,7 @@ class Observed:
     """What is demanded about leaked keys: the tag `rotator:contain`, or what this process alone was told."""
 
     def promoted_at(self) -> datetime:
-        """Return when AWSCURRENT moved to where it is, at the latest; no label counts that is older than its version."""
+        """Return when AWSCURRENT moved, at the latest; a since label that is older than its version does not count."""
         since, content = self.description.promoted_at(), self.current_key
         is_false = content is not None and since < content.created_at - SINCE_TOLERANCE
         return self.description.changed_at if is_false else since

@@ -173,7 +173,8 @@ class SecretStore(Protocol):
     def promote(self, arn: str, version_id: str, replacing: str | None, deadline: Deadline) -> datetime | None:
         """Move AWSCURRENT to a version if it is on `replacing`; success if it is there already.
 
-        Return the time of the answer, by the store's clock; None if that call had no answer. Raises LabelConflictError if it is on neither.
+        Return the time of the answer, by the store's clock; None if that call had no answer. Raises
+        LabelConflictError if it is on neither.
         """
 
     def attach(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:

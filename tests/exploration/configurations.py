@@ -105,6 +105,7 @@ QUICK = (
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
         fates=PLAIN - {Fate.DELAYED},
+        leaks=True,
         moves=leak,
     ),
     Configuration(

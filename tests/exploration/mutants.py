@@ -10,7 +10,8 @@ _RACE = "2 runs at once, <=1 fault, <=2 preemptions"
 _ANY = "any number of runs, <=1 fault each"
 _GRACE = "with grace, <=2 faults, time passes"
 _EVERY = "every beginning, every fault, <=1 fault"
-_FORCE = "forced and compromised, <=1 fault"
+_FORCE = "forced, <=1 fault"
+_LEAK = "a key leaks, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
 _REPLICA = "a replica falls behind, <=1 fault"
 _DYING = "a person meddles while old keys die"
@@ -25,13 +26,14 @@ _TAKING_OVER = "taking over at once, <=1 fault"
 _FENCE = "self.observed.generation(new) <= self.observed.generation(replaced)"
 _PROMOTE_CALL = "self.store.promote(arn, action.version_id, action.replacing, self.deadline)"
 _PROMOTE = f"""
-self._audited(
+promoted_at = self._audited(
     Operation.PROMOTE,
     Subject(action.version_id, self.observed.key_inside(new) or "", label=AWSCURRENT),
     lambda: {_PROMOTE_CALL},
 )
 """
 _IN_USE = "observed.current is None or key_id in in_use | observed.protected"
+_IS_BEHIND = "description.replicas_behind and key_id not in without_grace(observed)"
 _AGAIN = "isinstance(action, Revoke) and self.observed is not observed"
 _OURS_BELOW = "0 < observed.generation_of_key(key) <= fence"
 _CREATE = "self.provider.create_key(name, self.spec.permissions, self.spec.max_uses, self.deadline)"
@@ -145,7 +147,7 @@ MUTANTS = (
         "Only the key before is retired; keys that were made and never stored live for ever.",
         (
             Edit(
-                "engine.retirement:superseded_keys",
+                "engine.superseded:superseded_keys",
                 _OURS_BELOW,
                 "0 < observed.generation_of_key(key) == observed.generation(observed.previous)",
             ),
@@ -154,13 +156,13 @@ MUTANTS = (
     Mutant(
         "keys nobody refers to are swept",
         "Every key of ours that is neither current nor pending is revoked, whatever its generation is.",
-        (Edit("engine.retirement:superseded_keys", _OURS_BELOW, "0 < observed.generation_of_key(key)"),),
+        (Edit("engine.superseded:superseded_keys", _OURS_BELOW, "0 < observed.generation_of_key(key)"),),
         (_RACE, _ANY),
     ),
     Mutant(
         "no grace",
         "The old key is revoked as soon as the new one is current.",
-        (Edit("engine.retirement:is_grace_over", "now - description.changed_at >= spec.grace", "True"),),
+        (Edit("engine.retirement:is_grace_over", "now - promoted_at >= spec.grace", "True"),),
         (_GRACE,),
     ),
     Mutant(
@@ -236,16 +238,18 @@ MUTANTS = (
     Mutant(
         "a hold is not respected",
         "The hold tag does not stop a rotation (as when Azure's automation overlooked a key's retain mark).",
-        (Edit("engine.conditions:on_hold", "s.observed.description.hold is None", "True"),),
+        (Edit("engine.conditions:on_hold", "s.observed.description.hold_at(s.now) is None", "True"),),
         (_PERSON,),
     ),
     Mutant(
         "replicas are not looked at",
         "The old key is revoked while a region still has the value before (nearly every published rotation function).",
         (
+            Edit("engine.retirement:retire", "in_grace or bool(observed.description.replicas_behind)", "in_grace"),
+            Edit("engine.guards:check_revocable", _IS_BEHIND, "False"),
             Edit(
-                "engine.retirement:is_replica_behind",
-                "bool(description.replicas_behind) and not demand.overrides(Override.GRACE)",
+                "engine.guards:check_unchanged",
+                "bool(seen.replicas_behind) and key_id not in without_grace(planned_from)",
                 "False",
             ),
         ),
@@ -431,15 +435,60 @@ MUTANTS = (
     ),
     Mutant(
         "a leaked key keeps its grace",
-        "Once AWSCURRENT has moved, a compromise is a rotation like any other.",
-        (Edit("model.secret:Demand.once_moved", "Demand(self.value & Override.GRACE)", "Demand.DUE"),),
-        (_FORCE,),
+        "Once AWSCURRENT has moved, the containment of a leak is a rotation like any other.",
+        (Edit("engine.containment:without_grace", "key_id in named or generation(key_id) <= fence", "False"),),
+        (_LEAK,),
+    ),
+    Mutant(
+        "a containment is believed to be done",
+        "The tag that demands it goes once the new key is current, whatever becomes of the leaked one.",
+        (Edit("engine.containment:alive", "not is_proved_dead(observed, key_id)", "must_move(observed)"),),
+        (_LEAK,),
+    ),
+    Mutant(
+        "a hand-typed tag means the key of the day",
+        "Which key a reason without an id means is asked anew by each run, so the replacement is contained as well.",
+        (
+            Edit(
+                "engine.containment:demanded",
+                "frozenset(containment_in(observed.contain, known).key_ids)",
+                "frozenset(containment_in(observed.contain, known).key_ids"
+                " or ((observed.current_key.key_id,) if observed.current_key else ()))",
+            ),
+        ),
+        (_LEAK,),
+    ),
+    Mutant(
+        "a since label counts wherever it is",
+        "A label that a roll-back left behind says when the current version was promoted.",
+        (
+            Edit(
+                "model.observed:SecretDescription.promoted_at",
+                "(v.since() for v in self.versions if AWSCURRENT in v.labels)",
+                "(v.since() for v in self.versions if v.since())",
+            ),
+            Edit("model.observed:Observed.false_since", "AWSCURRENT not in version.labels", "False"),
+        ),
+        (_PERSON, _LEAK),
+    ),
+    Mutant(
+        "grace begins when the run did",
+        "The since label has the time at which the run began, and not that of the promotion.",
+        (
+            Edit(
+                "engine.executor:Executor._promote",
+                "since_label(promoted_at)",
+                "since_label(self.run.now - 2 * self.spec.grace)",
+            ),
+            Edit("model.observed:Observed.promoted_at", "content is not None", "False"),
+        ),
+        (_GRACE,),
     ),
     Mutant(
         "nothing is protected from the plan",
         "The managing key, and one that another secret holds, are revoked like any other that was replaced.",
         (
-            Edit("engine.retirement:_kept", "{*in_use, *observed.protected}", "{*in_use}"),
+            Edit("engine.superseded:kept_keys", "{*in_use, *observed.protected}", "{*in_use}"),
             Edit("engine.guards:check_revocable", _IN_USE, "observed.current is None or key_id in in_use"),
         ),
         (_NEEDED,),

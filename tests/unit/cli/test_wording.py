@@ -1,11 +1,24 @@
 """The words in which plans and times are put to people."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from rotator.cli.wording import action_text
-from rotator.model.plan import Action, Create, Discard, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
+    Promote,
+    ProveDead,
+    Restamp,
+    Revoke,
+    Stamp,
+    Tag,
+    Unlabel,
+    Untag,
+    Verify,
+)
 from rotator.model.reasons import Reason
 from rotator.model.times import span_text
 
@@ -18,6 +31,12 @@ ACTIONS: dict[type, tuple[Action, str]] = {
     Revoke: (Revoke("k1"), "Revoke key k1"),
     ProveDead: (ProveDead("k1"), "ProveDead: key k1 is listed as revoked and refused"),
     Unlabel: (Unlabel("v2", "rotator:replaced:k1"), "Unlabel v2: rotator:replaced:k1"),
+    Stamp: (
+        Stamp("v2", datetime(2026, 9, 21, 12, tzinfo=UTC)),
+        "Stamp v2: the grace of what it superseded runs from 2026-09-21T12:00:00Z",
+    ),
+    Tag: (Tag("k1 in a log"), "Tag the secret: rotator:contain = k1 in a log"),
+    Untag: (Untag("k1 in a log"), "Untag the secret: rotator:contain is answered"),
 }
 
 

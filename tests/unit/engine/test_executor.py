@@ -20,7 +20,7 @@ from rotator.model.errors import (
 )
 from rotator.model.events import Done, Event, Intent, Result, Subject
 from rotator.model.events import Operation as Audited
-from rotator.model.naming import version_id
+from rotator.model.naming import since_label, version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX, HasKey, KeyState, Observed
 from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
 from rotator.model.reasons import Reason
@@ -257,15 +257,19 @@ def test_promotion_of_a_first_version() -> None:
 
 
 def test_labels_change_between_two_revocations() -> None:
-    """If the labels moved while one key was retired, the next one is not."""
+    """If a since label appears while one key is retired, no other one dies."""
     scene = Scene.own(FAST)
     keys = [scene.seed(scene.family.key_name(version_id(1, scene.systems.now(), c * 10))) for c in "xy"]
 
     def touch() -> None:
-        scene.systems.secrets[scene.name] = label_rules.tag(scene.secret, scene.systems.now_s, {"any": "tag"})
+        current = scene.labels()[AWSCURRENT]
+        label = since_label(scene.systems.now())
+        scene.systems.secrets[scene.name] = label_rules.move_label(
+            scene.secret, scene.systems.now_s, label, move_to=current, remove_from=None
+        )
 
     desk = Desk(scene, just_before(Operation.REVOKE_KEY, touch))
-    with pytest.raises(UnsafeActionError, match=r"^refused to revoke more: .* at work$"):
+    with pytest.raises(UnsafeActionError, match=r"^refused to revoke .*: the secret changed .* at work$"):
         desk.perform(Revoke(keys[0].key), Revoke(keys[1].key))
     assert keys[1].key in scene.live_keys()
     assert keys[0].key not in scene.live_keys()
