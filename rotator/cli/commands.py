@@ -3,115 +3,19 @@
 Imports stand inside the callbacks, so that `--help` and completion start without boto3 and httpx.
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 import click
 
-from rotator import __version__
-
-Command = Callable[..., Any]
-
-
-def _keep_config(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    """Take `--config` behind a command's name for the one before it."""
-    if value is not None:
-        ctx.find_root().params["config_path"] = value
-
-
-def _complete_names(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from rotator.cli.context import names_like
-
-    return names_like(_config(ctx), incomplete)
-
-
-def _complete_codes(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
-    from rotator.cli.explain import explanations
-
-    return [code for code in explanations() if code.lower().startswith(incomplete.lower())]
-
-
-def _config(ctx: click.Context) -> str | None:
-    """Return `--config`, if it was given."""
-    given: str | None = ctx.find_root().params.get("config_path")
-    return given
-
-
-def takes_config(command: Command) -> Command:
-    """Hand `--config` to a command as its first argument, whether it stands before or behind the command's name."""
-
-    @wraps(command)
-    def called(**given: object) -> int:
-        return int(command(_config(click.get_current_context()), **given))
-
-    option = click.option("--config", "config_path", hidden=True, expose_value=False, callback=_keep_config)
-    return option(called)
-
-
-class _Group(click.Group):
-    """A group that shows its help if no command is given, whole sentences, and the nearest name to a mistyped one."""
-
-    group_class = type
-    """Groups within are of the same kind."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of a rotation's life, not of the alphabet."""
-        del ctx
-        return list(self.commands)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the first sentence of each command's help, where click would cut it to what is left of the line."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, (command.help or "").partition("\n")[0]) for name, command in self.commands.items()]
-            )
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse arguments; without any, show the help."""
-        return super().parse_args(ctx, args or ["--help"])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first argument names. Raises UsageError, with the nearest name, if none is."""
-        if args and args[0] not in self.commands and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from rotator.config.values import nearest, quoted
-
-            near = nearest(args[0], self.commands)
-            ctx.fail(f"there is no command {quoted(args[0])}{'; ' if near else ''}{near}")
-        return super().resolve_command(ctx, args)
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
-names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=_complete_names)
-"""A NAME is a configured name, a secret id, or a pattern such as `prod-*`."""
-
-
-@click.group(
-    cls=_Group,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with `rotator demo`, then `rotator init`. Exit codes: 0 as desired, 1 failed and will be "
-    "retried, 2 usage or configuration, 3 a person must act, 4 the audit trail cannot be written; "
-    "`rotator explain 3` says more.",
+from rotator.cli.group import (
+    complete_codes,
+    complete_names,
+    json_option,
+    names_argument,
+    required_names,
+    rotator,
+    takes_config,
 )
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False),
-    help="The configuration file. [default: $ROTATOR_CONFIG, else config/rotator.toml]",
-)
-@click.version_option(__version__, "-V", "--version", prog_name="rotator")
-@click.pass_context
-def rotator(ctx: click.Context, config_path: str | None) -> None:
-    """Rotate Pinata API keys in AWS Secrets Manager without breaking their consumers."""
-    from rotator.wiring.process import close_up, release_signals
 
-    del config_path  # commands take it from the context
-    if ctx.invoked_subcommand != "daemon":  # it has a thread that waits for them
-        release_signals()
-    close_up()
+__all__ = ["rotator"]
 
 
 @rotator.command()
@@ -148,7 +52,7 @@ def run(config: str | None, names: tuple[str, ...], every: str | None, *, dry_ru
 
 
 @rotator.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=_complete_names)
+@required_names
 @click.option("--replace-value", is_flag=True, help="Also replace a value that holds no Pinata credential.")
 @click.option("--wait", is_flag=True, help="Wait for the grace, and end when the old key is dead.")
 @json_option
@@ -161,6 +65,61 @@ def rotate(config: str | None, names: tuple[str, ...], *, replace_value: bool, w
     from rotator.cli.run import rotate_now
 
     return rotate_now(config, names, replace_value=replace_value, wait=wait, as_json=as_json)
+
+
+@rotator.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+@click.option("--reason", required=True, help="What happened; it is kept in the tag and in the audit trail.")
+@click.option("--key", "key_id", metavar="KEY_ID", help="The key that leaked. [default: the current one]")
+@json_option
+@takes_config
+def contain(config: str | None, names: tuple[str, ...], reason: str, key_id: str | None, *, as_json: bool) -> int:
+    """Replace a leaked key and revoke it at once, without grace.
+
+    The demand is the tag `rotator:contain` on the secret, so whatever interrupts this command, the next run goes on.
+    """
+    from rotator.cli.contain import contain_keys
+
+    return contain_keys(config, names, reason, key_id, as_json=as_json)
+
+
+@rotator.command()
+@required_names
+@click.option("--reason", required=True, help="Why; it is shown wherever the secret is.")
+@click.option("--until", metavar="TIME", help="When the hold ends by itself: 2026-11-27T08:00Z, or 24h from now.")
+@json_option
+@takes_config
+def hold(config: str | None, names: tuple[str, ...], reason: str, until: str | None, *, as_json: bool) -> int:
+    """Stop every rotation and revocation of the named secrets."""
+    from rotator.cli.hold import hold_secrets
+
+    return hold_secrets(config, names, reason, until, as_json=as_json)
+
+
+@rotator.command()
+@required_names
+@json_option
+@takes_config
+def release(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
+    """End the hold on the named secrets."""
+    from rotator.cli.hold import release_secrets
+
+    return release_secrets(config, names, as_json=as_json)
+
+
+@rotator.command()
+@click.argument("name", shell_complete=complete_names)
+@click.option("--reason", default="rolled back", show_default=True, help="Why; the secret is held with it afterwards.")
+@json_option
+@takes_config
+def rollback(config: str | None, name: str, reason: str, *, as_json: bool) -> int:
+    """Put the previous key back, and hold the secret.
+
+    The previous value becomes a new version, if Pinata still accepts its key.
+    """
+    from rotator.cli.hold import roll_back
+
+    return roll_back(config, name, reason, as_json=as_json)
 
 
 @rotator.command()
@@ -186,7 +145,7 @@ def status(  # noqa: PLR0913 - one argument per option
 
 
 @rotator.command()
-@click.argument("name", shell_complete=_complete_names)
+@click.argument("name", shell_complete=complete_names)
 @click.option("--all", "everything", is_flag=True, help="Every event instead, also of runs that found nothing to do.")
 @json_option
 @takes_config
@@ -198,7 +157,7 @@ def history(config: str | None, name: str, *, everything: bool, as_json: bool) -
 
 
 @rotator.command()
-@click.argument("code", required=False, shell_complete=_complete_codes)
+@click.argument("code", required=False, shell_complete=complete_codes)
 @json_option
 def explain(code: str | None, *, as_json: bool) -> int:
     """Explain a reason, an error or an exit code: DRIFTED, 3."""
@@ -213,7 +172,7 @@ def audit() -> None:
 
 
 @audit.command("show")
-@click.option("--secret", help="Show only this secret, by its configured name.", shell_complete=_complete_names)
+@click.option("--secret", help="Show only this secret, by its configured name.", shell_complete=complete_names)
 @click.option("--key", "key_id", help="Show only events about this key id.")
 @click.option("--run", "run_id", help="Show only this run.")
 @click.option(

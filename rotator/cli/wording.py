@@ -31,8 +31,8 @@ def action_text(action: Action) -> str:  # noqa: C901, PLR0911 - one return per 
     match action:
         case Create(version_id=version_id):
             return f"Create a key for {version_id} and store it as AWSPENDING"
-        case Restamp(version_id=version_id):
-            return f"Restamp the current value as {version_id}"
+        case Restamp(version_id=version_id, source=source):
+            return f"Restamp the value of {source} as {version_id}"
         case Verify(version_id=version_id):
             return f"Verify {version_id}: read it back and prove its key"
         case Promote(version_id=version_id, replacing=replacing):

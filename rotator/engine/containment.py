@@ -25,6 +25,11 @@ def must_move(observed: Observed) -> bool:
     return bool(demanded(observed) & (above | {observed.key_inside(observed.current)}))
 
 
+def is_outage(observed: Observed) -> bool:
+    """Tell whether consumers have no key that is good, in a secret that was ours: none works, or it has leaked."""
+    return observed.is_out() or must_move(observed) or is_unnamed(observed)
+
+
 def without_grace(observed: Observed) -> frozenset[str]:
     """Return the keys that wait for no grace and no replica.
 

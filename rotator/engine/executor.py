@@ -196,9 +196,10 @@ class Executor:
         return "was revoked again, by Pinata's answer"
 
     def _restamp(self, action: Restamp) -> None:
-        """Put the current value once more under a higher generation."""
-        text = self.reader.written_value(action.replacing).text
-        subject = Subject(action.version_id, self.observed.key_inside(self.observed.current) or "")
+        """Put a value once more under a higher generation."""
+        text = self.reader.written_value(action.source).text
+        held = credential_in(text, self.spec.shape)
+        subject = Subject(action.version_id, held.key_id)
         self._put(action.version_id, text, self._marks(), subject)
 
     def _put(self, version_id: str, text: Sensitive, labels: frozenset[str], subject: Subject) -> None:

@@ -26,7 +26,7 @@ from rotator.model.secret import Demand, Override, SecretSpec
 
 PASSES_MAX = 16
 """Plans per run. The longest useful chain (discard, retire, create, discard, retire) is far shorter."""
-_Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
+Planner = Callable[[Observed, Demand, Sequence[Action]], Plan]
 """Takes what is seen, what is left of the demand, and what was done so far."""
 
 
@@ -70,7 +70,7 @@ def reconcile(spec: SecretSpec, description: SecretDescription, world: World, ru
     def planner(observed: Observed, demand: Demand, _: Sequence[Action]) -> Plan:
         return _plan(spec, observed, run, demand)
 
-    return _run(spec, description, world, run, planner)
+    return settled(spec, description, world, run, planner)
 
 
 def step(spec: SecretSpec, description: SecretDescription, world: World, run: Run, rotation: Rotation) -> Outcome:
@@ -89,10 +89,11 @@ def step(spec: SecretSpec, description: SecretDescription, world: World, run: Ru
         create = Create(rotation.token, replacing, minted_as)
         return plan_step(Situation(spec, observed, run.now, demand, create), rotation, done)
 
-    return _run(spec, description, world, run, planner)
+    return settled(spec, description, world, run, planner)
 
 
-def _run(spec: SecretSpec, description: SecretDescription, world: World, run: Run, planner: _Planner) -> Outcome:
+def settled(spec: SecretSpec, description: SecretDescription, world: World, run: Run, planner: Planner) -> Outcome:
+    """Observe, plan by a planner and execute until its plan is empty; return what it came to."""
     try:
         audit = world.audit.begin(spec.name, description.arn)
     except RotatorError as error:
@@ -117,7 +118,7 @@ class _Progress:
         world: World,
         run: Run,
         audit: AuditRun,
-        planner: _Planner,
+        planner: Planner,
     ) -> None:
         self.spec, self.description, self.world, self.run = spec, description, world, run
         self.audit, self.planner = audit, planner
@@ -234,8 +235,12 @@ def _observer(spec: SecretSpec, description: SecretDescription, world: World, ru
 
 
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:
-    new = version_id(_next_generation(observed), run.now, run.nonce)
-    return plan(spec, observed, now=run.now, new_version_id=new, demand=demand)
+    return plan(spec, observed, now=run.now, new_version_id=new_version_id(observed, run), demand=demand)
+
+
+def new_version_id(observed: Observed, run: Run) -> str:
+    """Return the id that a new version would get. Raises UnsafeActionError if no generation is left."""
+    return version_id(_next_generation(observed), run.now, run.nonce)
 
 
 def _revokes(planned: Plan) -> bool:

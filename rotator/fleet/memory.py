@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from rotator.engine.age import born_at, due_at
+from rotator.engine.containment import is_outage
 from rotator.engine.jitter import rotate_after, slot_between
 from rotator.engine.superseded import superseded_keys, unlabelled_keys
 from rotator.engine.windows import described, is_open
@@ -226,7 +227,7 @@ def _found(spec: SecretSpec, observed: Observed) -> Findings:
         due_at=due_at(spec, observed),
         old_keys=tuple(OldKey(k, observed.promoted_at() + spec.grace) for k in superseded_keys(observed)),
         orphans=len(unlabelled_keys(observed)),
-        is_out=observed.is_out(),
+        is_out=is_outage(observed),
     )
 
 

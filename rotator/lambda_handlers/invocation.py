@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 
 from rotator.aws.session import own_client
 from rotator.config.file import Config
+from rotator.engine.containment import is_outage
 from rotator.engine.executor import CREATE_TO_STORE_S
 from rotator.engine.run import Run, World
 from rotator.lambda_handlers.configuration import read_config
@@ -155,7 +156,7 @@ class Invocation:
             failed_runs=outcome.kind is OutcomeKind.FAILED,
             rotated=outcome.kind is OutcomeKind.ROTATED,
             held=outcome.kind is OutcomeKind.HELD,
-            outages=outcome.observed is not None and outcome.observed.is_out(),
+            outages=outcome.observed is not None and is_outage(outcome.observed),
         )
 
     def add(self, **counts: int) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rotator.config.values import duration
+from rotator.engine.containment import is_outage
 from rotator.engine.reconcile import preview
 from rotator.engine.run import World
 from rotator.engine.superseded import superseded_keys
@@ -158,5 +159,5 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     kept = superseded_keys(observed) if plan.reason.waits_for_replica else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - observed.promoted_at() > spec.grace + 2 * every
-    invocation.add(held=plan.reason.needs_person, outages=observed.is_out(), old_keys_overdue=old if late else 0)
+    invocation.add(held=plan.reason.needs_person, outages=is_outage(observed), old_keys_overdue=old if late else 0)
     return replace(due, generation=observed.next_generation()) if plan.actions else None

@@ -32,10 +32,10 @@ class Create(_Named):
 
 @dataclass(frozen=True, slots=True)
 class Restamp(_Named):
-    """Put the current value once more under a higher generation, so that every orphan falls below it."""
+    """Put the value of `source` once more under a higher generation, so that what lies between falls below it."""
 
     version_id: str
-    replacing: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,11 +72,15 @@ class Reason(StrEnum):
     Next: nothing; no key is made.
     You: run `aws secretsmanager restore-secret`, or take the entry out of the configuration and revoke its key.
     """
-    ON_HOLD = ("ON_HOLD", "the tag rotator:hold is set; remove it to go on", _PERSON | Consequence.KEEPS_KEYS)
+    ON_HOLD = (
+        "ON_HOLD",
+        "the tag rotator:hold is set; `rotator release` takes it off",
+        _PERSON | Consequence.KEEPS_KEYS,
+    )
     """The secret carries the tag `rotator:hold`.
 
     Next: nothing is made, promoted or revoked while the tag is there.
-    You: remove the tag to continue.
+    You: run `rotator release NAME`, or take the tag off, to go on.
     """
     DRIFTED = (
         "DRIFTED",
@@ -254,6 +258,12 @@ class Reason(StrEnum):
 
     Next: this run replaces the key.
     You: nothing.
+    """
+    ROLLING_BACK = ("ROLLING_BACK", "a person wants the previous key back")
+    """`rotator rollback` asked for the key before, and Pinata accepts it.
+
+    Next: this run puts the previous value as a new version and makes it current; the secret is on hold then.
+    You: repair what the newer key broke, then run `rotator release NAME`.
     """
     CONTAINED = ("CONTAINED", "the key has leaked", _URGENT)
     """The tag `rotator:contain` names a key that is current or pending, or that could become current.

@@ -132,7 +132,7 @@ def next_command(status: SecretStatus, now: datetime) -> str:  # noqa: PLR0911 -
     """Return what a person types next; empty if nothing."""
     name, aws = shlex.quote(status.name), f"--secret-id {shlex.quote(status.secret_id)}"
     if status.hold is not None:
-        return f"aws secretsmanager untag-resource {aws} --tag-keys rotator:hold"
+        return f"rotator release {name}"
     match status.attention, status.reason:
         case (Attention.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK):
             return f"rotator rotate {name}"
