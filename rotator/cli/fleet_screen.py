@@ -68,7 +68,7 @@ class Table:
     def hidden(self, fleet: FleetStatus) -> str:
         """Say how many secrets have no row, and how to see them; empty if there is none."""
         number = sum(self.hides_fine and _is_quiet(status, fleet.taken_at) for status in fleet.secrets)
-        return f"{counted(number, 'fine secret')} not shown; `rotator status | less -S` shows all" if number else ""
+        return f"{counted(number, 'fine secret')} not shown; see `rotator status | less -S`" if number else ""
 
     def _line(self, cells: Sequence[str]) -> Iterator[str]:
         """Yield a line; a name that does not fit has one of its own, because a name that is cut names nothing."""
@@ -160,8 +160,8 @@ def _cells(status: SecretStatus, now: datetime, shown: int) -> tuple[str, ...]:
 def _notes(status: SecretStatus, now: datetime, shown: int) -> Iterator[str]:
     """Yield what is told under a row: what is wrong, and what to type; what no column has room for."""
     if status.attention:
-        said = status.error or (f"{status.reason}: {status.reason.clause}" if status.reason else "")
-        yield from filter(None, said.splitlines())
+        said = (status.code, status.error) if status.error else (status.reason, status.reason and status.reason.clause)
+        yield from ": ".join(filter(None, said)).splitlines()
         if status.next_step and (not status.reason or status.next_step != status.reason.clause):
             yield status.next_step
     if status.hold is not None:
