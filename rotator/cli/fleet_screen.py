@@ -40,17 +40,12 @@ class Table:
     def of(cls, fleet: FleetStatus, columns: int | None, *, hides_fine: bool = False, more: bool = False) -> "Table":
         """Return the table that has room for a fleet; with `more`, for what closer looks bring, too."""
         shown = len(_HEADINGS) if columns is None else _shown(columns)
-        quiet = hides_fine and columns is not None
-        rows = [
-            _cells(s, fleet.taken_at, shown)
-            for s in fleet.secrets
-            if more or not (quiet and _is_quiet(s, fleet.taken_at))
-        ]
+        rows = (_cells(status, fleet.taken_at, shown) for status in fleet.secrets)
         texts = [_HEADINGS, *rows, *([_ROOM] if more else [])]
         widths = [max(map(len, column)) for column in zip(*(text[:shown] for text in texts), strict=True)]
         if columns is not None:
             widths[0] = min(widths[0], columns - sum(widths[1:]) - len(_GAP) * (shown - 1))
-        return cls(columns, shown, tuple(widths), quiet)
+        return cls(columns, shown, tuple(widths), hides_fine and columns is not None)
 
     def head(self) -> str:
         """Return the headings."""
