@@ -121,9 +121,7 @@ def rotator(ctx: click.Context, config_path: str | None) -> None:
 def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
     """Show what `run` would do, why, and which keys die later.
 
-    It makes every read that `run` makes, and looks whether the audit trail can be written. It cannot know what only a
-    write shows: whether AWS allows PutSecretValue and UpdateSecretVersionStage, or the KMS key behind them, and
-    whether the managing key may make and revoke keys.
+    It cannot know whether PutSecretValue, UpdateSecretVersionStage and making and revoking keys are allowed.
     """
     from rotator.cli.plan import show_plan
 
@@ -181,9 +179,7 @@ def status(  # noqa: PLR0913 - one argument per option
     """Show where every secret stands and what needs a person.
 
     Of more than 20 secrets, both systems are asked only about those whose labels and trail do not tell that all is
-    well, and about those you name. The first line counts the others apart, and rows follow as they are known; the
-    answer is then the last line, too. On a terminal, fine secrets are only counted; `rotator status | less -S` shows
-    them, and so does naming them.
+    well, and about those you name; the last line is then the answer. A terminal counts the fine ones; a pipe has all.
     """
     from rotator.cli.status import show_status, watch_status
 
