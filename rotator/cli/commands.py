@@ -178,8 +178,8 @@ def status(  # noqa: PLR0913 - one argument per option
 ) -> int:
     """Show where every secret stands and what needs a person.
 
-    Of more than 20 secrets, both systems are asked only about those whose labels and trail do not tell that all is
-    well, and about those you name; the last line is then the answer. A terminal counts the fine ones; a pipe has all.
+    Of more than 20 secrets, both systems are asked only about those you name, or whose labels and trail do not tell
+    that all is well; the last line is then the answer. A terminal only counts the fine ones, a pipe gets all.
     """
     from rotator.cli.status import show_status, watch_status
 
