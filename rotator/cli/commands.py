@@ -119,10 +119,7 @@ def rotator(ctx: click.Context, config_path: str | None) -> None:
 @json_option
 @takes_config
 def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Show what `run` would do, why, and which keys die later.
-
-    It cannot know whether PutSecretValue, UpdateSecretVersionStage and making and revoking keys are allowed.
-    """
+    """Show what `run` would do, why, and which keys die later; not whether AWS and Pinata allow the writes."""
     from rotator.cli.plan import show_plan
 
     return show_plan(config, names, as_json=as_json)
