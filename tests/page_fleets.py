@@ -38,6 +38,7 @@ A_STATUS = SecretStatus(
     last_success_at=NOW - timedelta(minutes=4),
     failures=0,
     error="",
+    code="",
     next_step="",
     attention=Attention.NONE,
     needs_person=False,

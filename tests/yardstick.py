@@ -28,6 +28,11 @@ def cpu_s(work: Callable[[], object], repeat: int) -> float:
     return best_s
 
 
+def slowness() -> float:
+    """Return how many times longer than a usual machine this one takes now, of CPU time."""
+    return max(1.0, _spent_s(_piece_of_work) / _USUAL_S)
+
+
 def _spent_s(work: Callable[[], object]) -> float:
     started_s = time.thread_time()
     work()

@@ -140,7 +140,7 @@ def pack(config: Path, output: Path) -> None:
     python = sys.implementation.cache_tag
     if python != (theirs := cache_tag_of_the_functions()):
         sys.stderr.write(
-            f"warning: the bytecode in {output} is of {python}, and the functions are of {theirs}, which ignores it: "
+            f"Warning: the bytecode in {output} is of {python}, and the functions are of {theirs}, which ignores it: "
             "they start in twice the time; run `make dev PYTHON=...` with their Python, and pack again\n"
         )
     sys.stdout.write(f"{output}: {size / 1e6:.1f} MB, bytecode of {python}, configuration {config}\n")

@@ -23,7 +23,10 @@ __all__ = ["rotator"]
 @json_option
 @takes_config
 def plan(config: str | None, names: tuple[str, ...], *, as_json: bool) -> int:
-    """Show what `run` would do, why, and which keys die later."""
+    """Show what `run` would do, why, and which keys die later.
+
+    It cannot know whether PutSecretValue, UpdateSecretVersionStage and making and revoking keys are allowed.
+    """
     from rotator.cli.plan import show_plan
 
     return show_plan(config, names, as_json=as_json)
@@ -134,8 +137,7 @@ def status(  # noqa: PLR0913 - one argument per option
 ) -> int:
     """Show where every secret stands and what needs a person.
 
-    Of more than 20 secrets, both systems are asked only about those whose labels and trail do not tell that all is
-    well, and about those you name. The first line counts the others apart.
+    Over 20 secrets, Pinata is asked only about named and doubtful ones, and a terminal only counts the fine ones.
     """
     from rotator.cli.status import show_status, watch_status
 

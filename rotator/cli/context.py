@@ -101,6 +101,11 @@ def period_of(text: str, most: timedelta) -> timedelta:
     return span
 
 
+def json_text(row: Mapping[str, object]) -> str:
+    """Return a JSON object as one line."""
+    return json.dumps(row, ensure_ascii=False)
+
+
 def print_json(row: Mapping[str, object]) -> None:
     """Print one JSON object on one line."""
-    click.echo(json.dumps(row, ensure_ascii=False))
+    click.echo(json_text(row))

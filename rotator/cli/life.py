@@ -17,7 +17,8 @@ def life_lines(secret: str, records: Sequence[Record], now: datetime) -> Iterato
     lives = key_lives(records)
     births = [life.known_from or records[0].time for life in lives]
     alive = sum(life.dead_at is None for life in lives)
-    yield f"{secret}: {counted(len(lives), 'key')}, {alive:,} not proved dead"
+    known = f"{counted(len(lives), 'key')}, {alive:,} not proved dead" if lives else "this trail knows no key of it"
+    yield f"{secret}: {known}"
     yield from _trouble(records, None, births[0] if births else None, now)
     for life, begun_at, until in zip(lives, births, [*births, None][1:], strict=True):
         yield _line(life, now)
@@ -56,5 +57,5 @@ def _trouble(records: Sequence[Record], since: datetime | None, until: datetime 
             found.setdefault(record.result, []).append(record)
     for result, ends in found.items():
         last = ends[-1]
-        why = last.detail or last.reason
+        why = f"{last.failure.error}: {last.detail}" if last.failure else last.detail or last.reason
         yield f"        {counted(len(ends), 'run')} {_TROUBLES[result]}, last {relative_text(last.time, now)}: {why}"

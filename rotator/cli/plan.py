@@ -68,14 +68,14 @@ def show_plan(config_option: str | None, names: Sequence[str], *, as_json: bool)
     else:
         show([summary_text(summary(entries, now))])
         if trail_error:
-            show([f"`run` would do nothing: {trail_error.message}", f"  {trail_error.next_step}"])
+            show([f"`run` would do nothing: {trail_error.told}", f"  {trail_error.next_step}"])
     return gravest([*map(_exit_code, entries), Exit.AUDIT if trail_error else Exit.OK])
 
 
 def entry_lines(entry: Planned | Unplanned, now: datetime, *, shows_idle: bool) -> list[str]:
     """Return what a person reads about one secret: this run's actions by number, then what dies later."""
     if isinstance(entry, Unplanned):
-        return [f"{entry.secret}: {entry.error.message}", f"  {entry.error.next_step}"]
+        return [f"{entry.secret}: {entry.error.told}", f"  {entry.error.next_step}"]
     planned, reason = entry.plan, entry.plan.reason
     if entry.is_idle and not shows_idle:
         return []
@@ -150,7 +150,7 @@ def _planned(
 def _row(entry: Planned | Unplanned) -> dict[str, object]:
     if isinstance(entry, Unplanned):
         nothing: dict[str, object] = {"reason": None, "actions": [], "due_at": None, "later": []}
-        return {"secret": entry.secret, **nothing, "error": entry.error.message}
+        return {"secret": entry.secret, **nothing, "code": type(entry.error).__name__, "error": entry.error.message}
     planned = entry.plan
     return {
         "secret": entry.secret,

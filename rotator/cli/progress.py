@@ -47,7 +47,7 @@ class Bar:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}", markup=False),
-            console=Console(stderr=not self._is_shared, highlight=False),
+            console=Console(stderr=not self._is_shared, highlight=False, emoji=False),
             transient=True,
         )
         self._task = self.display.add_task("", total=count)

@@ -53,7 +53,7 @@ def run_due(config_option: str | None, names: Sequence[str], every: str | None, 
         from rotator.wiring.connect import ping  # noqa: PLC0415 - httpx is here already, but not for `--help`
 
         if problem := ping(config.run.ping_url):
-            click.echo(f"warning: `[run] ping_url` could not be requested: {problem}", err=True)
+            click.echo(f"Warning: `[run] ping_url` could not be requested: {problem}", err=True)
     return gravest(exit_code(outcome, Demand.DUE) for outcome in outcomes)
 
 

@@ -3,76 +3,94 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 import click
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from rotator.cli.context import chosen, connected, load_config, period_of, print_json
+from rotator.cli.context import chosen, connected, json_text, load_config, period_of
 from rotator.cli.exits import Exit
-from rotator.cli.fleet_screen import fleet_lines
+from rotator.cli.fleet_screen import Table, answer, fleet_lines
 from rotator.cli.progress import Bar
-from rotator.cli.screen import alarming, counted, width
+from rotator.cli.screen import alarming, counted, show, width
 from rotator.cli.watcher import Watcher
 from rotator.config.tables import PinataConfig
 from rotator.fleet.lookup import Target
 from rotator.fleet.strays import FEW, Stray, Unknown, stray_keys, strays_text, with_strays
-from rotator.model.status import Attention, FleetStatus, to_json, urgency
+from rotator.model.status import Attention, FleetStatus, SecretStatus, to_json, urgency
 from rotator.model.times import span_text, time_text
 from rotator.wiring.runs import startup_deadline
 
 PERIOD_MAX = timedelta(days=1)
+Look: TypeAlias = tuple[SecretStatus, Callable[[str], None]]
+"""What a closer look has seen, and what prints a line about it."""
 
 
 def show_status(config_option: str | None, names: Sequence[str], *, as_json: bool, deep: bool) -> int:
     """Print where each secret stands: by its labels and the trail, and after a closer look where that is worth it."""
     config = load_config(config_option)
     specs = chosen(config, names)
+    is_small = len(specs) <= FEW
     with connected(config) as both, both.audit_trail("cli") as audit:
         watcher = Watcher(specs, both, both.world(audit), config.daemon.every)
         found = watcher.survey()
-        closer = found if names or deep or len(specs) <= FEW else watcher.restless(found)
-        is_whole = specs == config.secrets and len(specs) <= FEW
-        if as_json and not is_whole:
-            _stream(watcher, closer)
+        closer = found if names or deep or is_small else watcher.restless(found)
+        looks = _closer_looks(watcher, closer, config.pinata)
+        streams = bool(closer) and not is_small
+        if not streams:
+            deque(looks, maxlen=0)
         else:
-            _look_closer(watcher, closer, config.pinata)
+            _stream(watcher, {target.spec.name for target in closer}, looks, as_json=as_json, hides_fine=not names)
         fleet = watcher.fleet()
         strays: Sequence[Stray] | Unknown = ()
-        if is_whole:
+        if is_small and specs == config.secrets:
             strays = stray_keys(fleet.secrets, config.pinata.owner, both.provider, startup_deadline())
     if not isinstance(strays, Unknown):
         fleet = replace(fleet, secrets=tuple(with_strays(status, strays) for status in fleet.secrets))
-    if not as_json:
-        click.echo("\n".join(fleet_lines(fleet, width())))
-    elif is_whole:
-        for status in fleet.secrets:
-            print_json(to_json(status, fleet.taken_at))
-    _warn(fleet)
-    if warning := strays_text(strays):
-        click.echo(f"warning: {warning}", err=True)
+    if not streams:
+        _print(fleet, as_json=as_json, columns=width(), hides_fine=not names and not is_small)
+    _warn([*_problems(fleet), strays_text(strays)])
     return status_exit(fleet)
 
 
-def _stream(watcher: Watcher, closer: Sequence[Target]) -> None:
-    """Print what labels and trail tell at once, and the rest as it comes; of a few, what needs people comes first."""
-    asked = {target.spec.name for target in closer}
+def _stream(
+    watcher: Watcher, asked: Collection[str], looks: Iterator[Look], *, as_json: bool, hides_fine: bool
+) -> None:
+    """Print what labels and trail tell at once, then the rest as it comes; of a few, what needs people comes first.
+
+    The first line counts apart what is being looked at; then the last line is the answer.
+    """
     known = watcher.fleet()
+    table = Table.of(known, width(), hides_fine=hides_fine, more=True)
+    head = iter(() if as_json else (table.head(),))
+
+    def tell(status: SecretStatus, echo: Callable[[str], None]) -> None:
+        now = datetime.now(UTC)
+        for line in [json_text(to_json(status, now))] if as_json else table.row(status, now):
+            for heading in head:  # once, above the first row
+                echo(heading)
+            echo(line)
+
+    if not as_json:
+        show([answer(known, asked)])
     for status in known.secrets:
         if status.name not in asked:
-            print_json(to_json(status, known.taken_at))
-    looks = watcher.look_closer(closer)
-    for status in sorted(looks, key=urgency) if len(closer) <= FEW else looks:
-        print_json(to_json(status, datetime.now(UTC)))
+            tell(status, click.echo)
+    for status, echo in sorted(looks, key=lambda look: urgency(look[0])) if len(asked) <= FEW else looks:
+        tell(status, echo)
+    if not as_json:
+        fleet = watcher.fleet()
+        show(filter(None, [table.hidden(fleet), answer(fleet)]))
 
 
-def _look_closer(watcher: Watcher, closer: Sequence[Target], pinata: PinataConfig) -> None:
+def _closer_looks(watcher: Watcher, closer: Sequence[Target], pinata: PinataConfig) -> Iterator[Look]:
     """Ask both systems; say on standard error how long that takes, if it does, and how far it is."""
-    looks = watcher.look_closer(closer)
     # Each look asks testAuthentication once and lists keys once; a minute's budget may be used at once.
     minutes = max(len(closer) // pinata.data_requests_per_minute, len(closer) // pinata.requests_per_minute)
     if minutes:
@@ -81,13 +99,12 @@ def _look_closer(watcher: Watcher, closer: Sequence[Target], pinata: PinataConfi
             "`[pinata] requests_per_minute` and `data_requests_per_minute`",
             err=True,
         )
-    if not sys.stderr.isatty() or len(closer) <= 1:
-        deque(looks, maxlen=0)
-        return
-    bar = Bar(len(closer), "looking closer")
-    with bar.display:
-        for _ in looks:
-            bar.advance()
+    bar = Bar(len(closer), "looking closer") if sys.stderr.isatty() and len(closer) > 1 else None
+    with bar.display if bar else nullcontext():
+        for status in watcher.look_closer(closer):
+            if bar:
+                bar.advance()
+            yield status, bar.print if bar else click.echo
 
 
 def watch_status(config_option: str | None, names: Sequence[str], every: str, *, as_json: bool) -> int:
@@ -101,12 +118,14 @@ def watch_status(config_option: str | None, names: Sequence[str], every: str, *,
             watcher = Watcher(chosen(config, names), both, both.world(audit), config.daemon.every)
             if as_json or not console.is_terminal:
                 for fleet in _looks(watcher, period):
-                    _print(fleet, as_json=as_json)
+                    _print(fleet, as_json=as_json, columns=None)
+                    _warn(_problems(fleet))
             else:
                 with Live(console=console, screen=False, auto_refresh=False) as live:
                     for fleet in _looks(watcher, period):
                         footer = f"{time_text(fleet.taken_at)}, every {span_text(period)}; Ctrl-C ends"
-                        screen = [*fleet_lines(fleet, width()), footer, *map(alarming, _problems(fleet))]
+                        lines = fleet_lines(fleet, width(), hides_fine=not names and len(fleet.secrets) > FEW)
+                        screen = [*lines, footer, *map(alarming, _problems(fleet))]
                         live.update(Text.from_ansi("\n".join(screen)), refresh=True)
     except KeyboardInterrupt:
         pass
@@ -128,18 +147,15 @@ def status_exit(fleet: FleetStatus) -> Exit:
     return Exit.FAILED if Attention.FAILING in asked or overdue or fleet.tick_error else Exit.OK
 
 
-def _print(fleet: FleetStatus, *, as_json: bool) -> None:
-    if as_json:
-        for status in fleet.secrets:
-            print_json(to_json(status, fleet.taken_at))
-    else:
-        click.echo("\n".join(fleet_lines(fleet, None)))
-    _warn(fleet)
+def _print(fleet: FleetStatus, *, as_json: bool, columns: int | None, hides_fine: bool = False) -> None:
+    rows = (json_text(to_json(status, fleet.taken_at)) for status in fleet.secrets)
+    for line in rows if as_json else fleet_lines(fleet, columns, hides_fine=hides_fine):
+        click.echo(line)
 
 
-def _warn(fleet: FleetStatus) -> None:
-    for problem in _problems(fleet):
-        click.echo(f"warning: {problem}", err=True)
+def _warn(problems: Sequence[str]) -> None:
+    for problem in filter(None, problems):
+        click.echo(f"Warning: {problem}", err=True)
 
 
 def _problems(fleet: FleetStatus) -> list[str]:

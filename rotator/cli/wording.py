@@ -95,7 +95,7 @@ def outcome_text(outcome: Outcome, now: datetime) -> str:
     if outcome.error is None:
         return told
     begun = f"{outcome.secret}: failed" if outcome.kind is OutcomeKind.FAILED else told
-    indented = outcome.error.message.replace("\n", "\n  ")
+    indented = outcome.error.told.replace("\n", "\n  ")
     return f"{begun}\n  {indented}\n  {outcome.error.next_step}"
 
 
@@ -111,6 +111,7 @@ def outcome_row(outcome: Outcome) -> dict[str, object]:
         "revoked": list(outcome.revoked),
         "actions": [action.name for action in outcome.actions],
         "next_attempt_at": time_text(outcome.back_off.until) if outcome.back_off else None,
+        "code": type(error).__name__ if error else None,
         "error": f"{error.message.rstrip('.')}. {error.next_step}" if error else None,
         "run_id": outcome.run_id,
     }

@@ -192,6 +192,7 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
         last_success_at=look.success_at,
         failures=look.failures,
         error=failure.message if failure else "",
+        code=failure.error if failure else "",
         next_step=next_step,
         attention=Attention.OUTAGE if is_out else asks,
         needs_person=asks is Attention.PERSON,

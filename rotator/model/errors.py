@@ -55,6 +55,11 @@ class RotatorError(Exception):
         self.message = message
         self.next_step = next_step or self.default_step
 
+    @property
+    def told(self) -> str:
+        """The message behind its code, which `rotator explain` takes."""
+        return f"{type(self).__name__}: {self.message}"
+
 
 class ConfigError(RotatorError):
     """The configuration, the arguments or the environment cannot be used."""

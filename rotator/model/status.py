@@ -80,6 +80,8 @@ class SecretStatus:
     """Runs that failed since then, as far as is known."""
     error: str
     """Why the last run or look failed; empty if it did not."""
+    code: str
+    """The class of that error, which `rotator explain` takes; empty if it is not known."""
     next_step: str
     """What a person does about it; empty if nothing."""
     attention: Attention
@@ -171,6 +173,7 @@ def to_json(status: SecretStatus, now: datetime) -> dict[str, object]:
         "last_outcome": status.last_outcome,
         "last_run_at": _time(status.last_run_at),
         "failures": status.failures,
+        "code": status.code or None,
         "error": status.error or None,
         "next_step": status.next_step or None,
         "attention": status.attention,

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import fleets, rotations, starts
+from tests.bench import fleets, looks, rotations, starts
 from tests.bench.fresh import BenchError
 from tests.bench.judged import Bound, Figure, exit_code, table
 
@@ -15,6 +15,8 @@ Measure = Callable[[Path], tuple[Figure, ...]]
 MEASURES: dict[str, Measure] = {
     "cold-start": starts.cold_start,
     "help": starts.help_start,
+    "plan": looks.plan,
+    "status": looks.status,
     "cpu": rotations.cpu,
     "process": rotations.process,
     "latency": rotations.latency,

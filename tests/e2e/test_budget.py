@@ -12,12 +12,16 @@ import pytest
 
 from rotator.model.naming import KeyFamily, version_id
 from rotator.sandbox.running import value_of
-from tests.e2e.stage import PERMISSIONS, Stage
+from tests.bench.fresh import run
+from tests.e2e.stage import COMMAND, COMMAND_S, PERMISSIONS, Stage
+from tests.yardstick import slowness
 
 ROTATION_MAX = 17
 LOOK_MAX = 5
 TAKE_OVER_MAX = 18
 NEIGHBOURS_A_CALL = 100
+STATUS_MAX = 20
+STATUS_CPU_MAX_S = 4.0
 
 
 @pytest.fixture
@@ -130,3 +134,36 @@ def test_a_take_over_asks_its_neighbours_by_the_hundred(
     assert (row["outcome"], row["reason"]) == ("rotated", "ADOPTED")
     assert len(stage.live_keys()) == number + 1
     assert calls <= budget
+
+
+def test_the_status_of_a_thousand_asks_by_the_hundred(stage: Stage, printed: Callable[[str], None]) -> None:
+    """At Pinata's real limits: labels by the page, and a closer look at the one secret that is not ours yet."""
+    with_neighbours(stage, 1000)
+    stage.edit("requests_per_minute = 6000\ndata_", "requests_per_minute = 60\ndata_")
+    stage.edit("data_requests_per_minute = 3000", "data_requests_per_minute = 30")
+    before = stage.calls()
+    spent = run([*COMMAND, "status"], stage.environment())
+    calls, taken_s = stage.calls() - before, spent.cpu_s / slowness()
+    printed(f"status of 1,001 secrets: {calls} calls of at most {STATUS_MAX}, {taken_s:.1f} s CPU")
+    answer, _, *rows, again = spent.output.splitlines()
+    assert answer.startswith("1,001 secrets: 1,000 fine by their labels alone, 1 being looked at closely; ")
+    assert again.startswith("1,001 secrets: 1,000 fine by their labels alone, 1 due now; ")
+    assert len(rows) == 1001
+    assert rows[-1].split()[0] == "uploader"
+    assert 0 < calls <= STATUS_MAX
+    assert taken_s < STATUS_CPU_MAX_S
+
+
+def test_status_tells_what_labels_say_before_pinata_has_answered(stage: Stage) -> None:
+    """While Pinata is silent, all rows but one are there; that one and the answer follow its answer."""
+    with_neighbours(stage, 30)
+    with stage.start("status") as watching:
+        assert watching.stdout
+        with stage.site.lock:  # without it Pinata answers nothing
+            answer, _, *known = (watching.stdout.readline() for _ in range(32))
+        *last, again = watching.stdout
+        assert watching.wait(COMMAND_S) == 0
+    assert "30 fine by their labels alone, 1 being looked at closely" in answer
+    assert sorted(row.split()[0] for row in known) == sorted(f"n{number}" for number in range(30))
+    assert [row.split()[0] for row in last] == ["uploader"]
+    assert "30 fine by their labels alone, 1 due now" in again

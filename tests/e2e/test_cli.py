@@ -1,13 +1,14 @@
 """The command line as programs meet it: JSON lines, exit codes, stored values, the trail."""
 
 import json
+import re
 
 from rotator.sandbox.pinata.faults import Respond, Side
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import Generation
 from rotator.sandbox.running import SECRET, value_of
 from tests.e2e.daemons import listener
-from tests.e2e.stage import AUDIT, PERMISSIONS, PERSON, USAGE, Stage
+from tests.e2e.stage import AUDIT, FAILED, PERMISSIONS, PERSON, USAGE, Stage
 
 OUTCOME_KEYS = {"secret", "outcome", "reason", "version_id", "key_id", "revoked", "actions", "error", "run_id"}
 
@@ -255,6 +256,18 @@ def test_a_monitor_hears_of_each_run_that_did_not_fail(stage: Stage) -> None:
     assert done.returncode == 0
     assert "`[run] ping_url` could not be requested" in done.stderr
     assert "a-token-of-the-pinger" not in done.stdout + done.stderr
+
+
+def test_each_failure_has_its_code(stage: Stage) -> None:
+    """`run`, `plan`, `status` and `history` name the class of the error, which `explain` takes."""
+    stage.row("run")
+    stage.inject(Respond(Side.BEFORE, 503), None, times=None)
+    for command in (("run",), ("plan",), ("status",), ("history", "uploader")):
+        told = stage.said(stage.rotator(*command))
+        (code,) = set(re.findall(r"\b[A-Z]\w+Error(?=: )", told))
+        assert stage.rotator("explain", code).stdout.startswith(f"{code} (error, exit code 1)")
+        if command[0] != "history":
+            assert stage.row(*command, code=FAILED)["code"] == code
 
 
 def test_between_its_slots_a_young_secret_is_not_looked_at(stage: Stage) -> None:

@@ -243,6 +243,28 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     assert " rotated " in uploader
 
 
+def test_a_large_fleet_shows_what_is_not_fine(stage: Stage) -> None:
+    """On a terminal fine secrets are counted; what is looked at follows, and the answer is first and last."""
+    stage.edit('grace = "0s"', 'grace = "1h"')
+    stage.row("run")
+    for number in range(22):
+        stage.sandbox.create_secret(f"prod/s{number}", stage.text())
+        stage.add_secret(f"s{number}", f"prod/s{number}")
+    for number in range(20):
+        stage.put(stage.text(), f"prod/s{number}", token=stage.labels()["AWSCURRENT"])
+    code, shown = on_a_terminal(stage, "status", env={"NO_COLOR": "1"})
+    assert code == 0
+    lines = [re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", line).strip() for line in shown.splitlines()]
+    told = [line for line in lines if line and "looking closer" not in line]
+    assert told[0].startswith("23 secrets: 21 fine by their labels alone, 2 being looked at closely; ")
+    assert told[1].split()[:2] == ["SECRET", "GEN"]
+    assert [line.split()[0] for line in told[2:4]] == ["s20", "s21"]
+    assert told[4] == "21 fine secrets not shown; see `rotator status | less -S`"
+    assert told[5:] == [told[5]]
+    assert told[5].startswith("23 secrets: 21 fine by their labels alone, 2 due now; ")
+    assert {line.split()[0] for line in stage.rotator("status").stdout.splitlines()} >= {"s0", "s20", "uploader"}
+
+
 # Output that cannot be written
 
 

@@ -1,15 +1,23 @@
 """What people read has none of the words and shapes that the project no longer uses."""
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.project.words import found, prose
+from tests.project.words import OLD, found, prose
 
 
 def test_no_old_word_is_left() -> None:
     """Documents, messages, help, page, alerts and comments of the configuration are in the words of CONTRIBUTING.md."""
     assert list(found()) == []
+
+
+@pytest.mark.parametrize("spelled", ["error: ", "warning: "])
+def test_a_message_begins_with_a_capital(spelled: str) -> None:
+    """`Error:` and `Warning:` have one spelling each; the same words within a sentence are no messages."""
+    assert any(re.search(old, spelled, re.IGNORECASE) for old in OLD)
+    assert not any(re.search(old, text, re.IGNORECASE) for old in OLD for text in (spelled.title(), f"an {spelled}"))
 
 
 @pytest.mark.parametrize(

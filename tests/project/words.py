@@ -25,6 +25,7 @@ OLD = {
     r"\bwhat stands in\b|\bin it stands?\b|\bstands in\b": "is in",
     r"\bgets? on\b": "continues",
     r"\bcalls? nobody\b": "makes no call",
+    r"(?-i:^(?:error|warning): )": "`Error: ` or `Warning: `",
     r"\bshall\b": "must, will, should",
     r"\bin vain\b|\bhence\b|\bthereby\b|\bwhereby\b": "a plain word",
     r"\butili[sz]e\b|\bleverage\b|\bin order to\b|\bprior to\b|\bplease note\b": "use, to, before; or nothing",

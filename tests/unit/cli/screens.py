@@ -15,7 +15,9 @@ from rotator.cli.plan import IDLE_SHOWN_MAX, Planned, Unplanned, entry_lines, su
 from rotator.cli.recap import Recap
 from rotator.cli.screen import folded
 from rotator.engine.forecast import LaterRevocation
+from rotator.fleet.strays import FEW
 from rotator.model.errors import ProviderError
+from rotator.model.events import Failure
 from rotator.model.naming import version_id
 from rotator.model.plan import Action, BackOff, Create, Outcome, OutcomeKind, Plan, Promote, ProveDead, Revoke, Verify
 from rotator.model.reasons import Reason
@@ -25,7 +27,7 @@ from tests.page_fleets import A_STATUS, DAY, HOUR, NOW, a_story
 
 FOLDER = Path(__file__).parent / "golden"
 WIDTHS = (60, 80, 120, None)
-LINES_MAX = 14
+LINES_MAX, STATUS_MAX = 14, 26
 Screen = Callable[[int | None], Iterator[str]]
 
 
@@ -65,9 +67,17 @@ TROUBLES = (
         attention=Attention.FAILING,
         failures=3,
         error="Pinata did not answer within 10 s (create key); AWSCURRENT is unchanged",
+        code="ProviderError",
         next_step="The next run tries again.",
     ),
 )
+
+
+MOVING = {
+    *(Reason.STALLED, Reason.NO_CURRENT, Reason.NO_CREDENTIAL, Reason.CURRENT_REFUSED, Reason.ADOPTED),
+    *(Reason.AGED_OUT, Reason.NEARLY_USED_UP, Reason.EXPIRING, Reason.KEY_REVOKED, Reason.FORCED, Reason.COMPROMISED),
+}
+"""For which a new key is made in the same run."""
 
 
 def _every_reason() -> list[SecretStatus]:
@@ -76,9 +86,16 @@ def _every_reason() -> list[SecretStatus]:
         _in_trouble(
             number,
             reason,
-            Attention.OUTAGE if reason in out else Attention.PERSON if reason.needs_person else Attention.NONE,
+            Attention.OUTAGE
+            if reason in out
+            else Attention.PERSON
+            if reason.needs_person
+            else Attention.FAILING
+            if reason is Reason.BACKING_OFF
+            else Attention.NONE,
             old_keys=(OldKey("0a1da60a2e537fe8bb83", NOW + 23 * HOUR),) if reason is Reason.WAITING_GRACE else (),
             hold="incident 42" if reason is Reason.ON_HOLD else None,
+            next_actions=("Create", "Verify", "Promote") if reason in MOVING else (),
         )
         for number, reason in enumerate(Reason)
     ]
@@ -86,7 +103,7 @@ def _every_reason() -> list[SecretStatus]:
 
 def _fleet(statuses: list[SecretStatus]) -> Screen:
     taken = FleetStatus(NOW, tuple(sorted(statuses, key=urgency)), "", "", "1.0.0")
-    return lambda columns: fleet_lines(taken, columns)
+    return lambda columns: fleet_lines(taken, columns, hides_fine=len(statuses) > FEW)
 
 
 def _lines(*drawn: list[str]) -> Screen:
@@ -97,11 +114,12 @@ def _lines(*drawn: list[str]) -> Screen:
 
 def _planned(name: str, reason: Reason, *actions: Action, later: LaterRevocation | None = None) -> Planned:
     back_off = BackOff(3, NOW + HOUR) if reason is Reason.BACKING_OFF else None
-    return Planned(name, Plan(reason, actions, NOW + 18 * DAY, back_off), (later,) if later else ())
+    due_at = NOW - HOUR if actions else NOW + 18 * DAY
+    return Planned(name, Plan(reason, actions, due_at, back_off), (later,) if later else ())
 
 
-def _plan(entries: list[Planned | Unplanned]) -> Screen:
-    told = [entry_lines(entry, NOW, shows_idle=len(entries) <= IDLE_SHOWN_MAX) for entry in entries]
+def _plan(entries: list[Planned | Unplanned], *, shows_idle: bool = False) -> Screen:
+    told = [entry_lines(entry, NOW, shows_idle=shows_idle or len(entries) <= IDLE_SHOWN_MAX) for entry in entries]
     return _lines(*told, [summary_text(summary(entries, NOW))])
 
 
@@ -143,17 +161,28 @@ _ROTATED = Outcome(
 
 
 def _each_outcome() -> list[Outcome]:
-    kinds = {reason: OutcomeKind.HELD if reason.needs_person else OutcomeKind.WAITING for reason in Reason}
-    return [
-        Outcome(
-            f"tenant-{number:05}",
-            "run",
-            kind,
-            reason,
-            back_off=BackOff(3, NOW + HOUR) if reason is Reason.BACKING_OFF else None,
-        )
-        for number, (reason, kind) in enumerate(kinds.items())
-    ]
+    made = [replace(_ROTATED, secret=f"tenant-{number:05}", reason=reason) for number, reason in enumerate(Reason)]
+    return [one if one.reason in MOVING else _unmoved(one) for one in made]
+
+
+def _unmoved(outcome: Outcome) -> Outcome:
+    reason = outcome.reason
+    is_held = reason is not None and reason.needs_person
+    kind = (
+        OutcomeKind.HELD if is_held else OutcomeKind.UP_TO_DATE if reason is Reason.UP_TO_DATE else OutcomeKind.WAITING
+    )
+    back_off = BackOff(3, NOW + HOUR) if reason is Reason.BACKING_OFF else None
+    return Outcome(outcome.secret, "run", kind, reason, back_off=back_off)
+
+
+def _each_plan() -> list[Planned | Unplanned]:
+    return [_planned(f"t-{n}", reason, *(MOVES if reason in MOVING else ())) for n, reason in enumerate(Reason)]
+
+
+def _troubled_life() -> tuple[Record, ...]:
+    """Return a story whose failed run left its error's code."""
+    failure = Failure.of(ProviderError("Pinata did not answer within 10 s"))
+    return tuple(replace(record, failure=failure) if record.result == "failed" else record for record in a_story())
 
 
 def _life(records: Sequence[Record]) -> Screen:
@@ -163,17 +192,18 @@ def _life(records: Sequence[Record]) -> Screen:
 SCREENS: dict[str, tuple[Screen, int]] = {
     "status-fine": (_fleet([A_STATUS, replace(_named(3), old_keys=(OldKey("k", NOW + 23 * HOUR),))]), LINES_MAX),
     "status-reasons": (_fleet(_every_reason()), 1000),
-    "status-300": (_fleet([*TROUBLES, *map(_named, range(10, 307))]), LINES_MAX),
-    "status-10000": (_fleet([*TROUBLES, *map(_by_labels, range(10, 10_007))]), LINES_MAX),
+    "status-300": (_fleet([*TROUBLES, *map(_named, range(10, 307))]), STATUS_MAX),
+    "status-10000": (_fleet([*TROUBLES, *map(_by_labels, range(10, 10_007))]), STATUS_MAX),
     "plan-fine": (_plan([_planned("uploader", Reason.UP_TO_DATE)]), LINES_MAX),
-    "plan-reasons": (_plan([_planned(f"tenant-{n:05}", reason) for n, reason in enumerate(Reason)]), 1000),
+    "plan-reasons": (_plan(_each_plan(), shows_idle=True), 1000),
     "plan-300": (_plan([*PLANS, *(_planned(f"t-{n}", Reason.UP_TO_DATE) for n in range(297))]), LINES_MAX),
     "plan-10000": (_plan([_planned(f"t-{n}", Reason.UP_TO_DATE) for n in range(10_000)]), LINES_MAX),
     "run-fine": (_run([_ended(1)]), LINES_MAX),
     "run-reasons": (_run(_each_outcome()), 1000),
     "run-300": (_run([_ROTATED, *map(_failed, range(2)), *map(_ended, range(2, 299))]), LINES_MAX),
     "run-10000": (_run([_ROTATED, *map(_failed, range(30))], asleep=9_969), LINES_MAX),
-    "history": (_life(a_story()), LINES_MAX),
+    "status-10000-fine": (_fleet([*map(_by_labels, range(10_000))]), LINES_MAX),
+    "history": (_life(_troubled_life()), LINES_MAX),
     "history-nothing": (_life([]), LINES_MAX),
 }
 """By name: how the screen is drawn, and how many of its lines are kept."""
