@@ -82,7 +82,7 @@ class Executor:
         self.observed = observed
         """The state as last seen, and as changed since by the actions of this run."""
         self.done: list[Action] = []
-        """The actions that succeeded, in order, over all plans of the run."""
+        """The actions that succeeded, in order, over all plans."""
         self._minted: dict[str, Credential] = {}
         """What this run minted, by version id, to compare with what is read back."""
 
@@ -164,7 +164,7 @@ class Executor:
         current = self.reader.kept_text(action.replacing, replacing=self.replaces)
         text = compose(new, self.spec.shape, current, replacing=self.replaces)
         if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
-            self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(new))
+            self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.usable(new, self.observed))
         self._put(action.version_id, text, self._marks(), subject)
 
     def _marks(self) -> frozenset[str]:
@@ -225,12 +225,7 @@ class Executor:
             # A hand-made key: its scopes are its maker's business.
             self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.working(held))
             return
-        self._audited(Operation.VERIFY_KEY, subject, lambda: self._prove(held))
-
-    def _prove(self, held: Credential) -> None:
-        """Prove that a key works and can do no more than it should."""
-        self.proofs.working(held)
-        self.proofs.scopes(held, self.observed)
+        self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.usable(held, self.observed))
 
     def _promote(self, action: Promote) -> None:
         """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""
@@ -317,6 +312,9 @@ class Executor:
         self.observed = effects.demanding(self.observed, text if isinstance(action, Tag) else None)
 
     def _label(self, version_id: str, label: str, key_id: str = "") -> None:
+        elsewhere = self.observed.version_labelled(label)
+        if elsewhere is not None and elsewhere.version_id != version_id:  # two promotions within one second
+            self._remove_label(elsewhere.version_id, label)
         self._audited(
             Operation.LABEL,
             Subject(version_id, key_id, label=label),

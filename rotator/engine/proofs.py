@@ -55,6 +55,11 @@ class Proofs:
                 )
         self._working.add(held.key_id)
 
+    def usable(self, held: Credential, observed: Observed) -> None:
+        """Prove that a key works and can do no more than it should. Raises as `working` and `scopes` do."""
+        self.working(held)
+        self.scopes(held, observed)
+
     def listed(self, made: Credential, name: str) -> ProviderKey:
         """Prove that a key that was just made is listed under exactly its name, with the scopes asked for.
 

@@ -1,14 +1,18 @@
 """A key has leaked, and a person answers: by a command, or by a tag typed in the AWS console."""
 
 import json
+import signal
+from pathlib import Path
 
 import pytest
 
 from rotator.model.events import Operation as Audited
-from rotator.sandbox.pinata.faults import Operation, Respond
-from rotator.sandbox.running import SECRET
-from tests.e2e.stage import PERSON, Stage
+from rotator.sandbox.pinata.faults import Operation, Respond, Side
+from rotator.sandbox.running import SECRET, Sandbox
+from tests.e2e.stage import COMMAND_S, PERSON, Stage
 from tests.e2e.states import with_grace
+from tests.e2e.test_kill import REQUESTS_MAX, Killer, Moment
+from tests.e2e.watch import Watch
 
 REASON = "it was in a CI log"
 
@@ -101,7 +105,7 @@ def test_a_reason_means_the_key_that_was_current_then(stage: Stage) -> None:
     stage.own()
     (leaked,) = stage.live_keys()
     tag(stage, REASON)
-    stage.inject(Respond(503), Operation.CREATE, times=None)
+    stage.inject(Respond(Side.BEFORE, 503), Operation.CREATE, times=None)
     stage.rotator("run")
     assert tags(stage)["rotator:contain"].startswith(leaked)
     assert stage.live_keys() == [leaked], "a leaked key that works beats an outage"
@@ -165,6 +169,41 @@ def test_the_secret_of_a_key_is_found(stage: Stage) -> None:
     assert theirs in stage.live_keys()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+@pytest.mark.parametrize("typed", ["{key} leaked", "leaked"], ids=["id", "reason alone"])
+def test_a_containment_killed_at_every_request(tmp_path: Path, moment: Moment, typed: str) -> None:
+    """Whichever request a run dies at, the next one contains: no effect in between breaks an invariant."""
+    nth = 1
+    while drill(nth, moment, typed, tmp_path / str(nth)):
+        nth += 1
+        assert nth < REQUESTS_MAX
+    assert nth > 8, "a containment has more requests than these: nothing was killed"
+
+
+def drill(nth: int, moment: Moment, typed: str, folder: Path) -> bool:
+    """Kill a run that contains at its n-th request, see the next one go on, and return whether the first got so far."""
+    folder.mkdir()
+    with Sandbox(folder) as sandbox:
+        stage = Stage(sandbox)
+        with_grace(stage)
+        stage.own()
+        (leaked,) = stage.live_keys()
+        tag(stage, typed.format(key=leaked))
+        watch, killer = Watch(stage, grace_s=86_400.0), Killer(nth, moment)
+        with watch.standing(killer.arriving, killer.answering):
+            killer.victim = stage.start("run")
+            out, err = killer.victim.communicate(timeout=COMMAND_S)
+        assert killer.victim.returncode in {0, -signal.SIGKILL}, out + err
+        with watch.standing(lambda: None, lambda: None):
+            stage.row("run")
+        watch.expect_sound()
+        is_over(stage, leaked)
+        assert stage.rotator("audit", "verify").returncode == 0
+    return killer.victim.returncode != 0
+
+
 def test_hold_and_release(stage: Stage) -> None:
     """A hold stops every run, says why, and ends by itself at its time, or by `release`."""
     before = stage.live_keys()
@@ -185,7 +224,7 @@ def test_hold_and_release(stage: Stage) -> None:
 def test_a_hold_whose_end_cannot_be_read_holds(stage: Stage, end: str) -> None:
     """A time that nobody can read holds until somebody releases."""
     tag(stage, f"incident {end}", "rotator:hold")
-    stage.passes(400 * 86_400)
+    stage.passes(30 * 86_400)
     assert stage.row("run", code=PERSON)["reason"] == "ON_HOLD"
 
 

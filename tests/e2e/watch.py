@@ -33,11 +33,11 @@ from tests.simulated.world import Operation
 
 
 class Watch:
-    """Judges every effect on one secret while `standing`; runs are due ones, without a grace."""
+    """Judges every effect on one secret while `standing`; runs are due ones."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, grace_s: float = 0.0) -> None:
         """Take the world as it is for the beginning."""
-        self._stage = stage
+        self._stage, self._grace_s = stage, grace_s
         self._prefix = KeyFamily.of("rotator", stage.arn()).key_name("")
         self._past = Past()
         self.broken: list[str] = []
@@ -100,7 +100,7 @@ class Watch:
         after = after._replace(past=owned(after, truth, operation, Demand.DUE))
         self._past = remembered(before.secret, after)
         then: Moment = moment_of(after._replace(past=self._past))
-        self.broken += broken_by(truth, Act(operation, Demand.DUE, 0.0), then)
+        self.broken += broken_by(truth, Act(operation, Demand.DUE, self._grace_s), then)
         announced = _announced(self._stage.sandbox.audit_directory)
         if announced != EFFECTS[operation].value:
             self.broken.append(f"I6 {operation} after the durable intent of {announced or 'nothing'}")
@@ -118,6 +118,8 @@ def _effect(before: View, after: View) -> Operation | None:
         return Operation.PUT_VALUE
     if after.secret.labels.get("AWSCURRENT") != before.secret.labels.get("AWSCURRENT"):
         return Operation.PROMOTE
+    if after.secret.tags != before.secret.tags:
+        return Operation.UNTAG if before.secret.tags.keys() - after.secret.tags.keys() else Operation.TAG
     gone = before.secret.labels.keys() - after.secret.labels.keys()
     return Operation.REMOVE if gone else Operation.ATTACH
 

@@ -436,7 +436,13 @@ MUTANTS = (
     Mutant(
         "a leaked key keeps its grace",
         "Once AWSCURRENT has moved, the containment of a leak is a rotation like any other.",
-        (Edit("engine.containment:without_grace", "key_id in named or generation(key_id) <= fence", "False"),),
+        (
+            Edit(
+                "engine.containment:without_grace",
+                "named | {key_id for key_id in superseded_keys(observed) if ages.get(key_id, 0) <= fence}",
+                "frozenset()",
+            ),
+        ),
         (_LEAK,),
     ),
     Mutant(

@@ -75,7 +75,7 @@ TROUBLES = (
 
 MOVING = {
     *(Reason.STALLED, Reason.NO_CURRENT, Reason.NO_CREDENTIAL, Reason.CURRENT_REFUSED, Reason.ADOPTED),
-    *(Reason.AGED_OUT, Reason.NEARLY_USED_UP, Reason.EXPIRING, Reason.KEY_REVOKED, Reason.FORCED, Reason.COMPROMISED),
+    *(Reason.AGED_OUT, Reason.NEARLY_USED_UP, Reason.EXPIRING, Reason.KEY_REVOKED, Reason.FORCED, Reason.CONTAINED),
 }
 """For which a new key is made in the same run."""
 
