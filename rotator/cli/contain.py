@@ -93,7 +93,7 @@ def _contain(target: Target, both: Connected, reason: str, key_id: str | None, *
             return _tell(tagged, None, as_json=as_json)
         if is_denied and not as_json:
             show(["  the tag rotator:contain could not be written: only this process knows that the key has leaked"])
-        run = replace(new_run(spec, Demand.DUE), contain=asked.text if is_denied else None)
+        run = replace(new_run(spec, Demand.CONTAINING), contain=asked.text if is_denied else None)
         try:
             outcome = reconcile(spec, both.store.describe(target.description.arn, run.deadline), world, run)
         except RotatorError as error:

@@ -40,7 +40,7 @@ def without_grace(observed: Observed) -> frozenset[str]:
         return named
     of_previous = {observed.key_inside(previous), observed.family.key_name(previous.version_id)}
     ages = {key.key_id: observed.generation_of_key(key) for key in observed.keys}
-    fence = max((ages[key.key_id] for key in observed.keys if _is_in(key, named, of_previous)), default=0)
+    fence = max((ages[key.key_id] for key in observed.keys if _is_in(key, named, of_previous)), default=-1)
     return named | {key_id for key_id in superseded_keys(observed) if ages.get(key_id, 0) <= fence}
 
 

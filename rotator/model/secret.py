@@ -138,6 +138,8 @@ class Demand(Enum):
     """Rotate now."""
     REPLACING = Override.DECISIONS | Override.AGE | Override.VALUE
     """Rotate now, whatever the current value is."""
+    CONTAINING = Override.DECISIONS
+    """A person contains a leak: what is to be done is done now."""
     NATIVE = Override.AGE
     """Secrets Manager's own rotation: rotate now."""
 

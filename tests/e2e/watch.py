@@ -106,7 +106,7 @@ class Watch:
             self.broken.append(f"I6 {operation} after the durable intent of {announced or 'nothing'}")
 
 
-def _effect(before: View, after: View) -> Operation | None:
+def _effect(before: View, after: View) -> Operation | None:  # noqa: PLR0911 - one return per operation
     """Return what happened between two views; None if nothing did."""
     if len(after.keys) > len(before.keys):
         return Operation.CREATE_KEY

@@ -34,6 +34,8 @@ AGE_S = 2_678_400.0
 _READ = frozenset({AWSCURRENT, AWSPENDING, AWSPREVIOUS})
 """Labels whose versions are read; of others only the label and the id matter."""
 _OF_KEYS = frozenset({Operation.CREATE_KEY, Operation.REVOKE_KEY})
+NOBODYS = "f" * 20
+"""The id of a key that nobody has, or that is dead and forgotten."""
 _OF_TAGS = frozenset({Operation.TAG, Operation.UNTAG})
 _SLACK_S = 1.0
 """Writes within one instant are a millisecond apart."""
@@ -257,12 +259,12 @@ class _Renaming:
     def _tags(self, secret: Secret) -> Mapping[str, str]:
         text = secret.tags.get(CONTAIN_TAG, "")
         first, _, rest = text.partition(" ")
-        if not rest:
-            return secret.tags
+        if not rest or not all(len(key_id) == len(NOBODYS) for key_id in first.split("+")):
+            return secret.tags  # a reason alone
         return {**secret.tags, CONTAIN_TAG: f"{'+'.join(map(self._leaked_id, first.split('+')))} {rest}"}
 
     def _leaked_id(self, key_id: str) -> str:
-        return self.keys[key_id].key if key_id in self.keys else "f" * 20
+        return self.keys[key_id].key if key_id in self.keys else NOBODYS
 
     def _label(self, label: str) -> str:
         if (at := since_in(label)) is not None:

@@ -6,7 +6,7 @@ published bugs of other rotators.
 
 from tests.exploration.planting import Edit, Mutant
 
-_RACE = "2 runs at once, <=1 fault, <=2 preemptions"
+_RACE = "2 runs at once, <=1 fault"
 _ANY = "any number of runs, <=1 fault each"
 _GRACE = "with grace, <=2 faults, time passes"
 _EVERY = "every beginning, every fault, <=1 fault"
@@ -202,7 +202,7 @@ MUTANTS = (
             Edit("engine.conditions:no_room", "len(s.observed.live_keys()) < s.spec.live_keys_max", "True"),
             Edit("engine.conditions:orphans_fill_up", "len(s.observed.live_keys()) < s.spec.live_keys_max", "True"),
         ),
-        (_ANY, "1 run after another, <=3 faults"),
+        (_ANY, "1 run after another, <=2 faults"),
     ),
     Mutant(
         "a create is repeated in place",

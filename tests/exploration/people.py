@@ -4,12 +4,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rotator.model.naming import since_in
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
 from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.exploration.universe import Universe, World
 from tests.simulated.values import EXTRAS, held_in, spoiled, value_of_key
+from tests.simulated.world import Operation
 
 PLACEHOLDER = json.dumps(json.loads(EXTRAS) | {"JWT": "CHANGEME", "pinata_api_key": "", "pinata_api_secret": ""})
 """As templates of infrastructure code leave it."""
@@ -122,8 +124,20 @@ def _rolled_back(universe: Universe, number: int) -> int:
     over = left_s is None or world.now_s - left_s >= universe.spec.grace.total_seconds()
     if held and over:  # to a key that may be dead, or about to be: at one's own risk
         past = past._replace(excused=past.excused | {k.key for k in world.keys[1:]})
+    elif held and _may_come_back(universe, world, away):
+        past = past._replace(excused=past.excused | {held.key_id})
     after = world._replace(secret=secret, secret_before=world.secret, past=past)
     return universe.number(universe.follow_up(world, after))
+
+
+def _may_come_back(universe: Universe, world: World, version_id: str) -> bool:
+    """Tell whether a delayed request moves AWSCURRENT to a version that has a since label, before any run has looked.
+
+    Nobody can see afterwards that it was away.
+    """
+    requests = (universe.instances.requests[zombie.request] for zombie in world.zombies)
+    moves = any(asked.operation is Operation.PROMOTE and version_id in asked.args for asked in requests)
+    return moves and any(since_in(label) for label, at in world.secret.labels.items() if at == version_id)
 
 
 def _edited(universe: Universe, number: int, *, live: bool = True) -> int:

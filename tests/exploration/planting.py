@@ -35,7 +35,7 @@ class Mutant:
     name: str
     sentence: str
     edits: tuple[Edit, ...]
-    hunted_in: tuple[str, ...] = ("1 run after another, <=3 faults",)
+    hunted_in: tuple[str, ...] = ("1 run after another, <=2 faults",)
     """Names of the configurations that are tried, in order, until one finds it."""
 
 
