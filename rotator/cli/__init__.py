@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rotator.cli import checks as checks
 from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit, exit_code_of
 from rotator.model.errors import ConfigError, DefectError, RotatorError
