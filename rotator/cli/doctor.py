@@ -2,11 +2,12 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import click
 
@@ -20,7 +21,7 @@ from rotator.fleet.keys import OwnedKey, Values, owned
 from rotator.fleet.lookup import Resolved, Target
 from rotator.fleet.run import WORKERS_MAX
 from rotator.fleet.strays import FEW
-from rotator.model.credential import Sensitive
+from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import (
     AuditUnavailableError,
     ClockError,
@@ -36,7 +37,7 @@ from rotator.model.naming import version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, KeyState, SecretDescription
 from rotator.model.payload import check_fits
 from rotator.model.plan import OutcomeKind
-from rotator.model.ports import AuditLog
+from rotator.model.ports import AuditLog, AuditRun
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.times import relative_text
 from rotator.wiring import environment, logs
@@ -45,6 +46,7 @@ from rotator.wiring.runs import new_run, startup_deadline
 
 EXPIRY_WARNED = timedelta(days=30)
 _ALL = "rotator doctor"
+_T = TypeVar("_T")
 
 
 def examine(config_option: str | None, names: Sequence[str], *, mint: bool, as_json: bool) -> int:
@@ -177,7 +179,7 @@ def _read(both: Connected, target: Target, seen: Examined) -> tuple[Examined, Se
         about = store.describe(target.description.arn, deadline)
         seen = replace(seen, description=about, pending_since=_labelled_since(both, about))
         current = next((version.version_id for version in about.versions if AWSCURRENT in version.labels), None)
-        stored = store.read(about.arn, current, deadline) if current else None
+        stored = store.read(about.arn, current, deadline) if current and about.is_writable() else None
         seen = replace(seen, is_read=True)
         if stored:
             text = stored.text
@@ -185,8 +187,7 @@ def _read(both: Connected, target: Target, seen: Examined) -> tuple[Examined, Se
                 check_fits(spec.shape, text)
             except SecretValueError as error:
                 seen = replace(seen, misfit=error)
-            if about.is_writable():
-                store.put_again(about.arn, stored, deadline)
+            store.put_again(about.arn, stored, deadline)
     except RotatorError as error:
         seen = replace(seen, error=error)
     try:
@@ -211,27 +212,21 @@ def _minted(both: Connected, audit: AuditLog, target: Target) -> Iterator[Findin
     within_s, why = spec.verify_timeout.total_seconds(), "no rotation can succeed"
     try:
         trail = audit.begin("doctor", target.description.arn)
-        trail.record(Intent(Operation.CREATE_KEY, subject))
-        try:
-            new = provider.create_key(subject.key_name, spec.permissions, spec.max_uses, run.deadline)
-        except RotatorError as error:
-            trail.record(Done(Operation.CREATE_KEY, subject, _result(error), error.message))
-            trail.record(Ended(OutcomeKind.FAILED, None, "", "", (), Failure.of(error)))
-            raise
-        subject = replace(subject, key_id=new.key_id)
+        new = _audited(
+            trail,
+            Operation.CREATE_KEY,
+            subject,
+            lambda: provider.create_key(subject.key_name, spec.permissions, spec.max_uses, run.deadline),
+        )
         why = f"key {new.key_id} may be alive; `rotator keys` shows it"
-        trail.record(Done(Operation.CREATE_KEY, subject, Result.SUCCESS, ""))
-        is_listed = provider.await_listed(new.key_id, subject.key_name, within_s, run.deadline) is not None
-        trail.record(Intent(Operation.REVOKE_KEY, subject))
+        made = replace(subject, key_id=new.key_id)
         try:
-            provider.revoke_key(new.key_id, run.deadline)
-        except RotatorError as error:
-            trail.record(Done(Operation.REVOKE_KEY, subject, _result(error), error.message))
-            trail.record(Ended(OutcomeKind.FAILED, None, "", "", (), Failure.of(error)))
-            raise
-        trail.record(Done(Operation.REVOKE_KEY, subject, Result.SUCCESS, ""))
+            is_listed = provider.await_listed(new.key_id, made.key_name, within_s, run.deadline) is not None
+        except RotatorError:
+            is_listed = False  # it has to die all the same
+        _audited(trail, Operation.REVOKE_KEY, made, lambda: provider.revoke_key(new.key_id, run.deadline))
         trail.record(Ended(OutcomeKind.UP_TO_DATE, None, "", "", (new.key_id,), None))
-        last = provider.await_revoked(new.key_id, subject.key_name, within_s, run.deadline)
+        last = provider.await_revoked(new.key_id, made.key_name, within_s, run.deadline)
     except RotatorError as error:
         yield Finding("mint", None, error.message, f"{why}; {error.next_step}", f"{_ALL} --mint")
         return
@@ -241,5 +236,16 @@ def _minted(both: Connected, audit: AuditLog, target: Target) -> Iterator[Findin
         yield Finding("mint", None, f"key {new.key_id} is not listed as revoked", why, "rotator keys --owner other")
 
 
-def _result(error: RotatorError) -> Result:
-    return Result.UNKNOWN if error.may_have_effect else Result.FAILURE
+def _audited(trail: AuditRun, operation: Operation, subject: Subject, call: Callable[[], _T]) -> _T:
+    """Record the intent, make the call, and record its outcome; one that fails is the end of the run."""
+    trail.record(Intent(operation, subject))
+    try:
+        returned = call()
+    except RotatorError as error:
+        result = Result.UNKNOWN if error.may_have_effect else Result.FAILURE
+        trail.record(Done(operation, subject, result, error.message))
+        trail.record(Ended(OutcomeKind.FAILED, None, "", "", (), Failure.of(error)))
+        raise
+    made = returned.key_id if isinstance(returned, Credential) else subject.key_id
+    trail.record(Done(operation, replace(subject, key_id=made), Result.SUCCESS, ""))
+    return returned

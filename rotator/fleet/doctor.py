@@ -115,20 +115,16 @@ def found(seen: Examined, _: datetime) -> Iterator[Finding]:
     """Ask whether the secret is there, both systems answer, and its value is what the configuration says."""
     name, plan = seen.spec.name, f"rotator plan {seen.name}"
     failure = seen.look_failure or (Failure.of(seen.error) if seen.error and not seen.is_read else None)
-    match failure.error if failure else "":
-        case "":
-            pass
-        case "SecretNotFoundError" if failure:
+    if failure is None or failure.error == "ProviderDeniedError":  # that is told once, for the managing key
+        return
+    match failure.error:
+        case "SecretNotFoundError":
             yield Finding("found", name, failure.message, failure.next_step, "aws secretsmanager list-secrets")
-        case "StoreDeniedError" if failure:
-            yield Finding("readable", name, failure.message, failure.next_step, plan)
-        case "SecretValueError" if failure:
+        case "SecretValueError":
             yield Finding("value", name, failure.message, failure.next_step, plan)
-        case "ProviderDeniedError":
-            pass  # told once, for the managing key
-        case _ if failure and failure.remedy is Remedy.NEXT_RUN:
+        case _ if failure.remedy is Remedy.NEXT_RUN:
             yield unmade("readable", name, failure.message, plan)
-        case _ if failure:
+        case _:
             yield Finding("readable", name, failure.message, failure.next_step, plan)
 
 
@@ -143,7 +139,7 @@ def place(seen: Examined, _: datetime) -> Iterator[Finding]:
     if about.owning_service:
         yield Finding("owner", name, f"{about.owning_service} owns the secret", Reason.FOREIGN_OWNER.clause, describe)
     if about.deleted_at:
-        what = f"its deletion was asked for at {time_text(about.deleted_at)}"
+        what = f"its deletion is scheduled, DeletedDate {time_text(about.deleted_at)}"
         command = f"aws secretsmanager restore-secret {seen.aws}"
         yield Finding("deletion", name, what, "nothing is rotated, and its key lives on", command)
     if behind := ", ".join(sorted(about.replicas_behind)):
@@ -156,7 +152,7 @@ def writable(seen: Examined, _: datetime) -> Iterator[Finding]:
     """Ask whether the present value could be put once more, and a new credential would fit into it."""
     name = seen.spec.name
     if seen.misfit and not (seen.look_failure and seen.look_failure.error == "SecretValueError"):
-        yield Finding("size", name, seen.misfit.message, "a new key could not be stored", f"rotator plan {seen.name}")
+        yield Finding("value", name, seen.misfit.message, "a new key could not be stored", f"rotator plan {seen.name}")
     if seen.error is None or not seen.is_read:
         return
     if isinstance(seen.error, StoreDeniedError):
@@ -261,7 +257,7 @@ def old_keys(seen: Examined, now: datetime) -> Iterator[Finding]:
     for key_id in sorted(late):
         what = f"old key {key_id} is alive, and its grace ended {span_text(now - ends_at)} ago"
         yield Finding("old-key", name, what, "whoever holds it can still use it", plan)
-    young = now - max(seen.spec.settle, seen.spec.timeout)
+    young = now - seen.spec.timeout  # a run may be at work
     for row in seen.keys:
         if row.owner is Owner.ORPHAN and row.key.key_id not in late and row.key.created_at < young:
             what = f"key {row.key.key_id} is alive, and no version holds it"

@@ -1,7 +1,7 @@
 """`rotator keys`: whose each key of the account is, and which secrets hold it."""
 
 from rotator.sandbox.pinata.scopes import Permissions
-from rotator.sandbox.running import ACCOUNT, ADMIN_SECRET, REGION, SECRET, value_of
+from rotator.sandbox.running import ACCOUNT, REGION, SECRET, value_of
 from tests.e2e.stage import FAILED, Stage
 from tests.e2e.states import denied, orphan, ours
 
@@ -66,12 +66,7 @@ def test_filters_choose_rows(stage: Stage) -> None:
 def test_what_cannot_be_read_is_not_none(stage: Stage) -> None:
     """Where a value is denied, who holds a key is not known, and the command says so and ends with 1."""
     ours(stage)
-    read = stage.sandbox.secrets_manager.secrets._operations["GetSecretValue"]
-    with denied(stage, "GetSecretValue"):
-        denying = stage.sandbox.secrets_manager.secrets._operations["GetSecretValue"]
-        stage.sandbox.secrets_manager.secrets._operations["GetSecretValue"] = lambda call: (
-            read(call) if call.sent["SecretId"] == ADMIN_SECRET else denying(call)
-        )
+    with denied(stage, "GetSecretValue", about=SECRET):
         rows = stage.rows("keys", "--alive", code=FAILED)
         text = stage.said(stage.rotator("keys"))
     assert [row["held_by"] for row in rows] == [None, None]
