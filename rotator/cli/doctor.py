@@ -26,8 +26,7 @@ from rotator.model.errors import (
     AuditUnavailableError,
     ClockError,
     ConfigError,
-    ProviderContractError,
-    ProviderUnavailableError,
+    Remedy,
     RotatorError,
     SecretValueError,
     StoreRejectedError,
@@ -91,26 +90,33 @@ def _examined(config: Config, specs: Sequence[SecretSpec], *, mint: bool) -> Ite
         yield Finding("environment", None, error.message, "nothing else was checked", error.next_step)
         return
     for name in trusted:
-        what, why = f"{name} is set", "it says who vouches for the hosts of AWS; whoever can write there reads secrets"
-        yield Finding("environment", None, what, why, f"unset {name}", Severity.ADVICE)
+        why = "it says who vouches for the hosts of AWS; anyone who can write there can read secrets"
+        yield Finding("environment", None, f"{name} is set", why, f"unset {name}", Severity.ADVICE)
     made = clients(config, env)
     with ExitStack() as stack:
         try:
             both = stack.enter_context(made.connected())
-        except ConfigError as error:
-            yield Finding("managing-key", None, error.message, f"no key can be made; {error.next_step}", _ALL)
+        except RotatorError as error:
+            yield _failed("managing-key", error, "no key can be made")
             return
         audit = stack.enter_context(both.audit_trail("cli"))
         watcher = Watcher(specs, both, both.world(audit), config.daemon.every)
         yield from _installation(both)
         try:
             targets = watcher.survey()
-        except ClockError as error:
-            yield Finding("clock", None, error.message, error.next_step, "timedatectl")
+        except RotatorError as error:
+            yield _failed("clock" if isinstance(error, ClockError) else "found", error, "no secret was looked at")
             return
         yield from _secrets(both, watcher, targets, specs)
         if mint and targets:
             yield from _minted(both, audit, targets[0])
+
+
+def _failed(check: str, error: RotatorError, why: str) -> Finding:
+    """Return what an error means that ends a check of what all secrets share."""
+    if error.remedy is Remedy.NEXT_RUN:
+        return unmade(check, None, error.message, _ALL)
+    return Finding(check, None, error.message, f"{why}; {error.next_step}", _ALL)
 
 
 def _installation(both: Connected) -> Iterator[Finding]:
@@ -120,7 +126,7 @@ def _installation(both: Connected) -> Iterator[Finding]:
     try:
         both.trail_locations.probe()
     except AuditUnavailableError as error:
-        yield Finding("audit", None, error.message, "nothing is made or revoked without it", "rotator audit verify")
+        yield _failed("audit", error, "nothing is made or revoked without it")
     expires_at = both.provider.managing_key_expires_at
     if expires_at and expires_at < now + EXPIRY_WARNED:
         what, why = f"the managing key's token expires {relative_text(expires_at, now)}", "no key can be made then"
@@ -137,6 +143,8 @@ def _secrets(
     if fleet.silence:
         why = "keys become too old, and old keys are not revoked"
         yield Finding("silence", None, fleet.silence, why, "rotator status")
+    elif fleet.audit_error:
+        yield unmade("silence", None, fleet.audit_error, "rotator audit verify")
     statuses = {status.name: status for status in fleet.secrets}
     known = {spec.name: Examined(spec, statuses[spec.name], watcher.look_failure(spec.name)) for spec in specs}
     with ThreadPoolExecutor(WORKERS_MAX, "examine") as pool:
@@ -146,18 +154,11 @@ def _secrets(
     keys: tuple[OwnedKey, ...] | None = None
     try:
         listed = both.provider.list_keys(f"{both.config.pinata.owner}/", frozenset(), startup_deadline())
-    except (ProviderUnavailableError, ProviderContractError) as error:
-        yield unmade("managing-key", None, error.message, _ALL)
     except RotatorError as error:
-        yield Finding("managing-key", None, error.message, f"no key can be listed; {error.next_step}", _ALL)
+        yield _failed("managing-key", error, "no key can be listed")
     else:
-        keys = owned(
-            listed,
-            both.config.pinata.owner,
-            both.provider.managing_key_id,
-            Resolved(tuple(targets), ()),
-            Values(texts, {}),
-        )
+        found, managing = Resolved(tuple(targets), ()), both.provider.managing_key_id
+        keys = owned(listed, both.config.pinata.owner, managing, found, Values(texts, {}))
         if len(specs) == len(both.config.secrets) and not known:
             yield from strays(keys, {spec.name for spec in specs})
     yield from findings([replace(one, keys=_of(one.spec, keys)) for one in seen], datetime.now(UTC))

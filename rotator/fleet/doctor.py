@@ -27,7 +27,7 @@ from rotator.model.observed import (
 )
 from rotator.model.reasons import Reason
 from rotator.model.secret import SecretSpec
-from rotator.model.status import LATE_AFTER, Attention, SecretStatus, next_command
+from rotator.model.status import Attention, SecretStatus, next_command
 from rotator.model.tags import hold_ends_at
 from rotator.model.times import relative_text, span_text, time_text
 
@@ -35,6 +35,8 @@ LABELS_MAX = 20
 """Labels of all versions of a secret together (Secrets Manager, quotas)."""
 LABELS_NEEDED = 7
 """AWSPENDING, AWSPREVIOUS, a since label, two of a take-over, and two in reserve."""
+OVERDUE_AFTER = timedelta(minutes=10)
+"""How long an old key may outlive its grace: two ticks of the daemon."""
 _AWS_LABELS = {AWSCURRENT, AWSPENDING, "AWSPREVIOUS"}
 _TOLD_OTHERWISE = {
     Reason.ON_HOLD,
@@ -114,7 +116,7 @@ Check = Callable[[Examined, datetime], Iterator[Finding]]
 def found(seen: Examined, _: datetime) -> Iterator[Finding]:
     """Ask whether the secret is there, both systems answer, and its value is what the configuration says."""
     name, plan = seen.spec.name, f"rotator plan {seen.name}"
-    failure = seen.look_failure or (Failure.of(seen.error) if seen.error and not seen.is_read else None)
+    failure = Failure.of(seen.error) if seen.error and not seen.is_read else seen.look_failure
     if failure is None or failure.error == "ProviderDeniedError":  # that is told once, for the managing key
         return
     match failure.error:
@@ -199,7 +201,7 @@ def labels(seen: Examined, _: datetime) -> Iterator[Finding]:
                 why = "no rotator of this release makes it, and a secret has 20 labels in all"
                 yield Finding("unknown-label", name, what, why, take_off, Severity.ADVICE)
             elif since and AWSCURRENT not in version.labels:
-                why = "AWSCURRENT was moved by somebody; the next run takes the label off"
+                why = "AWSCURRENT was moved by hand; the next run takes the label off"
                 yield Finding("since-label", name, what, why, f"rotator run {seen.name}", Severity.ADVICE)
             elif since and since > about.changed_at + SINCE_TOLERANCE:
                 why = "it is later than the last change of the secret, so the grace is not counted from it"
@@ -251,12 +253,12 @@ def old_keys(seen: Examined, now: datetime) -> Iterator[Finding]:
         return
     current = max((generation_of_version(v.version_id) for v in about.versions if AWSCURRENT in v.labels), default=0)
     ends_at = about.promoted_at() + seen.spec.grace
-    late = {key.key_id for key in seen.status.old_keys or () if key.until + LATE_AFTER < now}
-    if seen.status.old_keys is None and ends_at + LATE_AFTER < now:
+    late = {key.key_id for key in seen.status.old_keys or () if key.until + OVERDUE_AFTER < now}
+    if seen.status.old_keys is None and ends_at + OVERDUE_AFTER < now:
         late = {row.key.key_id for row in seen.keys if row.generation and row.generation < current}
     for key_id in sorted(late):
         what = f"old key {key_id} is alive, and its grace ended {span_text(now - ends_at)} ago"
-        yield Finding("old-key", name, what, "whoever holds it can still use it", plan)
+        yield Finding("old-key", name, what, "anyone who holds it can still use it", plan)
     young = now - seen.spec.timeout  # a run may be at work
     for row in seen.keys:
         if row.owner is Owner.ORPHAN and row.key.key_id not in late and row.key.created_at < young:
@@ -276,7 +278,7 @@ def readers(seen: Examined, _: datetime) -> Iterator[Finding]:
         yield unmade("policy", seen.spec.name, "its resource policy cannot be read as JSON", command)
         return
     if who:
-        why = "whoever reads the secret has its key"
+        why = "anyone who reads the secret has its key"
         yield Finding("policy", seen.spec.name, f"its resource policy lets {who} read it", why, command)
 
 
@@ -301,7 +303,7 @@ def strays(keys: Sequence[OwnedKey], configured: set[str]) -> Iterator[Finding]:
 
 def budget(specs: Sequence[SecretSpec], looks_per_minute: int) -> Iterator[Finding]:
     """Ask whether the provider's budget lets every secret be looked at as often as is configured."""
-    needed = sum(timedelta(minutes=1) / spec.check_every for spec in specs)
+    needed = round(sum(timedelta(minutes=1) / spec.check_every for spec in specs), 3)
     if needed > looks_per_minute:
         what = f"`check_every` asks for {needed:.0f} close looks a minute, and the budget allows {looks_per_minute}"
         why = "keys are looked at, and revoked, later and later"

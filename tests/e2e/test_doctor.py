@@ -227,6 +227,14 @@ def test_a_missing_right_is_found_before_it_is_needed(stage: Stage, operation: s
     assert f"secretsmanager:{operation}" in row["what"]
 
 
+def test_a_managing_key_that_may_not_be_read_is_a_fault(stage: Stage) -> None:
+    """Without it nothing else can be asked, and the right that is missing is named."""
+    with denied(stage, "GetSecretValue", about=ADMIN_SECRET):
+        (row,) = stage.rows("doctor", code=PERSON)
+    assert row["check"] == "managing-key"
+    assert "secretsmanager:GetSecretValue" in row["what"]
+
+
 def test_a_policy_that_may_not_be_read_is_advice(stage: Stage) -> None:
     """The right to read resource policies is not in the least policy: once for all secrets, it is asked for."""
     ours(stage)

@@ -1,5 +1,7 @@
 """`rotator keys`: whose each key of the account is, and which secrets hold it."""
 
+import pytest
+
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.running import ACCOUNT, REGION, SECRET, value_of
 from tests.e2e.stage import FAILED, Stage
@@ -72,3 +74,13 @@ def test_what_cannot_be_read_is_not_none(stage: Stage) -> None:
     assert [row["held_by"] for row in rows] == [None, None]
     assert "held by not known" in text
     assert "Warning: uploader: which keys it holds is not known" in text
+
+
+def test_the_table_fits_a_terminal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 80 columns only a name may be wider, on a line of its own: cut, it would name nothing."""
+    orphan(stage)
+    long = "a key with a name that is long, " * 4
+    stage.sandbox.seed_key(long.strip())
+    monkeypatch.setattr("rotator.cli.keys.width", lambda: 80)
+    lines = stage.rotator("keys").stdout.splitlines()
+    assert [line.strip() for line in lines if len(line) > 80] == [long.strip()]
