@@ -1,6 +1,7 @@
 """The command line: parse, call, print, exit code. It decides nothing.
 
     commands    every command: its arguments, options and help
+    checks      those that look at everything and change nothing
     exits       exit codes
     context     what commands need first: the configuration and the secrets that were named
     wording     plans and outcomes in words, and as JSON
@@ -9,7 +10,7 @@
     screen      the terminal: its width, its colours, folded lines
     fleet_screen, recap, life    what `status`, `run` and `history` show
     watcher     what `status` knows of the fleet, refresh by refresh
-    plan, run, status, audit, daemon, setup, sandbox, demo    what commands do
+    plan, run, status, keys, doctor, audit, daemon, setup, sandbox    what commands do
 
 `commands` imports a command's module when the command is run, so that `--help` and completion start without boto3
 and httpx.
