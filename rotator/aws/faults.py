@@ -135,6 +135,7 @@ _STS = _READ | {
 _MEANINGS = {
     "BatchGetSecretValue": _READ,
     "DescribeSecret": _DESCRIBE,
+    "GetResourcePolicy": _READ,
     "GetSecretValue": _GET,
     "ListSecrets": _READ,
     "PutSecretValue": _WRITE,

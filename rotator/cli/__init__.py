@@ -1,6 +1,6 @@
 """The command line: parse, call, print, exit code. It decides nothing.
 
-    commands    every command: its arguments, options and help
+    group, commands, surroundings    the command line, the commands of a rotation, and those around it
     exits       exit codes
     context     what commands need first: the configuration and the secrets that were named
     wording     plans and outcomes in words, and as JSON
@@ -9,7 +9,7 @@
     screen      the terminal: its width, its colours, folded lines
     fleet_screen, recap, life    what `status`, `run` and `history` show
     watcher     what `status` knows of the fleet, refresh by refresh
-    plan, run, status, audit, daemon, setup, sandbox, demo    what commands do
+    plan, run, contain, hold, status, keys, doctor, audit, daemon, setup, sandbox    what commands do
 
 `commands` imports a command's module when the command is run, so that `--help` and completion start without boto3
 and httpx.
@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit, exit_code_of
+from rotator.cli.surroundings import rotator
 from rotator.model.errors import ConfigError, DefectError, RotatorError
 from rotator.model.secrecy import withheld
 from rotator.wiring.output import OutputLostError, guarded_streams

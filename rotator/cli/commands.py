@@ -1,19 +1,11 @@
-"""Every command of the command line: its arguments, its options, its help, and the one module that does it.
+"""The commands of a rotation: their arguments, options and help, and the one module that does each.
 
 Imports stand inside the callbacks, so that `--help` and completion start without boto3 and httpx.
 """
 
 import click
 
-from rotator.cli.group import (
-    complete_codes,
-    complete_names,
-    json_option,
-    names_argument,
-    required_names,
-    rotator,
-    takes_config,
-)
+from rotator.cli.group import complete_names, json_option, names_argument, required_names, rotator, takes_config
 
 __all__ = ["rotator"]
 
@@ -158,16 +150,6 @@ def history(config: str | None, name: str, *, everything: bool, as_json: bool) -
     return show_history(config, name, everything=everything, as_json=as_json)
 
 
-@rotator.command()
-@click.argument("code", required=False, shell_complete=complete_codes)
-@json_option
-def explain(code: str | None, *, as_json: bool) -> int:
-    """Explain a reason, an error or an exit code: DRIFTED, 3."""
-    from rotator.cli.explain import explain as explain_code
-
-    return explain_code(code, as_json=as_json)
-
-
 @rotator.group()
 def audit() -> None:
     """Read and check the audit trail."""
@@ -218,92 +200,3 @@ def daemon(config: str | None, listen: str | None, every: str | None, *, as_json
     from rotator.cli.daemon import run_daemon
 
     return run_daemon(config, listen, every, as_json=as_json)
-
-
-@rotator.group()
-def config() -> None:
-    """Check the configuration file."""
-
-
-@config.command("check")
-@json_option
-@takes_config
-def config_check(config: str | None, *, as_json: bool) -> int:
-    """Report every problem of the configuration at once, without any call."""
-    from rotator.cli.setup import check_config
-
-    return check_config(config, as_json=as_json)
-
-
-@rotator.command()
-@click.argument("path", required=False, type=click.Path(dir_okay=False))
-@click.option(
-    "--secret",
-    metavar="SECRET_ID",
-    help="Look at this secret's value, and write its entry with the fields that hold the key.",
-)
-@takes_config
-def init(config: str | None, path: str | None, secret: str | None) -> int:
-    """Write a commented starter configuration.
-
-    It goes to PATH, or to config/rotator.toml.
-    """
-    from rotator.cli.setup import write_starter
-
-    return write_starter(config, path, secret)
-
-
-@rotator.command()
-@click.option(
-    "--pinata-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help="Where the simulated Pinata listens. [default: a free one]",
-)
-@click.option(
-    "--aws-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    help="Where the simulated AWS listens. [default: a free one]",
-)
-@click.option(
-    "--directory",
-    type=click.Path(file_okay=False, exists=True),
-    help="Where to write the configuration and the audit trail. [default: a temporary folder]",
-)
-@json_option
-def sandbox(pinata_port: int, aws_port: int, directory: str | None, *, as_json: bool) -> int:
-    """Serve a simulated Pinata and Secrets Manager until Ctrl-C.
-
-    Paste the printed lines into another terminal; there, `rotator plan`, `rotator run` and the aws command work.
-    """
-    from rotator.cli.sandbox import serve_sandbox
-
-    return serve_sandbox(pinata_port, aws_port, directory, as_json=as_json)
-
-
-@rotator.command()
-def demo() -> int:
-    """Rotate a key in simulated systems, in use, with a crash.
-
-    A consumer reads the secret and uses the key all the time, and one rotation is killed half-way.
-    """
-    from rotator.cli.sandbox import demonstrate
-
-    return demonstrate()
-
-
-@rotator.command(
-    epilog="""\b
-    bash: echo 'eval "$(rotator completion bash)"' >> ~/.bashrc
-    zsh:  echo 'eval "$(rotator completion zsh)"' >> ~/.zshrc
-    fish: rotator completion fish > ~/.config/fish/completions/rotator.fish
-    """
-)
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.pass_context
-def completion(ctx: click.Context, shell: str) -> int:
-    """Print a completion script for your shell."""
-    from rotator.cli.setup import print_completion
-
-    return print_completion(ctx.find_root().command, shell)

@@ -28,6 +28,7 @@ from rotator.fleet.memory import (
 from rotator.fleet.run import WORKERS_MAX
 from rotator.fleet.wake import Wake, wake
 from rotator.model.errors import AuditUnavailableError, RotatorError
+from rotator.model.events import Failure
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
@@ -88,6 +89,10 @@ class Watcher:
         with ThreadPoolExecutor(WORKERS_MAX, "look") as pool:
             for asked in as_completed([pool.submit(self._look_at, target) for target in targets]):
                 yield self._status_of(asked.result(), datetime.now(UTC))
+
+    def look_failure(self, name: str) -> Failure | None:
+        """Return why the last look at a secret saw nothing; None if it did see, or nobody looked."""
+        return self._looks.get(name, NEVER).look_failure
 
     def fleet(self) -> FleetStatus:
         """Return where the fleet stands, as far as is known."""

@@ -6,4 +6,7 @@ run           several at a time, each by itself
 neighbours    whether another secret uses a key
 memory        what is remembered between two looks
 strays        live keys of secrets that are no longer configured
+keys          every key of the account: whose it is, and where
+doctor        what is wrong with a fleet, found before anything is made
+policies      whom the resource policy of a secret lets read it
 """

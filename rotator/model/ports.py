@@ -52,6 +52,17 @@ class ProbeAnswer(Enum):
     FORBIDDEN = "forbidden"
 
 
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """The keys of a whole account, everybody's, as far as the list was read."""
+
+    keys: tuple[ProviderKey, ...]
+    unreadable: int
+    """So many more have no date or state that can be read: somebody else's."""
+    is_whole: bool
+    """Whether the list was read to its end."""
+
+
 class KeyProvider(Protocol):
     """Pinata's API keys."""
 

@@ -4,12 +4,13 @@ What this process itself makes or revokes under a name makes the shared list sta
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from rotator.model.errors import AccountTooLargeError, DeadlineExceededError
-from rotator.model.ports import Deadline
-from rotator.pinata.bodies import ListedKey
+from rotator.model.observed import KeyState
+from rotator.model.ports import AccountKeys, Deadline
+from rotator.pinata.bodies import KeyPage, ListedKey
 
 SHARED_S = 300.0
 """So long after its beginning a list is believed."""
@@ -70,3 +71,27 @@ class Account:
         except AccountTooLargeError as error:
             self._too_large = error.message
         self._good_until_s = began_s + SHARED_S
+
+
+def walked(pages: Iterator[KeyPage], pages_max: int) -> AccountKeys:
+    """Read pages until they end, so many are read, or time is up; a key that shows twice is revoked if one row says so.
+
+    Raises what a page raises, but for a deadline.
+    """
+    found: dict[str, ListedKey] = {}
+    is_whole, nameless = False, 0
+    try:
+        for number, page in enumerate(pages):
+            if number == pages_max:
+                break
+            nameless += sum(not row.key_id for row in page.rows)
+            for row in page.rows:
+                if row.key_id not in found or (row.key and row.key.state is KeyState.REVOKED):
+                    found[row.key_id] = row
+        else:
+            is_whole = True
+    except DeadlineExceededError:
+        is_whole = False
+    named = [row for row in found.values() if row.key_id]
+    keys = tuple(row.key for row in named if row.key)
+    return AccountKeys(keys, nameless + len(named) - len(keys), is_whole)

@@ -7,6 +7,7 @@ once. It makes no decision about keys, and logs nothing.
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from http import HTTPStatus
 from itertools import chain, islice, repeat
 from typing import TypeVar
@@ -26,9 +27,9 @@ from rotator.model.errors import (
 from rotator.model.jwt import token_fault
 from rotator.model.observed import KeyState, ProviderKey
 from rotator.model.payload import credential
-from rotator.model.ports import Authentication, Deadline, ProbeAnswer
+from rotator.model.ports import AccountKeys, Authentication, Deadline, ProbeAnswer
 from rotator.model.secret import Permissions
-from rotator.pinata.account import Account
+from rotator.pinata.account import Account, walked
 from rotator.pinata.bodies import KeyPage, ListedKey, Misfit, is_object, key_page, minted, reason
 from rotator.pinata.failures import create_failure, failure
 from rotator.pinata.paths import TEST_AUTHENTICATION, paths_of
@@ -85,6 +86,11 @@ class PinataClient:
         """The id of the key we ourselves use, if its token tells."""
         return self._managing_key_id
 
+    @property
+    def managing_key_expires_at(self) -> datetime | None:
+        """When that key's token expires; None if its token does not tell."""
+        return credential(self._token.jwt, key_id=None, secret=None).expires_at if self._managing_key_id else None
+
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return every live key whose name begins with exactly `prefix`, and revoked ones as far as they come along.
 
@@ -105,6 +111,12 @@ class PinataClient:
             return tuple(_readable(row) for row in self._account.rows(part, deadline))
         pages = self._pages(self._paths.filters(part, revoked=True), deadline, lambda: False)
         return tuple(_readable(row) for page in pages for row in page.rows if part in row.name)
+
+    def account_keys(self, *, revoked: bool, deadline: Deadline) -> AccountKeys:
+        """Return the live or the revoked keys of the whole account, everybody's; legacy paths list both as live."""
+        if revoked and self._paths.is_legacy:
+            return AccountKeys((), 0, is_whole=True)
+        return walked(self._pages(self._paths.filters("", revoked=revoked), deadline, lambda: False), PAGES_MAX)
 
     def await_listed(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
         """Look for a key that was just made until it shows under its name, or time is up; then under any name of ours.

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from rotator.aws.client import endpoint_of
+from rotator.aws.examination import ExaminedStore
 from rotator.aws.session import assumed_session, identity_of, own_session, secrets_manager_client
 from rotator.aws.store import SecretsManagerStore
 from rotator.config.file import Config
@@ -46,7 +47,7 @@ class Connected:
     """Both systems, reachable; the audit trail, not yet opened."""
 
     config: Config
-    store: SecretsManagerStore
+    store: ExaminedStore
     provider: PinataClient
     identity: str
     """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
@@ -73,7 +74,7 @@ class Clients:
 
     config: Config
     env: Mapping[str, str]
-    store: SecretsManagerStore
+    store: ExaminedStore
     identity: str
     limiter: RateLimiter
     tls: ssl.SSLContext
@@ -144,7 +145,7 @@ def clients(
     return Clients(
         config=config,
         env=env,
-        store=SecretsManagerStore(client, clock=time.time, sleep=time.sleep),
+        store=ExaminedStore(client, clock=time.time, sleep=time.sleep),
         identity=identity_of(session, aws.expected_account),
         limiter=limiter or rate_limiter(config),
         tls=tls_context() if config.pinata.ca_file is None else _trusting(config.pinata.ca_file),

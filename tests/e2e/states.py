@@ -72,13 +72,15 @@ class DeniedError(RuleError):
 
 
 @contextmanager
-def denied(stage: Stage, operation: str, times: int = 1_000_000) -> Iterator[None]:
-    """Let AWS deny an operation, so many times."""
+def denied(stage: Stage, operation: str, times: int = 1_000_000, about: str = "") -> Iterator[None]:
+    """Let AWS deny an operation, so many times; with `about`, only to ids that contain it."""
     operations = stage.sandbox.secrets_manager.secrets._operations
     answer, left = operations[operation], times
 
     def deny(call: Call) -> Json:
         nonlocal left
+        if about not in call.sent.get("SecretId", ""):
+            return answer(call)
         left -= 1
         if left < 0:
             return answer(call)

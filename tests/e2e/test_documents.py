@@ -19,7 +19,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from rotator.cli.commands import rotator
+from rotator.cli.surroundings import rotator
 from rotator.sandbox.running import ADMIN_SECRET
 from tests.consumers.installed import AWS, PACKAGES, prepare
 from tests.e2e.stage import COMMAND_S, Stage

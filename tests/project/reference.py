@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from rotator.cli.commands import rotator
 from rotator.cli.explain import Kind, explanations
+from rotator.cli.surroundings import rotator
 from rotator.config.file import DEFAULT_PATH, SIZE_MAX_BYTES
 from rotator.config.schema import Default, Example, Required, Setting
 from rotator.config.settings import SECTIONS

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit
+from rotator.cli.surroundings import rotator
 from rotator.config.file import load
 from rotator.daemon.stop import GRACE_S
 

@@ -6,8 +6,8 @@ writes are linearizable. Reads can be made to lag, because Secrets Manager is ev
 in practice (hashicorp/terraform-provider-aws, issue 18406).
 
 It knows no HTTP and no moto: `under_moto` puts it under boto3 in the same process,
-`server` on a port. It simulates no resource policies, KMS or schedules, and no replica that falls behind
-in more than its status.
+`server` on a port. It keeps resource policies and obeys none, and simulates no KMS or schedules, and no replica that
+falls behind in more than its status.
 """
 
 import re
@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rotator.sandbox.secrets_manager import answers as wire
-from rotator.sandbox.secrets_manager import replicas, rules
+from rotator.sandbox.secrets_manager import policies, replicas, rules
 from rotator.sandbox.secrets_manager.call import NOT_FOUND, Call
 from rotator.sandbox.secrets_manager.rotation import Lambdas, Rotation, Steps
 from rotator.sandbox.secrets_manager.state import (
@@ -76,9 +76,11 @@ class SecretsManager:
             "CreateSecret": self._create_secret,
             "DeleteSecret": self._delete_secret,
             "DescribeSecret": self._describe_secret,
+            "GetResourcePolicy": policies.get,
             "GetSecretValue": self._get_secret_value,
             "ListSecretVersionIds": self._list_secret_version_ids,
             "ListSecrets": self._list_secrets,
+            "PutResourcePolicy": policies.put,
             "PutSecretValue": self._put_secret_value,
             "RemoveRegionsFromReplication": self._replicate,
             "ReplicateSecretToRegions": self._replicate,

@@ -15,7 +15,16 @@ from rotator.sandbox.secrets_manager.state import Secret
 Json = dict[str, Any]
 
 HISTORY_MAX = 256
-READS = frozenset({"BatchGetSecretValue", "DescribeSecret", "GetSecretValue", "ListSecretVersionIds", "ListSecrets"})
+READS = frozenset(
+    {
+        "BatchGetSecretValue",
+        "DescribeSecret",
+        "GetResourcePolicy",
+        "GetSecretValue",
+        "ListSecretVersionIds",
+        "ListSecrets",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,8 @@ class Entry:
     last_rotated: float | None = None
     owning_service: str = ""
     """The AWS service that manages the secret and alone may write it."""
+    policy: str = ""
+    """The resource policy, as it was put; empty if there is none."""
     primary_region: str = ""
     """Where a replica's primary secret is; empty for any other secret."""
 

@@ -11,8 +11,8 @@ import pytest
 
 from rotator import __version__
 from rotator.cli import run
-from rotator.cli.commands import rotator
 from rotator.cli.exits import Exit
+from rotator.cli.surroundings import rotator
 
 
 def _commands(group: click.Group, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

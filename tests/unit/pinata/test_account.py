@@ -1,14 +1,17 @@
 """The shared key list of an account without filters: read once, stale where this process changed something."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from threading import Barrier, Event, Thread
 
 import pytest
 
 from rotator.model.errors import AccountTooLargeError, DeadlineExceededError, ProviderUnavailableError, RotatorError
+from rotator.model.observed import KeyState
 from rotator.model.ports import Deadline
-from rotator.pinata.account import SHARED_S, Account
-from rotator.pinata.bodies import ListedKey
+from rotator.pinata.account import SHARED_S, Account, walked
+from rotator.pinata.bodies import KeyPage, ListedKey
+from tests.builders import a_key
 
 A, B = ListedKey("1" * 20, "rotator/a/1", None), ListedKey("2" * 20, "rotator/b/1", None)
 
@@ -122,3 +125,19 @@ def test_who_waits_for_it_waits_within_its_time() -> None:
     enough.set()
     thread.join()
     assert account.rows("/a/", pinata) == (A,)
+
+
+def test_a_walk_says_how_far_it_came() -> None:
+    """A list that ends is whole; one that is cut by its length or by time is not, and what was read of it counts."""
+    live = a_key(1, "1" * 20)
+    dead = replace(live, state=KeyState.REVOKED)
+    pages = [KeyPage((ListedKey(live.key_id, live.name, live), B, ListedKey("", "no id", None)), None)]
+    pages += [KeyPage((ListedKey(dead.key_id, dead.name, dead),), None)]
+
+    def until_late() -> Iterator[KeyPage]:
+        yield pages[0]
+        raise DeadlineExceededError("late")
+
+    whole, cut, late = walked(iter(pages), 9), walked(iter(pages), 1), walked(until_late(), 9)
+    assert (whole.keys, whole.unreadable, whole.is_whole) == ((dead,), 2, True)
+    assert (cut.keys, cut.is_whole) == (late.keys, late.is_whole) == ((live,), False)

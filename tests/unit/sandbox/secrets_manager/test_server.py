@@ -191,8 +191,8 @@ def test_other_services_are_motos(server: SecretsManagerServer) -> None:
     assert "date" in answer["ResponseMetadata"]["HTTPHeaders"]
     with closing(connect(server)) as client:
         assert len(client.get_random_password(PasswordLength=9)["RandomPassword"]) == 9
-        with pytest.raises(ClientError, match="has no GetResourcePolicy"):
-            client.get_resource_policy(SecretId=NAME)
+        with pytest.raises(ClientError, match="has no ValidateResourcePolicy"):
+            client.validate_resource_policy(ResourcePolicy="{}")
 
 
 def test_reads_lag_by_writes(server: SecretsManagerServer, client: "SecretsManagerClient") -> None:
