@@ -124,7 +124,7 @@ def _troubled(index: int) -> SecretStatus:  # noqa: PLR0911 - one return per kin
                 last_outcome=OutcomeKind.HELD,
                 reason=Reason.ON_HOLD,
                 hold="migration of the image service",
-                person="ON_HOLD: the tag rotator:hold is set (migration of the image service); remove it to go on",
+                person="ON_HOLD: the tag rotator:hold is set (migration of the image service)",
             )
         case 2:
             return changed(

@@ -110,6 +110,11 @@ def answered_at(answer: Mapping[str, Any]) -> datetime | None:
     return datetime.fromtimestamp(mktime_tz(date), UTC) if date else None
 
 
+def moved_at(answer: Mapping[str, Any]) -> datetime | None:
+    """Return when a label was moved, by the answer that says so."""
+    return answered_at(answer) if answer["ARN"] else None
+
+
 def skew_s(answer: Mapping[str, Any], clock_s: float) -> float:
     """Return the server's clock minus ours, to the second; 0 if the answer has no date."""
     at = answered_at(answer)

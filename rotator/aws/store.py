@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rotator.aws.answers import answered_at, current_values, described, listed, skew_s, stored, version_dates
+from rotator.aws.answers import current_values, described, listed, moved_at, skew_s, stored, version_dates
 from rotator.aws.faults import Effect, Fault
 from rotator.aws.guard import GuardedCalls
 from rotator.model.credential import Sensitive
@@ -286,7 +286,7 @@ class SecretsManagerStore:
             "UpdateSecretVersionStage",
             arn,
             deadline,
-            lambda: answered_at(self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)),
+            lambda: moved_at(self._client.update_secret_version_stage(SecretId=arn, VersionStage=label, **named)),
         )
 
     def _settled(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from rotator.engine import conditions as rule
+from rotator.engine import pending
 from rotator.engine.conditions import Decision, Situation
 from rotator.model.reasons import Reason
 
@@ -23,13 +24,13 @@ STOPPED: Rules[Decision] = (
     rule.rolled_back,  # a person moved AWSCURRENT back: ask before moving it on
 )
 PENDING: Rules[Decision] = (
-    rule.pending_empty,  # RotateSecret's placeholder: its rotation is at work, or given up
-    rule.pending_contained,  # its key has leaked: discard it
-    rule.pending_unusable,  # no credential in it: discard it
-    rule.pending_overtaken,  # the fence: not above the current generation, so discard it
-    rule.pending_forgets_current,  # it would forget a hand-made key: discard it, and begin again
-    rule.pending_stalled,  # too old, or its key is dead: discard it
-    rule.pending_usable,  # finish what an earlier run began
+    pending.empty,  # RotateSecret's placeholder: its rotation is at work, or given up
+    pending.contained,  # its key has leaked: discard it
+    pending.unusable,  # no credential in it: discard it
+    pending.overtaken,  # the fence: not above the current generation, so discard it
+    pending.forgets_current,  # it would forget a hand-made key: discard it, and begin again
+    pending.stalled,  # too old, or its key is dead: discard it
+    pending.usable,  # finish what an earlier run began
 )
 URGENT: Rules[Reason] = (
     rule.no_current,  # there is no value at all

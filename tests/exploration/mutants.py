@@ -90,7 +90,7 @@ MUTANTS = (
         "A pending version is promoted whatever its generation is.",
         (
             Edit(
-                "engine.conditions:pending_overtaken",
+                "engine.pending:overtaken",
                 "pending is None or observed.generation(pending) > observed.generation(observed.current)",
                 "pending is None or pending is not observed.current",
             ),
@@ -192,7 +192,7 @@ MUTANTS = (
     Mutant(
         "a stuck attempt is never given up",
         "A pending version whose key does not work stays pending for ever.",
-        (Edit("engine.conditions:pending_stalled", "too_old or (key and key.state is KeyState.REVOKED)", "False"),),
+        (Edit("engine.pending:stalled", "too_old or (key and key.state is KeyState.REVOKED)", "False"),),
         (_GRACE,),
     ),
     Mutant(
@@ -314,7 +314,7 @@ MUTANTS = (
     Mutant(
         "an empty version is never given up",
         "AWSPENDING stays on the version without a value that a failed rotation left, and blocks all others.",
-        (Edit("engine.conditions:pending_empty", "s.now - pending.content.created_at > patience", "False"),),
+        (Edit("engine.pending:empty", "s.now - pending.content.created_at > patience", "False"),),
         (_NATIVE,),
     ),
     Mutant(
@@ -525,13 +525,7 @@ MUTANTS = (
     Mutant(
         "a promotion forgets a hand-made key",
         "A pending version that does not name the key a person put in since is promoted over it.",
-        (
-            Edit(
-                "engine.conditions:pending_forgets_current",
-                "foreign is None or foreign in observed.replaced_key_ids()",
-                "True",
-            ),
-        ),
+        (Edit("engine.pending:forgets_current", "foreign is None or foreign in observed.replaced_key_ids()", "True"),),
         (_PERSON,),
     ),
     Mutant(

@@ -24,7 +24,7 @@ from rotator.model.times import span_text
 
 ACTIONS: dict[type, tuple[Action, str]] = {
     Create: (Create("v2", "v1", "v2"), "Create a key for v2 and store it as AWSPENDING"),
-    Restamp: (Restamp("v2", "v1"), "Restamp the current value as v2"),
+    Restamp: (Restamp("v2", "v1"), "Restamp the value of v1 as v2"),
     Verify: (Verify("v2"), "Verify v2: read it back and prove its key"),
     Promote: (Promote("v2", "v1"), "Promote v2 to AWSCURRENT, replacing v1"),
     Discard: (Discard("v2"), "Discard v2: take AWSPENDING off it"),

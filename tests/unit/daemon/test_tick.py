@@ -425,7 +425,7 @@ def test_status_puts_people_first(tmp_path: Path) -> None:
     assert missing.error
     assert missing.needs_person
     assert (held.arn, held.last_outcome, held.reason) == (scene.arn, "held", "ON_HOLD")
-    assert "remove it" in held.next_step
+    assert "rotator release" in held.next_step
     scene.release()
     scene.passes(HOUR)
     daemon.tick()

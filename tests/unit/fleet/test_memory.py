@@ -91,7 +91,7 @@ def test_person_or_window_is_waited_for() -> None:
     old = a_version(version_id(4, ago(days=60), "c" * 10), AWSCURRENT, key="key-4")
     seen = an_observed(old, keys=[a_key(4)], changed_at=ago(days=60), hold="incident")
     held = after_run(NEVER, SPEC, replace(outcome(OutcomeKind.HELD, Reason.ON_HOLD), observed=seen), ago(hours=1))
-    assert "remove it" in status_of(SPEC, seen.description, held, NOW).next_step
+    assert "rotator release" in status_of(SPEC, seen.description, held, NOW).next_step
     target = Target(SPEC, seen.description)
     assert not awake(held, target)
     assert awake(replace(held, looked_at=ago(days=59, hours=12)), target), "its grace has ended since"

@@ -233,7 +233,7 @@ def test_a_row_shows_the_command_to_type() -> None:
         "rotator plan slow",
         "rotator plan left",
         "rotator history broken-and-left",
-        "aws secretsmanager untag-resource --secret-id prod/pinata/uploader --tag-keys rotator:hold",
+        "rotator release kept",
     ]
     assert "command" not in ask(sources()).text
 

@@ -32,10 +32,7 @@ from tests.page_fleets import (
 from tests.unit.page.wsgi import ask
 
 STEPS = {
-    "hold": (
-        a_status(person="hold", reason=Reason.ON_HOLD, secret_id="prod/a b", hold=""),
-        "aws secretsmanager untag-resource --secret-id &#39;prod/a b&#39; --tag-keys rotator:hold",
-    ),
+    "hold": (a_status(person="hold", reason=Reason.ON_HOLD, secret_id="prod/a b", hold=""), "rotator release uploader"),
     "drift": (a_status(person="x", reason=Reason.DRIFTED), "rotator rotate uploader"),
     "other": (a_status(person="x", reason=Reason.TOO_MANY_KEYS), "rotator plan uploader"),
     "failing": (a_status(error="no answer"), "rotator history uploader"),
