@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from rotator.model.naming import since_in
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
 from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
 from rotator.sandbox.secrets_manager import rules
@@ -131,13 +130,12 @@ def _rolled_back(universe: Universe, number: int) -> int:
 
 
 def _may_come_back(universe: Universe, world: World, version_id: str) -> bool:
-    """Tell whether a delayed request moves AWSCURRENT to a version that has a since label, before any run has looked.
+    """Tell whether a delayed request moves AWSCURRENT to a version again.
 
-    Nobody can see afterwards that it was away.
+    If no run looks in between, nobody can see afterwards that it was away.
     """
     requests = (universe.instances.requests[zombie.request] for zombie in world.zombies)
-    moves = any(asked.operation is Operation.PROMOTE and version_id in asked.args for asked in requests)
-    return moves and any(since_in(label) for label, at in world.secret.labels.items() if at == version_id)
+    return any(asked.operation is Operation.PROMOTE and version_id in asked.args for asked in requests)
 
 
 def _edited(universe: Universe, number: int, *, live: bool = True) -> int:
