@@ -83,7 +83,7 @@ def _remaining(s: Situation, rotation: Rotation) -> Decision:  # noqa: PLR0911 -
         return Reason.SUPERSEDED, ()
     stopped = first(STOPPED, s)
     if stopped is not None:
-        return stopped
+        return stopped[0], ()  # which key a typed tag means, a tick writes down
     match rotation.step:
         case Step.CREATE:
             return _create(s, pending)

@@ -112,6 +112,18 @@ def poisoned_message(stack: Deployment) -> None:
     stack.assert_settled("uploader")
 
 
+def contained(stack: Deployment) -> None:
+    """Somebody types a reason into `rotator:contain`: the key that is current then is replaced and dead."""
+    leaked = stack.current_key_id("archive")
+    stack.call("TagResource", SecretId=stack.arn("archive"), Tags=[{"Key": "rotator:contain", "Value": "in a log"}])
+    answer = _tick(stack)
+    assert answer["queued"] >= 1, answer
+    stack.aws.poller.drain()
+    assert stack.current_key_id("archive") != leaked
+    stack.assert_settled("archive")
+    assert not stack.call("DescribeSecret", SecretId=stack.arn("archive")).get("Tags")
+
+
 def killed(stack: Deployment) -> None:
     """`work` is killed with a key made but not stored, and again just before promotion; it converges."""
     for action in ("PutSecretValue", "UpdateSecretVersionStage"):
@@ -178,6 +190,7 @@ SCENARIOS = (
     Scenario("a failing testSecret promotes nothing, and heals", failing_test),
     Scenario("a placeholder is cleared where a key is urgent", given_up),
     Scenario("a poisoned message ends in the dead-letter queue", poisoned_message),
+    Scenario("a tag typed in the console contains within a tick", contained),
     Scenario("work killed in mid-rotation converges", killed),
     Scenario("native killed in mid-rotation converges", killed_natively),
     Scenario("a secret migrates to native rotation and back", migrated),

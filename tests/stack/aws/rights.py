@@ -1,7 +1,7 @@
 """What policies allow (IAM user guide, "Policy evaluation logic"): a Deny wins, what nothing allows is denied.
 
 Only what this stack's policies contain is understood: wildcards in actions and resources, and the conditions
-StringEquals, StringLike, ArnEquals and ArnLike. Anything else is an error rather than a guess.
+StringEquals, StringLike, ArnEquals and ArnLike, and ForAllValues:StringEquals. Anything else is an error rather than a guess.
 """
 
 import re
@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-CONDITIONS = frozenset({"StringEquals", "StringLike", "ArnEquals", "ArnLike"})
+ALL_EQUAL = "ForAllValues:StringEquals"
+CONDITIONS = frozenset({"StringEquals", "StringLike", "ArnEquals", "ArnLike", ALL_EQUAL})
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request for a right; `context` has condition keys in lower case."""
+    """One request for a right; `context` has condition keys in lower case, the values of one key on a line each."""
 
     action: str
     resource: str
@@ -72,6 +73,9 @@ def _holds(operator: str, tests: Mapping[str, Any], context: Mapping[str, str]) 
     if operator not in CONDITIONS:
         raise ValueError(f"the condition {operator} is not understood")
     exact = operator == "StringEquals"
+    if operator == ALL_EQUAL:
+        asked = {key: context.get(key.lower(), "").splitlines() for key in tests}
+        return all(set(asked[key]) <= set(listed(wanted)) for key, wanted in tests.items())
     for key, wanted in tests.items():
         found = context.get(key.lower())
         if found is None:

@@ -135,7 +135,8 @@ class Witness:
             found = self._secrets.answer("DescribeSecret", {"SecretId": secret_id}, self._scope)
         except RuleError:
             return [Ask(action, self._arn("secretsmanager", f"secret:{secret_id}"))]
-        asks = [Ask(action, found["ARN"])]
+        tagged = [*sent.get("TagKeys", ()), *(tag["Key"] for tag in sent.get("Tags", ()))]
+        asks = [Ask(action, found["ARN"], {"aws:tagkeys": "\n".join(tagged)} if tagged else {})]
         if found.get("KmsKeyId"):
             via = {"kms:viaservice": f"secretsmanager.{self._scope.region}.amazonaws.com"}
             asks += [Ask(kms, found["KmsKeyId"], via) for kms in KMS_FOR.get(action, ())]
