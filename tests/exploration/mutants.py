@@ -580,7 +580,7 @@ MUTANTS = (
     Mutant(
         "a placeholder is left alone",
         "A value that somebody overwrote with a placeholder is not filled.",
-        (Edit("engine.rules:URGENT", "rule.no_credential", "rule.compromised"),),
+        (Edit("engine.rules:URGENT", "rule.no_credential", "rule.contained"),),
         (_BROKEN,),
     ),
     Mutant(
