@@ -617,7 +617,7 @@ MUTANTS = (
         "an unproved death is told as a proof",
         "A hand-made key without a name and without a token to ask with is called dead unasked.",
         (Edit("engine.proofs:Proofs.dead", "key is not None or old is None", "key is not None"),),
-        (_FORCE,),
+        (_LEAK,),
     ),
 )
 
