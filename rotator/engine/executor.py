@@ -218,17 +218,15 @@ class Executor:
         minted = self._minted.get(action.version_id)
         if minted is not None and not is_same_key(minted, held):
             raise KeyRejectedError("what was read back from Secrets Manager is not the credential that was stored")
-
         key = self.observed.key(held.key_id)
         subject = Subject(action.version_id, held.key_id, key.name if key else "")
         if not self.observed.generation(self.observed.version(action.version_id)):
-            # A hand-made key: its scopes are its maker's business.
             self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.working(held))
-            return
+            return  # a hand-made key: its scopes are its maker's business
         self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.usable(held, self.observed))
 
     def _promote(self, action: Promote) -> None:
-        """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then clear AWSPENDING."""
+        """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then tidy up the labels."""
         arn = self.observed.description.arn
         new, replaced = (self.observed.version(version_id) for version_id in (action.version_id, action.replacing))
         if self.observed.generation(new) <= self.observed.generation(replaced):
@@ -245,8 +243,10 @@ class Executor:
             raise
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
-        if promoted_at is not None and self.spec.grace and superseded_keys(self.observed):
+        if promoted_at and self.spec.grace and superseded_keys(self.observed):
             self._label(action.version_id, since_label(promoted_at))
+        for false in self.observed.false_since():
+            self._remove_label(*false)
 
     # Retire ----------------------------------------------------------------------------------
 
@@ -302,8 +302,8 @@ class Executor:
 
     def _tag(self, action: Tag | Untag, text: str) -> None:
         """Set the tag that demands a containment, or take it off, if nobody has changed it since."""
-        arn, before = self.observed.description.arn, self.observed.description.contain or ""
-        check_still_asked(before, self._described())
+        arn = self.observed.description.arn
+        check_still_asked(self.observed.description.contain or "", self._described())
         subject = Subject(label=f"{CONTAIN_TAG}={text}")
         if isinstance(action, Tag):
             self._audited(Operation.TAG, subject, lambda: self.store.tag(arn, CONTAIN_TAG, text, self.deadline))
@@ -312,9 +312,9 @@ class Executor:
         self.observed = effects.demanding(self.observed, text if isinstance(action, Tag) else None)
 
     def _label(self, version_id: str, label: str, key_id: str = "") -> None:
-        elsewhere = self.observed.version_labelled(label)
-        if elsewhere is not None and elsewhere.version_id != version_id:  # two promotions within one second
-            self._remove_label(elsewhere.version_id, label)
+        for version in self.observed.versions:
+            if label in version.labels and version.version_id != version_id:  # two promotions within one second
+                self._remove_label(version.version_id, label)
         self._audited(
             Operation.LABEL,
             Subject(version_id, key_id, label=label),

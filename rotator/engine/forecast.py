@@ -32,6 +32,8 @@ def later_revocations(
     at: datetime | None
     if moves_on(planned):
         doomed, at = _left_behind(observed, planned), now + spec.grace
+        if planned.reason is Reason.CONTAINED:  # what is named waits for no grace, nor does what is no younger
+            at = now
     elif planned.reason.keeps_keys:
         return ()
     else:

@@ -2,11 +2,13 @@
 
 import json
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rotator.model.events import Operation as Audited
+from rotator.model.times import time_from
 from rotator.sandbox.pinata.faults import Operation, Respond, Side
 from rotator.sandbox.running import SECRET, Sandbox
 from tests.e2e.stage import COMMAND_S, PERSON, Stage
@@ -92,7 +94,10 @@ def test_a_tag_typed_in_the_console_contains(stage: Stage, text: str) -> None:
     stage.own()
     (leaked,) = stage.live_keys()
     tag(stage, text.format(key=leaked))
-    assert stage.row("plan")["reason"] == "CONTAINED"
+    planned = stage.row("plan")
+    assert planned["reason"] == "CONTAINED"
+    dies = [later["at"] for later in planned["later"] if later["key_id"] == leaked]
+    assert not dies or time_from(dies[0]) <= datetime.now(UTC), "it does not wait for a grace"
     looked = stage.row("status", code=PERSON)
     assert looked["attention"] == "outage"
     assert leaked in stage.row("run")["revoked"]
@@ -236,6 +241,7 @@ def test_roll_back(stage: Stage) -> None:
     newer = stage.row("rotate", "uploader")["key_id"]
     row = stage.row("rollback", "uploader", "--reason", "the new key breaks uploads")
     assert (row["outcome"], row["key_id"], row["reason"]) == ("rotated", old, "ROLLING_BACK")
+    assert sum(label.startswith("rotator:since") for label in stage.labels()) == 1
     assert json.loads(stage.text())["pinata_api_key"] == old == stage.sandbox.current_key_id()
     assert stage.row("run", code=PERSON)["reason"] == "ON_HOLD"
     stage.rotator("release", "uploader")

@@ -1,7 +1,8 @@
 """What policies allow (IAM user guide, "Policy evaluation logic"): a Deny wins, what nothing allows is denied.
 
 Only what this stack's policies contain is understood: wildcards in actions and resources, and the conditions
-StringEquals, StringLike, ArnEquals and ArnLike, and ForAllValues:StringEquals. Anything else is an error rather than a guess.
+StringEquals, StringLike, ArnEquals, ArnLike and ForAllValues:StringEquals. Anything else is an error rather than a
+guess.
 """
 
 import re
