@@ -103,7 +103,7 @@ QUICK = (
         WITH_GRACE,
         ("due", "hand-made"),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
-        fates=(PLAIN - {Fate.DELAYED}) | {Fate.ACKNOWLEDGED},
+        fates=(PLAIN - {Fate.DELAYED}) | {Fate.ACKNOWLEDGED, Fate.DENIED, Fate.TIME_UP},
         leaks=True,
         moves=leak,
     ),

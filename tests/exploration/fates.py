@@ -88,5 +88,8 @@ ALPHABET: dict[Operation, tuple[Fate, ...]] = {
     for operation in sorted(READS | WRITES)
 } | {Operation.ROTATE: ()}
 """The faults of each operation, in the order in which they are tried. A crash after a read is one before the next."""
-APART: dict[tuple[Operation, Fate], str] = {}
+APART: dict[tuple[Operation, Fate], str] = {
+    (Operation.TAG, Fate.DELAYED): "what a tag says late, a person could say then as well",
+    (Operation.UNTAG, Fate.DELAYED): "that a tag goes late, a person could do then as well",
+}
 """Pairs that `make simulate` need not try, each with the reason."""
