@@ -20,9 +20,13 @@ class LaterRevocation:
     """About when; now if this very run does it in the end, None if something else than time has to pass first."""
 
 
+_FIRST_STEPS = frozenset({Reason.RETIRE_FIRST, Reason.CONTAINED})
+"""Where what is planned is not all: this run then makes a key as well."""
+
+
 def moves_on(planned: Plan) -> bool:
     """Tell whether this run makes another version current."""
-    return planned.reason is Reason.RETIRE_FIRST or any(isinstance(action, Promote) for action in planned.actions)
+    return planned.reason in _FIRST_STEPS or any(isinstance(action, Promote) for action in planned.actions)
 
 
 def later_revocations(
@@ -50,7 +54,7 @@ def _left_behind(observed: Observed, planned: Plan) -> tuple[str, ...]:
     fence: float = float("inf")
     if Restamp in kinds:
         kept.add(observed.key_inside(observed.current) or "")
-    elif Create not in kinds and planned.reason is not Reason.RETIRE_FIRST:
+    elif Create not in kinds and planned.reason not in _FIRST_STEPS:
         kept.add(observed.key_inside(observed.pending) or "")
         fence = observed.generation(observed.pending)
     ours = sorted((observed.generation_of_key(key), key.key_id) for key in observed.live_keys())

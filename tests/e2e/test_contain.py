@@ -97,7 +97,8 @@ def test_a_tag_typed_in_the_console_contains(stage: Stage, text: str) -> None:
     planned = stage.row("plan")
     assert planned["reason"] == "CONTAINED"
     dies = [later["at"] for later in planned["later"] if later["key_id"] == leaked]
-    assert not dies or time_from(dies[0]) <= datetime.now(UTC), "it does not wait for a grace"
+    assert dies, "what dies is named before it does"
+    assert time_from(dies[0]) <= datetime.now(UTC), "it does not wait for a grace"
     looked = stage.row("status", code=PERSON)
     assert looked["attention"] == "outage"
     assert leaked in stage.row("run")["revoked"]
