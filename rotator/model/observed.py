@@ -105,9 +105,8 @@ class Version:
         )
 
     def since(self) -> datetime | None:
-        """Return the latest time that this version's since labels name, to the end of its second."""
-        times = [time for label in self.labels if (time := since_in(label))]
-        return max(times) + timedelta(seconds=1) if times else None
+        """Return the latest time that this version's since labels name."""
+        return max((time for label in self.labels if (time := since_in(label))), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -640,13 +640,13 @@ def test_refused_rotations_renew_no_grace(cloud: Cloud, monkeypatch: pytest.Monk
         (old,) = cloud.live()
         cloud.rotate()
         for _ in range(4):
-            clock.shift(GRACE_S / 4)
+            clock.shift(GRACE_S / 5)
             cloud.rotate()
             stalled = cloud.labels().get("AWSPENDING")
             if stalled:
                 cloud.ask("UpdateSecretVersionStage", VersionStage="AWSPENDING", RemoveFromVersionId=stalled)
         assert any("WAITING_GRACE" in error.message for error in cloud.functions.errors)
-        clock.shift(2)
+        clock.shift(GRACE_S / 5 + 2)
         assert tick({}, Context())["queued"] == 1
         cloud.rotate()  # or whoever comes next
     assert old not in cloud.live()

@@ -148,9 +148,11 @@ def test_a_rolled_back_secret_waits_for_a_person(stage: Stage) -> None:
         "UpdateSecretVersionStage",
         {"SecretId": SECRET, "VersionStage": "AWSCURRENT", "MoveToVersionId": old, "RemoveFromVersionId": new},
     )
-    world = stage.world()
     held = stage.row("run", code=PERSON)
     assert (held["outcome"], held["reason"]) == ("held", "ROLLED_BACK")
+    assert held["actions"] == ["Unlabel"], "what says when the newer version was promoted is false by now"
+    world = stage.world()
+    assert stage.row("run", code=PERSON)["actions"] == []
     assert stage.world() == world
     lifted = stage.row("rotate", "uploader")
     assert lifted["outcome"] == "rotated"

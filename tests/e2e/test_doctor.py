@@ -145,7 +145,7 @@ FAULTS: dict[Callable[[Stage], None], set[str]] = {
     broken.to_be_deleted: {"deletion"},
     broken.full_value: {"value"},
     states.replica_stuck: {"replica"},
-    contained: {"contain"},
+    contained: {"contain", "credential"},
     labels_used_up: {"label-room"},
     states.placeholder_forgotten: {"pending"},
     states.old_key_overdue: {"old-key"},

@@ -236,7 +236,7 @@ def test_the_status_table_is_read_at_a_glance(stage: Stage) -> None:
     assert held.startswith("held")
     assert "ON_HOLD" in held
     assert "on hold: incident" in held
-    assert held.endswith("$ aws secretsmanager untag-resource --secret-id prod/held --tag-keys rotator:hold")
+    assert held.endswith("$ rotator release held")
     assert uploader.startswith("uploader  1")
     assert "29 d " in uploader  # up to a fiftieth of 30 days early, by its ARN
     assert " fine " in uploader

@@ -167,7 +167,7 @@ class Walk(RuleBasedStateMachine):
         if call is None:
             self.scene.contain(text)
         else:
-            self._run(demand, meanwhile(call, lambda: self.scene.contain(text)))
+            self._run(demand, meanwhile(call, lambda: self.scene.contain(text)), leaks=True)
 
     @is_held
     @rule()
@@ -244,6 +244,8 @@ class Walk(RuleBasedStateMachine):
             self.scene.release()
         for _ in range(RUNS_MAX):
             reason = self.scene.preview().reason
+            if reason is Reason.CONTAIN_STUCK:  # nobody here has that key any more
+                self.scene.release(CONTAIN_TAG)
             asks = reason in {Reason.DRIFTED, Reason.ROLLED_BACK}
             self._run(Demand.FORCED if asks else Demand.DUE)
             self.scene.passes(DAY + timedelta(minutes=1))
@@ -263,7 +265,13 @@ class Walk(RuleBasedStateMachine):
     # How
 
     def _run(
-        self, demand: Demand, boundary: Boundary = calm, *, audit_fails: range = range(0), edited: bool = False
+        self,
+        demand: Demand,
+        boundary: Boundary = calm,
+        *,
+        audit_fails: range = range(0),
+        edited: bool = False,
+        leaks: bool = False,
     ) -> OutcomeKind | None:
         """Run once, and check what no run may do."""
         self._see()
@@ -280,7 +288,7 @@ class Walk(RuleBasedStateMachine):
         if before != self.scene.labels().get(AWSCURRENT) and not edited:
             assert self._generation() > generation
             self.taken_over |= self.people_stored & {read or ""}
-        if not tagged and CONTAIN_TAG not in self.scene.secret.tags:
+        if not leaks and not tagged and CONTAIN_TAG not in self.scene.secret.tags:
             for key in live - self.scene.live_keys() - self.people_revoked:
                 grace_s = self.scene.spec.grace.total_seconds()
                 since_s = self.scene.systems.now_s - self.last_current_s.get(key, 0.0)

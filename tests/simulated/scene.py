@@ -164,9 +164,9 @@ class Scene:
         said = f"{self.current_key()} it was in a log" if text is None else text
         self.systems.secrets[self.name] = label_rules.tag(self.secret, self.systems.now_s, {CONTAIN_TAG: said})
 
-    def release(self) -> None:
-        """Take the hold away."""
-        self.systems.secrets[self.name] = label_rules.untag(self.secret, self.systems.now_s, ["rotator:hold"])
+    def release(self, tag: str = "rotator:hold") -> None:
+        """Take the hold away, or another tag."""
+        self.systems.secrets[self.name] = label_rules.untag(self.secret, self.systems.now_s, [tag])
 
     def revoke(self, key_id: str) -> None:
         """Revoke a key in Pinata's web application."""
