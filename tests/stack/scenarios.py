@@ -114,14 +114,16 @@ def poisoned_message(stack: Deployment) -> None:
 
 def contained(stack: Deployment) -> None:
     """Somebody types a reason into `rotator:contain`: the key that is current then is replaced and dead."""
-    leaked = stack.current_key_id("archive")
-    stack.call("TagResource", SecretId=stack.arn("archive"), Tags=[{"Key": "rotator:contain", "Value": "in a log"}])
+    leaked = {name: stack.current_key_id(name) for name in NAMES}
+    for name in NAMES:
+        stack.call("TagResource", SecretId=stack.arn(name), Tags=[{"Key": "rotator:contain", "Value": "in a log"}])
     answer = _tick(stack)
-    assert answer["queued"] >= 1, answer
+    assert answer["queued"] == len(NAMES), answer
     stack.aws.poller.drain()
-    assert stack.current_key_id("archive") != leaked
-    stack.assert_settled("archive")
-    assert not stack.call("DescribeSecret", SecretId=stack.arn("archive")).get("Tags")
+    stack.assert_settled(*NAMES)
+    for name in NAMES:
+        assert stack.current_key_id(name) != leaked[name]
+        assert not stack.call("DescribeSecret", SecretId=stack.arn(name)).get("Tags")
 
 
 def killed(stack: Deployment) -> None:
