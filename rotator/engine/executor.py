@@ -161,7 +161,7 @@ class Executor:
 
     def _store(self, action: Create, new: Credential, subject: Subject) -> None:
         """Put a minted key, with the other fields of the current value carried over."""
-        current = self.reader.kept_text(action.replacing, replacing=self.replaces)
+        current = self.reader.kept_text(action.replacing)
         text = compose(new, self.spec.shape, current, replacing=self.replaces)
         if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
             self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.usable(new, self.observed))

@@ -68,18 +68,16 @@ class Reader:
             self._values[version_id] = self.store.await_value(self.arn, version_id, self.deadline)
         return self._values[version_id]
 
-    def kept_text(self, version_id: str | None, *, replacing: bool) -> Sensitive | None:
-        """Return the value whose other fields are carried over; bytes are not, where they may be replaced."""
+    def kept_text(self, version_id: str | None) -> Sensitive | None:
+        """Return the value whose other fields are carried over; bytes, which a person lets us replace, are not."""
         try:
             return self.written_value(version_id).text if version_id else None
         except SecretValueError:
-            if not replacing:
-                raise
             return None
 
     def check_fits(self, version_id: str | None, *, replacing: bool) -> None:
         """Check that a new credential fits beside what is kept of a value. Raises SecretValueError if it does not."""
-        check_fits(self.spec.shape, self.kept_text(version_id, replacing=replacing), replacing=replacing)
+        check_fits(self.spec.shape, self.kept_text(version_id), replacing=replacing)
 
     def credential(self, version_id: str) -> Credential | None:
         """Return the credential inside a version, by its token if it names two keys; None if it holds none."""
