@@ -17,7 +17,7 @@ from rotator.fleet.lookup import Target, resolve
 from rotator.model.errors import ConfigError, RotatorError, StoreDeniedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.naming import secret_of_key
-from rotator.model.plan import Outcome
+from rotator.model.plan import Outcome, Untag
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.tags import CONTAIN_TAG, Containment, containment_in
 from rotator.wiring.connect import Connected
@@ -124,7 +124,10 @@ def _tell(outcome: Outcome, demand: tuple[Containment, Account] | None, *, as_js
     """Print what came of a demand. Exit code 0 means that each key that it names is proved dead."""
     asked, account = demand or (Containment((), ""), Account(tells=False))
     seconds = round(time.monotonic() - account.began_s, 1)
-    is_contained = bool(asked.key_ids) and set(asked.key_ids) <= account.dead
+    # The tag goes once every key that it names is proved dead; it may name one that was not known when it was written.
+    answered = [containment_in(done.text, asked.key_ids) for done in outcome.actions if isinstance(done, Untag)]
+    asked = answered[-1] if answered else asked
+    is_contained = bool(answered) or (bool(asked.key_ids) and set(asked.key_ids) <= account.dead)
     if as_json:
         row = outcome_row(outcome) | {
             "key_ids": list(asked.key_ids),

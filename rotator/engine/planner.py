@@ -34,7 +34,7 @@ def plan(
     create = Create(new_version_id, replacing, minted_as=new_version_id)
     reason, actions = decide(Situation(spec, observed, now, demand, create))
     if observed.description.is_writable() and (false := observed.false_since()):
-        # Somebody moved AWSCURRENT: left there, it would end the grace of a key that becomes superseded later.
+        # Left there, it would end somebody's grace early as soon as AWSCURRENT came back to that version.
         return Plan(reason, tuple(Unlabel(*where) for where in false), due_at(spec, observed))
     if actions == (create,):
         actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))

@@ -201,7 +201,7 @@ def labels(seen: Examined, _: datetime) -> Iterator[Finding]:
                 why = "no rotator of this release makes it, and a secret has 20 labels in all"
                 yield Finding("unknown-label", name, what, why, take_off, Severity.ADVICE)
             elif since and AWSCURRENT not in version.labels:
-                why = "AWSCURRENT was moved by hand; the next run takes the label off"
+                why = "it belongs on AWSCURRENT alone; the next run takes the label off"
                 yield Finding("since-label", name, what, why, f"rotator run {seen.name}", Severity.ADVICE)
             elif since and since > about.changed_at + SINCE_TOLERANCE:
                 why = "it is later than the last change of the secret, so the grace is not counted from it"
@@ -232,7 +232,9 @@ def credential(seen: Examined, now: datetime) -> Iterator[Finding]:
     clause = reason.clause if reason else status.error
     if seen.look_failure is None and status.attention is Attention.OUTAGE:
         what = f"{reason}: {clause}"
-        yield Finding("credential", name, what, "consumers have no key that works", f"rotator run {seen.name}")
+        is_leaked = reason is Reason.CONTAINED
+        why = "consumers use a key that has leaked" if is_leaked else "consumers have no key that works"
+        yield Finding("credential", name, what, why, f"rotator run {seen.name}")
     elif reason and reason.needs_person and reason not in _TOLD_OTHERWISE:
         yield Finding("decision", name, f"{reason}: {clause}", "it does not go away by itself", command)
     elif reason is Reason.BACKING_OFF:

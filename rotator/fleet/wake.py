@@ -43,7 +43,7 @@ def wake(target: Target, *, now: datetime, since: datetime) -> Wake:
     is_foreign = made_at is None and not (description.rotation_enabled and current)
     is_forged = made_at is not None and made_at > description.changed_at + _INDEX_SLACK
     is_rolled_back = made_at is not None and before > generation
-    is_asked = description.hold is not None or description.contain is not None
+    is_asked = description.hold_at(now) is not None or description.contain is not None
     if is_asked or AWSPENDING in by_label or is_foreign or is_forged or is_rolled_back:
         return Wake.LOOK
     if made_at is not None and now >= made_at + rotate_after(spec.max_age, description.arn):

@@ -194,7 +194,7 @@ class Observed:
         return self.description.changed_at if is_false else since
 
     def false_since(self) -> tuple[tuple[str, str], ...]:
-        """Return the since labels that are not on AWSCURRENT, with their versions: somebody moved AWSCURRENT."""
+        """Return the since labels that are not on AWSCURRENT, with their versions: they say nothing that is so."""
         return tuple(
             (version.version_id, label)
             for version in sorted(self.versions, key=lambda version: version.version_id)

@@ -162,6 +162,19 @@ def test_a_second_demand_is_added(stage: Stage) -> None:
     assert stage.live_keys() == [stage.sandbox.current_key_id()]
 
 
+def test_a_key_that_is_dead_already_is_said_to_be(stage: Stage) -> None:
+    """A demand about a key that died before is answered at once, and nothing is made for it."""
+    stage.own()
+    (old,) = stage.live_keys()
+    new = stage.row("rotate", "uploader")["key_id"]
+    done = stage.rotator("contain", "uploader", "--key", old, "--reason", REASON)
+    assert done.returncode == 0
+    assert f"{old} is proved dead" in stage.said(done)
+    assert "NOT contained" not in done.stdout
+    assert stage.live_keys() == [new]
+    assert "rotator:contain" not in tags(stage)
+
+
 def test_the_secret_of_a_key_is_found(stage: Stage) -> None:
     """`--key` without a name finds the secret that the key was made for; somebody else's key is left alone."""
     stage.own()
