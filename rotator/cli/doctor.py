@@ -2,12 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import click
 
@@ -16,27 +15,30 @@ from rotator.cli.exits import Exit
 from rotator.cli.screen import alarming, counted, folded, width
 from rotator.cli.watcher import Watcher
 from rotator.config.file import Config
+from rotator.engine.audited import audited
 from rotator.fleet.doctor import Examined, Finding, Severity, budget, findings, strays, unmade
 from rotator.fleet.keys import OwnedKey, Values, owned
 from rotator.fleet.lookup import Resolved, Target
 from rotator.fleet.run import WORKERS_MAX
 from rotator.fleet.strays import FEW
-from rotator.model.credential import Credential, Sensitive
+from rotator.model.credential import Sensitive
 from rotator.model.errors import (
     AuditUnavailableError,
     ClockError,
     ConfigError,
+    DeadlineExceededError,
+    ProviderError,
     Remedy,
     RotatorError,
     SecretValueError,
     StoreRejectedError,
 )
-from rotator.model.events import Done, Ended, Failure, Intent, Operation, Result, Subject
+from rotator.model.events import Ended, Failure, Operation, Subject
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, KeyState, SecretDescription
 from rotator.model.payload import check_fits
 from rotator.model.plan import OutcomeKind
-from rotator.model.ports import AuditLog, AuditRun
+from rotator.model.ports import AuditLog, Deadline, KeyProvider
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.times import relative_text
 from rotator.wiring import environment, logs
@@ -45,7 +47,6 @@ from rotator.wiring.runs import new_run, startup_deadline
 
 EXPIRY_WARNED = timedelta(days=30)
 _ALL = "rotator doctor"
-_T = TypeVar("_T")
 
 
 def examine(config_option: str | None, names: Sequence[str], *, mint: bool, as_json: bool) -> int:
@@ -74,7 +75,7 @@ def _lines(told: Sequence[Finding], secrets: int, columns: int | None, *, mint: 
     summary = (
         f"{counted(counts[Severity.FAULT], 'fault')}, {counts[Severity.ADVICE]:,} advice" if told else "no findings"
     )
-    changed = "one key was made and revoked" if mint else "nothing was changed"
+    changed = "nothing was changed but by --mint" if mint else "nothing was changed"
     yield (
         f"{summary}: {counted(secrets, 'secret')}, the managing key, the audit trail, clocks, budgets and environment "
         f"were checked; {changed}"
@@ -213,19 +214,21 @@ def _minted(both: Connected, audit: AuditLog, target: Target) -> Iterator[Findin
     within_s, why = spec.verify_timeout.total_seconds(), "no rotation can succeed"
     try:
         trail = audit.begin("doctor", target.description.arn)
-        new = _audited(
-            trail,
-            Operation.CREATE_KEY,
-            subject,
-            lambda: provider.create_key(subject.key_name, spec.permissions, spec.max_uses, run.deadline),
-        )
-        why = f"key {new.key_id} may be alive; `rotator keys` shows it"
-        made = replace(subject, key_id=new.key_id)
         try:
-            is_listed = provider.await_listed(new.key_id, made.key_name, within_s, run.deadline) is not None
-        except RotatorError:
-            is_listed = False  # it has to die all the same
-        _audited(trail, Operation.REVOKE_KEY, made, lambda: provider.revoke_key(new.key_id, run.deadline))
+            new = audited(
+                trail,
+                Operation.CREATE_KEY,
+                subject,
+                lambda: provider.create_key(subject.key_name, spec.permissions, spec.max_uses, run.deadline),
+                lambda new: (replace(subject, key_id=new.key_id), ""),
+            )
+            why = f"key {new.key_id} may be alive; `rotator keys` shows it"
+            made = replace(subject, key_id=new.key_id)
+            is_listed = _is_listed(provider, made, within_s, run.deadline)
+            audited(trail, Operation.REVOKE_KEY, made, lambda: provider.revoke_key(new.key_id, run.deadline))
+        except (ProviderError, DeadlineExceededError) as error:
+            trail.record(Ended(OutcomeKind.FAILED, None, "", "", (), Failure.of(error)))
+            raise
         trail.record(Ended(OutcomeKind.UP_TO_DATE, None, "", "", (new.key_id,), None))
         last = provider.await_revoked(new.key_id, made.key_name, within_s, run.deadline)
     except RotatorError as error:
@@ -237,16 +240,9 @@ def _minted(both: Connected, audit: AuditLog, target: Target) -> Iterator[Findin
         yield Finding("mint", None, f"key {new.key_id} is not listed as revoked", why, "rotator keys --owner other")
 
 
-def _audited(trail: AuditRun, operation: Operation, subject: Subject, call: Callable[[], _T]) -> _T:
-    """Record the intent, make the call, and record its outcome; one that fails is the end of the run."""
-    trail.record(Intent(operation, subject))
+def _is_listed(provider: KeyProvider, made: Subject, within_s: float, deadline: Deadline) -> bool:
+    """Tell whether the list shows a key; one that could not be asked about has to die all the same."""
     try:
-        returned = call()
-    except RotatorError as error:
-        result = Result.UNKNOWN if error.may_have_effect else Result.FAILURE
-        trail.record(Done(operation, subject, result, error.message))
-        trail.record(Ended(OutcomeKind.FAILED, None, "", "", (), Failure.of(error)))
-        raise
-    made = returned.key_id if isinstance(returned, Credential) else subject.key_id
-    trail.record(Done(operation, replace(subject, key_id=made), Result.SUCCESS, ""))
-    return returned
+        return provider.await_listed(made.key_id, made.key_name, within_s, deadline) is not None
+    except RotatorError:
+        return False

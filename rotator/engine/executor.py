@@ -11,6 +11,7 @@ from typing import TypeVar, assert_never
 
 from rotator.engine import effects
 from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
+from rotator.engine.audited import audited
 from rotator.engine.guards import check_revocable, check_still_asked, check_unchanged
 from rotator.engine.observer import Reader
 from rotator.engine.proofs import Proofs, is_same_key
@@ -30,7 +31,7 @@ from rotator.model.errors import (
     StoreUnavailableError,
     UnsafeActionError,
 )
-from rotator.model.events import Done, Intent, Operation, Result, Subject
+from rotator.model.events import Operation, Subject
 from rotator.model.naming import since_label
 from rotator.model.observed import (
     AWSCURRENT,
@@ -337,14 +338,4 @@ class Executor:
         call: Callable[[], _T],
         learned: Callable[[_T], tuple[Subject, str]] | None = None,
     ) -> _T:
-        """Record the intent, make the call, record the outcome and what was learned from it."""
-        self.audit.record(Intent(operation, subject))
-        try:
-            returned = call()
-        except RotatorError as error:
-            result = Result.UNKNOWN if error.may_have_effect else Result.FAILURE
-            self.audit.record(Done(operation, subject, result, error.message))
-            raise
-        subject, detail = learned(returned) if learned else (subject, "")
-        self.audit.record(Done(operation, subject, Result.SUCCESS, detail))
-        return returned
+        return audited(self.audit, operation, subject, call, learned)

@@ -52,7 +52,7 @@ new = self._audited(
     lambda made: (replace(subject, key_id=made.key_id), ""),
 )
 """
-_INTENT = "self.audit.record(Intent(operation, subject))"
+_INTENT = "audit.record(Intent(operation, subject))"
 
 MUTANTS = (
     Mutant(
@@ -219,20 +219,14 @@ MUTANTS = (
         "effects before their intents",
         "The audit trail hears of a call when it is over.",
         (
-            Edit("engine.executor:Executor._audited", _INTENT, "None"),
-            Edit("engine.executor:Executor._audited", "returned = call()", f"returned = call()\n{_INTENT}"),
+            Edit("engine.audited:audited", _INTENT, "None"),
+            Edit("engine.audited:audited", "returned = call()", f"returned = call()\n{_INTENT}"),
         ),
     ),
     Mutant(
         "an audit trail that fails is ignored",
         "An intent that cannot be recorded does not stop the effect (seen in a published rotation engine).",
-        (
-            Edit(
-                "engine.executor:Executor._audited",
-                _INTENT,
-                f"try:\n    {_INTENT}\nexcept AuditUnavailableError:\n    pass",
-            ),
-        ),
+        (Edit("engine.audited:audited", _INTENT, f"try:\n    {_INTENT}\nexcept RotatorError:\n    pass"),),
         (_EVERY,),
     ),
     Mutant(
@@ -405,7 +399,7 @@ MUTANTS = (
         "The audit trail says that nothing happened where something may have.",
         (
             Edit(
-                "engine.executor:Executor._audited",
+                "engine.audited:audited",
                 "Result.UNKNOWN if error.may_have_effect else Result.FAILURE",
                 "Result.FAILURE",
             ),
@@ -414,13 +408,7 @@ MUTANTS = (
     Mutant(
         "a failure has no record",
         "The audit trail is told of outcomes that are successes.",
-        (
-            Edit(
-                "engine.executor:Executor._audited",
-                "self.audit.record(Done(operation, subject, result, error.message))",
-                "None",
-            ),
-        ),
+        (Edit("engine.audited:audited", "audit.record(Done(operation, subject, result, error.message))", "None"),),
     ),
     Mutant(
         "an intent names the wrong version",
