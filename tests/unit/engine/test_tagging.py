@@ -33,10 +33,11 @@ def test_a_tag_without_a_durable_intent_is_not_set(record: int) -> None:
     assert HOLD_TAG not in scene.secret.tags
 
 
-def test_a_tag_whose_outcome_is_not_recorded_is_told() -> None:
+@pytest.mark.parametrize("record", [3, 4], ids=["outcome of the call", "end of the run"])
+def test_a_tag_whose_outcome_is_not_recorded_is_told(record: int) -> None:
     """The tag is set, and the failure of the trail is the outcome."""
     scene = Scene.own(a_spec())
-    outcome = held(scene, Process(scene.systems, audit_fails={3}))
+    outcome = held(scene, Process(scene.systems, audit_fails={record}))
     assert isinstance(outcome.error, AuditUnavailableError)
     assert scene.secret.tags[HOLD_TAG] == "incident"
 
