@@ -33,7 +33,8 @@ def plan(
     replacing = observed.current.version_id if observed.current else None
     create = Create(new_version_id, replacing, minted_as=new_version_id)
     reason, actions = decide(Situation(spec, observed, now, demand, create))
-    if observed.description.is_writable() and (false := observed.false_since()):
+    writable = observed.description.is_writable() and reason is not Reason.ON_HOLD
+    if writable and (false := observed.false_since()):
         # Left there, it would end somebody's grace early as soon as AWSCURRENT came back to that version.
         return Plan(reason, tuple(Unlabel(*where) for where in false), due_at(spec, observed))
     if actions == (create,):

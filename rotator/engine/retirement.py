@@ -61,10 +61,10 @@ def _since_labels(observed: Observed) -> tuple[Unlabel, ...]:
 def make_room(spec: SecretSpec, observed: Observed, now: datetime, reason: Reason) -> tuple[Action, ...]:
     """Answer the second question where no key may die by the first answer, and none may be made: revoke one of ours.
 
-    The current credential is refused, so it proves nothing; but a key that no labelled version holds, and that was made
-    longer ago than consumers may take and than a run may need, is held by nobody.
+    The current credential is refused or has leaked; but a key that no labelled version holds, and that was made longer
+    ago than consumers may take and than a run may need, is held by nobody. Without any current value, a person decides.
     """
-    if reason is not Reason.TOO_MANY_KEYS or observed.proof is not Proof.REFUSED:
+    if reason is not Reason.TOO_MANY_KEYS or observed.proof not in {Proof.ACCEPTED, Proof.REFUSED}:
         return ()
     unheld = [key for key in unlabelled_keys(observed) if is_abandoned(spec, observed, key, now)]
     oldest = sorted(unheld, key=lambda key: (key.created_at, key.key_id))[:1]

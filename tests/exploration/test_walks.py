@@ -180,8 +180,7 @@ class Walk(RuleBasedStateMachine):
     def a_person_revokes_a_key(self, data: st.DataObject) -> None:
         """Revoke any key in Pinata's web application."""
         key_id = data.draw(st.sampled_from(sorted(self.scene.live_keys())))
-        self.people_revoked.add(key_id)
-        self.scene.revoke(key_id)
+        self._revoke(key_id)
 
     @rule(above=st.integers(-1, 2), nonce=st.sampled_from("xyz"))
     def somebody_leaves_an_orphan(self, above: int, nonce: str) -> None:
@@ -246,6 +245,8 @@ class Walk(RuleBasedStateMachine):
             reason = self.scene.preview().reason
             if reason is Reason.CONTAIN_STUCK:  # nobody here has that key any more
                 self.scene.release(CONTAIN_TAG)
+            if reason is Reason.TOO_MANY_KEYS and self.scene.current_key() is None:
+                self._revoke(min(self._ours_alive()))  # what nobody has ever read proves nothing: a person chooses
             asks = reason in {Reason.DRIFTED, Reason.ROLLED_BACK}
             self._run(Demand.FORCED if asks else Demand.DUE)
             self.scene.passes(DAY + timedelta(minutes=1))
@@ -254,10 +255,8 @@ class Walk(RuleBasedStateMachine):
                 break
         else:
             raise AssertionError(f"not settled: {chosen}, {self.scene.labels()}")
-        current, keys = self.scene.current_key(), self.scene.systems.pinata.keys
-        live = self.scene.live_keys()
-        assert {key for key in live if self.scene.family.generation(keys[key].name)} == {current}
-        assert not live & self.taken_over
+        assert self._ours_alive() == {self.scene.current_key()}
+        assert not self.scene.live_keys() & self.taken_over
         assert AWSPENDING not in self.scene.labels()
         self._run(Demand.DUE)
         assert not WRITES & set(self.scene.last.calls)
@@ -306,6 +305,15 @@ class Walk(RuleBasedStateMachine):
         key = self.scene.seed("made by hand")
         self.people_stored.add(key.key)
         self.scene.edit(key, token=f"{len(self.people_stored):032}")
+
+    def _revoke(self, key_id: str) -> None:
+        """Revoke a key by hand."""
+        self.people_revoked.add(key_id)
+        self.scene.revoke(key_id)
+
+    def _ours_alive(self) -> set[str]:
+        keys = self.scene.systems.pinata.keys
+        return {key for key in self.scene.live_keys() if self.scene.family.generation(keys[key].name)}
 
     def _see(self) -> None:
         """Note which key consumers read now."""

@@ -245,6 +245,10 @@ class Deployment:
         stages = self.describe(self.arn(name))["VersionIdsToStages"]
         return {label: version for version, labels in stages.items() for label in labels}
 
+    def versions(self, name: str) -> int:
+        """Return how many versions a secret has, with labels or without."""
+        return len(self.call("ListSecretVersionIds", SecretId=self.arn(name), IncludeDeprecated=True)["Versions"])
+
     def current_key_id(self, name: str) -> str:
         """Return the id of the key that consumers read."""
         value = self.call("GetSecretValue", SecretId=self.arn(name))["SecretString"]

@@ -1,16 +1,16 @@
 """What happens to a deployed stack, one scenario after the other. Each ends with both systems as they must be."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rotator.config.file import load
 from rotator.lambda_handlers.queue import group_of
 from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
-from rotator.sandbox.secrets_manager.faults import Fault, Kind, Moment
 from tests.stack.aws.server import ATTEMPTS
 from tests.stack.aws.under_moto import function
 from tests.stack.deployment import NAMES, SCOPE, Deployment
@@ -18,7 +18,6 @@ from tests.stack.deployment import NAMES, SCOPE, Deployment
 WAIT_S = 600.0
 AGE_S = 1.2
 """A little more than the `max_age` of the secret `uploader`."""
-ZOMBIE_S = 4.0
 RECEIVES_MAX = 10
 QUEUE, DEAD = "rotator-prod-due.fifo", "rotator-prod-dead.fifo"
 
@@ -166,23 +165,18 @@ def migrated(stack: Deployment) -> None:
 def timed_out(stack: Deployment) -> None:
     """`work` hangs until Lambda ends it; the write it had sent arrives after its death."""
     before = stack.current_key_id("uploader")
-    slow = Fault(Kind.DELAY, "PutSecretValue", Moment.BEFORE, delay_s=ZOMBIE_S)
     _tick_when_due(stack)
     failures = stack.failures("work")
-    stack.aws.server.faults.add(slow)
-    stack.aws.functions.patience_s = ZOMBIE_S / 2
-    began = time.monotonic()
-    try:
+    with _held_back(stack, "work", "PutSecretValue") as held:
         stack.aws.poller.drain()
-    finally:
-        stack.aws.functions.patience_s = WAIT_S
-        stack.aws.server.faults.clear()
-    assert stack.failures("work") == failures + 1
-    assert stack.current_key_id("uploader") == before
-    stack.aws.poller.drain(redeliveries=1)
-    time.sleep(max(began + ZOMBIE_S + 0.5 - time.monotonic(), 0))
+        assert stack.failures("work") == failures + 1
+        assert stack.current_key_id("uploader") == before
+        stack.aws.poller.drain(redeliveries=1)
+        after, versions = stack.current_key_id("uploader"), stack.versions("uploader")
+        held.release.set()
+        _until(lambda: stack.versions("uploader") > versions)
     _settle(stack, "uploader")
-    assert stack.current_key_id("uploader") != before
+    assert stack.current_key_id("uploader") == after != before
 
 
 SCENARIOS = (
@@ -261,3 +255,38 @@ def _killed_before(stack: Deployment, short: str, operation: str) -> Iterator[li
         yield victims
     finally:
         stack.aws.witness.before = lambda _, __: None
+
+
+@dataclass(slots=True)
+class _HeldBack:
+    """A call that was sent, and waits on its way."""
+
+    victims: list[str] = field(default_factory=list)
+    release: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def _held_back(stack: Deployment, short: str, operation: str) -> Iterator[_HeldBack]:
+    """Hold a function's next call of an operation on its way, and let the function's time run out meanwhile."""
+    held = _HeldBack()
+
+    def strike(name: str, action: str) -> None:
+        if not held.victims and (name, action) == (stack.function(short), f"secretsmanager:{operation}"):
+            held.victims.append(name)
+            stack.aws.functions.expire(name)
+            assert held.release.wait(WAIT_S)
+
+    stack.aws.witness.before = strike
+    try:
+        yield held
+    finally:
+        held.release.set()
+        stack.aws.witness.before = lambda _, __: None
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

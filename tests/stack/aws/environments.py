@@ -20,7 +20,17 @@ from pathlib import Path
 from queue import Empty
 from typing import IO
 
-from tests.stack.aws.runtime_api import Event, Exited, HandlerError, InitError, Ready, Response, RuntimeApi
+from tests.stack.aws.runtime_api import (
+    Answer,
+    Event,
+    Exited,
+    Expired,
+    HandlerError,
+    InitError,
+    Ready,
+    Response,
+    RuntimeApi,
+)
 
 INIT_S = 600.0
 """How long loading a handler may take here; Lambda allows 10 s, on a machine of its own."""
@@ -39,14 +49,6 @@ class Code:
     runtime: Path
     memory_mb: int
     variables: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """How long a call may take, in seconds; `waited_s` of it really pass before the rest is taken as passed, too."""
-
-    told_s: float
-    waited_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,16 @@ class Environment:
             self._process.kill()
             self._process.wait(END_S)
 
+    def expire(self) -> None:
+        """Take what is left of the present call's timeout as passed."""
+        self._api.answers.put(Expired())
+
     def close(self) -> None:
         """End the process and the API."""
         self.kill()
         self._api.__exit__(None, None, None)
 
-    def invoke(self, payload: bytes, timeout: Timeout) -> Invocation:
+    def invoke(self, payload: bytes, timeout_s: float) -> Invocation:
         """Run the handler once. Whatever happens to it is in the answer."""
         began = time.monotonic()
         cold = not self.is_alive
@@ -104,21 +110,19 @@ class Environment:
             return Invocation(refusal, failed=True, cold=cold, seconds=time.monotonic() - began)
         request_id = str(uuid.uuid4())
         arn = self.code.function_arn
-        self._api.hand_over(Event(request_id, payload, time.time() + timeout.told_s, arn))
-        answer, failed = self._outcome(request_id, timeout)
+        self._api.hand_over(Event(request_id, payload, time.time() + timeout_s, arn))
+        answer, failed = self._outcome(request_id, timeout_s)
         return Invocation(answer, failed=failed, cold=cold, seconds=time.monotonic() - began)
 
-    def _outcome(self, request_id: str, timeout: Timeout) -> tuple[bytes, bool]:
-        deadline = time.monotonic() + min(timeout.told_s, timeout.waited_s)
+    def _outcome(self, request_id: str, timeout_s: float) -> tuple[bytes, bool]:
+        deadline = time.monotonic() + timeout_s
         while True:
-            try:
-                answer = self._api.answers.get(timeout=max(deadline - time.monotonic(), 0.0))
-            except Empty:
-                self.kill()
-                message = f"{request_id} Task timed out after {timeout.told_s:.2f} seconds"
-                self._on_line(message)
-                return _error("Sandbox.Timedout", message), True
-            match answer:
+            match self._answer(deadline):
+                case Expired():
+                    self.kill()
+                    message = f"{request_id} Task timed out after {timeout_s:.2f} seconds"
+                    self._on_line(message)
+                    return _error("Sandbox.Timedout", message), True
                 case Response(answered, payload) if answered == request_id:
                     return payload, False
                 case HandlerError(answered, payload) if answered == request_id:
@@ -128,6 +132,12 @@ class Environment:
                     return _error("Runtime.ExitError", message), True
                 case _:
                     continue
+
+    def _answer(self, deadline: float) -> Answer:
+        try:
+            return self._api.answers.get(timeout=max(deadline - time.monotonic(), 0.0))
+        except Empty:
+            return Expired()
 
     def _start(self) -> bytes | None:
         """Start a process and wait until it is ready; the error if it does not come up."""
@@ -204,16 +214,22 @@ class Pool:
         self._busy: set[Environment] = set()
         self._lock = threading.Lock()
 
-    def invoke(self, code: Code, payload: bytes, timeout: Timeout) -> Invocation:
+    def invoke(self, code: Code, payload: bytes, timeout_s: float) -> Invocation:
         """Run one call in a warm environment of this very code, or in a new one."""
         with self._taken(code) as environment:
-            return environment.invoke(payload, timeout)
+            return environment.invoke(payload, timeout_s)
 
     def kill(self) -> None:
         """Kill what is at work now."""
         with self._lock:
             for environment in self._busy:
                 environment.kill()
+
+    def expire(self) -> None:
+        """Take the timeout of what is at work now as passed."""
+        with self._lock:
+            for environment in self._busy:
+                environment.expire()
 
     def close(self) -> None:
         """End every process."""

@@ -6,7 +6,6 @@ Metrics are found in the log as CloudWatch finds them (embedded metric format).
 
 import io
 import json
-import math
 import threading
 import zipfile
 from collections.abc import Callable, Iterable
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rotator.sandbox.secrets_manager.store import Scope
-from tests.stack.aws.environments import Code, Invocation, Pool, Timeout, credentials, lay_out_runtime
+from tests.stack.aws.environments import Code, Invocation, Pool, credentials, lay_out_runtime
 from tests.stack.aws.rights import Ask
 from tests.stack.aws.under_moto import Deployed
 
@@ -49,16 +48,13 @@ class Functions:
         self._lines: dict[str, list[str]] = {}
         self._lock = threading.Lock()
         self.invocations: list[tuple[str, Invocation]] = []
-        self.patience_s = math.inf
-        """After so many seconds of a call, what is left of its timeout is taken as passed."""
         self._runtime = folder / "runtime"
         self._runtime.mkdir(parents=True)
         lay_out_runtime(self._runtime)
 
     def run(self, function: Deployed, payload: bytes) -> tuple[bytes, bool, str]:
         """Invoke: the payload, whether it is an error, and the end of the log."""
-        timeout = Timeout(function.timeout_s, self.patience_s)
-        done = self._pool(function.name).invoke(self._code(function), payload, timeout)
+        done = self._pool(function.name).invoke(self._code(function), payload, function.timeout_s)
         with self._lock:
             self.invocations.append((function.name, done))
         tail = "\n".join(self.lines(function.name))[-LOG_TAIL_BYTES:]
@@ -67,6 +63,10 @@ class Functions:
     def kill(self, name: str) -> None:
         """Kill what the function is doing now; the next call starts cold."""
         self._pool(name).kill()
+
+    def expire(self, name: str) -> None:
+        """Take the timeout of what the function is doing now as passed."""
+        self._pool(name).expire()
 
     def lines(self, name: str) -> list[str]:
         """Return the function's log."""

@@ -61,7 +61,12 @@ class Exited:
     """The process ended; whoever watches it puts this here."""
 
 
-Answer = Ready | InitError | Response | HandlerError | Exited
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The call's time is up; whoever keeps the time puts this here."""
+
+
+Answer = Ready | InitError | Response | HandlerError | Exited | Expired
 
 
 class RuntimeApi:

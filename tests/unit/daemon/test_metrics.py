@@ -167,4 +167,4 @@ def test_what_we_write_ourselves_is_what_the_library_writes() -> None:
 def test_a_scrape_of_a_large_fleet_is_quick() -> None:
     """One scrape of 10,000 secrets takes less than 150 ms of CPU on a usual machine."""
     metrics = metrics_of(many())
-    assert cpu_s(metrics.render, 5) < SCRAPE_MAX_S
+    assert cpu_s(metrics.render, 25) < SCRAPE_MAX_S

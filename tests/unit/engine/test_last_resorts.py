@@ -51,6 +51,19 @@ def test_room_is_made_where_nothing_can_be_proved() -> None:
     assert set(left) - scene.live_keys()
 
 
+def test_room_is_made_where_the_current_key_has_leaked() -> None:
+    """A person's key has leaked and there is no room: keys that nobody holds die, and the leaked one is replaced."""
+    scene = Scene.hand_made(a_spec())
+    scene.passes(timedelta(days=2))
+    left, leaked = attempts(scene, 1, 6), scene.current_key()
+    scene.contain()
+    for _ in range(6):
+        scene.run()
+        scene.passes(timedelta(days=1))
+    assert scene.current_key() in scene.live_keys()
+    assert not {leaked, *left} & scene.live_keys()
+
+
 @pytest.mark.parametrize("demand", [Demand.REPLACING, Demand.DUE], ids=str)
 def test_bytes_are_replaced_by_consent_alone(demand: Demand) -> None:
     """A binary value stays, until a person says that it may go."""
