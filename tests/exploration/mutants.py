@@ -21,6 +21,14 @@ _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
 _BROKEN = "a person breaks the value, <=1 fault"
 _REFUSED = "refused again and again"
+_ONE_DIES = "narrow: 2 runs at once, one dies"
+_WRONG = "narrow: a wrong JWT, and a run that dies"
+_DELAYED = "narrow: a person meddles, a request is delayed"
+_ACKNOWLEDGED = "narrow: a key leaks, a revocation is acknowledged"
+_BROKEN_DEAD = "narrow: a person breaks the value, a run dies"
+_REFUSED_DUE = "narrow: refused again and again"
+_NATIVE_WRONG = "narrow: Secrets Manager's own rotation, a wrong JWT"
+_NATIVE_EDITED = "narrow: Secrets Manager's own rotation, a person meddles"
 _TAKING_OVER = "taking over at once, <=1 fault"
 
 _FENCE = "self.observed.generation(new) <= self.observed.generation(replaced)"
@@ -83,7 +91,7 @@ MUTANTS = (
                 "self.deadline)",
             ),
         ),
-        (_RACE,),
+        (_ONE_DIES,),
     ),
     Mutant(
         "any pending version is adopted",
@@ -96,7 +104,7 @@ MUTANTS = (
             ),
             Edit("engine.executor:Executor._promote", _FENCE, "new is replaced"),
         ),
-        (_RACE,),
+        (_ONE_DIES,),
     ),
     Mutant(
         "nothing to do once current",
@@ -193,7 +201,7 @@ MUTANTS = (
         "a stuck attempt is never given up",
         "A pending version whose key does not work stays pending for ever.",
         (Edit("engine.pending:stalled", "too_old or (key and key.state is KeyState.REVOKED)", "False"),),
-        (_GRACE,),
+        (_WRONG,),
     ),
     Mutant(
         "keys are made without limit",
@@ -303,7 +311,7 @@ MUTANTS = (
                 "actions[1:] if reason is Reason.INTERRUPTED else ()",
             ),
         ),
-        (_NATIVE,),
+        (_NATIVE_WRONG,),
     ),
     Mutant(
         "an empty version is never given up",
@@ -326,7 +334,7 @@ MUTANTS = (
                 "s.demand.overrides(Override.AGE)",
             ),
         ),
-        (_NATIVE_PERSON,),
+        (_NATIVE_EDITED,),
     ),
     Mutant(
         "a version of Secrets Manager's has no generation",
@@ -338,7 +346,7 @@ MUTANTS = (
                 "False",
             ),
         ),
-        (_NATIVE_PERSON,),
+        (_NATIVE_EDITED,),
     ),
     Mutant(
         "a run never ends",
@@ -463,7 +471,7 @@ MUTANTS = (
             ),
             Edit("model.observed:Observed.false_since", "AWSCURRENT not in version.labels", "False"),
         ),
-        (_PERSON, _LEAK),
+        (_DELAYED,),
     ),
     Mutant(
         "grace begins when the run did",
@@ -581,19 +589,19 @@ MUTANTS = (
                 "foreign is None",
             ),
         ),
-        (_BROKEN,),
+        (_BROKEN_DEAD,),
     ),
     Mutant(
         "attempts do not back off",
         "Each run makes another key, whatever became of the ones before.",
         (Edit("engine.conditions:backing_off", "waits and not s.demand.overrides(Override.DECISIONS)", "False"),),
-        (_REFUSED,),
+        (_REFUSED_DUE,),
     ),
     Mutant(
         "dead attempts are not counted",
         "The back-off sees the keys that live, and not those that were revoked again.",
         (Edit("engine.reconcile:_mints", "any(isinstance(action, Create) for action in planned.actions)", "False"),),
-        (_REFUSED,),
+        (_REFUSED_DUE,),
     ),
     Mutant(
         "a key under another name is stored",
@@ -605,7 +613,7 @@ MUTANTS = (
         "an unproved death is told as a proof",
         "A hand-made key without a name and without a token to ask with is called dead unasked.",
         (Edit("engine.proofs:Proofs.dead", "key is not None or old is None", "key is not None"),),
-        (_LEAK,),
+        (_ACKNOWLEDGED,),
     ),
 )
 

@@ -344,10 +344,9 @@ def i8_run_is_bounded(conduct: Conduct) -> str | None:
 
 
 def i10_hold_is_respected(conduct: Conduct) -> str | None:
-    """A run that has read the hold tag makes no effect; but it takes off a since label that is false."""
-    asked, last = _asked(conduct), conduct.trail[-1] if conduct.trail else None
-    tidies = asked is Operation.REMOVE and isinstance(last, Named) and last.subject.label.startswith("rotator:since:")
-    if conduct.saw_hold and asked in EFFECTS and not tidies:
+    """A run that has read the hold tag makes no effect."""
+    asked = _asked(conduct)
+    if conduct.saw_hold and asked in EFFECTS:
         return f"I10 {asked} though the secret is on hold"
     return None
 
