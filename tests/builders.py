@@ -137,6 +137,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
     failed: Iterable[str] = (),
     proof: Proof | None = None,
     contain: str | None = None,
+    managing: str | None = None,
 ) -> Observed:
     """Return what was observed.
 
@@ -162,6 +163,8 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         proof: of the current credential; by default it is accepted, if there is one.
 
         contain: the value of the tag that demands a containment.
+
+        managing: the id of the key that the run works with.
     """
     labels = SecretDescription(
         ARN,
@@ -186,4 +189,5 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         protected=frozenset(protected),
         family=FAMILY,
         contain=contain,
+        managing=managing,
     )

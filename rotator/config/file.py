@@ -162,6 +162,8 @@ def _config(root: Node, path: Path) -> Config:
         managing_id = pinata.admin.secret_id if isinstance(pinata.admin, AdminSecret) else None
         for node, spec in entries:
             check_holder(spec, node, pinata.api, managing_id)
+        own = tuple(replace(spec, manages=spec.secret_id == managing_id) for spec in config.secrets)
+        config = replace(config, secrets=own)
     folder = path.absolute().parent
     return replace(
         config,

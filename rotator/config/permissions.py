@@ -7,7 +7,7 @@ from rotator.config.problems import Node
 from rotator.config.schema import Default, Example, Kind, Schema, Setting
 from rotator.config.tables import Api
 from rotator.config.values import UnfitError, quoted
-from rotator.model.secret import Admin, Endpoints, Permissions, Resources, SecretSpec
+from rotator.model.secret import Admin, Endpoints, JsonFields, Permissions, Resources, SecretSpec
 
 NO_PERMISSIONS = Resources(frozenset())
 MISSING = 'is missing; for example { resources = ["org:files:write"] }'
@@ -113,6 +113,12 @@ def check_holder(spec: SecretSpec, entry: Node, api: Api, managing_id: str | Non
         node.note('the legacy API knows no `resources`; use `endpoints`, or api = "v3"')
     mints = permissions == Admin() or (isinstance(permissions, Resources) and "org:write" in permissions.names)
     manages = spec.secret_id == managing_id
+    if spec.manages and not manages:
+        entry.at("manages").note(
+            "the managing key is not in this secret: `secret_id` and `[pinata] admin_secret` must be spelled alike"
+        )
+    if manages and isinstance(spec.shape, JsonFields) and spec.shape.jwt != "JWT":
+        entry.at("fields").note('this is the secret of the managing key, whose token is read from the field "JWT"')
     if mints and not manages:
         node.note(
             "admin, and org:write too, can mint keys, and such a key must not be handed to consumers; only the entry"

@@ -9,7 +9,7 @@ from datetime import UTC, time, timedelta
 from typing import get_args
 
 from rotator.config import permissions, rules, values
-from rotator.config.kinds import array, chosen, integer, like, span, table, text
+from rotator.config.kinds import FLAG, array, chosen, integer, like, span, table, text
 from rotator.config.schema import Default, Example, Kind, Required, Schema, Setting
 from rotator.config.secret_ids import secret_id
 from rotator.config.tables import (
@@ -210,6 +210,14 @@ _ENTRY = (
         field="blackouts",
     ),
     Setting(
+        "manages",
+        FLAG,
+        Default(value=False),
+        "whether this is the managing key's own secret",
+        "Its `secret_id` is spelled like `admin_secret`, and its permissions can manage keys. A new key is promoted "
+        "once it has listed, made and revoked a key; the old one is revoked by a run that uses the new one.",
+    ),
+    Setting(
         "window",
         table(WINDOW),
         Example({"days": ["Mon"], "from": "02:00", "to": "05:00", "zone": "Europe/Berlin"}),
@@ -227,7 +235,7 @@ _SHARED = (
     Setting("settle", _ANY_TIME, Default("5m"), "how old an interrupted attempt is when taken up again"),
 )
 ENTRY = Schema(SecretSpec, _ENTRY + _SHARED, rules.check_one_shape)
-DEFAULTS = ENTRY._replace(settings=tuple(s for s in ENTRY.settings if s.name not in {"name", "secret_id"}))
+DEFAULTS = ENTRY._replace(settings=tuple(s for s in ENTRY.settings if s.name not in {"name", "secret_id", "manages"}))
 STAND_INS = {s.target: s.presence.stand_in for s in ENTRY.settings if isinstance(s.presence, Required)}
 """What an entry has before it is read."""
 
@@ -244,7 +252,7 @@ SECTIONS = (
         "defaults",
         _SHARED_TABLE,
         Default({}),
-        "any key of [[secrets]] except name and secret_id",
+        "any key of [[secrets]] except name, secret_id and manages",
         "`grace` is at most `max_age`, `verify_timeout` at most `timeout`, `pending_timeout` longer than `timeout`.",
     ),
     Setting("secrets", _ENTRY_TABLES, Default([]), "one such entry for each secret"),

@@ -8,6 +8,8 @@ from rotator.model.secret import SecretSpec
 
 EXPIRY_MARGIN_MAX = timedelta(days=7)
 """A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
+MANAGING_EXPIRY_MARGIN_MAX = timedelta(days=30)
+"""The same for the managing key: without it nothing can be rotated, and people need time where it does not rotate."""
 
 
 def born_at(observed: Observed) -> datetime | None:
@@ -29,7 +31,7 @@ def due_at(spec: SecretSpec, observed: Observed) -> datetime | None:
     """Return when the current key is due by age or expiry; None if there is none of ours."""
     if observed.generation(observed.current) == 0:
         return None
-    times = (aged_out_at(spec, observed), expiring_at(observed.current_key))
+    times = (aged_out_at(spec, observed), expiring_at(spec, observed.current_key))
     return min((moment for moment in times if moment), default=None)
 
 
@@ -39,9 +41,10 @@ def aged_out_at(spec: SecretSpec, observed: Observed) -> datetime | None:
     return born + rotate_after(spec.max_age, observed.description.arn) if born else None
 
 
-def expiring_at(content: HasKey | None) -> datetime | None:
+def expiring_at(spec: SecretSpec, content: HasKey | None) -> datetime | None:
     """Return when a token comes near its `exp`; None if it has none."""
     if content is None or content.expires_at is None:
         return None
     life = content.expires_at - content.created_at
-    return content.expires_at - min(EXPIRY_MARGIN_MAX, life / 4)
+    margin = MANAGING_EXPIRY_MARGIN_MAX if spec.manages else EXPIRY_MARGIN_MAX
+    return content.expires_at - min(margin, life / 4)

@@ -179,7 +179,7 @@ def nearly_used_up(s: Situation) -> Reason | None:
 
 def expiring(s: Situation) -> Reason | None:
     """Ask whether the current token expires soon."""
-    moment = expiring_at(s.observed.current_key)
+    moment = expiring_at(s.spec, s.observed.current_key)
     return Reason.EXPIRING if moment and s.now >= moment else None
 
 

@@ -7,6 +7,7 @@ one exception is a key that surely was not stored: it is revoked at once, since 
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, assert_never
 
 from rotator.engine import effects
@@ -14,10 +15,11 @@ from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
 from rotator.engine.audited import audited
 from rotator.engine.guards import check_revocable, check_still_asked, check_unchanged
 from rotator.engine.observer import Reader
+from rotator.engine.powers import prove_powers, trial_name
 from rotator.engine.proofs import Proofs, is_same_key
 from rotator.engine.retirement import is_abandoned
 from rotator.engine.run import Run, World
-from rotator.engine.superseded import superseded_keys
+from rotator.engine.superseded import managing_key_left, superseded_keys
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import (
     AttemptsExhaustedError,
@@ -221,10 +223,13 @@ class Executor:
             raise KeyRejectedError("what was read back from Secrets Manager is not the credential that was stored")
         key = self.observed.key(held.key_id)
         subject = Subject(action.version_id, held.key_id, key.name if key else "")
-        if not self.observed.generation(self.observed.version(action.version_id)):
-            self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.working(held))
-            return  # a hand-made key: its scopes are its maker's business
-        self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.usable(held, self.observed))
+        generation = self.observed.generation(self.observed.version(action.version_id))
+        # A hand-made key's scopes are its maker's business.
+        prove = partial(self.proofs.usable, held, self.observed) if generation else partial(self.proofs.working, held)
+        self._audited(Operation.VERIFY_KEY, subject, prove)
+        if self.spec.manages and generation:
+            trial = trial_name(self.observed.family, generation, self.run)
+            prove_powers(self.spec, self.run, self.audit, self.provider, held, subject.key_name, trial)
 
     def _promote(self, action: Promote) -> None:
         """Move AWSCURRENT by compare-and-swap, and only to a higher generation; then tidy up the labels."""
@@ -244,7 +249,7 @@ class Executor:
             raise
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
-        if promoted_at and self.spec.grace and superseded_keys(self.observed):
+        if promoted_at and self.spec.grace and (superseded_keys(self.observed) or managing_key_left(self.observed)):
             self._label(action.version_id, since_label(promoted_at))
         for false in self.observed.false_since():
             self._remove_label(*false)

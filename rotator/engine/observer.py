@@ -117,7 +117,8 @@ class Observer:
         if earlier is None:
             keys = self._keys(versions)
             seen = Observed(description, versions, keys, (), Proof.NONE, frozenset(), self.family)
-            seen = replace(seen, contain=description.contain or self.run.contain)
+            contain, managing = description.contain or self.run.contain, self.provider.managing_key_id
+            seen = replace(seen, contain=contain, managing=managing)
             seen = self._with_contained(seen)
             seen = replace(seen, witnessed=_witness(seen, self.reader, self.provider))
         else:

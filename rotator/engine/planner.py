@@ -17,6 +17,7 @@ from rotator.engine.conditions import Situation
 from rotator.engine.containment import alive, settle
 from rotator.engine.retirement import make_room, retire, why_waiting
 from rotator.engine.rules import decide
+from rotator.engine.superseded import managing_key_left
 from rotator.model.observed import Observed
 from rotator.model.plan import Create, Plan, Promote, Unlabel, Verify
 from rotator.model.reasons import Reason
@@ -44,6 +45,8 @@ def plan(
         waiting = why_waiting(spec, observed, now)
         if waiting is not None and waiting.waits_for_replica and not reason.is_due:
             reason = waiting  # else nobody would hear of it
+    if not actions and reason is Reason.UP_TO_DATE and managing_key_left(observed):
+        reason = Reason.MANAGING_WAITS
     if not actions and alive(observed) and not reason.is_due and not reason.needs_person:
         reason = Reason.CONTAIN_STUCK
     back_off = back_off_of(spec, observed, now) if reason is Reason.BACKING_OFF else None

@@ -8,7 +8,14 @@ superseded key is alive. Pure, like the planner.
 from datetime import datetime, timedelta
 
 from rotator.engine.containment import demanded, without_grace
-from rotator.engine.superseded import is_crowded, kept_keys, left_keys, superseded_keys, unlabelled_keys
+from rotator.engine.superseded import (
+    is_crowded,
+    kept_keys,
+    left_keys,
+    managing_key_left,
+    superseded_keys,
+    unlabelled_keys,
+)
 from rotator.model.naming import SINCE_PREFIX
 from rotator.model.observed import REPLACED_PREFIX, Observed, Proof, ProviderKey
 from rotator.model.plan import Action, ProveDead, Revoke, Stamp, Unlabel
@@ -40,7 +47,7 @@ def retire(spec: SecretSpec, observed: Observed, now: datetime) -> tuple[Action,
     proofs = (ProveDead(key_id) for key_id in proved)
     # What the labels say is what shows that a key that was to be contained is dead: its tag goes first.
     served = {*dying, *unlisted, *proved} - demanded(observed)
-    since = () if set(superseded) - set(dying) else _since_labels(observed)
+    since = () if set(superseded) - set(dying) or managing_key_left(observed) else _since_labels(observed)
     return (*revocations, *proofs, *_labels_naming(observed, served), *since)
 
 

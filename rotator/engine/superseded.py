@@ -35,6 +35,16 @@ def left_keys(observed: Observed) -> tuple[str, ...]:
     return tuple(k for k in named if observed.is_live(k) and k not in kept_keys(observed))
 
 
+def managing_key_left(observed: Observed) -> bool:
+    """Tell whether the key that this run works with was superseded: a run that works with another revokes it."""
+    key = observed.key(observed.managing or "")
+    in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
+    if observed.managing is None or observed.managing in in_use:
+        return False
+    is_ours = key is not None and 0 < observed.generation_of_key(key) <= observed.generation(observed.current)
+    return is_ours or observed.managing in observed.replaced_key_ids()
+
+
 def kept_keys(observed: Observed) -> set[str | None]:
     """Return the keys that are in use, or that somebody else needs."""
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}

@@ -186,6 +186,8 @@ class Observed:
     family: KeyFamily
     contain: str | None = None
     """What is demanded about leaked keys: the tag `rotator:contain`, or what this process alone was told."""
+    managing: str | None = None
+    """The id of the key that this run works with, if its token tells."""
 
     def promoted_at(self) -> datetime:
         """Return when AWSCURRENT moved, at the latest; a since label that is older than its version does not count."""

@@ -70,6 +70,12 @@ class KeyProvider(Protocol):
     def managing_key_id(self) -> str | None:
         """The id of the key we ourselves use, if its token tells."""
 
+    def acting_as(self, managing: Credential) -> "KeyProvider":
+        """Return the same provider as another managing key sees it, within the same budget of requests.
+
+        Raises KeyRejectedError if the credential has no token.
+        """
+
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return every live key whose name begins with exactly `prefix`, and revoked ones as far as they come along.
 

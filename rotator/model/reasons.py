@@ -242,9 +242,18 @@ class Reason(StrEnum):
     You: nothing, or raise `max_uses`.
     """
     EXPIRING = ("EXPIRING", "the token expires soon")
-    """The current token's `exp` is a week away, or in the last quarter of a shorter life.
+    """The current token's `exp` is a week away (the managing key's: 30 days), or in the last quarter of its life.
 
     Next: this run replaces it.
+    You: nothing.
+    """
+    MANAGING_WAITS = (
+        "MANAGING_WAITS",
+        "the old managing key is still the one in use; a run that uses the new one revokes it",
+    )
+    """The managing key was replaced, and this run began with the old one: nobody revokes the key they work with.
+
+    Next: the next run uses the new key, and revokes the old one once its grace is over.
     You: nothing.
     """
     KEY_REVOKED = ("KEY_REVOKED", "the current key is revoked", _URGENT)

@@ -115,6 +115,8 @@ class SecretSpec:
     """When a new key may be made; None is always."""
     blackouts: tuple[Blackout, ...] = ()
     """Days on which no new key is made."""
+    manages: bool = False
+    """Whether it holds the managing key, which must be shown to list, make and revoke keys before it is promoted."""
 
 
 class Override(Flag):

@@ -1,12 +1,12 @@
 """Pinata's API keys: making, listing, proving and revoking them.
 
-`PinataClient` implements `rotator.ports.KeyProvider`. It raises nothing but our own errors, and
-none inside an `except` block, so that none drags a library's exception along. A create is sent
-once. It makes no decision about keys, and logs nothing.
+It raises nothing but our own errors, and none inside an `except` block, so that none drags a library's exception along.
+A create is sent once. It makes no decision about keys, and logs nothing.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain, islice, repeat
@@ -20,6 +20,7 @@ from rotator.model.errors import (
     ConfigError,
     CreateOutcomeUnknownError,
     DeadlineExceededError,
+    KeyRejectedError,
     ProviderContractError,
     RotatorError,
     SecretValueError,
@@ -75,16 +76,26 @@ class PinataClient:
         """
         self._requests = Requests(api_url.rstrip("/"), client, limiter, sleep)
         self._paths = paths_of(api)
-        self._token = Token(_checked(token))
-        self._managing_key_id = _key_id_of(token)
         self._monotonic = monotonic
         self._sleep = sleep
-        self._account = Account(self._whole_list, monotonic)
+        self._work_with(token)
+
+    def _work_with(self, token: Sensitive) -> None:
+        self._token, self._managing_key_id = Token(_checked(token)), _key_id_of(token)
+        self._account = Account(self._whole_list, self._monotonic)
 
     @property
     def managing_key_id(self) -> str | None:
         """The id of the key we ourselves use, if its token tells."""
         return self._managing_key_id
+
+    def acting_as(self, managing: Credential) -> "PinataClient":
+        """Return this client with another managing key; the limiter is the same."""
+        if managing.jwt is None:
+            raise KeyRejectedError("a managing key needs a token, and the new value holds none")
+        other = copy(self)
+        other._work_with(managing.jwt)  # noqa: SLF001 - another of this very class
+        return other
 
     @property
     def managing_key_expires_at(self) -> datetime | None:
@@ -119,10 +130,7 @@ class PinataClient:
         return walked(self._pages(self._paths.filters("", revoked=revoked), deadline, lambda: False), PAGES_MAX)
 
     def await_listed(self, key_id: str, name: str, within_s: float, deadline: Deadline) -> ProviderKey | None:
-        """Look for a key that was just made until it shows under its name, or time is up; then under any name of ours.
-
-        None means that neither showed it.
-        """
+        """Look for a key that was just made until it shows under its name, or time is up; then under any of ours."""
         filters = self._paths.filters(name, revoked=False)
         for found in self._polled(lambda: self._row_of(key_id, filters, PAGES_MAX, deadline), within_s, deadline):
             if found is not None:
@@ -151,8 +159,7 @@ class PinataClient:
     def authenticate(self, form: Form, deadline: Deadline) -> Authentication:
         """Ask testAuthentication with one form of a credential, once but for transient faults.
 
-        None of its error answers is documented. 401 and 403 are a refusal whatever their body is;
-        the two codes are those of live answers of the same application.
+        None of its error answers is documented. 401 and 403 are a refusal, and the two codes are those of live answers.
         """
         reply = self._requests.repeated(TEST_AUTHENTICATION, form, deadline)
         if isinstance(reply, Answer):
@@ -171,8 +178,7 @@ class PinataClient:
     ) -> Authentication:
         """Ask testAuthentication until the answer is a wanted one or time is up.
 
-        After an unwanted answer two wanted ones in a row are needed, because propagation flaps;
-        if time is up before the second, the unwanted answer is returned.
+        After an unwanted answer two wanted ones in a row are needed, else it is returned: propagation flaps.
         """
         answers = self._polled(lambda: self.authenticate(form, deadline), within_s, deadline)
         first = next(answers)
@@ -258,8 +264,7 @@ class PinataClient:
     def _pages(self, filters: dict[str, str], deadline: Deadline, is_short: Callable[[], bool]) -> Iterator[KeyPage]:
         """Yield the pages of the key list; each is asked for once the one before was used.
 
-        A page that looks like the last is believed unless the list is short of keys that must be
-        there: then only an empty page ends it.
+        A page that looks like the last is believed unless keys are missing that must be there: then an empty one is it.
         """
         received = 0
         for _ in range(PAGES_MAX):

@@ -13,6 +13,7 @@ import pytest
 from rotator.model.credential import HeaderPair, Sensitive, Token
 from rotator.model.errors import (
     CreateOutcomeUnknownError,
+    KeyRejectedError,
     ProviderContractError,
     ProviderDeniedError,
     ProviderError,
@@ -21,7 +22,7 @@ from rotator.model.errors import (
 )
 from rotator.model.observed import KeyState
 from rotator.model.ports import Authentication, KeyProvider, ProbeAnswer
-from rotator.model.secret import Endpoints, Permissions, Resources
+from rotator.model.secret import Admin, Endpoints, Permissions, Resources
 from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client
 from rotator.sandbox.pinata import scopes as pinata_scopes
@@ -227,6 +228,27 @@ def test_a_limit_of_uses_and_the_scopes_arrive(pinata: Pinata) -> None:
     assert not has.admin
     assert has.endpoints == (asked.names if isinstance(asked, Endpoints) else frozenset())
     assert set(has.resources) == (asked.names if isinstance(asked, Resources) else set())
+
+
+def test_another_managing_key_acts_for_itself(pinata: Pinata) -> None:
+    """It makes, lists and revokes keys, the managing key before among them; one without the right is refused."""
+    client, clock = pinata.client(), pinata.clock
+    before = client.managing_key_id
+    new = client.create_key(NAME, Admin(), None, clock)
+    acting = client.acting_as(new)
+    assert (client.managing_key_id, acting.managing_key_id) == (before, new.key_id)
+    consumer = acting.create_key(NAME + "-", pinata.permissions, None, clock)
+    listed = {key.key_id for key in acting.list_keys(PREFIX, frozenset(), clock)}
+    assert listed == {new.key_id, consumer.key_id}
+    for refused in (client.acting_as(consumer), acting.acting_as(consumer)):
+        with pytest.raises(ProviderDeniedError):
+            refused.revoke_key(new.key_id, clock)
+    assert before is not None
+    acting.revoke_key(before, clock)
+    with pytest.raises(ProviderDeniedError):
+        client.create_key(NAME, pinata.permissions, None, clock)
+    with pytest.raises(KeyRejectedError):
+        client.acting_as(replace(new, jwt=None))
 
 
 def test_own_changes_are_in_the_next_list(pinata: Pinata) -> None:

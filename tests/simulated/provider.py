@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar, TypeVarTuple
@@ -51,10 +51,17 @@ class SimulatedProvider:
     process: Process
     generation: Generation = Generation.V3
 
+    managing: Credential | None = None
+    """Whose key it is; None is the one that the systems begin with."""
+
     @property
     def managing_key_id(self) -> str | None:
         """The id of the managing key."""
-        return self.process.systems.admin.key
+        return self.managing.key_id if self.managing else self.process.systems.admin.key
+
+    def acting_as(self, managing: Credential) -> "SimulatedProvider":
+        """Return the same Pinata as another managing key sees it."""
+        return replace(self, managing=managing)
 
     def list_keys(self, prefix: str, expected: frozenset[str], deadline: Deadline) -> tuple[ProviderKey, ...]:
         """Return the live keys whose name contains a prefix, as Pinata's own filter does, and every page of them.
@@ -82,7 +89,9 @@ class SimulatedProvider:
     def create_key(self, name: str, permissions: Permissions, max_uses: int | None, deadline: Deadline) -> Credential:
         """Mint a key."""
         assert deadline is self.process
-        return self._call(Operation.CREATE_KEY, _create, self.generation, name, permissions, max_uses, faults=_CREATE)
+        return self._call(
+            Operation.CREATE_KEY, _create, self.generation, name, permissions, max_uses, *self._as, faults=_CREATE
+        )
 
     def authenticate(self, form: Form, deadline: Deadline) -> Authentication:
         """Ask testAuthentication once."""
@@ -123,7 +132,7 @@ class SimulatedProvider:
     def revoke_key(self, key_id: str, deadline: Deadline) -> None:
         """Revoke a key."""
         assert deadline is self.process
-        self._call(Operation.REVOKE_KEY, _revoke, self.generation, key_id)
+        self._call(Operation.REVOKE_KEY, _revoke, self.generation, key_id, *self._as)
 
     def _find(self, key_id: str, name: str) -> ProviderKey | None:
         return self._seen(key_id, name, revoked=True) or self._seen(key_id, name, revoked=False)
@@ -135,12 +144,16 @@ class SimulatedProvider:
         received = 0
         for _ in range(PAGES_MAX):
             query = ListQuery(offset=received, name=name, revoked=revoked)
-            page = self._call(Operation.LIST_KEYS, _page, self.generation, query)
+            page = self._call(Operation.LIST_KEYS, _page, self.generation, query, *self._as)
             yield from page.keys
             received += len(page.keys)
             if page.is_last:
                 return
         raise ProviderContractError("the list does not end")
+
+    @property
+    def _as(self) -> tuple[Credential, ...]:
+        return () if self.managing is None else (self.managing,)
 
     def _polled(self, ask: Callable[[], T], within_s: float) -> Iterator[T]:
         until_s = self.process.now_s + within_s
@@ -171,11 +184,16 @@ class KeyPage:
 
 
 def _create(
-    systems: Systems, generation: Generation, name: str, permissions: Permissions, max_uses: int | None
+    systems: Systems,
+    generation: Generation,
+    name: str,
+    permissions: Permissions,
+    max_uses: int | None,
+    *managing: Credential,
 ) -> Credential:
     body = create_body(name, permissions, max_uses)
     with _refusals():
-        made = systems.pinata.create(_admin(systems), generation, body)
+        made = systems.pinata.create(_admin(systems, *managing), generation, body)
     return credential(Sensitive(made.jwt), key_id=None, secret=Sensitive(made.secret))
 
 
@@ -210,26 +228,26 @@ def _probe(systems: Systems, form: Form, path: str) -> ProbeAnswer:
     return ProbeAnswer.ALLOWED
 
 
-def _revoke(systems: Systems, generation: Generation, key_id: str) -> None:
+def _revoke(systems: Systems, generation: Generation, key_id: str, *managing: Credential) -> None:
     with _refusals():
         try:
-            systems.pinata.revoke(_admin(systems), generation, key_id)
+            systems.pinata.revoke(_admin(systems, *managing), generation, key_id)
         except Refused as refused:
             gone = refused.status == HTTPStatus.NOT_FOUND and generation is not Generation.LEGACY
             if not gone:
                 raise
 
 
-def _page(systems: Systems, generation: Generation, query: ListQuery) -> KeyPage:
+def _page(systems: Systems, generation: Generation, query: ListQuery, *managing: Credential) -> KeyPage:
     pinata = systems.pinata
     with _refusals():
-        page = pinata.list_keys(_admin(systems), generation, query)
+        page = pinata.list_keys(_admin(systems, *managing), generation, query)
     keys = tuple(_key(record, pinata.switches) for record in page.records)
     return KeyPage(keys, is_last=len(keys) < pinata.switches.page_size)
 
 
-def _admin(systems: Systems) -> Bearer:
-    return Bearer(systems.admin.jwt)
+def _admin(systems: Systems, *managing: Credential) -> Bearer:
+    return Bearer(next((one.jwt.reveal() for one in managing if one.jwt), systems.admin.jwt))
 
 
 @contextmanager

@@ -9,11 +9,13 @@ from typing import Self
 from rotator.engine.reconcile import preview, reconcile
 from rotator.engine.run import Run, World
 from rotator.fleet.neighbours import Neighbours
+from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import RotatorError
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Result
 from rotator.model.events import Operation as Audited
 from rotator.model.naming import KeyFamily, version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, OURS
+from rotator.model.payload import credential_in
 from rotator.model.plan import Outcome, Plan
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.tags import CONTAIN_TAG
@@ -115,6 +117,12 @@ class Scene:
         assert isinstance(value, str)
         return str(json.loads(value)["pinata_api_key"])
 
+    def managing_key(self) -> Credential:
+        """Return the managing key as a process finds it when it begins, where the secret is its own."""
+        value = self.secret.get(label=AWSCURRENT).value
+        assert isinstance(value, str)
+        return credential_in(Sensitive(value), self.spec.shape)
+
     def live_keys(self) -> set[str]:
         """Return the live keys, but for the managing one."""
         admin = self.systems.admin.key
@@ -185,13 +193,14 @@ class Scene:
         boundary: Boundary = calm,
         audit_fails: Container[int] = (),
         time_left_s: float | None = None,
+        managing: Credential | None = None,
     ) -> Outcome:
-        """Run the program once over the secret."""
+        """Run the program once over the secret, with a managing key that it has read before, if one is given."""
         limit_s = self.spec.timeout.total_seconds() if time_left_s is None else time_left_s
         process = Process(self.systems, boundary, limit_s, audit_fails)
         self.last = process
         self.runs += 1
-        world = self._world(process)
+        world = self._world(process, managing)
         try:
             labels = world.store.describe(self.spec.secret_id, process)
         except RotatorError as error:  # as the fleet does
@@ -214,10 +223,12 @@ class Scene:
         run = Run(self.systems.now(), "p" * 10, demand, process, process.now)
         return preview(self.spec, labels, world, run)[0]
 
-    def _world(self, process: Process) -> World:
+    def _world(self, process: Process, managing: Credential | None = None) -> World:
         store = SimulatedStore(process)
         others = Neighbours((self.spec, *self.neighbours), store)
-        return World("rotator", SimulatedProvider(process), store, process, others.holding)
+        managing = managing or (self.managing_key() if self.spec.manages else None)
+        provider = SimulatedProvider(process, managing=managing)
+        return World("rotator", provider, store, process, others.holding)
 
 
 def effects_without_intent(process: Process) -> list[Operation]:

@@ -509,6 +509,13 @@ DUE = [
         rotate(5, 4),
     ),
     Case(
+        "the token of a managing key is replaced a month before it ends",
+        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=1), expires_at=NOW + timedelta(days=30))),
+        Reason.EXPIRING,
+        rotate(5, 4),
+        spec=a_spec(manages=True),
+    ),
+    Case(
         "a long token has more than a week left",
         an_observed(a_version(4, AWSCURRENT, made_at=ago(days=29), expires_at=NOW + timedelta(days=7, seconds=1))),
         Reason.UP_TO_DATE,
@@ -549,6 +556,11 @@ DUE = [
         "a person typed a reason alone, and there is no key that could be meant",
         an_observed(a_version(4, AWSCURRENT, content=NoCredential()), contain="it was in a log"),
         Reason.CONTAIN_STUCK,
+    ),
+    Case(
+        "the managing key was replaced by this very run, or while it was at work",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], protected={"key-3"}, managing="key-3"),
+        Reason.MANAGING_WAITS,
     ),
     Case("the tag names a key that nobody has", an_observed(CURRENT, contain=f"{STRANGERS} x"), Reason.CONTAIN_STUCK),
     Case(
