@@ -17,7 +17,7 @@ from rotator.fleet.lookup import Target, resolve
 from rotator.model.errors import ConfigError, RotatorError, StoreDeniedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.naming import secret_of_key
-from rotator.model.plan import Outcome, Untag
+from rotator.model.plan import Outcome, OutcomeKind, Untag
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.tags import CONTAIN_TAG, Containment, containment_in
 from rotator.wiring.connect import Connected
@@ -93,12 +93,21 @@ def _contain(target: Target, both: Connected, reason: str, key_id: str | None, *
             return _tell(tagged, None, as_json=as_json)
         if is_denied and not as_json:
             show(["  the tag rotator:contain could not be written: only this process knows that the key has leaked"])
-        run = replace(new_run(spec, Demand.CONTAINING), contain=asked.text if is_denied else None)
-        try:
-            outcome = reconcile(spec, both.store.describe(target.description.arn, run.deadline), world, run)
-        except RotatorError as error:
-            outcome = Outcome.failed(spec.name, error)
+        text = asked.text if is_denied else None
+        outcome = _reconciled(target, both, world, text)
+    if spec.manages and outcome.kind is OutcomeKind.ROTATED:
+        # Nobody revokes the key they work with: connected anew, the managing key is the new one.
+        with connected(both.config) as anew, anew.audit_trail("cli", account.listen) as audit:
+            outcome = _reconciled(target, anew, anew.world(audit), text)
     return _tell(outcome, (asked, account), as_json=as_json)
+
+
+def _reconciled(target: Target, both: Connected, world: World, text: str | None) -> Outcome:
+    run = replace(new_run(target.spec, Demand.CONTAINING), contain=text)
+    try:
+        return reconcile(target.spec, both.store.describe(target.description.arn, run.deadline), world, run)
+    except RotatorError as error:
+        return Outcome.failed(target.spec.name, error)
 
 
 def _asked(target: Target, world: World, reason: str, key_id: str | None) -> Containment:

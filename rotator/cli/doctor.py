@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
@@ -15,6 +15,7 @@ from rotator.cli.exits import Exit
 from rotator.cli.screen import alarming, counted, folded, width
 from rotator.cli.watcher import Watcher
 from rotator.config.file import Config
+from rotator.engine.age import is_managing_key_expiring
 from rotator.engine.audited import audited
 from rotator.fleet.doctor import Examined, Finding, Severity, budget, findings, strays, unmade
 from rotator.fleet.keys import OwnedKey, Values, owned
@@ -45,7 +46,6 @@ from rotator.wiring import environment, logs
 from rotator.wiring.connect import Connected, clients
 from rotator.wiring.runs import new_run, startup_deadline
 
-EXPIRY_WARNED = timedelta(days=30)
 _ALL = "rotator doctor"
 
 
@@ -129,7 +129,7 @@ def _installation(both: Connected) -> Iterator[Finding]:
     except AuditUnavailableError as error:
         yield _failed("audit", error, "nothing is made or revoked without it")
     expires_at = both.provider.managing_key_expires_at
-    if expires_at and expires_at < now + EXPIRY_WARNED:
+    if expires_at and is_managing_key_expiring(expires_at, now):
         what, why = f"the managing key's token expires {relative_text(expires_at, now)}", "no key can be made then"
         yield Finding("managing-key-expiry", None, what, why, "rotator keys --owner managing")
 

@@ -16,7 +16,7 @@ from rotator.cli.screen import counted, show
 from rotator.cli.wording import outcome_row
 from rotator.config.file import Config
 from rotator.config.values import DURATION_MAX
-from rotator.engine.superseded import superseded_keys
+from rotator.engine.superseded import managing_key_left, superseded_keys
 from rotator.fleet.lookup import resolve
 from rotator.fleet.run import run_all
 from rotator.fleet.wake import Wake, wake
@@ -92,7 +92,9 @@ def _await_grace(ends: Mapping[SecretSpec, datetime], *, as_json: bool) -> None:
 def _grace_end(spec: SecretSpec, outcome: Outcome) -> datetime | None:
     """Return when the keys before the current one may be revoked; None if there are none, or a person is needed."""
     observed = outcome.observed
-    if observed is None or outcome.error or outcome.kind is OutcomeKind.HELD or not superseded_keys(observed):
+    if observed is None or outcome.error or outcome.kind is OutcomeKind.HELD:
+        return None
+    if not (superseded_keys(observed) or managing_key_left(observed)):
         return None
     return observed.promoted_at() + spec.grace
 

@@ -106,6 +106,9 @@ class Metrics(Collector):
 def _process_gauges(status: FleetStatus, ticked_at: datetime | None) -> Iterator[tuple[str, str, float]]:
     yield "rotator_config_in_force", "1 if the newest configuration is in force, 0 if not.", not status.config_error
     yield "rotator_secrets", "Secrets in the configuration.", len(status.secrets)
+    if status.managing_expires_at is not None:
+        expires_s = status.managing_expires_at.timestamp()
+        yield "rotator_managing_key_expires_timestamp_seconds", "When the managing key's token expires.", expires_s
     if ticked_at is None:
         return  # what a tick finds out is not known yet
     yield "rotator_audit_healthy", "1 if the audit trail can be written; else nothing is done.", not status.audit_error

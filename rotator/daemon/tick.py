@@ -66,6 +66,10 @@ class Systems(Protocol):
     def identity(self) -> str:
         """Who we are to AWS."""
 
+    @property
+    def managing_expires_at(self) -> datetime | None:
+        """When the managing key's token expires, if it says so."""
+
     def audit_trail(self, trigger: str, listener: Listener) -> Trail:
         """Return an audit trail, to be closed in the end."""
 
@@ -108,6 +112,7 @@ class Watch:
     _trail: tuple[object, Trail] | None = field(default=None, init=False)
     _surveyed_at: datetime | None = field(default=None, init=False)
     _audit_error: str = field(default="", init=False)
+    _managing_expires_at: datetime | None = field(default=None, init=False)
     _tick_error: str = field(default="no tick has ended yet", init=False)
     _recalled: bool = field(default=False, init=False)
     _waiting: frozenset[str] = field(default=frozenset(), init=False)
@@ -140,6 +145,7 @@ class Watch:
             self._probe(config)
             self._recall(config)
             with self.outside.connect(config) as both:
+                self._managing_expires_at = both.managing_expires_at
                 self._look_over(config, both)
         except RotatorError as error:
             problem = error.message
@@ -291,6 +297,7 @@ class Watch:
             config_error=self.config.error,
             version=__version__,
             tick_error=self._tick_error,
+            managing_expires_at=self._managing_expires_at,
         )
         self._published_at_s = self.pulse.monotonic()
 

@@ -9,7 +9,7 @@ from rotator.model.secret import SecretSpec
 EXPIRY_MARGIN_MAX = timedelta(days=7)
 """A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
 MANAGING_EXPIRY_MARGIN_MAX = timedelta(days=30)
-"""The same for the managing key: without it nothing can be rotated, and people need time where it does not rotate."""
+"""The same for the managing key, without which nothing is rotated. Where it does not rotate, people are told then."""
 
 
 def born_at(observed: Observed) -> datetime | None:
@@ -48,3 +48,8 @@ def expiring_at(spec: SecretSpec, content: HasKey | None) -> datetime | None:
     life = content.expires_at - content.created_at
     margin = MANAGING_EXPIRY_MARGIN_MAX if spec.manages else EXPIRY_MARGIN_MAX
     return content.expires_at - min(margin, life / 4)
+
+
+def is_managing_key_expiring(expires_at: datetime | None, now: datetime) -> bool:
+    """Tell whether people are to be told that the managing key's token ends; one that does not say when, does not."""
+    return expires_at is not None and now >= expires_at - MANAGING_EXPIRY_MARGIN_MAX

@@ -19,6 +19,7 @@ from typing import Protocol, TypeVar
 
 from rotator.aws.session import own_client
 from rotator.config.file import Config
+from rotator.engine.age import is_managing_key_expiring
 from rotator.engine.containment import is_outage
 from rotator.engine.executor import CREATE_TO_STORE_S
 from rotator.engine.run import Run, World
@@ -115,6 +116,7 @@ class Invocation:
             self._watch(run_id, event)
 
         with self.container.clients.connected() as both, both.audit_trail("lambda", listen) as audit:
+            self.figures.managing_key_expiring = is_managing_key_expiring(both.managing_expires_at, self.now)
             yield both.world(audit)
 
     def _watch(self, run_id: str, event: Event) -> None:

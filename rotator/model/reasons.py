@@ -251,7 +251,7 @@ class Reason(StrEnum):
         "MANAGING_WAITS",
         "the old managing key is still the one in use; a run that uses the new one revokes it",
     )
-    """The managing key was replaced, and this run began with the old one: nobody revokes the key they work with.
+    """The managing key was replaced, and this run began with the old one, and never revokes the key that it works with.
 
     Next: the next run uses the new key, and revokes the old one once its grace is over.
     You: nothing.

@@ -120,6 +120,8 @@ class FleetStatus:
     """The running version of rotator."""
     tick_error: str = ""
     """Why the fleet could not be looked over; empty if it could."""
+    managing_expires_at: datetime | None = None
+    """When the managing key's token expires; None if it does not say, or no tick has read it."""
     silence: str = ""
     """Why nobody seems to look after the fleet; empty if somebody does, or if nobody ever has."""
 

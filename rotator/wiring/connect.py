@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -61,6 +62,11 @@ class Connected:
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
 
         return trail_in(self.trail_locations, trigger, self.identity, listener)
+
+    @property
+    def managing_expires_at(self) -> datetime | None:
+        """When the managing key's token expires; None if it does not say."""
+        return self.provider.managing_key_expires_at
 
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""

@@ -475,11 +475,13 @@ class ProviderAgreement(RuleBasedStateMachine):
             assert self.site.world.keys == self.systems.pinata.keys
 
 
+@pytest.mark.slow
 def test_the_stores_agree() -> None:
     """Label rules through the simulation are those through boto3 and the real adapter."""
     run_state_machine_as_test(StoreAgreement, settings=settings(stateful_step_count=30))
 
 
+@pytest.mark.slow
 def test_the_providers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pinata's rules through the simulation are those through httpx and the real adapter, for every kind of Pinata."""
     monkeypatch.setattr("rotator.pinata.account.SHARED_S", 0.0)  # the simulated one shares no list

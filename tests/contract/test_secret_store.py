@@ -297,6 +297,7 @@ class TestSurvey:
         world.store.survey((NAME, "prod/empty", "fleet/150"), world.deadline)
         assert len(server.requests) == 2
 
+    @pytest.mark.slow
     def test_ten_thousand_secrets(self, served: tuple[World, SecretsManagerServer]) -> None:
         """A fleet of 10,000 is looked over in 100 calls and little CPU time."""
         world, server = served

@@ -85,6 +85,7 @@ HURRIED = f"{PATIENT}\nimport rotator.daemon.stop; rotator.daemon.stop.STOP_WITH
 
 
 @pytest.mark.parametrize("operation", [Operation.CREATE, Operation.LIST, Operation.REVOKE])
+@pytest.mark.slow
 def test_stop_while_pinata_is_silent(stage: Stage, operation: Operation) -> None:
     """A call that is never answered ends with the time that a stop leaves; one run later all is in order."""
     old = stage.live_keys()

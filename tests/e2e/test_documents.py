@@ -96,6 +96,7 @@ def shell(stage: Stage, tmp_path: Path) -> dict[str, str]:
     ],
     ids=name,
 )
+@pytest.mark.slow
 def test_commands_work_in_their_order(stage: Stage, shell: dict[str, str], page: Path, tmp_path: Path) -> None:
     """Every block that is not marked ends well, from top to bottom; other pages than the first find a secret in use."""
     script = "\n".join(commands(page))

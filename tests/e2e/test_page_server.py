@@ -156,6 +156,7 @@ def test_readers_do_not_wait_for_each_other() -> None:
         assert waiting.result().status_code == 200
 
 
+@pytest.mark.slow
 def test_a_large_fleet_over_the_wire() -> None:
     """Ten thousand secrets are served to eight readers at once, whole pages each."""
     with serve(ANY_PORT, sources(many())) as serving, ThreadPoolExecutor(8) as pool:

@@ -5,6 +5,8 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.running import value_of
 from tests.e2e.stage import COMMAND, Stage
@@ -33,6 +35,7 @@ def test_it_is_short() -> None:
     assert len(README.splitlines()) <= 150
 
 
+@pytest.mark.slow
 def test_demo_prints_what_the_readme_shows() -> None:
     """What the README shows of the demo is how a demo ends."""
     done = subprocess.run([*COMMAND, "demo"], capture_output=True, text=True, timeout=COMMAND_S, check=False)

@@ -59,6 +59,7 @@ def trail(stage: Stage) -> Iterator[Trail]:
     server.stop()
 
 
+@pytest.mark.slow
 def test_a_whole_life_is_in_the_bucket(trail: Trail) -> None:
     """A rotation without any disk: recorded, shown, verified, and used by `status`."""
     trail.said("run")

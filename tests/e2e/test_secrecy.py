@@ -101,6 +101,7 @@ def everything(stage: Stage, request: pytest.FixtureRequest) -> Everything:
     return Everything(stage, request.param)
 
 
+@pytest.mark.slow
 def test_a_whole_life_shows_no_secret(stage: Stage, everything: Everything, tmp_path: Path) -> None:
     """Every command, on a secret that is taken over, rotated, edited by hand, held and rotated again."""
     commands: list[tuple[str, ...]] = [

@@ -102,6 +102,7 @@ def test_every_fault_is_tried() -> None:
     assert expected <= report.covered
 
 
+@pytest.mark.slow
 def test_exploration_is_repeatable() -> None:
     """Two explorations of one configuration visit the same number of everything."""
     first, second = (Explorer(SMALL).explore() for _ in range(2))

@@ -7,6 +7,7 @@ after every step is an invariant here; what must come of it all once nobody dist
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -333,6 +334,7 @@ class Walk(RuleBasedStateMachine):
         return [key for key in keys if key.revoked_at is not None]
 
 
+@pytest.mark.slow
 def test_random_walks_end_well() -> None:
     """Whatever happens in whatever order, the invariants hold after each step and peace settles the secret."""
     run_state_machine_as_test(Walk)

@@ -73,6 +73,8 @@ class _Connected:
     config: Config
     identity: str = "simulated"
 
+    managing_expires_at: datetime | None = None
+
     @property
     def store(self) -> SimulatedStore:
         return SimulatedStore(self.process)

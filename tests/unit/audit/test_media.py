@@ -129,6 +129,7 @@ def test_a_crash_is_closed_by_the_next_run(medium: Medium) -> None:
     assert "next" not in last.run_id
 
 
+@pytest.mark.slow
 def test_a_single_changed_byte_is_found(medium: Medium) -> None:
     """In any event, at any place, and the finding says where."""
     for number, place in enumerate(_rotation(medium)):

@@ -241,6 +241,7 @@ RUNS = st.lists(st.lists(CALLS, max_size=3), min_size=1, max_size=4)
 
 @settings(deadline=None)
 @given(runs=RUNS, data=st.data())
+@pytest.mark.slow
 def test_any_interleaving_verifies(runs: list[list[list[Decided | Intent | Done]]], data: st.DataObject) -> None:
     """Runs of several threads may mix in any way: each chain stands for itself."""
     chains = [
@@ -262,6 +263,7 @@ CONTENT = b"".join(
 
 @settings(deadline=None, max_examples=300)
 @given(at=st.integers(0, len(CONTENT) - 1), byte=st.integers(0, 255))
+@pytest.mark.slow
 def test_any_edited_byte_is_found(at: int, byte: int) -> None:
     """If any byte of a finished file is changed, the trail is broken."""
     edited = CONTENT[:at] + bytes([byte]) + CONTENT[at + 1 :]

@@ -122,6 +122,7 @@ def _interesting(spec: SecretSpec, since: datetime, until: datetime) -> list[dat
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY, YEAR, -YEAR], ids=str)
+@pytest.mark.slow
 def test_wall_clock_jumps(tmp_path: Path, jump: timedelta) -> None:
     """While the clock is wrong nothing is done and it is said; once it is right, all is as before."""
     scene = scene_of()

@@ -510,10 +510,10 @@ DUE = [
     ),
     Case(
         "the token of a managing key is replaced a month before it ends",
-        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=1), expires_at=NOW + timedelta(days=30))),
+        an_observed(a_version(4, AWSCURRENT, made_at=ago(days=90), expires_at=NOW + timedelta(days=30))),
         Reason.EXPIRING,
         rotate(5, 4),
-        spec=a_spec(manages=True),
+        spec=a_spec(manages=True, max_age=timedelta(days=365)),
     ),
     Case(
         "a long token has more than a week left",

@@ -13,7 +13,9 @@ NOW = datetime(2026, 11, 24, 20, 0, 0, 250_000, tzinfo=UTC)
 
 def written(*, alive: bool = True) -> dict[str, Any]:
     """Return a document as it is printed."""
-    figures = Figures(failed_runs=1, rotated=2, held=3, outages=6, old_keys_overdue=4, queued=5)
+    figures = Figures(
+        failed_runs=1, rotated=2, held=3, outages=6, old_keys_overdue=4, managing_key_expiring=1, queued=5
+    )
     line = document("tick", figures, alive=alive, seconds=1.23456, now=NOW)
     assert "\n" not in line
     return dict(json.loads(line))
@@ -46,6 +48,7 @@ def test_names_and_values() -> None:
         "Held": 3,
         "Outages": 6,
         "OldKeysOverdue": 4,
+        "ManagingKeyExpiring": 1,
         "Queued": 5,
         "Seconds": pytest.approx(1.235),
     }

@@ -253,6 +253,7 @@ def test_an_empty_configuration_says_what_to_do() -> None:
 
 @pytest.mark.parametrize("number", [3, 10_000])
 @pytest.mark.parametrize("target", ["/", "/?q=tenant&page=50", "/?state=fresh"])
+@pytest.mark.slow
 def test_a_page_is_made_quickly(number: int, target: str) -> None:
     """One request takes less than 300 ms of CPU, also with 10,000 secrets: the best of five, as machines are shared."""
     shown = sources(THREE if number == 3 else many(number))

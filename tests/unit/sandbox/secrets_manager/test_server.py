@@ -95,6 +95,7 @@ def steer(server: SecretsManagerServer, method: str, control: str, **body: objec
         return json.load(answer)
 
 
+@pytest.mark.slow
 def test_ten_thousand_secrets_are_a_hundred_pages(server: SecretsManagerServer, client: "SecretsManagerClient") -> None:
     """ListSecrets shows every secret once, with stages, date, tags and ARN, 100 to a page."""
     for n in range(9_999):
