@@ -319,7 +319,7 @@ class _Renaming:
             case Operation.CREATE_KEY:
                 prefix = self.universe.prefix
                 name = prefix + self.ids[str(args[1]).removeprefix(prefix)]
-                args = (args[0], name, *args[2:])
+                args = (args[0], name, *args[2:4])  # it lands whatever becomes of the key that it was sent with
             case Operation.REVOKE_KEY:
                 record = self.keys.get(str(args[1]))
                 args = (args[0], record.key if record else "gone")

@@ -4,20 +4,22 @@
 One look per proof instead of polling (`verify_timeout`): that a proof is not given in time is a fault of its own.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
-from rotator.model.secret import Demand
+from rotator.model.secret import Admin, Demand
 from rotator.sandbox.pinata.switches import Listed, Switches
 from tests.builders import a_spec
 from tests.exploration.bounds import Budgets, Configuration
 from tests.exploration.fates import Fate
-from tests.exploration.instances import reconcile_beside_another
+from tests.exploration.instances import leapfrog, reconcile_beside_another
 from tests.exploration.native import rotate_or_reconcile
 from tests.exploration.people import break_value, leak
 
 _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
 WITH_GRACE = a_spec(verify_timeout=_ONE_LOOK)
+MANAGING = replace(AT_ONCE, manages=True, permissions=Admin())
 
 PLAIN = frozenset({Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LOST, Fate.LATE, Fate.DELAYED, Fate.REJECTED})
 """What a network and a power cut can do."""
@@ -108,6 +110,32 @@ QUICK = (
         fates=(PLAIN - {Fate.DELAYED}) | {Fate.ACKNOWLEDGED, Fate.DENIED, Fate.TIME_UP},
         leaks=True,
         moves=leak,
+    ),
+    Configuration(
+        "the managing key replaces itself, <=1 fault",
+        MANAGING,
+        ("managing, due", "managing, hand-made"),
+        Budgets(runs=2, faults=1),
+        fates=PLAIN | {Fate.DENIED, Fate.WRONG_JWT, Fate.WIDER, Fate.STALE, Fate.ACKNOWLEDGED},
+        leaks=True,
+        program=leapfrog,
+    ),
+    Configuration(
+        "the managing key replaces itself with grace, <=2 faults",
+        replace(WITH_GRACE, manages=True, permissions=Admin(), settle=timedelta(0)),
+        ("managing, due",),
+        Budgets(runs=2, faults=2, ticks=(1, 1, 0)),
+        fates=frozenset({Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LATE, Fate.WIDER}),
+        program=leapfrog,
+    ),
+    Configuration(
+        "the managing key replaces itself, 2 runs at once",
+        MANAGING,
+        ("managing, due",),
+        Budgets(runs=2, faults=1, preemptions=2),
+        instances=2,
+        fates=PLAIN | {Fate.WIDER},
+        program=leapfrog,
     ),
     Configuration(
         "a person meddles, <=1 fault",

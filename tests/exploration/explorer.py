@@ -217,7 +217,7 @@ class Explorer:
             self.universe.moment(state.world),
             Act(Operation.CREATE_KEY, node.start.demand, 0.0),
             self.universe.moment(step.world),
-            self.configuration.spec.live_keys_max + self._others + node.misled,
+            self.configuration.spec.live_keys_max + self.configuration.spec.manages + self._others + node.misled,
         )
 
     def _hasty(self, node: Node, step: Step) -> str | None:

@@ -15,10 +15,11 @@ import greenlet  # type: ignore[import-untyped]  # it has neither annotations no
 from rotator.engine.reconcile import reconcile
 from rotator.engine.run import Run, World
 from rotator.fleet.neighbours import Neighbours
-from rotator.model.credential import HeaderPair, Sensitive, Token
+from rotator.model.credential import Credential, HeaderPair, Sensitive, Token
 from rotator.model.errors import AuditUnavailableError, DeadlineExceededError, DefectError, RotatorError
 from rotator.model.events import Ended, Event, Subject
 from rotator.model.observed import SecretDescription
+from rotator.model.payload import credential_in
 from rotator.model.plan import Outcome
 from rotator.model.ports import Authentication
 from rotator.model.secret import Demand, SecretSpec
@@ -86,10 +87,26 @@ def reconcile_once(process: Process, spec: SecretSpec, start: Start) -> Outcome 
     return _reconcile(process, spec, start, (spec,))
 
 
-def _reconcile(process: Process, spec: SecretSpec, start: Start, configured: tuple[SecretSpec, ...]) -> Outcome | None:
+def leapfrog(process: Process, spec: SecretSpec, start: Start) -> Outcome | None:
+    """Read the managing key, which the secret itself holds, and reconcile with it."""
+    store = SimulatedStore(process)
+    try:
+        text = store.read_current(spec.secret_id, process)
+    except RotatorError as error:
+        return Outcome.failed(spec.name, error)
+    return _reconcile(process, spec, start, (spec,), credential_in(text, spec.shape))
+
+
+def _reconcile(
+    process: Process,
+    spec: SecretSpec,
+    start: Start,
+    configured: tuple[SecretSpec, ...],
+    managing: Credential | None = None,
+) -> Outcome | None:
     store = SimulatedStore(process)
     others = Neighbours(configured, store)
-    world = World("rotator", SimulatedProvider(process), store, process, others.holding)
+    world = World("rotator", SimulatedProvider(process, managing=managing), store, process, others.holding)
     run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process, process.now)
     try:
         labels = store.describe(spec.secret_id, process)
@@ -271,7 +288,7 @@ def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:
     match operation, args:
         case Operation.CREATE_KEY, (_, str(name), *_):
             return Subject(key_name=name)
-        case Operation.REVOKE_KEY, (_, str(key_id)):
+        case Operation.REVOKE_KEY, (_, str(key_id), *_):
             return Subject(key_id=key_id)
         case Operation.PUT_VALUE, (_, str(version_id), Sensitive() as text, *_):
             held = held_by(text.reveal())

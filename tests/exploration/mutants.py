@@ -15,6 +15,7 @@ _LEAK = "a key leaks, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
 _REPLICA = "a replica falls behind, <=1 fault"
 _DYING = "a person meddles while old keys die"
+_LEAPFROG = "the managing key replaces itself, <=1 fault"
 _NEEDED = "keys that something else needs, <=1 fault"
 _LIES = "proofs that lie, <=2 faults"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
@@ -500,6 +501,18 @@ MUTANTS = (
         "Nobody looks which key is the managing one, or held by another configured secret.",
         (Edit("engine.observer:_protected", "kept if managing is None else kept | {managing}", "frozenset()"),),
         (_NEEDED,),
+    ),
+    Mutant(
+        "a managing key is promoted untried",
+        "That it is accepted is enough; whether it can make and revoke keys shows when it has to.",
+        (Edit("engine.executor:Executor._verify", "self.spec.manages and generation", "False"),),
+        (_LEAPFROG,),
+    ),
+    Mutant(
+        "a run revokes the key that it works with",
+        "A managing key that was replaced is superseded like any other.",
+        (Edit("engine.observer:_protected", "kept if managing is None else kept | {managing}", "kept"),),
+        (_LEAPFROG,),
     ),
     Mutant(
         "names that contain one of ours are ours",

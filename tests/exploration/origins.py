@@ -1,9 +1,11 @@
 """Where explorations begin: a secret that a key is due for, a fresh one, one made by hand, one without a value."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from rotator.model.observed import AWSCURRENT, OURS
 from rotator.sandbox.pinata.records import KeyRecord
+from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.secrets_manager import replicas, rules
 from rotator.sandbox.secrets_manager.state import Secret
 from tests.exploration.canonical import AGE_S, GRACE_S
@@ -54,6 +56,12 @@ def _managing(universe: Universe) -> World:
     return _world(universe, rules.create(START_S - AGE_S, token="h" * 32, value=value))
 
 
+def _of_managing_key(world: World) -> World:
+    """As another beginning, in the managing key's own secret."""
+    keys = (world.keys[0], replace(world.keys[1], permissions=Permissions(admin=True)))
+    return world._replace(keys=keys, keys_before=keys)
+
+
 def _shared(universe: Universe) -> World:
     """As when made by hand, and another configured secret holds the same key."""
     world = _hand_made(universe)
@@ -94,4 +102,6 @@ ORIGINS: dict[str, Callable[[Universe], World]] = {
     "crowded": _crowded,
     "managing": _managing,
     "shared": _shared,
+    "managing, due": lambda universe: _of_managing_key(_own(universe)),
+    "managing, hand-made": lambda universe: _of_managing_key(_hand_made(universe)),
 }

@@ -150,6 +150,8 @@ class Recovery:
             return []
         world = self.forms.of(toggle_contain(self.universe, world, f"{held.key_id} leaked"))
         run = self._clean_run(world, Demand.CONTAINING)
+        if self.universe.spec.manages:  # a run never revokes the key that it works with
+            run = self._clean_run(run.after, Demand.CONTAINING)
         if not isinstance(run.ended, Outcome) or run.ended.error:
             return list(run.broken)
         before, after = (self.universe.moment(number) for number in (world, run.after))

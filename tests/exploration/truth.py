@@ -46,6 +46,8 @@ class View(NamedTuple):
     past: Past
     prefix: str
     """Of the names of keys that are ours for this secret."""
+    scopes: Permissions = SCOPES
+    """What the secret asks for."""
 
 
 def moment_of(view: View) -> Moment:
@@ -64,7 +66,7 @@ def moment_of(view: View) -> Moment:
         and record is not None
         and lives(record)
         and record.jwt == current.jwt
-        and record.permissions == SCOPES,
+        and record.permissions == view.scopes,
         generation=_generation(view, secret.labels.get(AWSCURRENT)),
         pending=AWSPENDING in secret.labels,
         well_formed=_is_well_formed(secret, records),

@@ -133,7 +133,8 @@ class Universe:
         return self._moments[number]
 
     def _view(self, world: World) -> View:
-        return View(world.now_s, world.secret, world.keys, world.past, self.prefix)
+        scopes = Permissions(admin=True) if self.spec.manages else SCOPES
+        return View(world.now_s, world.secret, world.keys, world.past, self.prefix, scopes)
 
     # Calls
 
@@ -170,6 +171,7 @@ class Universe:
         if isinstance(answer, Credential) and fate in MADE_WRONG:
             after, answer = self._spoiled(after, answer, fate)
         next_number, broken = self._follow(number, after, request.operation, demand)
+        broken = (*broken, *_of_own_key(request))
         if fate is Fate.CRASH_AFTER:
             return Step(next_number, 0, broken)
         told = _unanswered(fate) if fate is Fate.LATE else Reply(fate, answer)
@@ -246,7 +248,7 @@ class Universe:
         if fate is Fate.RENAMED:
             cut = replace(world.keys[-1], name=world.keys[-1].name[:-1])
             return world._replace(keys=(*world.keys[:-1], cut)), made
-        wide = replace(world.keys[-1], permissions=WIDER_SCOPES)
+        wide = replace(world.keys[-1], permissions=SCOPES if self.spec.manages else WIDER_SCOPES)
         return world._replace(keys=(*world.keys[:-1], wide)), made
 
     def _seat_neighbour(self, world: World) -> None:
@@ -294,6 +296,14 @@ class Universe:
             self._mints[serial, created_at] = cached
             self._register(cached)
         return cached
+
+
+def _of_own_key(request: Request) -> tuple[str, ...]:
+    """Say of a request that revokes the key which it is sent with that it does."""
+    senders = {sent.key_id for sent in request.args[2:] if isinstance(sent, Credential)}
+    if request.operation is not Operation.REVOKE_KEY or request.args[1] not in senders:
+        return ()
+    return (f"I17 a run revoked {request.args[1]}, the key that it works with",)
 
 
 def _unanswered(fate: Fate) -> Reply:

@@ -71,6 +71,11 @@ class SimulatedStore:
         assert deadline is self.process
         return self._call(Operation.GET_VALUES, _current_values, arns)
 
+    def read_current(self, secret_id: str, deadline: Deadline) -> Sensitive:
+        """Return the value that consumers read, as a process reads its managing key."""
+        assert deadline is self.process
+        return self._call(Operation.GET_VALUE, _current_value, secret_id)
+
     def await_value(self, arn: str, version_id: str, deadline: Deadline) -> StoredValue:
         """Return the value of a version that was just written."""
         until_s = self.process.now_s + VALUE_LAG_S
@@ -185,6 +190,11 @@ def created_at_of(systems: Systems, arn: str, version_id: str) -> datetime | Non
     shown = {found.version_id: found for found in _secret(systems, arn)[1].list_versions()}
     found = shown.get(version_id)
     return datetime.fromtimestamp(found.version.created, UTC) if found else None
+
+
+def _current_value(systems: Systems, secret_id: str) -> Sensitive:
+    value = _secret(systems, secret_id)[1].get(label=AWSCURRENT).value
+    return Sensitive(str(value))
 
 
 def _current_values(systems: Systems, arns: tuple[str, ...]) -> dict[str, Sensitive | None]:
