@@ -1,16 +1,17 @@
 """The managing key replaces itself: the new one is shown to manage keys, and revokes the one before."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from rotator.engine.age import expiring_at
 from rotator.model.errors import KeyRejectedError
-from rotator.model.observed import HasKey
+from rotator.model.observed import AWSPENDING, HasKey
 from rotator.model.plan import OutcomeKind, Revoke
 from rotator.model.reasons import Reason
-from rotator.model.secret import Admin
+from rotator.model.secret import Admin, Resources
 from tests.builders import NOW, a_spec
 from tests.simulated.scene import HAND_ID, Scene, effects_without_intent
 from tests.simulated.world import Fault, Operation, at_call, on
@@ -87,6 +88,50 @@ def test_a_key_that_cannot_manage_keys_is_not_promoted(nth: int) -> None:
         scene.run()
         scene.passes(DAY + timedelta(minutes=2))
     assert alive(scene) == {scene.current_key()} != {old}
+
+
+def test_a_key_that_the_list_does_not_show_is_not_promoted() -> None:
+    """A managing key that does not find itself cannot list keys, as far as anybody can tell."""
+    scene = managing()
+    old, listed = scene.current_key(), []
+
+    def hidden(operation: Operation) -> None:
+        keys = scene.systems.pinata.keys
+        if operation is Operation.LIST_KEYS and AWSPENDING in scene.labels():
+            pending = scene.key_in(AWSPENDING) or ""
+            listed.append(pending)
+            keys[pending] = replace(keys[pending], name="somebody/else")
+
+    outcome = scene.run(boundary=hidden)
+    assert listed
+    assert isinstance(outcome.error, KeyRejectedError)
+    assert scene.current_key() == old
+
+
+def test_a_key_whose_revocation_has_no_effect_is_not_promoted() -> None:
+    """Pinata acknowledges the revocation of the key made on trial, and the list shows it alive."""
+    scene = managing()
+    old = scene.current_key()
+
+    def revived(operation: Operation) -> None:
+        keys = scene.systems.pinata.keys
+        if operation is Operation.LIST_KEYS:
+            keys.update({k: replace(key, revoked_at=None) for k, key in keys.items() if "-trial" in key.name})
+
+    outcome = scene.run(boundary=revived)
+    assert isinstance(outcome.error, KeyRejectedError)
+    assert "could not revoke" in outcome.error.message
+    assert scene.current_key() == old
+
+
+def test_scopes_of_the_new_api_are_tried_with_its_own() -> None:
+    """A managing key with `org:write` alone makes a key of the v3 API on trial."""
+    scene = managing()
+    scene.spec = replace(scene.spec, permissions=Resources(frozenset({"org:write"})))
+    scene.run()
+    (trial,) = (key for key in scene.systems.pinata.keys.values() if "-trial" in key.name)
+    assert trial.permissions.resources == ("org:files:read",)
+    assert trial.revoked_at is not None
 
 
 def test_the_expiry_of_a_managing_key_is_a_month_ahead() -> None:
