@@ -99,7 +99,24 @@ def _contain(target: Target, both: Connected, reason: str, key_id: str | None, *
         # Nobody revokes the key they work with: connected anew, the managing key is the new one.
         with connected(both.config) as anew, anew.audit_trail("cli", account.listen) as audit:
             outcome = _reconciled(target, anew, anew.world(audit), text)
+    if not is_denied:
+        _demand_again(target, both, asked, account)
     return _tell(outcome, (asked, account), as_json=as_json)
+
+
+def _demand_again(target: Target, both: Connected, asked: Containment, account: Account) -> None:
+    """Look once more: where the tag is gone and a key that it named lives, somebody took it off."""
+    alive, spec = set(asked.key_ids) - account.dead, target.spec
+    if not alive:
+        return
+    with both.audit_trail("cli", account.listen) as audit:
+        world, run = both.world(audit), replace(new_run(spec, Demand.DUE), contain=asked.text)
+        try:
+            seen = both.store.describe(target.description.arn, run.deadline)
+            if seen.contain is None and any(map(preview(spec, seen, world, run)[1].is_live, alive)):
+                set_tag(spec, seen, world, run, CONTAIN_TAG, asked.text)
+        except RotatorError:
+            return  # what stands is not known, and the account says no more
 
 
 def _reconciled(target: Target, both: Connected, world: World, text: str | None) -> Outcome:

@@ -183,7 +183,7 @@ _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float |
     ("rotator_max_age_seconds", "The configured max_age.", lambda row, _: row.max_age.total_seconds()),
     ("rotator_due_in_seconds", "Until the key is due by age or expiry; negative once it is.", _due_in_s),
     ("rotator_due_timestamp_seconds", "When the key is due by age or expiry.", _due_s),
-    ("rotator_current_refused", "1 if consumers have no key that works, in a secret that was ours.", _refused),
+    ("rotator_current_refused", "1 if a secret of ours has no good key: dead, lost or leaked.", _refused),
     ("rotator_last_success_timestamp_seconds", "When a look last ended without a failure.", _success_s),
     ("rotator_failures_in_a_row", "Looks that failed since the last success.", _failures),
     ("rotator_old_keys_alive", "Superseded keys that still work, in their grace or after it.", _old_keys),

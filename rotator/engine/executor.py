@@ -6,6 +6,7 @@ one exception is a key that surely was not stored: it is revoked at once, since 
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
@@ -250,7 +251,8 @@ class Executor:
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
         if promoted_at and self.spec.grace and (superseded_keys(self.observed) or managing_key_left(self.observed)):
-            self._label(action.version_id, since_label(promoted_at))
+            with suppress(StoreUnavailableError):  # the rotation stands; the plan that follows stamps it
+                self._label(action.version_id, since_label(promoted_at))
         for false in self.observed.false_since():
             self._remove_label(*false)
 

@@ -44,7 +44,7 @@ class Findings:
     orphans: int | None
     """None by labels alone."""
     is_out: bool
-    """Consumers have no key that works, as far as is known."""
+    """Consumers have no good key, as far as is known: it does not work, or it has leaked."""
 
 
 @dataclass(frozen=True, slots=True)

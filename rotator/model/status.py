@@ -21,7 +21,7 @@ class Attention(StrEnum):
     """What a secret asks of people, the gravest first."""
 
     OUTAGE = "outage"
-    """Consumers have no key that works."""
+    """Consumers have no good key: it does not work, or a person said that it has leaked."""
     PERSON = "person"
     """A person has to decide or repair something."""
     FAILING = "failing"

@@ -73,7 +73,7 @@ def _of_the_daemon(fleet: FleetStatus, health: Health, now: datetime) -> Iterato
 
 def _of_secrets(counts: dict[State, int]) -> Iterator[Problem]:
     if number := counts[State.OUTAGE]:
-        yield Problem(Level.ACT, f"The consumers of {counted(number, 'secret', 'secrets')} have no key that works")
+        yield Problem(Level.ACT, f"The consumers of {counted(number, 'secret', 'secrets')} have no good key")
     if number := counts[State.PERSON]:
         yield Problem(Level.ACT, f"{counted(number, 'secret needs', 'secrets need')} a person")
     if number := counts[State.FAILING]:

@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 LABELS = {
-    State.OUTAGE: "Outage: no key that works",
+    State.OUTAGE: "Outage: no good key",
     State.PERSON: "Needs a person",
     State.FAILING: "Failing",
     State.LATE: "Late",

@@ -4,6 +4,7 @@ import json
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,6 +174,24 @@ def test_a_key_that_is_dead_already_is_said_to_be(stage: Stage) -> None:
     assert "NOT contained" not in done.stdout
     assert stage.live_keys() == [new]
     assert "rotator:contain" not in tags(stage)
+
+
+def test_a_demand_that_somebody_takes_away_is_made_again(stage: Stage) -> None:
+    """Terraform takes the tag off while Pinata refuses to make a key: the command sees it, and puts it back."""
+    (leaked,) = stage.live_keys()
+    real = stage.site._perform
+
+    def perform(*args: Any) -> Any:  # noqa: ANN401 - passes on what it wraps
+        stage.sandbox.call("UntagResource", {"SecretId": SECRET, "TagKeys": ["rotator:contain"]})
+        return real(*args)
+
+    stage.inject(Respond(Side.BEFORE, 400), Operation.CREATE, times=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage.site, "_perform", perform)
+        assert contain(stage, "uploader", code=PERSON)["contained"] is False
+    assert tags(stage)["rotator:contain"] == f"{leaked} {REASON}"
+    stage.row("rotate", "uploader")
+    is_over(stage, leaked)
 
 
 def test_the_secret_of_a_key_is_found(stage: Stage) -> None:

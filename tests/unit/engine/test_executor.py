@@ -16,13 +16,26 @@ from rotator.model.errors import (
     KeyStillAliveError,
     RotatorError,
     StoppedError,
+    StoreDeniedError,
     UnsafeActionError,
 )
 from rotator.model.events import Done, Event, Intent, Result, Subject
 from rotator.model.events import Operation as Audited
 from rotator.model.naming import since_label, version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, REPLACED_PREFIX, HasKey, KeyState, Observed
-from rotator.model.plan import Action, Create, Discard, Plan, Promote, ProveDead, Restamp, Revoke, Unlabel, Verify
+from rotator.model.plan import (
+    Action,
+    Create,
+    Discard,
+    OutcomeKind,
+    Plan,
+    Promote,
+    ProveDead,
+    Restamp,
+    Revoke,
+    Unlabel,
+    Verify,
+)
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
 from rotator.sandbox.pinata.switches import Delay, Switches
@@ -254,6 +267,23 @@ def test_promotion_of_a_first_version() -> None:
     desk.perform(Create(new, None, new), Verify(new), Promote(new, None))
     assert scene.labels()[AWSCURRENT] == new
     assert isinstance(desk.executor.observed.version(new).content, HasKey)  # type: ignore[union-attr]  # it is there
+
+
+def test_a_promotion_stands_whose_label_had_no_answer() -> None:
+    """The since label cannot be put at first: the run stamps it once more, and says that it has rotated."""
+    scene = Scene.own(a_spec())
+    outcome = scene.run(boundary=on(Operation.ATTACH, Fault.LOST))
+    assert (outcome.kind, outcome.error) == (OutcomeKind.ROTATED, None)
+    assert any(label.startswith("rotator:since:") for label in scene.labels())
+
+
+def test_a_label_that_may_not_be_put_is_told() -> None:
+    """AWSCURRENT has moved; that the identity may not put labels is an error all the same."""
+    scene = Scene.own(a_spec())
+    before = scene.labels()[AWSCURRENT]
+    outcome = scene.run(boundary=on(Operation.ATTACH, Fault.DENIED))
+    assert isinstance(outcome.error, StoreDeniedError)
+    assert scene.labels()[AWSCURRENT] != before
 
 
 def test_labels_change_between_two_revocations() -> None:
