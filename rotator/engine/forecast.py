@@ -1,5 +1,6 @@
 """What a plan leads to after this run: the keys that die later. Pure, like the planner."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +36,9 @@ def later_revocations(
     """Return the keys that die after what is planned now, the oldest first, and about when."""
     at: datetime | None
     if moves_on(planned):
-        doomed, at = _left_behind(observed, planned), now + spec.grace
+        # A run keeps the key that it works with; the next one does not, where that key is this secret's own.
+        kept = observed.protected - ({observed.managing} if spec.manages else frozenset())
+        doomed, at = _left_behind(observed, planned, kept), now + spec.grace
         if planned.reason is Reason.CONTAINED:  # what is named waits for no grace, nor does what is no younger
             at = now
     elif planned.reason.keeps_keys:
@@ -44,13 +47,16 @@ def later_revocations(
         doomed, promoted_at = superseded_keys(observed), observed.promoted_at()
         at = None if is_grace_over(spec, promoted_at, now) else promoted_at + spec.grace
     dying = {action.key_id for action in planned.actions if isinstance(action, Revoke)}
-    return tuple(LaterRevocation(key_id, at) for key_id in doomed if key_id not in dying)
+    by_another_run = {observed.managing} if at == now else frozenset()
+    return tuple(
+        LaterRevocation(key_id, None if key_id in by_another_run else at) for key_id in doomed if key_id not in dying
+    )
 
 
-def _left_behind(observed: Observed, planned: Plan) -> tuple[str, ...]:
+def _left_behind(observed: Observed, planned: Plan, protected: AbstractSet[str | None]) -> tuple[str, ...]:
     """Return the live keys that the fence allows to revoke once the planned version is current."""
     kinds = {type(action): action for action in planned.actions}
-    kept = set(observed.protected)
+    kept = set(protected)
     fence: float = float("inf")
     if Restamp in kinds:
         kept.add(observed.key_inside(observed.current) or "")

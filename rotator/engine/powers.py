@@ -43,9 +43,13 @@ def prove_powers(  # noqa: PLR0913, PLR0917 - what the executor of one run has
         )
         named = replace(subject, key_id=made.key_id)
         audited(audit, Operation.REVOKE_KEY, named, lambda: acting.revoke_key(made.key_id, run.deadline))
-        last = acting.await_revoked(made.key_id, trial, within_s, run.deadline)
+        audited(audit, Operation.PROVE_DEAD, named, lambda: _dead(acting, named, within_s, run))
     except ProviderDeniedError as error:
         raise KeyRejectedError(f"the new managing key cannot manage keys: {error.message}") from None
+
+
+def _dead(acting: KeyProvider, made: Subject, within_s: float, run: Run) -> None:
+    last = acting.await_revoked(made.key_id, made.key_name, within_s, run.deadline)
     if last is not None and last.state is KeyState.LIVE:
         raise KeyRejectedError(f"the new managing key could not revoke key {made.key_id}, which it had made")
 

@@ -94,8 +94,8 @@ def owned(
         held = tuple(sorted(holders.get(key.key_id, ())))
         is_dead, whose = key.state is KeyState.REVOKED, _whose(key, owner, families, places, found)
         match whose:
-            case _ if key.key_id == managing_key_id:
-                whose = (Owner.MANAGING, None, None)
+            case (_, secret, generation) if key.key_id == managing_key_id:
+                whose = (Owner.MANAGING, secret, generation)
             case (Owner.ORPHAN, secret, generation) if held or (is_dead and secret in values.texts):
                 whose = (Owner.CONFIGURED, secret, generation)
             case (Owner.OTHER, _, _) if held:

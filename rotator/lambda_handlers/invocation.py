@@ -125,7 +125,7 @@ class Invocation:
             case Decided(actions=actions):
                 self._to_retire[run_id] = actions.count("ProveDead")
             case Done(operation=Operation.PROVE_DEAD, result=Result.SUCCESS):
-                self._to_retire[run_id] -= 1
+                self._to_retire[run_id] = max(self._to_retire[run_id] - 1, 0)  # a key made on trial was never counted
             case Ended():
                 self.add(old_keys_overdue=self._to_retire.pop(run_id, 0))
             case _:

@@ -106,7 +106,7 @@ def test_it_is_proved_before_it_is_promoted(stage: Stage) -> None:
     assert old in managing_keys(stage)
     intents = [event["operation"] for event in stage.rows("audit", "show") if event["kind"] == "intent"]
     before = ["CreateApiKey", "PutSecretValue", "VerifyApiKey"]
-    assert intents == [*before, "CreateApiKey", "RevokeApiKey", "Promote", "RemoveLabel"]
+    assert intents == [*before, "CreateApiKey", "RevokeApiKey", "ProveKeyDead", "Promote", "RemoveLabel"]
     stage.rows("run", "managing")
     assert managing_keys(stage) == {managing_id(stage)}
     assert stage.row("rotate", SECRET_NAME)["outcome"] == "rotated"

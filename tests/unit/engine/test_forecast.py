@@ -28,6 +28,20 @@ def test_a_rotation_ends_the_current_key_after_its_grace() -> None:
     assert later(a_spec(), an_observed(a_version("by-hand", AWSCURRENT))) == [("foreign", DAY)]
 
 
+def test_the_managing_key_dies_later_and_by_another_run() -> None:
+    """A run that works with the key it replaces names it; without a grace it is the next run that revokes it."""
+    old = ago(days=31)
+    aged = an_observed(
+        a_version(4, AWSCURRENT, OURS, made_at=old),
+        keys=[a_key(4, made_at=old)],
+        protected={"key-4", "elsewhere"},
+        managing="key-4",
+    )
+    assert later(a_spec(manages=True), aged) == [("key-4", DAY)]
+    assert later(a_spec(manages=True, grace=AT_ONCE), aged) == [("key-4", None)]
+    assert later(a_spec(), aged) == []
+
+
 def test_a_refused_foreign_key_is_not_named() -> None:
     """A key id read from a refused value is only a claim."""
     assert later(a_spec(), an_observed(a_version("by-hand", AWSCURRENT), keys=[], proof=Proof.REFUSED)) == []
