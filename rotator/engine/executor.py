@@ -14,7 +14,7 @@ from typing import TypeVar, assert_never
 from rotator.engine import effects
 from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
 from rotator.engine.audited import audited
-from rotator.engine.guards import check_revocable, check_still_asked, check_unchanged
+from rotator.engine.guards import check_label_room, check_revocable, check_still_asked, check_unchanged
 from rotator.engine.observer import Reader
 from rotator.engine.powers import prove_powers, trial_name
 from rotator.engine.proofs import Proofs, is_same_key
@@ -140,6 +140,7 @@ class Executor:
         if self.deadline.remaining_s() < needed_s:
             raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to list and store it, too")
         self.reader.check_fits(action.replacing, replacing=self.replaces)
+        check_label_room(self.observed, self._marks())
         if is_decade_full(self.observed) and not self.run.demand.overrides(Override.DECISIONS):
             raise AttemptsExhaustedError(f"no key was made: {IN_A_DECADE_MAX} of its keys never became current")
         name = self.observed.family.key_name(action.minted_as)

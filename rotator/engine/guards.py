@@ -6,8 +6,9 @@ Each guard raises `UnsafeActionError` and has no effect; the next run plans from
 from datetime import datetime
 
 from rotator.engine.containment import without_grace
-from rotator.model.errors import ClockError, UnsafeActionError
-from rotator.model.observed import Observed, SecretDescription
+from rotator.model.errors import ClockError, LabelsExhaustedError, UnsafeActionError
+from rotator.model.naming import SINCE_PREFIX
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, LABELS_MAX, Observed, SecretDescription
 
 CLOCK_SKEW_MAX_S = 60.0
 
@@ -24,6 +25,18 @@ def check_revocable(observed: Observed, key_id: str) -> None:
     if description.replicas_behind and key_id not in without_grace(observed):
         behind = ", ".join(sorted(description.replicas_behind))
         raise UnsafeActionError(f"refused to revoke {key_id}: the replica in {behind} is behind")
+
+
+def check_label_room(observed: Observed, more: frozenset[str]) -> None:
+    """Check, before a key is made, that a version with it gets its labels. Raises LabelsExhaustedError if it cannot."""
+    there = {label for version in observed.versions for label in version.labels}
+    since = "" if any(label.startswith(SINCE_PREFIX) for label in there) else SINCE_PREFIX
+    needed = there | more | {AWSPENDING, AWSCURRENT, AWSPREVIOUS, since} - {""}
+    if len(needed) > LABELS_MAX:
+        raise LabelsExhaustedError(
+            f"no key was made: the secret has {len(there)} of {LABELS_MAX} staging labels, and a rotation needs "
+            f"{len(needed - there)} more"
+        )
 
 
 def check_clock(description: SecretDescription) -> None:

@@ -7,7 +7,7 @@ one in use, nor one that somebody else needs.
 from rotator.model.observed import Observed, ProviderKey
 
 REPLACED_LABELS_MAX = 10
-"""Of the 20 labels that Secrets Manager allows all versions of a secret together."""
+"""Of the `LABELS_MAX` that a secret can have."""
 
 
 def superseded_keys(observed: Observed) -> tuple[str, ...]:

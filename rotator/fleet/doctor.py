@@ -19,6 +19,7 @@ from rotator.model.naming import SINCE_PREFIX, generation_of_version, since_in
 from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
+    LABELS_MAX,
     OURS,
     REPLACED_PREFIX,
     SINCE_TOLERANCE,
@@ -31,8 +32,6 @@ from rotator.model.status import Attention, SecretStatus, next_command
 from rotator.model.tags import hold_ends_at
 from rotator.model.times import relative_text, span_text, time_text
 
-LABELS_MAX = 20
-"""Labels of all versions of a secret together (Secrets Manager, quotas)."""
 LABELS_NEEDED = 7
 """AWSPENDING, AWSPREVIOUS, a since label, two of a take-over, and two in reserve."""
 OVERDUE_AFTER = timedelta(minutes=10)

@@ -277,6 +277,13 @@ class StoreUntrustedError(StoreRejectedError):
     remedy = Remedy.PERSON
 
 
+class LabelsExhaustedError(StoreRejectedError):
+    """The secret has so many staging labels that a new version could not get its own; no key was made."""
+
+    remedy = Remedy.PERSON
+    default_step = "`rotator doctor` names labels that no rotator makes. Take those off that nothing needs."
+
+
 class LabelConflictError(StoreRejectedError):
     """A staging label was no longer where this run had seen it: another run or a person moved it."""
 

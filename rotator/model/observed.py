@@ -14,6 +14,8 @@ from rotator.model.tags import hold_ends_at
 AWSCURRENT = "AWSCURRENT"
 AWSPENDING = "AWSPENDING"
 AWSPREVIOUS = "AWSPREVIOUS"
+LABELS_MAX = 20
+"""Staging labels of all versions of a secret together (Secrets Manager, quotas)."""
 REPLACED_PREFIX = "rotator:replaced:"
 """Custom label on a version, followed by the id of a key that it replaced and that is not proved dead.
 

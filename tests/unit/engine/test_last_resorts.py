@@ -7,12 +7,13 @@ import pytest
 from rotator.engine import reconcile as module
 from rotator.engine.observer import Observer
 from rotator.engine.run import Run
-from rotator.model.errors import AttemptsExhaustedError, DeadlineExceededError, DefectError
+from rotator.model.errors import AttemptsExhaustedError, DeadlineExceededError, DefectError, LabelsExhaustedError
 from rotator.model.naming import version_id
 from rotator.model.observed import AWSCURRENT
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand
+from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import a_spec
 from tests.simulated.scene import HAND_ID, Scene
 from tests.simulated.store import labels_of
@@ -36,6 +37,23 @@ def test_forty_attempts_in_vain_need_a_person() -> None:
     before = len(scene.systems.pinata.keys)
     assert isinstance(scene.run().error, AttemptsExhaustedError)
     assert len(scene.systems.pinata.keys) == before
+
+
+def test_no_key_is_made_that_no_label_is_left_for() -> None:
+    """Somebody's labels use up the quota: nothing is minted, and a person is asked."""
+    scene = Scene.own(a_spec())
+    current = scene.labels()[AWSCURRENT]
+    for n in range(16):
+        scene.systems.secrets[scene.name] = label_rules.move_label(
+            scene.secret, scene.systems.now_s, f"theirs-{n}", move_to=current, remove_from=None
+        )
+    keys = len(scene.systems.pinata.keys)
+    assert isinstance(scene.run().error, LabelsExhaustedError)
+    assert len(scene.systems.pinata.keys) == keys
+    scene.systems.secrets[scene.name] = label_rules.move_label(
+        scene.secret, scene.systems.now_s, "theirs-0", move_to=None, remove_from=current
+    )
+    assert scene.run().kind is OutcomeKind.ROTATED
 
 
 def test_room_is_made_where_nothing_can_be_proved() -> None:
