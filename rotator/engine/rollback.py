@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from rotator.engine.observer import Reader
 from rotator.engine.reconcile import new_version_id, settled
+from rotator.engine.retirement import is_grace_over
 from rotator.engine.run import Run, World
 from rotator.model.errors import UnsafeActionError
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, Observed, SecretDescription
@@ -40,6 +41,13 @@ def check_previous(spec: SecretSpec, description: SecretDescription, world: Worl
                 f"Pinata refuses the previous key {held.key_id}, and nothing was changed",
                 next_step=f"It cannot come back. `rotator rotate {spec.name}` makes a new key.",
             )
+    if description.hold_at(run.now) is None and is_grace_over(spec, description.promoted_at(), run.now):
+        raise UnsafeActionError(
+            f"the grace of the previous key {held.key_id} is over, so a run may be revoking it just now; nothing was "
+            "changed",
+            next_step=f"`rotator rotate {spec.name}` makes a new key. Or run `rotator hold {spec.name} --reason TEXT`, "
+            "wait two minutes, and roll back then if the key still works.",
+        )
     return held.key_id
 
 

@@ -15,6 +15,7 @@ from tests.exploration.fates import Fate
 from tests.exploration.instances import leapfrog, reconcile_beside_another
 from tests.exploration.native import rotate_or_reconcile
 from tests.exploration.people import break_value, leak
+from tests.exploration.rolled_back import roll_back_or_reconcile
 
 _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
@@ -136,6 +137,15 @@ QUICK = (
         instances=2,
         fates=PLAIN | {Fate.WIDER},
         program=leapfrog,
+    ),
+    Configuration(
+        "rolled back by command, <=1 fault",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=3, faults=1, ticks=(0, 1, 0)),
+        demands=_BY_HAND,
+        fates=PLAIN,
+        program=roll_back_or_reconcile,
     ),
     Configuration(
         "a person meddles, <=1 fault",

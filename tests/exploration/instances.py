@@ -222,7 +222,7 @@ class Instances:
     def _explore(self, start: Start, replies: tuple[int, ...], failing: tuple[int, Fate] | None) -> Node:
         """Begin the program anew and give it the recorded answers."""
         node = self._new(start, replies, failing)
-        process = _Driven(self._systems)
+        process = Driven(self._systems)
         process.clock_s, process.failing = start.now_s, failing
         running = greenlet.greenlet(lambda: self._body(process, start))
         self.runs += 1
@@ -235,11 +235,11 @@ class Instances:
         return self._arrive(node, process, running, asked)
 
     def _go_on(self, node: Node, running: greenlet.greenlet, reply: Reply) -> None:
-        process: _Driven = running.process
+        process: Driven = running.process
         process.fresh = process.records
         self._arrive(node, process, running, running.switch(reply))
 
-    def _arrive(self, node: Node, process: "_Driven", running: greenlet.greenlet, asked: object) -> Node:
+    def _arrive(self, node: Node, process: "Driven", running: greenlet.greenlet, asked: object) -> Node:
         node.recorded = (process.fresh + 1, process.records + 1)
         if isinstance(asked, Request):
             node.request, node.operation = self.request_id(asked), asked.operation
@@ -252,7 +252,7 @@ class Instances:
         node.broken = self._broken(process, asked)
         return node
 
-    def _broken(self, process: "_Driven", asked: object) -> tuple[str, ...]:
+    def _broken(self, process: "Driven", asked: object) -> tuple[str, ...]:
         conduct = Conduct(process.trail, process.saw_hold, CALLS_MAX, process.saw_behind)
         found = [rule(conduct) for rule in OF_A_RUN]
         told = [e for e in process.trail[-_FRESH_MAX:] if isinstance(e, Event)]
@@ -270,7 +270,7 @@ class Instances:
         found.append(i7_secrets_stay_inside(texts, self.windows))
         return tuple(message for message in found if message)
 
-    def _body(self, process: "_Driven", start: Start) -> Outcome | Defect:
+    def _body(self, process: "Driven", start: Start) -> Outcome | Defect:
         try:
             outcome = self._program(process, self._spec, start)
         except Exception as error:  # noqa: BLE001 - whatever it is, the explorer reports it
@@ -304,7 +304,7 @@ def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:
 
 
 @dataclass(slots=True)
-class _Driven(Process):
+class Driven(Process):
     """A process that asks the scheduler what becomes of each call."""
 
     clock_s: float = 0.0
@@ -312,6 +312,8 @@ class _Driven(Process):
     fresh: int = 0
     """How many audit records there were at the last answer."""
     saw_hold: bool = False
+    expects_hold: bool = False
+    """The hold is this run's own."""
     saw_behind: bool = False
     proved: set[str] = field(default_factory=set)
     """Keys that testAuthentication accepted."""
@@ -361,7 +363,7 @@ class _Driven(Process):
         if isinstance(value, Raised):
             raise value.error(value.message)
         if isinstance(value, SecretDescription) and looks:
-            self.saw_hold = value.hold is not None
+            self.saw_hold = value.hold is not None and not self.expects_hold
             self.saw_behind = bool(value.replicas_behind)
         if value is Authentication.ACCEPTED:
             forms = (part for part in args if isinstance(part, Token | HeaderPair))

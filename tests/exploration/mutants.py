@@ -16,6 +16,7 @@ _PERSON = "a person meddles, <=1 fault"
 _REPLICA = "a replica falls behind, <=1 fault"
 _DYING = "a person meddles while old keys die"
 _LEAPFROG = "the managing key replaces itself, <=1 fault"
+_ROLLED_BACK = "rolled back by command, <=1 fault"
 _NEEDED = "keys that something else needs, <=1 fault"
 _LIES = "proofs that lie, <=2 faults"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
@@ -513,6 +514,18 @@ MUTANTS = (
         "A managing key that was replaced is superseded like any other.",
         (Edit("engine.observer:_protected", "kept if managing is None else kept | {managing}", "kept"),),
         (_LEAPFROG,),
+    ),
+    Mutant(
+        "a key comes back that a run may be revoking",
+        "A roll-back asks whether the previous key works, and not whether its grace is over.",
+        (
+            Edit(
+                "engine.rollback:check_previous",
+                "description.hold_at(run.now) is None and is_grace_over(spec, description.promoted_at(), run.now)",
+                "False",
+            ),
+        ),
+        (_ROLLED_BACK,),
     ),
     Mutant(
         "names that contain one of ours are ours",

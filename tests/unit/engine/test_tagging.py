@@ -1,5 +1,7 @@
 """Tags and roll-backs that a person asks for, and what stands in their way."""
 
+from datetime import timedelta
+
 import pytest
 
 from rotator.engine.guards import check_still_asked
@@ -7,7 +9,7 @@ from rotator.engine.rollback import check_previous
 from rotator.engine.run import Run
 from rotator.engine.tagging import set_tag
 from rotator.model.errors import AuditUnavailableError, StoreUnavailableError, UnsafeActionError
-from rotator.model.observed import AWSPENDING
+from rotator.model.observed import AWSPENDING, AWSPREVIOUS
 from rotator.model.plan import Outcome
 from rotator.model.secret import Demand
 from rotator.model.tags import HOLD_TAG
@@ -67,6 +69,21 @@ def test_what_cannot_be_rolled_back() -> None:
     assert "no previous key" in refused(scene)
     scene.put_raw("anything", HAND_ID, AWSPENDING)
     assert "a rotation is at work" in refused(scene)
+
+
+def test_a_key_whose_grace_is_over_comes_back_under_a_hold_alone() -> None:
+    """A run may be revoking it just now, unless a hold keeps all runs from that."""
+    scene = Scene.own(a_spec())
+    scene.run()
+    old = scene.key_in(AWSPREVIOUS)
+    process = Process(scene.systems)
+    run = Run(scene.systems.now(), "n" * 10, Demand.DUE, process, process.now)
+    assert check_previous(scene.spec, labels_of(scene.systems, scene.name), scene._world(process), run) == old
+    scene.passes(timedelta(days=2))
+    assert "is over" in refused(scene)
+    scene.hold()
+    run = Run(scene.systems.now(), "n" * 10, Demand.DUE, process, process.now)
+    assert check_previous(scene.spec, labels_of(scene.systems, scene.name), scene._world(process), run) == old
 
 
 def test_a_tag_that_somebody_changed_is_left_alone() -> None:
