@@ -1,6 +1,7 @@
 """The managing key replaces itself through the real command line, which is killed at each of its requests."""
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from rotator.sandbox.running import ADMIN_SECRET, SECRET_NAME, Sandbox
+from rotator.sandbox.running import ACCOUNT, ADMIN_SECRET, REGION, SECRET_NAME, Sandbox
+from rotator.sandbox.secrets_manager.store import Scope
 from tests.e2e.stage import COMMAND_S, PERMISSIONS, USAGE, Stage
 from tests.e2e.test_kill import REQUESTS_MAX, Killer, Moment
 
@@ -23,7 +25,9 @@ def prepare(stage: Stage) -> None:
 
 def managing_id(stage: Stage) -> str:
     """Return the id of the key that the managing secret holds."""
-    token = json.loads(stage.text(ADMIN_SECRET))["JWT"]
+    entry = stage.sandbox.secrets_manager.secrets._stores[Scope(ACCOUNT, REGION)].find(ADMIN_SECRET, 0.0)
+    assert entry is not None
+    token = json.loads(str(entry.latest.get(label="AWSCURRENT").value))["JWT"]
     (held,) = (key.key for key in stage.site.world.keys_of("sandbox") if key.jwt == token)
     return held
 
@@ -65,7 +69,9 @@ def kill_at(nth: int, moment: Moment, folder: Path) -> bool:
         old, killer = managing_id(stage), Killer(nth, moment)
         with watched(stage, killer) as broken:
             killer.victim = stage.start("run", "managing")
-            killer.victim.communicate(timeout=COMMAND_S)
+            out, err = killer.victim.communicate(timeout=COMMAND_S)
+        code = killer.victim.returncode
+        assert code in {0, -signal.SIGKILL}, out + err
         assert broken == []
         for _ in range(3):
             stage.rows("run", "managing")
@@ -77,7 +83,7 @@ def kill_at(nth: int, moment: Moment, folder: Path) -> bool:
         assert stage.row("run", "managing")["outcome"] == "up_to_date"
         assert stage.writes() == before
         assert stage.row("rotate", SECRET_NAME)["outcome"] == "rotated"
-        return bool(killer.victim.returncode)
+        return code != 0
 
 
 @pytest.mark.parametrize("nth", [9, 15])

@@ -1,7 +1,8 @@
 """Explore the real program: every schedule of its calls within stated bounds, judged by `tests.simulated.invariants`.
 
     explorer, bounds, configurations    the search, its limits, and the explorations that are run
-    instances, fates, native, rolled_back   runs of the real engine, driven one answer at a time; what may become of a call
+    instances, fates                    runs of the real engine, driven one answer at a time; what may become of a call
+    native, rolled_back                 other entry points than the reconcile: RotateSecret, and a person's roll-back
     universe, canonical, origins        worlds as values, one form for equal ones, and where an exploration begins
     people, recovery, truth             what people do, whether a quiet state heals, and what is true of a world
     mutants, planting, jobs             seeded bugs, each found in a copy of the package, in a process of its own

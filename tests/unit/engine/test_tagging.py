@@ -82,6 +82,7 @@ def test_a_key_whose_grace_is_over_comes_back_under_a_hold_alone() -> None:
     scene.passes(timedelta(days=2))
     assert "is over" in refused(scene)
     scene.hold()
+    process = Process(scene.systems)
     run = Run(scene.systems.now(), "n" * 10, Demand.DUE, process, process.now)
     assert check_previous(scene.spec, labels_of(scene.systems, scene.name), scene._world(process), run) == old
 
