@@ -12,6 +12,8 @@ from rotator.sandbox.pinata.faults import Damage, Drop, Fault, Omit, Operation, 
 from rotator.sandbox.pinata.switches import CountOf, Delay, Generation, Order
 from tests.e2e.stage import FAILED, PERMISSIONS, PERSON, TWO_SECONDS, Stage
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 TIMEOUT_S = 120.0
 """What the configuration gives a run by default."""
 HANGS_S = 3600.0

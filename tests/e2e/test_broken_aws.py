@@ -18,6 +18,8 @@ from rotator.sandbox.running import Sandbox
 from tests.e2e.daemons import Daemon
 from tests.e2e.stage import USAGE, Environment, Stage
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 CANARY = "canary-of-a-secret-that-nobody-may-see"
 ROLE = "arn:aws:iam::123456789012:role/rotator"
 NO_KEYS: Environment = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}

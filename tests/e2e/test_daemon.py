@@ -9,6 +9,8 @@ from rotator.sandbox.pinata.faults import Operation, Side, Slow
 from tests.e2e.daemons import HANGS_S, PATIENT, Daemon, Silence, listener
 from tests.e2e.stage import USAGE, Stage
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 SHORT = 'verify_timeout = "2s"\ntimeout = "4s"\n'
 UNTIL_TOLD_TWICE = f"{PATIENT}\nimport rotator.daemon.stop; rotator.daemon.stop.STOP_WITHIN_S = {HANGS_S}"
 

@@ -15,6 +15,8 @@ from tests.e2e.stage import Stage
 from tests.e2e.test_kill import REQUESTS_MAX, Killer, Moment, expect_order
 from tests.e2e.watch import Watch
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 
 class Stopper(Killer):
     """Tells the process to stop at its n-th request, after the effect and before the answer."""

@@ -10,6 +10,8 @@ from moto.server import ThreadedMotoServer
 
 from tests.e2e.stage import AUDIT, PERSON, USAGE, Stage
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 

@@ -19,6 +19,8 @@ from rotator.sandbox.pinata.faults import Operation
 from rotator.sandbox.running import SECRET, value_of
 from tests.e2e.stage import COMMAND, COMMAND_S, FAILED, PERMISSIONS, PERSON, USAGE, Environment, Stage
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 ESCAPE = "\x1b["
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
 

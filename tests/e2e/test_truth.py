@@ -15,6 +15,8 @@ from tests.e2e import states as s
 from tests.e2e.stage import Stage
 from tests.e2e.truth import FINE, Before, Shown, is_served, judge_look, judge_run
 
+pytestmark = pytest.mark.slow  # it starts many processes
+
 OUT = "The consumers of 1 secret have no good key"
 PERSON = "1 secret needs a person"
 FAILING = "1 secret is failing"
