@@ -96,7 +96,7 @@ def _contain(target: Target, both: Connected, reason: str, key_id: str | None, *
         text = asked.text if is_denied else None
         outcome = _reconciled(target, both, world, text)
     if spec.manages and outcome.kind is OutcomeKind.ROTATED:
-        # Nobody revokes the key they work with: connected anew, the managing key is the new one.
+        # A run never revokes the key that it works with. Connected anew, that is the new one.
         with connected(both.config) as anew, anew.audit_trail("cli", account.listen) as audit:
             outcome = _reconciled(target, anew, anew.world(audit), text)
     if not is_denied:

@@ -9,7 +9,7 @@ from rotator.model.secret import SecretSpec
 EXPIRY_MARGIN_MAX = timedelta(days=7)
 """A token is replaced this long before its `exp`, or in the last quarter of its life if that is shorter."""
 MANAGING_EXPIRY_MARGIN_MAX = timedelta(days=30)
-"""The same for the managing key, without which nothing is rotated. Where it does not rotate, people are told then."""
+"""The same for the managing key, without which nothing is rotated; people are told at the same time."""
 
 
 def born_at(observed: Observed) -> datetime | None:
@@ -51,5 +51,5 @@ def expiring_at(spec: SecretSpec, content: HasKey | None) -> datetime | None:
 
 
 def is_managing_key_expiring(expires_at: datetime | None, now: datetime) -> bool:
-    """Tell whether people are to be told that the managing key's token ends; one that does not say when, does not."""
+    """Tell whether to warn people that the managing key expires soon; without an `exp` there is nothing to warn of."""
     return expires_at is not None and now >= expires_at - MANAGING_EXPIRY_MARGIN_MAX
