@@ -115,7 +115,7 @@ QUICK = (
     Configuration(
         "the managing key replaces itself, <=1 fault",
         MANAGING,
-        ("managing, due", "managing, hand-made"),
+        ("managing key due", "managing key hand-made"),
         Budgets(runs=2, faults=1),
         fates=PLAIN | {Fate.DENIED, Fate.WRONG_JWT, Fate.WIDER, Fate.STALE, Fate.ACKNOWLEDGED},
         leaks=True,
@@ -124,7 +124,7 @@ QUICK = (
     Configuration(
         "the managing key replaces itself with grace, <=2 faults",
         replace(WITH_GRACE, manages=True, permissions=Admin(), settle=timedelta(0)),
-        ("managing, due",),
+        ("managing key due",),
         Budgets(runs=2, faults=2, ticks=(1, 1, 0)),
         fates=frozenset({Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LATE, Fate.WIDER}),
         program=leapfrog,
@@ -132,7 +132,7 @@ QUICK = (
     Configuration(
         "the managing key replaces itself, 2 runs at once",
         MANAGING,
-        ("managing, due",),
+        ("managing key due",),
         Budgets(runs=2, faults=1, preemptions=2),
         instances=2,
         fates=PLAIN | {Fate.WIDER},

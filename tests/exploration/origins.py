@@ -102,6 +102,6 @@ ORIGINS: dict[str, Callable[[Universe], World]] = {
     "crowded": _crowded,
     "managing": _managing,
     "shared": _shared,
-    "managing, due": lambda universe: _of_managing_key(_own(universe)),
-    "managing, hand-made": lambda universe: _of_managing_key(_hand_made(universe)),
+    "managing key due": lambda universe: _of_managing_key(_own(universe)),
+    "managing key hand-made": lambda universe: _of_managing_key(_hand_made(universe)),
 }
