@@ -94,7 +94,7 @@ def _grace_end(spec: SecretSpec, outcome: Outcome) -> datetime | None:
     observed = outcome.observed
     if observed is None or outcome.error or outcome.kind is OutcomeKind.HELD:
         return None
-    if not (superseded_keys(observed) or managing_key_left(observed)):
+    if not (superseded_keys(observed) or managing_key_left(spec, observed)):
         return None
     return observed.promoted_at() + spec.grace
 

@@ -251,7 +251,8 @@ class Executor:
             raise
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
-        if promoted_at and self.spec.grace and (superseded_keys(self.observed) or managing_key_left(self.observed)):
+        left = superseded_keys(self.observed) or managing_key_left(self.spec, self.observed)
+        if promoted_at and self.spec.grace and left:
             with suppress(StoreUnavailableError):  # the rotation stands; the plan that follows stamps it
                 self._label(action.version_id, since_label(promoted_at))
         for false in self.observed.false_since():

@@ -45,7 +45,7 @@ def plan(
         waiting = why_waiting(spec, observed, now)
         if waiting is not None and waiting.waits_for_replica and not reason.is_due:
             reason = waiting  # else nobody would hear of it
-    if not actions and reason is Reason.UP_TO_DATE and managing_key_left(observed):
+    if not actions and reason is Reason.UP_TO_DATE and managing_key_left(spec, observed):
         reason = Reason.MANAGING_WAITS
     if not actions and alive(observed) and not reason.is_due and not reason.needs_person:
         reason = Reason.CONTAIN_STUCK

@@ -47,7 +47,7 @@ def retire(spec: SecretSpec, observed: Observed, now: datetime) -> tuple[Action,
     proofs = (ProveDead(key_id) for key_id in proved)
     # What the labels say is what shows that a key that was to be contained is dead: its tag goes first.
     served = {*dying, *unlisted, *proved} - demanded(observed)
-    since = () if set(superseded) - set(dying) or managing_key_left(observed) else _since_labels(observed)
+    since = () if set(superseded) - set(dying) or managing_key_left(spec, observed) else _since_labels(observed)
     return (*revocations, *proofs, *_labels_naming(observed, served), *since)
 
 

@@ -5,6 +5,7 @@ one in use, nor one that somebody else needs.
 """
 
 from rotator.model.observed import Observed, ProviderKey
+from rotator.model.secret import SecretSpec
 
 REPLACED_LABELS_MAX = 10
 """Of the `LABELS_MAX` that a secret can have."""
@@ -35,11 +36,14 @@ def left_keys(observed: Observed) -> tuple[str, ...]:
     return tuple(k for k in named if observed.is_live(k) and k not in kept_keys(observed))
 
 
-def managing_key_left(observed: Observed) -> bool:
-    """Tell whether the key that this run works with was superseded: a run that works with another revokes it."""
+def managing_key_left(spec: SecretSpec, observed: Observed) -> bool:
+    """Tell whether this secret is the managing key's own, and the key that this run works with was superseded in it.
+
+    A run that works with another key revokes it.
+    """
     key = observed.key(observed.managing or "")
     in_use = {observed.key_inside(observed.current), observed.key_inside(observed.pending)}
-    if observed.managing is None or observed.managing in in_use:
+    if not spec.manages or observed.managing is None or observed.managing in in_use:
         return False
     is_ours = key is not None and 0 < observed.generation_of_key(key) <= observed.generation(observed.current)
     return is_ours or observed.managing in observed.replaced_key_ids()

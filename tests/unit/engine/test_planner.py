@@ -561,6 +561,12 @@ DUE = [
         "the managing key was replaced by this very run, or while it was at work",
         an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], protected={"key-3"}, managing="key-3"),
         Reason.MANAGING_WAITS,
+        spec=a_spec(manages=True),
+    ),
+    Case(
+        "a secret of consumers was taken over from the managing key, which nothing here revokes",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], protected={"key-3"}, managing="key-3"),
+        Reason.UP_TO_DATE,
     ),
     Case("the tag names a key that nobody has", an_observed(CURRENT, contain=f"{STRANGERS} x"), Reason.CONTAIN_STUCK),
     Case(
