@@ -4,6 +4,7 @@
     instances, fates                    runs of the real engine, driven one answer at a time; what may become of a call
     native, rolled_back                 other entry points than the reconcile: RotateSecret, and a person's roll-back
     universe, canonical, origins        worlds as values, one form for equal ones, and where an exploration begins
+    pure                                decisions that were made once are not made again
     people, recovery, truth             what people do, whether a quiet state heals, and what is true of a world
     mutants, planting, jobs             seeded bugs, each found in a copy of the package, in a process of its own
     sample, comparison                  the rotation that AWS publishes, in the same worlds

@@ -93,6 +93,13 @@ class _Renaming:
     keys: dict[str, KeyRecord] = field(default_factory=dict)
     """The new record of each key that is kept, by its old id."""
     order: list[str] = field(default_factory=list)
+    works: bool = field(init=False)
+    """Whether the current version holds a live key."""
+
+    def __post_init__(self) -> None:
+        current = self.world.secret.labels.get(AWSCURRENT)
+        held = self._held(current) if current else None
+        self.works = held is not None and any(k.jwt == held.jwt and lives(k) for k in self.world.keys)
 
     def renamed(self) -> World:
         """Return the world under its new names."""
@@ -355,13 +362,8 @@ class _Renaming:
             yield GRACE_S
         if AWSPENDING in labels:
             yield GRACE_S
-        if not self._works():  # a young refusal says nothing yet, and a placeholder is given less time
+        if not self.works:  # a young refusal says nothing yet, and a placeholder is given less time
             yield SETTLE_S
-
-    def _works(self) -> bool:
-        """Tell whether the current version holds a live key."""
-        held = self._held(current) if (current := self.world.secret.labels.get(AWSCURRENT)) else None
-        return held is not None and any(k.jwt == held.jwt and lives(k) for k in self.world.keys)
 
     def _made_at(self, record: KeyRecord) -> float:
         own = record.name.removeprefix(self.universe.prefix)

@@ -14,7 +14,7 @@ from tests.exploration.bounds import Budgets, Configuration
 from tests.exploration.fates import Fate
 from tests.exploration.instances import leapfrog, reconcile_beside_another
 from tests.exploration.native import rotate_or_reconcile
-from tests.exploration.people import break_value, leak
+from tests.exploration.people import break_value, leak, roll_back
 from tests.exploration.rolled_back import roll_back_or_reconcile
 
 _ONE_LOOK = timedelta(seconds=1)
@@ -268,12 +268,36 @@ NARROW = (
         fates=frozenset({Fate.WRONG_JWT, Fate.CRASH_AFTER}),
     ),
     Configuration(
-        "narrow: a person meddles, a request is delayed",
+        "narrow: a person rolls back, a request is delayed",
         WITH_GRACE,
         ("due",),
         Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
         demands=_BY_HAND,
         fates=frozenset({Fate.DELAYED}),
+        moves=roll_back,
+    ),
+    Configuration(
+        "narrow: a person meddles, a run dies",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0), people=1),
+        demands=_BY_HAND,
+        fates=frozenset({Fate.CRASH_AFTER}),
+    ),
+    Configuration(
+        "narrow: a revocation that only the list shows",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=2, faults=1, ticks=(0, 1, 0)),
+        fates=frozenset({Fate.LISTED_ONLY}),
+    ),
+    Configuration(
+        "narrow: a placeholder, and a run that dies",
+        WITH_GRACE,
+        ("due",),
+        Budgets(runs=2, faults=1, people=1),
+        fates=frozenset({Fate.CRASH_AFTER}),
+        moves=break_value,
     ),
     Configuration(
         "narrow: a key leaks, a revocation is acknowledged",

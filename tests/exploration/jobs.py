@@ -18,6 +18,7 @@ from tests.exploration.configurations import BY_NAME
 from tests.exploration.explorer import Explorer
 from tests.exploration.mutants import BY_NAME as MUTANT_BY_NAME
 from tests.exploration.planting import REPOSITORY, Mutant, plant
+from tests.exploration.pure import remembered
 
 HUNT_SECONDS_MAX = 60.0
 """Of CPU time, for each exploration."""
@@ -42,7 +43,8 @@ class Hunt:
 
 def explored(name: str, *, seconds_max: float) -> Report:
     """Explore a configuration in this process, up to its first violation."""
-    return Explorer(BY_NAME[name]).explore(seconds_max=seconds_max)
+    with remembered():
+        return Explorer(BY_NAME[name]).explore(seconds_max=seconds_max)
 
 
 def explore_all(configurations: Sequence[str], mutants: Sequence[str], workers: int) -> Iterator[Report | Hunt]:
@@ -50,9 +52,9 @@ def explore_all(configurations: Sequence[str], mutants: Sequence[str], workers: 
 
     Once something is broken without any mutant, no further hunt is begun: it would find the same.
     """
-    with ThreadPoolExecutor(workers) as pool:
-        work: list[Callable[[], Report | Hunt]] = [partial(_explore, name) for name in configurations]
-        work += [partial(_hunt, MUTANT_BY_NAME[name]) for name in mutants]
+    with ThreadPoolExecutor(workers) as pool, tempfile.TemporaryDirectory(prefix="compiled-") as compiled:
+        work: list[Callable[[], Report | Hunt]] = [partial(_explore, name, compiled) for name in configurations]
+        work += [partial(_hunt, MUTANT_BY_NAME[name], compiled) for name in mutants]
         jobs = [pool.submit(task) for task in work]
         for job in as_completed(jobs):
             if job.cancelled():
@@ -69,11 +71,11 @@ def as_json(report: Report) -> str:
     return json.dumps(asdict(report) | {"covered": sorted(report.covered)})
 
 
-def _explore(name: str) -> Report:
-    return _child(REPOSITORY, "explore", name)
+def _explore(name: str, compiled: str) -> Report:
+    return _child(REPOSITORY, compiled, "explore", name)
 
 
-def _hunt(mutant: Mutant) -> Hunt:
+def _hunt(mutant: Mutant, compiled: str) -> Hunt:
     states, seconds, timed_out = 0, 0.0, False
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         try:
@@ -81,7 +83,7 @@ def _hunt(mutant: Mutant) -> Hunt:
         except ValueError as error:
             return Hunt(mutant.name, mutant.sentence, None, 0, 0.0, unfit=str(error))
         for name in mutant.hunted_in:
-            report = _child(Path(folder), "explore", name, "--hunt", "--in-this-folder")
+            report = _child(Path(folder), compiled, "explore", name, "--hunt", "--in-this-folder")
             states, seconds = states + report.states, seconds + report.seconds
             timed_out |= not (report.exhausted or report.violations)
             if report.violations and "NameError" in report.violations[0].message:
@@ -94,12 +96,18 @@ def _hunt(mutant: Mutant) -> Hunt:
 
 def hunted(name: str) -> Hunt:
     """Hunt one mutant."""
-    return _hunt(MUTANT_BY_NAME[name])
+    with tempfile.TemporaryDirectory(prefix="compiled-") as compiled:
+        return _hunt(MUTANT_BY_NAME[name], compiled)
 
 
-def _child(folder: Path, *arguments: str) -> Report:
-    """Run this program in a folder whose copy of the package it imports."""
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+def _child(folder: Path, compiled: str, *arguments: str) -> Report:
+    """Run this program in a folder whose copy of the package it imports; what is compiled is shared by all."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}",
+        "PYTHONPYCACHEPREFIX": compiled,
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
     done = subprocess.run(
         [sys.executable, "-m", "tests.exploration", *arguments],
         cwd=folder,

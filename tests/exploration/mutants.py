@@ -10,7 +10,6 @@ _RACE = "2 runs at once, <=1 fault"
 _ANY = "any number of runs, <=1 fault each"
 _GRACE = "with grace, <=2 faults, time passes"
 _EVERY = "every beginning, every fault, <=1 fault"
-_FORCE = "forced, <=1 fault"
 _LEAK = "a key leaks, <=1 fault"
 _PERSON = "a person meddles, <=1 fault"
 _REPLICA = "a replica falls behind, <=1 fault"
@@ -25,7 +24,7 @@ _BROKEN = "a person breaks the value, <=1 fault"
 _REFUSED = "refused again and again"
 _ONE_DIES = "narrow: 2 runs at once, one dies"
 _WRONG = "narrow: a wrong JWT, and a run that dies"
-_DELAYED = "narrow: a person meddles, a request is delayed"
+_DELAYED = "narrow: a person rolls back, a request is delayed"
 _ACKNOWLEDGED = "narrow: a key leaks, a revocation is acknowledged"
 _BROKEN_DEAD = "narrow: a person breaks the value, a run dies"
 _REFUSED_DUE = "narrow: refused again and again"
@@ -371,7 +370,7 @@ MUTANTS = (
         "a key that outlives its revocation is not marked",
         "Only the run that revoked it knows; the list says that it is dead.",
         (Edit("engine.executor:Executor._prove_dead", "self._mark_alive(action.key_id)", "None"),),
-        (_FORCE,),
+        ("narrow: a revocation that only the list shows",),
     ),
     Mutant(
         "revoked without looking at the current key",
@@ -380,7 +379,7 @@ MUTANTS = (
             Edit("engine.executor:Executor._revoke", "self.proofs.working(held)", "None"),
             Edit("engine.retirement:retire", "observed.proof is not Proof.ACCEPTED", "False"),
         ),
-        (_PERSON, _DYING, _BROKEN),
+        ("narrow: a person meddles, a run dies",),
     ),
     Mutant(
         "a revocation does not look again",
@@ -603,7 +602,7 @@ MUTANTS = (
         "a placeholder is left alone",
         "A value that somebody overwrote with a placeholder is not filled.",
         (Edit("engine.rules:URGENT", "rule.no_credential", "rule.contained"),),
-        (_BROKEN,),
+        ("narrow: a placeholder, and a run that dies",),
     ),
     Mutant(
         "an id in a refused value is a credential",

@@ -55,6 +55,13 @@ def break_value(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
         yield "roll AWSCURRENT back", _rolled_back(universe, number)
 
 
+def roll_back(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield the world after AWSCURRENT was moved back by hand."""
+    labels = universe.worlds[number].secret.labels
+    if AWSPREVIOUS in labels and AWSCURRENT in labels:
+        yield "roll AWSCURRENT back", _rolled_back(universe, number)
+
+
 def leak(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
     """Yield how a person could say that a key has leaked, or change their mind, and the world after it."""
     world = universe.worlds[number]

@@ -59,7 +59,7 @@ def mutated(mutant: Mutant) -> dict[Path, str]:
 
 
 def plant(mutant: Mutant, folder: Path) -> None:
-    """Put a copy of the package with the bug in it, and the tests beside it, into a folder.
+    """Put a copy of the package with the bug in it into a folder.
 
     Raises:
         ValueError: as `mutated`.
@@ -67,7 +67,6 @@ def plant(mutant: Mutant, folder: Path) -> None:
     sources = mutated(mutant)
     package = folder / "rotator"
     shutil.copytree(REPOSITORY / "rotator", package, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "tests").symlink_to(REPOSITORY / "tests")
     for path, source in sources.items():
         (package / path).write_text(source)
 

@@ -22,6 +22,7 @@ from tests.exploration.mutants import BY_NAME as MUTANT_BY_NAME
 from tests.exploration.mutants import MUTANTS
 from tests.exploration.people import tick
 from tests.exploration.planting import Mutant, mutated
+from tests.exploration.pure import remembered
 from tests.exploration.summary import line_of, table, untried
 from tests.simulated.invariants import (
     WINDOW,
@@ -83,6 +84,19 @@ def take_away_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Break the guard wherever it is asked."""
     for module in (retirement, conditions):
         monkeypatch.setattr(module, "superseded_keys", unfenced)
+
+
+def test_what_is_remembered_changes_nothing() -> None:
+    """An exploration that remembers decisions visits the same states, tries the same fates, and judges as often."""
+    forgetful = Explorer(SMALL).explore()
+    judged = planner.plan
+    with remembered():
+        assert planner.plan is not judged
+        mindful = Explorer(SMALL).explore()
+    assert planner.plan is judged
+    figures = [(r.states, r.covered, r.exhausted, r.violations) for r in (forgetful, mindful)]
+    assert figures[0] == figures[1]
+    assert forgetful.states > 0
 
 
 @pytest.mark.parametrize("configuration", [SMALL, PAIR], ids=lambda c: c.name)

@@ -89,6 +89,8 @@ class Universe:
         """How many effects were held against the invariants."""
         self._world_ids: dict[object, int] = {}
         self._secret_ids: dict[object, int] = {}
+        self._secrets_met: dict[int, tuple[Secret, int]] = {}
+        """The number of each secret that was met, by the identity of its object, which is kept for that."""
         self._steps: dict[tuple[int, int, Fate, Demand], Step] = {}
         self._moments: dict[int, Moment] = {}
         self._known_secrets: set[str] = set()
@@ -116,15 +118,12 @@ class Universe:
         return number
 
     def _secret_id(self, secret: Secret) -> int:
-        content = (
-            secret.last_changed,
-            tuple(sorted(secret.labels.items())),
-            tuple((i, v.created, v.value) for i, v in sorted(secret.versions.items())),
-            secret.tags.get(HOLD_TAG),
-            secret.tags.get(CONTAIN_TAG),
-            tuple(sorted(secret.replicas.items())),
-        )
-        return self._secret_ids.setdefault(content, len(self._secret_ids))
+        known = self._secrets_met.get(id(secret))
+        if known is not None and known[0] is secret:
+            return known[1]
+        number = self._secret_ids.setdefault(_content(secret), len(self._secret_ids))
+        self._secrets_met[id(secret)] = (secret, number)
+        return number
 
     def moment(self, number: int) -> Moment:
         """Return the truth that the invariants judge."""
@@ -326,3 +325,15 @@ def _twisted(answer: object, fate: Fate) -> object:
             return KeyPage(keys[1:], is_last=True)
         case _:
             return answer
+
+
+def _content(secret: Secret) -> tuple[object, ...]:
+    """Return what makes one secret another one."""
+    return (
+        secret.last_changed,
+        tuple(sorted(secret.labels.items())),
+        tuple((i, v.created, v.value) for i, v in sorted(secret.versions.items())),
+        secret.tags.get(HOLD_TAG),
+        secret.tags.get(CONTAIN_TAG),
+        tuple(sorted(secret.replicas.items())),
+    )

@@ -84,6 +84,7 @@ def marks(secret: Secret) -> frozenset[str]:
     return frozenset(label.removeprefix(REPLACED_PREFIX) for label in named if label != OURS)
 
 
+@cache
 def value_of_key(record: KeyRecord, jwt: str | None = None, extras: str = EXTRAS) -> str:
     """Return the value that holds a key."""
     own = (jwt or record.jwt, record.key, record.secret)
