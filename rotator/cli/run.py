@@ -4,13 +4,13 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
 from rotator.audit.trail import Listener
 from rotator.cli.context import chosen, connected, load_config, period_of, print_json
 from rotator.cli.exits import Exit, exit_code, gravest
-from rotator.cli.progress import ActionLines, Bar
 from rotator.cli.recap import EVERY_FROM, Recap
 from rotator.cli.screen import counted, show
 from rotator.cli.wording import outcome_row
@@ -27,6 +27,9 @@ from rotator.model.times import relative_text
 from rotator.wiring.logs import log_event
 from rotator.wiring.output import outlive_output
 from rotator.wiring.runs import new_run, sleep_until, startup_deadline
+
+if TYPE_CHECKING:
+    from rotator.cli.progress import ActionLines, Bar
 
 _EVERY = (
     "All {} were looked at closely. Let your schedule start it as `rotator run --every 15m`, with its own interval: "
@@ -50,7 +53,7 @@ def run_due(config_option: str | None, names: Sequence[str], every: str | None, 
         if len(specs) >= EVERY_FROM and not every:
             show([_EVERY.format(counted(len(specs), "secret"))])
     if config.run.ping_url and recap.all_went_well():
-        from rotator.wiring.connect import ping  # noqa: PLC0415 - httpx is here already, but not for `--help`
+        from rotator.wiring.connect import ping
 
         if problem := ping(config.run.ping_url):
             click.echo(f"Warning: `[run] ping_url` could not be requested: {problem}", err=True)
@@ -140,7 +143,9 @@ def _watched(count: int, recap: Recap, *, as_json: bool) -> Iterator[tuple[Liste
     if as_json or not sys.stderr.isatty():
         yield log_event, tell
         return
-    progress = watching = Bar(count) if count > 1 else ActionLines()
+    from rotator.cli import progress as drawn
+
+    progress = watching = drawn.Bar(count) if count > 1 else drawn.ActionLines()
     with watching.display:
 
         def listen(secret: str, run_id: str, event: Event) -> None:

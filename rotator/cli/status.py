@@ -7,17 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from rotator.cli.context import chosen, connected, json_text, load_config, period_of
 from rotator.cli.exits import Exit
 from rotator.cli.fleet_screen import Table, answer, fleet_lines
-from rotator.cli.progress import Bar
 from rotator.cli.screen import alarming, counted, show, width
 from rotator.cli.watcher import Watcher
 from rotator.config.tables import PinataConfig
@@ -26,6 +22,9 @@ from rotator.fleet.strays import FEW, Stray, Unknown, stray_keys, strays_text, w
 from rotator.model.status import Attention, FleetStatus, SecretStatus, to_json, urgency
 from rotator.model.times import span_text, time_text
 from rotator.wiring.runs import startup_deadline
+
+if TYPE_CHECKING:
+    from rotator.cli.progress import Bar
 
 PERIOD_MAX = timedelta(days=1)
 Look: TypeAlias = tuple[SecretStatus, Callable[[str], None]]
@@ -99,7 +98,11 @@ def _closer_looks(watcher: Watcher, closer: Sequence[Target], pinata: PinataConf
             "`[pinata] requests_per_minute` and `data_requests_per_minute`",
             err=True,
         )
-    bar = Bar(len(closer), "looking closer") if sys.stderr.isatty() and len(closer) > 1 else None
+    bar: Bar | None = None
+    if sys.stderr.isatty() and len(closer) > 1:
+        from rotator.cli import progress as drawn
+
+        bar = drawn.Bar(len(closer), "looking closer")
     with bar.display if bar else nullcontext():
         for status in watcher.look_closer(closer):
             if bar:
@@ -111,17 +114,20 @@ def watch_status(config_option: str | None, names: Sequence[str], every: str, *,
     """Print it every few seconds until Ctrl-C: one screen on a terminal, plain lines elsewhere."""
     config = load_config(config_option)
     period = period_of(every, PERIOD_MAX)
-    console = Console(highlight=False)
     fleet: FleetStatus | None = None
     try:
         with connected(config) as both, both.audit_trail("cli") as audit:
             watcher = Watcher(chosen(config, names), both, both.world(audit), config.daemon.every)
-            if as_json or not console.is_terminal:
+            if as_json or not sys.stdout.isatty():
                 for fleet in _looks(watcher, period):
                     _print(fleet, as_json=as_json, columns=None)
                     _warn(_problems(fleet))
             else:
-                with Live(console=console, screen=False, auto_refresh=False) as live:
+                from rich.console import Console
+                from rich.live import Live
+                from rich.text import Text
+
+                with Live(console=Console(highlight=False), screen=False, auto_refresh=False) as live:
                     for fleet in _looks(watcher, period):
                         footer = f"{time_text(fleet.taken_at)}, every {span_text(period)}; Ctrl-C ends"
                         lines = fleet_lines(fleet, width(), hides_fine=not names and len(fleet.secrets) > FEW)

@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TextIO, assert_never
 
-import structlog
-
 from rotator.model.errors import AuditUnavailableError, ConfigError, RotatorError, StoppedError
 from rotator.model.events import Decided, Done, Ended, Event, Intent, Subject
 from rotator.model.secrecy import withheld
+from rotator.wiring.process import hidden
+
+with hidden("rich"):  # 0.15 s of imports, for tracebacks that show local variables
+    import structlog
 
 LEVELS = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERROR}
 FORMATS = ("json", "console")

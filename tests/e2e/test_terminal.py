@@ -131,6 +131,23 @@ def test_help_starts_without_the_big_libraries(command: str) -> None:
     assert "Usage: rotator" in done.stdout
 
 
+@pytest.mark.parametrize("command", ["plan", "run", "status"])
+def test_a_pipe_pays_for_no_drawing(command: str, stage: Stage) -> None:
+    """What a cron job starts imports neither rich nor the command lines of its libraries."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "rotator", command],
+        env=stage.environment(),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+    assert {"boto3", "httpx", "structlog"} <= imported
+    assert not imported & {"rich.console", "rich.progress", "pygments"}
+
+
 # Terminals
 
 
