@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from rotator.model.consumers import Standing
 from rotator.model.naming import KeyFamily, version_id
 from rotator.model.observed import (
     AWSCURRENT,
@@ -138,6 +139,7 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
     proof: Proof | None = None,
     contain: str | None = None,
     managing: str | None = None,
+    rollout: Iterable[Standing] | None = None,
 ) -> Observed:
     """Return what was observed.
 
@@ -165,6 +167,8 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         contain: the value of the tag that demands a containment.
 
         managing: the id of the key that the run works with.
+
+        rollout: how far consumers are; by default nobody was asked.
     """
     labels = SecretDescription(
         ARN,
@@ -190,4 +194,5 @@ def an_observed(  # noqa: PLR0913 - the fields of what is observed
         family=FAMILY,
         contain=contain,
         managing=managing,
+        rollout=tuple(rollout) if rollout is not None else None,
     )

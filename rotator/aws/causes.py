@@ -51,6 +51,14 @@ class Cause(NamedTuple):
     next_step: str | None
 
 
+def refusal(failure: Exception) -> str:
+    """Return which operation AWS refused, and with which code; empty if it is no refusal."""
+    if not isinstance(failure, boto.ClientError):
+        return ""
+    code = str(failure.response.get("Error", {}).get("Code", ""))
+    return f"AWS refused {failure.operation_name}" + (f" with {code}" if code.isalnum() else "")
+
+
 def network_cause(failure: Exception) -> Cause | None:
     """Return what kept a call from its host; None if it is something else."""
     inner = failure.kwargs.get("error") if isinstance(failure, boto.BotoCoreError) else None

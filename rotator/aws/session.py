@@ -172,6 +172,13 @@ def s3_client(session: boto3.Session, endpoint: str | None) -> "S3Client":
     return settled(lambda: session.client("s3", config=style, endpoint_url=endpoint))
 
 
+def consumer_client(session: boto3.Session, service: str, env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    """Return a client that asks consumers of one kind, `ecs` or `lambda`. Raises ConfigError as `own_client` does."""
+    variables: dict[str, Service] = {"ecs": "ECS", "lambda": "LAMBDA"}
+    endpoint = endpoint_of(None, env, variables[service])
+    return settled(lambda: session.client(service, endpoint_url=endpoint))  # type: ignore[call-overload]  # one of two names
+
+
 def own_client(service: Literal["s3", "sqs", "ssm"], env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
     """Return a client of a service with this process's own rights, for what lies beside a Lambda function.
 

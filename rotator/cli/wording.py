@@ -14,6 +14,7 @@ from rotator.model.plan import (
     Plan,
     Promote,
     ProveDead,
+    Redeploy,
     Restamp,
     Revoke,
     Stamp,
@@ -26,7 +27,7 @@ from rotator.model.tags import CONTAIN_TAG
 from rotator.model.times import relative_text, time_text
 
 
-def action_text(action: Action) -> str:  # noqa: C901, PLR0911 - one return per action
+def action_text(action: Action) -> str:  # noqa: C901, PLR0911, PLR0912 - one return per action
     """Say what an action does, in one line."""
     match action:
         case Create(version_id=version_id):
@@ -49,6 +50,8 @@ def action_text(action: Action) -> str:  # noqa: C901, PLR0911 - one return per 
             return f"Stamp {version_id}: the grace of what it superseded runs from {time_text(promoted_at)}"
         case Tag(text=text):
             return f"Tag the secret: {CONTAIN_TAG} = {text}"
+        case Redeploy(service=service):
+            return f"Redeploy {service.name}, so that its tasks read the current value"
         case Untag():
             return f"Untag the secret: {CONTAIN_TAG} is answered"
         case _:

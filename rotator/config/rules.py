@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rotator.config.problems import Node
 from rotator.config.tables import PinataConfig
 from rotator.config.values import quoted
+from rotator.model.consumers import Consumer, EcsService
 from rotator.model.secret import JsonFields, SecretSpec, Window
 from rotator.model.times import setting_text
 
@@ -27,6 +28,15 @@ def check_field_names(fields: JsonFields, table: Node) -> None:
     names = [name for name in (fields.jwt, fields.key, fields.secret) if name is not None]
     if len(set(names)) < len(names):
         table.note("two of the names are the same")
+
+
+def check_one_consumer(consumer: Consumer, table: Node) -> None:
+    """Check that an entry names one consumer, and asks only a service to be redeployed."""
+    kinds = [kind for kind in ("ecs", "lambda", "http") if table.has(kind)]
+    if len(kinds) != 1 and not table.is_faulty():
+        table.note(f"names one of `ecs`, `lambda` and `http`; found {len(kinds)} of them")
+    if table.has("redeploy") and not isinstance(consumer, EcsService):
+        table.at("redeploy").note("is for `ecs` alone; elsewhere deploy by a hook of your own")
 
 
 def check_some_day(window: Window, table: Node) -> None:

@@ -175,6 +175,37 @@ WINDOW = Schema(
     rules.check_some_day,
 )
 
+CONSUMER = Schema(
+    values.consumer,
+    (
+        Setting(
+            "ecs",
+            like(r"[\w-]{1,255}/[\w-]{1,255}", 'CLUSTER/SERVICE, such as "prod/uploader"'),
+            Example("prod/uploader"),
+            "an ECS service, CLUSTER/SERVICE",
+            "It has the current key when none of its running tasks was made before the promotion.",
+        ),
+        Setting(
+            "lambda",
+            like(r"[\w-]{1,64}(:[\w-]{1,128})?", 'FUNCTION or FUNCTION:ALIAS, such as "pinner:live"'),
+            Example("pinner:live"),
+            "or a Lambda function, FUNCTION or FUNCTION:ALIAS",
+            "It has the current key when the version that runs was changed after the promotion.",
+            field="function",
+        ),
+        Setting(
+            "http",
+            _PING,
+            Example("https://uploader.internal/credential"),
+            "or a service that answers with its key id",
+            'Every address of the name is asked; each answers `{"key_id": "..."}` or `{"version_id": "..."}`.',
+            field="url",
+        ),
+        Setting("redeploy", FLAG, Default(value=False), "with ecs: whether to replace its tasks after a promotion"),
+    ),
+    rules.check_one_consumer,
+)
+
 _NAME = like("[A-Za-z0-9._-]{1,64}", 'a name of 1 to 64 letters, digits, ".", "_" and "-"')
 _PATH = like(r"/(?!/)(?:(?![\\#])[!-~]){0,1023}", 'a path on the Pinata API, such as "/v3/files?limit=1"')
 _BLACKOUT = text(values.blackout, 'a day or a range of days, such as "2026-12-24" or "2026-12-24..2027-01-02"')
@@ -218,6 +249,13 @@ _ENTRY = (
         "once it has listed, made and revoked a key; the old one is revoked by a run that uses the new one.",
     ),
     Setting(
+        "consumers",
+        array(table(CONSUMER)),
+        Example([{"ecs": "prod/uploader"}]),
+        "who keeps a key after reading it",
+        "An old key is revoked once each of them has the current one: docs/consumers.md.",
+    ),
+    Setting(
         "window",
         table(WINDOW),
         Example({"days": ["Mon"], "from": "02:00", "to": "05:00", "zone": "Europe/Berlin"}),
@@ -232,10 +270,12 @@ _SHARED = (
     Setting("verify_timeout", _SOME_TIME, Default("30s"), "how long a new key may take to work"),
     Setting("timeout", _SOME_TIME, Default("2m"), "how long one run over one secret may take"),
     Setting("check_every", _ANY_TIME, Default("1h"), "how often a secret that is not due is checked at Pinata"),
+    Setting("wait_at_most", _SOME_TIME, Default("14d"), "how long a consumer may be behind until a person is asked"),
     Setting("settle", _ANY_TIME, Default("5m"), "how old an interrupted attempt is when taken up again"),
 )
 ENTRY = Schema(SecretSpec, _ENTRY + _SHARED, rules.check_one_shape)
-DEFAULTS = ENTRY._replace(settings=tuple(s for s in ENTRY.settings if s.name not in {"name", "secret_id", "manages"}))
+OWN = frozenset({"name", "secret_id", "manages", "consumers"})
+DEFAULTS = ENTRY._replace(settings=tuple(s for s in ENTRY.settings if s.name not in OWN))
 STAND_INS = {s.target: s.presence.stand_in for s in ENTRY.settings if isinstance(s.presence, Required)}
 """What an entry has before it is read."""
 
@@ -252,7 +292,7 @@ SECTIONS = (
         "defaults",
         _SHARED_TABLE,
         Default({}),
-        "any key of [[secrets]] except name, secret_id and manages",
+        "any key of [[secrets]] except name, secret_id, manages and consumers",
         "`grace` is at most `max_age`, `verify_timeout` at most `timeout`, `pending_timeout` longer than `timeout`.",
     ),
     Setting("secrets", _ENTRY_TABLES, Default([]), "one such entry for each secret"),

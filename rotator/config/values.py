@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rotator.config.tables import BucketPrefix
+from rotator.model.consumers import Consumer, EcsService, HttpEndpoint, LambdaFunction
 from rotator.model.secrecy import looks_secret
 from rotator.model.secret import Blackout
 
@@ -220,3 +221,14 @@ def described(value: object) -> str:
             return "an array" if isinstance(value, list) else "a table"
         case _:
             return "a date or time"
+
+
+def consumer(*, ecs: str = "", function: str = "", url: str = "", redeploy: bool = False) -> Consumer:
+    """Return the consumer that one entry names; an empty service if it names none."""
+    if function:
+        name, _, alias = function.partition(":")
+        return LambdaFunction(name, alias)
+    if url:
+        return HttpEndpoint(url)
+    cluster, _, service = ecs.partition("/")
+    return EcsService(cluster, service, redeploy)

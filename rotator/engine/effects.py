@@ -40,7 +40,8 @@ def promoted(observed: Observed, version_id: str, replacing: str | None, now: da
     moved = with_label(moved, version_id, AWSCURRENT)
     if replacing is not None:
         moved = with_label(moved, replacing, AWSPREVIOUS)
-    return replace(moved, description=replace(moved.description, changed_at=now), proof=Proof.ACCEPTED)
+    changed = replace(moved.description, changed_at=now)
+    return replace(moved, description=changed, proof=Proof.ACCEPTED, rollout=None)
 
 
 def revoked(observed: Observed, key_id: str) -> Observed:

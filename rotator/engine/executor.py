@@ -11,16 +11,17 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, assert_never
 
-from rotator.engine import effects
+from rotator.engine import effects, rollout
 from rotator.engine.attempts import IN_A_DECADE_MAX, is_decade_full
 from rotator.engine.audited import audited
+from rotator.engine.containment import without_grace
 from rotator.engine.guards import check_label_room, check_revocable, check_still_asked, check_unchanged
 from rotator.engine.observer import Reader
 from rotator.engine.powers import prove_powers, trial_name
 from rotator.engine.proofs import Proofs, is_same_key
 from rotator.engine.retirement import is_abandoned
 from rotator.engine.run import Run, World
-from rotator.engine.superseded import managing_key_left, superseded_keys
+from rotator.engine.superseded import marks_of
 from rotator.model.credential import Credential, Sensitive
 from rotator.model.errors import (
     AttemptsExhaustedError,
@@ -39,7 +40,6 @@ from rotator.model.naming import since_label
 from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
-    OURS,
     REPLACED_PREFIX,
     HasKey,
     KeyState,
@@ -56,6 +56,7 @@ from rotator.model.plan import (
     Plan,
     Promote,
     ProveDead,
+    Redeploy,
     Restamp,
     Revoke,
     Stamp,
@@ -81,6 +82,7 @@ class Executor:
     ) -> None:
         self.spec, self.run, self.audit, self.reader = spec, run, audit, reader
         self.provider, self.store, self.deadline = world.provider, world.store, run.deadline
+        self.consumers = world.consumers
         self.replaces = run.demand.overrides(Override.VALUE)
         self.proofs = Proofs(spec, world.provider, reader, run)
         self.observed = observed
@@ -129,6 +131,8 @@ class Executor:
                 self._revoke(action)
             case ProveDead():
                 self._prove_dead(action)
+            case Redeploy():
+                self._redeploy(action)
             case _:
                 assert_never(action)
 
@@ -140,7 +144,7 @@ class Executor:
         if self.deadline.remaining_s() < needed_s:
             raise DeadlineExceededError(f"no key was made: {needed_s:.0f} s must be left to list and store it, too")
         self.reader.check_fits(action.replacing, replacing=self.replaces)
-        check_label_room(self.observed, self._marks())
+        check_label_room(self.observed, marks_of(self.observed))
         if is_decade_full(self.observed) and not self.run.demand.overrides(Override.DECISIONS):
             raise AttemptsExhaustedError(f"no key was made: {IN_A_DECADE_MAX} of its keys never became current")
         name = self.observed.family.key_name(action.minted_as)
@@ -170,20 +174,7 @@ class Executor:
         text = compose(new, self.spec.shape, current, replacing=self.replaces)
         if action.replacing is None:  # AWS makes a secret's first version current, whatever label is asked
             self._audited(Operation.VERIFY_KEY, subject, lambda: self.proofs.usable(new, self.observed))
-        self._put(action.version_id, text, self._marks(), subject)
-
-    def _marks(self) -> frozenset[str]:
-        """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet.
-
-        A key is named only if its credential was accepted in this run: an id in a refused value is only a claim.
-        """
-        observed = self.observed
-        if observed.generation(observed.current) > 0:
-            return frozenset()
-        foreign = observed.key_inside(observed.current)
-        if foreign is None or observed.proof is not Proof.ACCEPTED:
-            return frozenset({OURS})
-        return frozenset({OURS, REPLACED_PREFIX + foreign})
+        self._put(action.version_id, text, marks_of(self.observed), subject)
 
     def _revoke_unstored(self, key_id: str, name: str) -> str:
         """Revoke a key that nobody holds, and say what came of it; the next run finds it by its name."""
@@ -205,7 +196,7 @@ class Executor:
         text = self.reader.written_value(action.source).text
         held = credential_in(text, self.spec.shape)
         subject = Subject(action.version_id, held.key_id)
-        self._put(action.version_id, text, self._marks(), subject)
+        self._put(action.version_id, text, marks_of(self.observed), subject)
 
     def _put(self, version_id: str, text: Sensitive, labels: frozenset[str], subject: Subject) -> None:
         self._audited(
@@ -251,8 +242,7 @@ class Executor:
             raise
         self.observed = effects.promoted(self.observed, action.version_id, action.replacing, self.run.now)
         self._remove_label(action.version_id, AWSPENDING)
-        left = superseded_keys(self.observed) or managing_key_left(self.spec, self.observed)
-        if promoted_at and self.spec.grace and left:
+        if promoted_at and rollout.needs_since(self.spec, self.observed):
             with suppress(StoreUnavailableError):  # the rotation stands; the plan that follows stamps it
                 self._label(action.version_id, since_label(promoted_at))
         for false in self.observed.false_since():
@@ -263,17 +253,17 @@ class Executor:
     def _revoke(self, action: Revoke) -> None:
         """Revoke a key that consumers have had time to leave, if the current key works right now."""
         observed, key_id = self.observed, action.key_id
-        check_revocable(observed, key_id)
+        check_revocable(self.spec, observed, key_id)
         held = self.reader.credential(observed.current.version_id) if observed.current else None
         if held is None:
             raise UnsafeActionError(f"refused to revoke {key_id}: the current value holds no key")
         key = observed.key(key_id)
-        if (
-            observed.proof is not Proof.REFUSED
-            or key is None
-            or not is_abandoned(self.spec, observed, key, self.run.now)
-        ):
+        is_unheld = key is not None and is_abandoned(self.spec, observed, key, self.run.now)
+        if observed.proof is not Proof.REFUSED or not is_unheld:
             self.proofs.working(held)
+        if self.spec.consumers and key_id not in without_grace(observed):  # consumers forget
+            observed = self.observed = rollout.asked(self.spec, observed, self.consumers, self.deadline)
+            check_revocable(self.spec, observed, key_id)
         self._audited(
             Operation.REVOKE_KEY,
             Subject(key_id=key_id, key_name=key.name if key else ""),
@@ -297,13 +287,22 @@ class Executor:
                 lambda witnesses: (subject, witnesses),
             )
         except KeyStillAliveError:
-            if action.key_id not in self.observed.replaced_key_ids():
-                self._mark_alive(action.key_id)
+            current = self.observed.current
+            if current and action.key_id not in self.observed.replaced_key_ids():
+                self._label(current.version_id, REPLACED_PREFIX + action.key_id, action.key_id)
             raise
 
-    def _mark_alive(self, key_id: str) -> None:
-        """Name a key that outlived its revocation in a label of the version that replaced it."""
-        self._label(self.observed.current.version_id if self.observed.current else "", REPLACED_PREFIX + key_id, key_id)
+    def _redeploy(self, action: Redeploy) -> None:
+        """Let a service replace its tasks. The rotation stands whether that begins or not."""
+        promotion = rollout.promotion_of(self.observed)
+        if promotion is None:
+            raise UnsafeActionError(f"refused to redeploy {action.service.name}: the secret holds no key")
+        self._audited(
+            Operation.REDEPLOY,
+            Subject(promotion.version_id, promotion.key_id, label=action.service.name),
+            lambda: self.consumers.redeploy(action.service, promotion, self.deadline),
+        )
+        self.observed = rollout.begun(self.observed, action.service)
 
     # Both ------------------------------------------------------------------------------------
 
@@ -312,9 +311,8 @@ class Executor:
 
     def _tag(self, action: Tag | Untag, text: str) -> None:
         """Set the tag that demands a containment, or take it off, if nobody has changed it since."""
-        arn = self.observed.description.arn
+        arn, subject = self.observed.description.arn, Subject(label=f"{CONTAIN_TAG}={text}")
         check_still_asked(self.observed.description.contain or "", self._described())
-        subject = Subject(label=f"{CONTAIN_TAG}={text}")
         if isinstance(action, Tag):
             self._audited(Operation.TAG, subject, lambda: self.store.tag(arn, CONTAIN_TAG, text, self.deadline))
         else:

@@ -6,14 +6,16 @@ Each guard raises `UnsafeActionError` and has no effect; the next run plans from
 from datetime import datetime
 
 from rotator.engine.containment import without_grace
+from rotator.engine.rollout import behind
 from rotator.model.errors import ClockError, LabelsExhaustedError, UnsafeActionError
 from rotator.model.naming import SINCE_PREFIX
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, LABELS_MAX, Observed, SecretDescription
+from rotator.model.secret import SecretSpec
 
 CLOCK_SKEW_MAX_S = 60.0
 
 
-def check_revocable(observed: Observed, key_id: str) -> None:
+def check_revocable(spec: SecretSpec, observed: Observed, key_id: str) -> None:
     """Check that a key is in nobody's use.
 
     Raises UnsafeActionError if it must not be revoked now.
@@ -23,8 +25,10 @@ def check_revocable(observed: Observed, key_id: str) -> None:
     if observed.current is None or key_id in in_use | observed.protected:
         raise UnsafeActionError(f"refused to revoke {key_id}: it is in use")
     if description.replicas_behind and key_id not in without_grace(observed):
-        behind = ", ".join(sorted(description.replicas_behind))
-        raise UnsafeActionError(f"refused to revoke {key_id}: the replica in {behind} is behind")
+        regions = ", ".join(sorted(description.replicas_behind))
+        raise UnsafeActionError(f"refused to revoke {key_id}: the replica in {regions} is behind")
+    if key_id not in without_grace(observed) and (late := behind(spec, observed)):
+        raise UnsafeActionError(f"refused to revoke {key_id}: {late[0]} may still hold it")
 
 
 def check_label_room(observed: Observed, more: frozenset[str]) -> None:

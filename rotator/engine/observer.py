@@ -7,6 +7,7 @@ if AWSCURRENT is elsewhere. Secret material stays in the `Reader`; `Observed` ha
 
 from dataclasses import dataclass, field, replace
 
+from rotator.engine import rollout
 from rotator.engine.containment import demanded
 from rotator.engine.run import HeldElsewhere, Run
 from rotator.model.credential import Credential, Form, Sensitive
@@ -30,7 +31,7 @@ from rotator.model.observed import (
     Version,
 )
 from rotator.model.payload import TWO_KEYS, Blank, TwoKeys, check_fits, read_value
-from rotator.model.ports import Authentication, Deadline, KeyProvider, SecretStore, StoredValue
+from rotator.model.ports import Authentication, Consumers, Deadline, KeyProvider, SecretStore, StoredValue
 from rotator.model.secret import Override, SecretSpec
 
 REFUSED_APART_S = 5.0
@@ -100,6 +101,7 @@ class Observer:
     family: KeyFamily
     reader: Reader
     provider: KeyProvider
+    consumers: Consumers
     run: Run
 
     def look(
@@ -126,9 +128,12 @@ class Observer:
             seen = replace(earlier, description=description, versions=versions, protected=frozenset(), contain=contain)
         before = earlier.current.version_id if earlier and earlier.current else None
         if before is None or seen.current is None or before != seen.current.version_id:
-            seen = replace(seen, proof=self._proof(seen))
+            seen = replace(seen, proof=self._proof(seen), rollout=None)
         seen = replace(seen, versions=_with_previous(seen, self.reader))
-        return replace(seen, protected=_protected(seen, self.reader, self.provider, held_elsewhere))
+        seen = replace(seen, protected=_protected(seen, self.reader, self.provider, held_elsewhere))
+        if seen.rollout is None and rollout.matters(self.reader.spec, seen):
+            return rollout.asked(self.reader.spec, seen, self.consumers, self.reader.deadline)
+        return seen
 
     def with_attempts(self, observed: Observed) -> Observed:
         """Return the same with every revoked key of the decade in which the next key would be made."""

@@ -16,6 +16,7 @@ from rotator.engine.attempts import back_off_of
 from rotator.engine.conditions import Situation
 from rotator.engine.containment import alive, settle
 from rotator.engine.retirement import make_room, retire, why_waiting
+from rotator.engine.rollout import outstanding
 from rotator.engine.rules import decide
 from rotator.engine.superseded import managing_key_left
 from rotator.model.observed import Observed
@@ -42,8 +43,9 @@ def plan(
         actions = (create, Verify(new_version_id), Promote(new_version_id, replacing))
     if not actions and not reason.keeps_keys:
         actions = settle(observed) or retire(spec, observed, now) or make_room(spec, observed, now, reason)
+        actions = (*actions, *outstanding(spec, observed))
         waiting = why_waiting(spec, observed, now)
-        if waiting is not None and waiting.waits_for_replica and not reason.is_due:
+        if waiting is not None and waiting.outlives_grace and not reason.is_due:
             reason = waiting  # else nobody would hear of it
     if not actions and reason is Reason.UP_TO_DATE and managing_key_left(spec, observed):
         reason = Reason.MANAGING_WAITS

@@ -14,8 +14,16 @@ from rotator.engine.native import Rotation, Step, is_finished, plan_step
 from rotator.engine.observer import Observer, Reader
 from rotator.engine.planner import plan
 from rotator.engine.retirement import is_grace_over
+from rotator.engine.rollout import matters, redeploys
 from rotator.engine.run import Run, World
-from rotator.model.errors import AuditUnavailableError, DefectError, KeyNotYetDeadError, RotatorError, UnsafeActionError
+from rotator.model.errors import (
+    AuditUnavailableError,
+    DefectError,
+    KeyNotYetDeadError,
+    RedeployError,
+    RotatorError,
+    UnsafeActionError,
+)
 from rotator.model.events import Decided, Ended, Failure
 from rotator.model.naming import GENERATION_MAX, KeyFamily, nonce_of, version_id
 from rotator.model.observed import Observed, SecretDescription
@@ -142,7 +150,7 @@ class _Progress:
                 return
             executor.perform(chosen, observed)
             # Nothing is ever done on an expectation; but one that leaves nothing to do saves another look.
-            if not self._plan(executor.observed).actions:
+            if not self._plan(executor.observed).actions and not self._must_ask(executor.observed):
                 self._decide(executor.observed)
                 return
             observed = executor.observed = self._observe(self._described(), executor.observed)
@@ -176,6 +184,11 @@ class _Progress:
         over = is_grace_over(self.spec, description.promoted_at(), self.run.now)
         asks = over or description.contain is not None or self.run.contain is not None
         return self.observer.look(description, self.world.held_elsewhere if asks else None, earlier)
+
+    def _must_ask(self, observed: Observed) -> bool:
+        """Tell whether something may be left to do that depends on how far consumers are, and nobody was asked."""
+        over = is_grace_over(self.spec, observed.promoted_at(), self.run.now)
+        return observed.rollout is None and matters(self.spec, observed) and bool(over or redeploys(self.spec))
 
     def _moved(self) -> bool:
         return self.executor is not None and any(isinstance(done, Promote) for done in self.executor.done)
@@ -219,7 +232,8 @@ class _Progress:
 
     def _kind(self, error: RotatorError | None) -> OutcomeKind:
         # What is left to wait for does not undo the rotation: the error is told beside it.
-        if error and not (self._moved() and isinstance(error, KeyNotYetDeadError)):
+        beside = isinstance(error, RedeployError) or (self._moved() and isinstance(error, KeyNotYetDeadError))
+        if error and not beside:
             return OutcomeKind.FAILED
         if self._moved():
             return OutcomeKind.ROTATED
@@ -231,7 +245,7 @@ class _Progress:
 
 def _observer(spec: SecretSpec, description: SecretDescription, world: World, run: Run) -> Observer:
     reader = Reader(spec, description.arn, world.store, run.deadline)
-    return Observer(KeyFamily.of(world.owner, description.arn), reader, world.provider, run)
+    return Observer(KeyFamily.of(world.owner, description.arn), reader, world.provider, world.consumers, run)
 
 
 def _plan(spec: SecretSpec, observed: Observed, run: Run, demand: Demand) -> Plan:

@@ -1,13 +1,14 @@
 """Which keys may die, and how: the second question of the planner.
 
-When the grace of a superseded key is over, and every replica of the secret has the new value, it is revoked and proved
-dead, and the label that names it goes last. Grace runs from the promotion, which a since label remembers as long as a
-superseded key is alive. Pure, like the planner.
+When the grace of a superseded key is over, and every replica of the secret and every consumer has the new value, it is
+revoked and proved dead, and the label that names it goes last. Grace runs from the promotion, which a since label
+remembers as long as a superseded key is alive. Pure, like the planner.
 """
 
 from datetime import datetime, timedelta
 
 from rotator.engine.containment import demanded, without_grace
+from rotator.engine.rollout import behind, is_outstanding, is_stuck, redeploys
 from rotator.engine.superseded import (
     is_crowded,
     kept_keys,
@@ -33,11 +34,12 @@ def retire(spec: SecretSpec, observed: Observed, now: datetime) -> tuple[Action,
         return ()
     superseded = superseded_keys(observed) or (left_keys(observed) if is_crowded(observed) else ())
     in_grace = not is_grace_over(spec, observed.promoted_at(), now)
-    waits = in_grace or bool(observed.description.replicas_behind)
+    late = bool(observed.description.replicas_behind or behind(spec, observed))
+    waits = in_grace or late
     at_once = without_grace(observed)
     dying = tuple(key_id for key_id in superseded if not waits or key_id in at_once)
     if waits and not dying:
-        return _stamp(observed) if superseded and in_grace else ()
+        return _stamp(observed) if superseded and (in_grace or spec.consumers) else ()
     # One refusal is no proof of death, and a label that is gone cannot be missed: prove it before it goes. The list
     # does not show a hand-made key, so that one is revoked whatever its token seems.
     dead = () if waits else _dead_replaced(observed)
@@ -47,8 +49,11 @@ def retire(spec: SecretSpec, observed: Observed, now: datetime) -> tuple[Action,
     proofs = (ProveDead(key_id) for key_id in proved)
     # What the labels say is what shows that a key that was to be contained is dead: its tag goes first.
     served = {*dying, *unlisted, *proved} - demanded(observed)
-    since = () if set(superseded) - set(dying) or managing_key_left(spec, observed) else _since_labels(observed)
-    return (*revocations, *proofs, *_labels_naming(observed, served), *since)
+    counts = set(superseded) - set(dying) or managing_key_left(spec, observed) or is_outstanding(spec, observed)
+    since = () if counts else _since_labels(observed)
+    # A deployment that is still to be begun is known by the since label, which no death of a key may take away.
+    stamp = _stamp(observed) if dying and redeploys(spec) else ()
+    return (*stamp, *revocations, *proofs, *_labels_naming(observed, served), *since)
 
 
 def _stamp(observed: Observed) -> tuple[Action, ...]:
@@ -82,6 +87,8 @@ def is_abandoned(spec: SecretSpec, observed: Observed, key: ProviderKey, now: da
     """Tell whether a key of ours that no labelled version holds is surely in nobody's use."""
     if not is_grace_over(spec, observed.promoted_at(), now) or key not in unlabelled_keys(observed):
         return False
+    if behind(spec, observed):  # a consumer may hold one that is older still
+        return False
     is_old = now - key.created_at > max(spec.grace, spec.pending_timeout)
     return is_old and key.key_id not in observed.protected
 
@@ -94,10 +101,12 @@ def why_waiting(spec: SecretSpec, observed: Observed, now: datetime) -> Reason |
     description = observed.description
     if not is_grace_over(spec, observed.promoted_at(), now):
         return Reason.WAITING_GRACE
-    if not description.replicas_behind:
-        return None
-    stuck = description.replicas_failed or now - description.changed_at > REPLICATION_MAX
-    return Reason.REPLICA_STUCK if stuck else Reason.REPLICA_BEHIND
+    if description.replicas_behind:
+        failed = description.replicas_failed or now - description.changed_at > REPLICATION_MAX
+        return Reason.REPLICA_STUCK if failed else Reason.REPLICA_BEHIND
+    if behind(spec, observed):
+        return Reason.CONSUMER_STUCK if is_stuck(spec, observed, now) else Reason.CONSUMER_BEHIND
+    return None
 
 
 def _dead_replaced(observed: Observed) -> tuple[str, ...]:

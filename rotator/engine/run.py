@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from rotator.model.ports import AuditLog, Deadline, KeyProvider, SecretStore, Stopping, never_stopping
+from rotator.model.ports import AuditLog, Consumers, Deadline, KeyProvider, SecretStore, Stopping, never_stopping
 from rotator.model.secret import Demand
 
 HeldElsewhere = Callable[[str, frozenset[str], Deadline], frozenset[str]]
@@ -20,6 +20,7 @@ class World:
     store: SecretStore
     audit: AuditLog
     held_elsewhere: HeldElsewhere
+    consumers: Consumers
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A key is superseded if its generation is at or below that of AWSCURRENT, or a la
 one in use, nor one that somebody else needs.
 """
 
-from rotator.model.observed import Observed, ProviderKey
+from rotator.model.observed import OURS, REPLACED_PREFIX, Observed, Proof, ProviderKey
 from rotator.model.secret import SecretSpec
 
 REPLACED_LABELS_MAX = 10
@@ -77,3 +77,16 @@ def keys_above_current(observed: Observed) -> tuple[ProviderKey, ...]:
     """Return live keys of ours that the fence does not cover: made, and never promoted."""
     fence = observed.generation(observed.current)
     return tuple(key for key in observed.live_keys() if observed.generation_of_key(key) > fence)
+
+
+def marks_of(observed: Observed) -> frozenset[str]:
+    """Return the custom labels of a new version: what it takes over from, if the secret is not ours yet.
+
+    A key is named only if its credential was accepted in this run: an id in a refused value is only a claim.
+    """
+    if observed.generation(observed.current) > 0:
+        return frozenset()
+    foreign = observed.key_inside(observed.current)
+    if foreign is None or observed.proof is not Proof.ACCEPTED:
+        return frozenset({OURS})
+    return frozenset({OURS, REPLACED_PREFIX + foreign})

@@ -156,7 +156,7 @@ def _look(target: Target, world: World, invocation: Invocation, every: timedelta
     except RotatorError as error:
         invocation.refuse(error)
         return None
-    kept = superseded_keys(observed) if plan.reason.waits_for_replica else ()
+    kept = superseded_keys(observed) if plan.reason.outlives_grace else ()
     old = len(kept) + sum(isinstance(action, Revoke) for action in plan.actions)
     late = invocation.now - observed.promoted_at() > spec.grace + 2 * every
     invocation.add(held=plan.reason.needs_person, outages=is_outage(observed), old_keys_overdue=old if late else 0)

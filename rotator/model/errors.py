@@ -243,6 +243,20 @@ class KeyNotYetDeadError(KeyStillAliveError):
     default_step = "Nothing to do: the next run asks again, and calls for a person if the key still works then."
 
 
+class RedeployError(RotatorError):
+    """A consumer that is to be redeployed after a promotion was not."""
+
+    remedy = Remedy.NEXT_RUN
+    default_step = "The rotation stands. The next run tries again, and the old key stays alive until then."
+
+
+class RedeployUnknownError(RedeployError):
+    """A consumer may or may not be being redeployed: the call had no answer."""
+
+    may_have_effect = True
+    default_step = "The rotation stands. The next run sees whether it is, and the old key stays alive until then."
+
+
 class ClockError(RotatorError):
     """This machine's clock differs too much from AWS's, so no age can be measured."""
 

@@ -34,6 +34,7 @@ class Operation(StrEnum):
     UNLABEL = "RemoveLabel", "label removed", "remove a label"
     TAG = "TagSecret", "tag set", "set a tag"
     UNTAG = "UntagSecret", "tag removed", "remove a tag"
+    REDEPLOY = "RedeployConsumer", "consumer redeployed", "redeploy a consumer"
     REVOKE_KEY = "RevokeApiKey", "superseded key revoked", "revoke a key"
     PROVE_DEAD = "ProveKeyDead", "revoked key proved dead", "prove it dead"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from rotator.model.consumers import Standing
 from rotator.model.naming import SINCE_PREFIX, KeyFamily, generation_of_version, place_of, since_in
 from rotator.model.secret import Permissions
 from rotator.model.tags import hold_ends_at
@@ -190,6 +191,8 @@ class Observed:
     """What is demanded about leaked keys: the tag `rotator:contain`, or what this process alone was told."""
     managing: str | None = None
     """The id of the key that this run works with, if its token tells."""
+    rollout: tuple[Standing, ...] | None = None
+    """How far each consumer has followed; None if nobody was asked."""
 
     def promoted_at(self) -> datetime:
         """Return when AWSCURRENT moved, at the latest; a since label that is older than its version does not count."""

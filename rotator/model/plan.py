@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from rotator.model.consumers import EcsService
 from rotator.model.errors import RotatorError
 from rotator.model.observed import Observed
 from rotator.model.reasons import Reason
@@ -104,7 +105,14 @@ class Untag(_Named):
     text: str
 
 
-Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Unlabel | Stamp | Tag | Untag
+@dataclass(frozen=True, slots=True)
+class Redeploy(_Named):
+    """Let a service replace its tasks, so that they read the current value."""
+
+    service: EcsService
+
+
+Action = Create | Restamp | Verify | Promote | Discard | Revoke | ProveDead | Unlabel | Stamp | Tag | Untag | Redeploy
 
 
 @dataclass(frozen=True, slots=True)

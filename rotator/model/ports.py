@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
+from rotator.model.consumers import Consumer, EcsService, Promotion, Standing
 from rotator.model.credential import Credential, Form, Sensitive
 from rotator.model.events import Event
 from rotator.model.observed import ProviderKey, SecretDescription
@@ -205,6 +206,19 @@ class SecretStore(Protocol):
 
     def untag(self, arn: str, key: str, deadline: Deadline) -> None:
         """Take a tag off a secret; success if it is not there."""
+
+
+class Consumers(Protocol):
+    """Whoever keeps a key after reading it, as the configuration names them."""
+
+    def ask(self, consumer: Consumer, promotion: Promotion, deadline: Deadline) -> Standing:
+        """Return how far a consumer has followed a promotion; BEHIND, with the reason, if it cannot be asked."""
+
+    def redeploy(self, service: EcsService, promotion: Promotion, deadline: Deadline) -> None:
+        """Begin a deployment of a service once `READ_LAG` has passed since a promotion; it may be begun twice.
+
+        Raises RedeployError if it was refused, could not be asked for, or too little time is left to wait.
+        """
 
 
 class AuditRun(Protocol):

@@ -19,8 +19,8 @@ class Consequence(Flag):
     URGENT = auto()
     """Consumers have no good key, so neither a window, nor a grace, nor room for one more key is waited for."""
     NOT_DUE = auto()
-    """No new key is made, and no person needs to know: a replica that keeps an old key alive is reported instead."""
-    WAITS_FOR_REPLICA = auto()
+    """No new key is made, and no person needs to know: what keeps an old key alive is reported instead."""
+    OUTLIVES_GRACE = auto()
     """A superseded key outlives its grace."""
 
 
@@ -157,7 +157,7 @@ class Reason(StrEnum):
     REPLICA_BEHIND = (
         "REPLICA_BEHIND",
         "the key before is not revoked until every replica of the secret is InSync",
-        Consequence.WAITS_FOR_REPLICA,
+        Consequence.OUTLIVES_GRACE,
     )
     """A replica of the secret does not have the current version yet, so consumers there may read the old key.
 
@@ -170,12 +170,35 @@ class Reason(StrEnum):
             "a replica of the secret has failed, or is behind for an hour, so the key before is not revoked; "
             "see ReplicationStatus in `aws secretsmanager describe-secret`, and repair or remove the replica"
         ),
-        _PERSON | Consequence.WAITS_FOR_REPLICA,
+        _PERSON | Consequence.OUTLIVES_GRACE,
     )
     """Replication to a region has failed, or has been behind for an hour.
 
     Next: nothing; the old key stays alive.
     You: look at ReplicationStatus in `aws secretsmanager describe-secret`, then repair or remove the replica.
+    """
+    CONSUMER_BEHIND = (
+        "CONSUMER_BEHIND",
+        "the key before is not revoked until every consumer has the current one",
+        Consequence.OUTLIVES_GRACE,
+    )
+    """The grace is over, and a consumer that the entry names may still hold the old key, or cannot be asked.
+
+    Next: the old key is revoked once every consumer has the current one.
+    You: deploy the consumer, unless it does so by itself; `rotator status NAME` says which one is behind, and why.
+    """
+    CONSUMER_STUCK = (
+        "CONSUMER_STUCK",
+        (
+            "a consumer has not followed within wait_at_most, or cannot, so the key before is not revoked; deploy it, "
+            "correct its entry, or say `rotator contain NAME --key KEY`"
+        ),
+        _PERSON | Consequence.OUTLIVES_GRACE,
+    )
+    """A consumer is behind for longer than `wait_at_most`, or takes another version than the current one.
+
+    Next: nothing; the old key stays alive, and no further key is made.
+    You: deploy the consumer or correct it; or take its entry out, or run `rotator contain NAME --key KEY`.
     """
     FENCING = ("FENCING", "too many live keys; the current one is put above the orphans")
     """There are `live_keys_max` live keys, some of which were made and never promoted.
@@ -312,6 +335,6 @@ class Reason(StrEnum):
         return Consequence.NOT_DUE not in self.consequences
 
     @property
-    def waits_for_replica(self) -> bool:
-        """Whether a superseded key outlives its grace because of a replica."""
-        return Consequence.WAITS_FOR_REPLICA in self.consequences
+    def outlives_grace(self) -> bool:
+        """Whether a superseded key outlives its grace because of a replica or a consumer."""
+        return Consequence.OUTLIVES_GRACE in self.consequences

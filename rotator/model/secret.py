@@ -5,6 +5,8 @@ from datetime import date, time, timedelta, tzinfo
 from enum import Enum, Flag, auto
 from typing import Literal
 
+from rotator.model.consumers import Consumer
+
 REGION = r"[a-z]{2,4}(?:-[a-z]{2,16}){1,3}-\d{1,2}"
 """How the name of an AWS region is written."""
 
@@ -117,6 +119,10 @@ class SecretSpec:
     """Days on which no new key is made."""
     manages: bool = False
     """Whether it holds the managing key, which must be shown to list, make and revoke keys before it is promoted."""
+    consumers: tuple[Consumer, ...] = ()
+    """Who keeps a key after reading it: no key dies before each of them has the next one."""
+    wait_at_most: timedelta = timedelta(days=14)
+    """How long after a promotion a consumer may be behind before a person is asked."""
 
 
 class Override(Flag):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
@@ -18,11 +18,12 @@ import httpx
 
 from rotator.aws.client import endpoint_of
 from rotator.aws.examination import ExaminedStore
-from rotator.aws.session import assumed_session, identity_of, own_session, secrets_manager_client
+from rotator.aws.session import assumed_session, consumer_client, identity_of, own_session, secrets_manager_client
 from rotator.aws.store import SecretsManagerStore
 from rotator.config.file import Config
 from rotator.config.tables import AdminEnvironment, AdminSecret, AwsConfig
 from rotator.config.values import is_loopback
+from rotator.consumers.roster import Roster
 from rotator.engine.run import World
 from rotator.fleet.neighbours import Neighbours
 from rotator.model.credential import Sensitive
@@ -50,6 +51,7 @@ class Connected:
     config: Config
     store: ExaminedStore
     provider: PinataClient
+    consumers: Roster
     identity: str
     """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
     trail_locations: "TrailLocations"
@@ -71,7 +73,7 @@ class Connected:
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
         neighbours = Neighbours(self.config.secrets, self.store)
-        return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding)
+        return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding, self.consumers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Clients:
     limiter: RateLimiter
     tls: ssl.SSLContext
     call_counts: CallCounts
+    consumers: Roster
     trail_locations: Callable[[], "TrailLocations"]
     """Made when first asked for: a client for a bucket takes as long as the one for the secrets."""
 
@@ -110,7 +113,7 @@ class Clients:
                 sleep=time.sleep,
             )
             places = self.trail_locations()
-            yield Connected(self.config, self.store, provider, self.identity, places)
+            yield Connected(self.config, self.store, provider, self.consumers, self.identity, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,7 @@ def clients(
         limiter=limiter or rate_limiter(config),
         tls=tls_context() if config.pinata.ca_file is None else _trusting(config.pinata.ca_file),
         call_counts=call_counts,
+        consumers=Roster(partial(consumer_client, session, env=env), time.time, time.sleep),
         trail_locations=cache(lambda: _trail_locations(config, env)),
     )
 

@@ -53,6 +53,8 @@ class Configuration:
     program: Program = reconcile_once
     moves: Moves = people
     """What a person may do."""
+    moves_at_rest: Moves | None = None
+    """What may happen besides while no run is at work: what no run could see in time."""
 
 
 class State(NamedTuple):

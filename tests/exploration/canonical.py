@@ -148,7 +148,7 @@ class _Renaming:
                 held = held_by(args[2].reveal())
                 named |= {held.key_id} if held else set()
         live = {k.key for k in (*world.keys, *world.keys_before) if lives(k)}
-        kept_in_mind = world.past.adopted | world.past.replaced | world.past.elsewhere
+        kept_in_mind = world.past.adopted | world.past.replaced | world.past.elsewhere | world.past.holding
         return [
             k
             for k in world.keys[1:]
@@ -317,6 +317,8 @@ class _Renaming:
             edited=those(past.edited),
             excused=those(past.excused),
             elsewhere=those(past.elsewhere),
+            holding=frozenset(keys[k].key if k in keys else NOBODYS for k in past.holding),
+            rolling=past.rolling,
         )
 
     def _zombie(self, zombie: Zombie) -> Zombie:

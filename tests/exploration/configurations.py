@@ -7,6 +7,7 @@ One look per proof instead of polling (`verify_timeout`): that a proof is not gi
 from dataclasses import replace
 from datetime import timedelta
 
+from rotator.model.consumers import EcsService
 from rotator.model.secret import Admin, Demand
 from rotator.sandbox.pinata.switches import Listed, Switches
 from tests.builders import a_spec
@@ -14,12 +15,16 @@ from tests.exploration.bounds import Budgets, Configuration
 from tests.exploration.fates import Fate
 from tests.exploration.instances import leapfrog, reconcile_beside_another
 from tests.exploration.native import rotate_or_reconcile
-from tests.exploration.people import break_value, leak, roll_back
+from tests.exploration.people import break_value, deploy, go_back, leak, leak_or_deploy, roll_back
 from tests.exploration.rolled_back import roll_back_or_reconcile
 
 _ONE_LOOK = timedelta(seconds=1)
 AT_ONCE = a_spec(grace=timedelta(0), settle=timedelta(0), verify_timeout=_ONE_LOOK)
 WITH_GRACE = a_spec(verify_timeout=_ONE_LOOK)
+SERVICE = EcsService("prod", "uploader")
+FOLLOWED_AT_ONCE = replace(AT_ONCE, consumers=(SERVICE,))
+FOLLOWED = replace(WITH_GRACE, consumers=(SERVICE,))
+REDEPLOYED = replace(AT_ONCE, consumers=(replace(SERVICE, redeploy=True),))
 MANAGING = replace(AT_ONCE, manages=True, permissions=Admin())
 
 PLAIN = frozenset({Fate.CRASH_BEFORE, Fate.CRASH_AFTER, Fate.LOST, Fate.LATE, Fate.DELAYED, Fate.REJECTED})
@@ -249,9 +254,53 @@ QUICK = (
         fates=AT_REST | {Fate.WRONG_JWT},
         program=rotate_or_reconcile,
     ),
+    Configuration(
+        "a consumer follows late, never, or goes back, <=1 fault",
+        FOLLOWED,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, ticks=(0, 1, 0), people=2),
+        fates=PLAIN - {Fate.DELAYED},
+        moves=deploy,
+        moves_at_rest=go_back,
+    ),
+    Configuration(
+        "a consumer follows 2 runs at once, <=1 fault",
+        FOLLOWED_AT_ONCE,
+        ("due",),
+        Budgets(runs=3, faults=1, preemptions=1, people=1),
+        instances=2,
+        fates=AT_REST,
+        moves=deploy,
+        moves_at_rest=go_back,
+    ),
+    Configuration(
+        "a consumer is redeployed, <=1 fault",
+        REDEPLOYED,
+        ("due", "hand-made"),
+        Budgets(runs=3, faults=1, people=1),
+        fates=ALL_BUT_WIDER - {Fate.DELAYED, Fate.STALE, Fate.LISTED_ONLY, Fate.ACKNOWLEDGED},
+        moves=deploy,
+        moves_at_rest=go_back,
+    ),
+    Configuration(
+        "a key that a consumer keeps leaks, <=1 fault",
+        REDEPLOYED,
+        ("due",),
+        Budgets(runs=2, faults=1, people=2),
+        fates=AT_REST,
+        leaks=True,
+        moves=leak_or_deploy,
+    ),
 )
 
 NARROW = (
+    Configuration(
+        "narrow: a consumer gives no answer",
+        FOLLOWED_AT_ONCE,
+        ("due",),
+        Budgets(runs=1, faults=2),
+        fates=frozenset({Fate.LOST}),
+    ),
     Configuration(
         "narrow: 2 runs at once, one dies",
         AT_ONCE,

@@ -19,7 +19,7 @@ from tests.exploration.canonical import AGE_S, GRACE_S, SETTLE_S, Forms
 from tests.exploration.fates import ALPHABET, AUDIT, WITHOUT_EFFECT, WRITES, Fate
 from tests.exploration.instances import Instances, Node, Start
 from tests.exploration.origins import ORIGINS
-from tests.exploration.people import tick
+from tests.exploration.people import deployed, tick
 from tests.exploration.recovery import Recovery
 from tests.exploration.universe import Step, Universe
 from tests.simulated.invariants import (
@@ -111,7 +111,10 @@ class Explorer:
         """Yield the states in which an exploration begins."""
         idle = (0,) * self.configuration.instances
         for name in self.configuration.origins:
-            number = self.forms.of(self.universe.number(ORIGINS[name](self.universe)))
+            begun = self.universe.number(ORIGINS[name](self.universe))
+            if self.configuration.spec.consumers:
+                begun = deployed(self.universe, begun)
+            number = self.forms.of(begun)
             yield State(number, self._full, -1, idle)
 
     # Successors
@@ -278,7 +281,12 @@ class Explorer:
                     found.append(Successor((name,), follows, ()))
         if left.people:
             fewer = self.purse.spent(budgets, "people")
-            for name, after in self.configuration.moves(self.universe, world):
+            at_rest = self.configuration.moves_at_rest if quiet else None
+            moves = (
+                *self.configuration.moves(self.universe, world),
+                *(at_rest(self.universe, world) if at_rest else ()),
+            )
+            for name, after in moves:
                 follows = self._rested(after, fewer, last, nodes)
                 found.append(Successor(("a person:", name), follows, ()))
 

@@ -53,6 +53,7 @@ READS = frozenset(
         Operation.GET_VALUE,
         Operation.LIST_KEYS,
         Operation.TEST_AUTHENTICATION,
+        Operation.ASK_CONSUMER,
     }
 )
 WRITES = frozenset(
@@ -65,6 +66,7 @@ WRITES = frozenset(
         Operation.REVOKE_KEY,
         Operation.TAG,
         Operation.UNTAG,
+        Operation.REDEPLOY,
     }
 )
 CHANGES = WRITES | {Operation.ROTATE}
@@ -91,5 +93,6 @@ ALPHABET: dict[Operation, tuple[Fate, ...]] = {
 APART: dict[tuple[Operation, Fate], str] = {
     (Operation.TAG, Fate.DELAYED): "what a tag says late, a person could say then as well",
     (Operation.UNTAG, Fate.DELAYED): "that a tag goes late, a person could do then as well",
+    (Operation.REDEPLOY, Fate.DELAYED): "a service that is deployed anew later could be by a person as well",
 }
 """Pairs that `make simulate` need not try, each with the reason."""

@@ -24,6 +24,7 @@ from rotator.model.plan import Outcome
 from rotator.model.ports import Authentication
 from rotator.model.secret import Demand, SecretSpec
 from tests.exploration.fates import MADE_WRONG, MISLEADING, UNANSWERED, WRITES, Fate
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.invariants import OF_A_RUN, Conduct, i6_intents_have_outcomes, i7_secrets_stay_inside
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.store import SimulatedStore
@@ -106,7 +107,14 @@ def _reconcile(
 ) -> Outcome | None:
     store = SimulatedStore(process)
     others = Neighbours(configured, store)
-    world = World("rotator", SimulatedProvider(process, managing=managing), store, process, others.holding)
+    world = World(
+        "rotator",
+        SimulatedProvider(process, managing=managing),
+        store,
+        process,
+        others.holding,
+        SimulatedConsumers(process),
+    )
     run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process, process.now)
     try:
         labels = store.describe(spec.secret_id, process)
@@ -283,7 +291,7 @@ class Instances:
         return outcome or Defect("the program came to nothing")
 
 
-def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:
+def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:  # noqa: PLR0911 - one return per operation
     """Return what a call that writes is about, by its arguments."""
     match operation, args:
         case Operation.CREATE_KEY, (_, str(name), *_):
@@ -297,6 +305,8 @@ def named_by(operation: Operation, args: tuple[object, ...]) -> Subject:
             return Subject(label=f"{key}={value}")
         case Operation.UNTAG, _:
             return Subject()
+        case Operation.REDEPLOY, (str(name), str(version_id)):
+            return Subject(version_id, label=name)
         case _, (_, str(label), to, away_from):
             return Subject(str(to or away_from or ""), label=label)
         case _:

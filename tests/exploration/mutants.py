@@ -17,6 +17,9 @@ _DYING = "a person meddles while old keys die"
 _LEAPFROG = "the managing key replaces itself, <=1 fault"
 _ROLLED_BACK = "rolled back by command, <=1 fault"
 _NEEDED = "keys that something else needs, <=1 fault"
+_CONSUMER = "a consumer follows late, never, or goes back, <=1 fault"
+_CONSUMER_SILENT = "narrow: a consumer gives no answer"
+_CONSUMER_LEAK = "a key that a consumer keeps leaks, <=1 fault"
 _LIES = "proofs that lie, <=2 faults"
 _NATIVE = "Secrets Manager's own rotation, <=1 fault"
 _NATIVE_PERSON = "Secrets Manager's own rotation, a person meddles"
@@ -248,7 +251,11 @@ MUTANTS = (
         "replicas are not looked at",
         "The old key is revoked while a region still has the value before (nearly every published rotation function).",
         (
-            Edit("engine.retirement:retire", "in_grace or bool(observed.description.replicas_behind)", "in_grace"),
+            Edit(
+                "engine.retirement:retire",
+                "bool(observed.description.replicas_behind or behind(spec, observed))",
+                "bool(behind(spec, observed))",
+            ),
             Edit("engine.guards:check_revocable", _IS_BEHIND, "False"),
             Edit(
                 "engine.guards:check_unchanged",
@@ -273,7 +280,7 @@ MUTANTS = (
     Mutant(
         "a take-over forgets what it replaced",
         "No label names the hand-made key, so nobody ever retires it.",
-        (Edit("engine.executor:Executor._marks", "frozenset({OURS, REPLACED_PREFIX + foreign})", "frozenset({OURS})"),),
+        (Edit("engine.superseded:marks_of", "frozenset({OURS, REPLACED_PREFIX + foreign})", "frozenset({OURS})"),),
         (_EVERY,),
     ),
     Mutant(
@@ -369,7 +376,11 @@ MUTANTS = (
     Mutant(
         "a key that outlives its revocation is not marked",
         "Only the run that revoked it knows; the list says that it is dead.",
-        (Edit("engine.executor:Executor._prove_dead", "self._mark_alive(action.key_id)", "None"),),
+        (
+            Edit(
+                "engine.executor:Executor._prove_dead", "action.key_id not in self.observed.replaced_key_ids()", "False"
+            ),
+        ),
         ("narrow: a revocation that only the list shows",),
     ),
     Mutant(
@@ -609,7 +620,7 @@ MUTANTS = (
         "The label of a take-over names a key that testAuthentication did not accept.",
         (
             Edit(
-                "engine.executor:Executor._marks",
+                "engine.superseded:marks_of",
                 "foreign is None or observed.proof is not Proof.ACCEPTED",
                 "foreign is None",
             ),
@@ -639,6 +650,40 @@ MUTANTS = (
         "A hand-made key without a name and without a token to ask with is called dead unasked.",
         (Edit("engine.proofs:Proofs.dead", "key is not None or old is None", "key is not None"),),
         (_ACKNOWLEDGED,),
+    ),
+    Mutant(
+        "consumers are not asked",
+        "The old key dies after its grace, whoever still has it (every published rotation function).",
+        (
+            Edit(
+                "engine.rollout:behind",
+                "tuple(consumer.name for consumer in spec.consumers if consumer not in followed)",
+                "()",
+            ),
+        ),
+        (_CONSUMER,),
+    ),
+    Mutant(
+        "who cannot be asked has followed",
+        "A consumer that gives no answer holds nothing up.",
+        (
+            Edit(
+                "engine.rollout:behind", "seen.state is RollOut.FOLLOWED", "seen.state is RollOut.FOLLOWED or seen.why"
+            ),
+        ),
+        (_CONSUMER_SILENT,),
+    ),
+    Mutant(
+        "a containment forgets the deployment",
+        "No since label is put before a contained key dies, so nothing tells that its consumer is to be redeployed.",
+        (Edit("engine.retirement:retire", "_stamp(observed) if dying and redeploys(spec) else ()", "()"),),
+        (_CONSUMER_LEAK,),
+    ),
+    Mutant(
+        "a deployment is forgotten with the old key",
+        "The since label goes when no superseded key is alive, though the deployment has not begun.",
+        (Edit("engine.retirement:retire", "is_outstanding(spec, observed)", "False"),),
+        (_CONSUMER_LEAK,),
     ),
 )
 

@@ -17,6 +17,7 @@ from rotator.model.plan import Outcome, OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules
 from tests.exploration.instances import Start, reconcile_once
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.store import SimulatedStore
 from tests.simulated.world import Operation, Process, Systems
@@ -52,7 +53,7 @@ def invoke(process: Process, spec: SecretSpec, start: Start, rotation: Rotation)
     process.time_left_s = _TIME_S
     store = SimulatedStore(process)
     others = Neighbours((spec,), store)
-    world = World("rotator", SimulatedProvider(process), store, process, others.holding)
+    world = World("rotator", SimulatedProvider(process), store, process, others.holding, SimulatedConsumers(process))
     run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, start.demand, process, process.now)
     try:
         return step(spec, store.describe(spec.secret_id, process), world, run, rotation)

@@ -62,6 +62,41 @@ def roll_back(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
         yield "roll AWSCURRENT back", _rolled_back(universe, number)
 
 
+def deploy(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield the world after a consumer that keeps its key has read the current one."""
+    world = universe.worlds[number]
+    current = held_in(world.secret, AWSCURRENT)
+    if current and world.past.holding != {current.key_id}:
+        yield "the consumer is deployed anew", deployed(universe, number)
+
+
+def go_back(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield the world after a consumer has gone back to the key before, as one does that starts from an old image."""
+    world = universe.worlds[number]
+    previous = held_in(world.secret, AWSPREVIOUS)
+    if previous and previous.key_id in universe.moment(number).live and world.past.holding != {previous.key_id}:
+        yield "the consumer goes back", _holds(universe, world, previous.key_id)
+
+
+def leak_or_deploy(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
+    """Yield what people say of leaks, once, and what becomes of a consumer meanwhile."""
+    if CONTAIN_TAG not in universe.worlds[number].secret.tags:
+        yield from leak(universe, number)
+    yield from deploy(universe, number)
+
+
+def deployed(universe: Universe, number: int) -> int:
+    """Return the world after the consumer has read the current key."""
+    world = universe.worlds[number]
+    held = held_in(world.secret, AWSCURRENT)
+    return _holds(universe, world, held.key_id) if held else number
+
+
+def _holds(universe: Universe, world: World, key_id: str) -> int:
+    past = world.past._replace(holding=frozenset({key_id}), rolling=False)
+    return universe.number(world._replace(past=past))
+
+
 def leak(universe: Universe, number: int) -> Iterator[tuple[str, int]]:
     """Yield how a person could say that a key has leaked, or change their mind, and the world after it."""
     world = universe.worlds[number]

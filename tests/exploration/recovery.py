@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from rotator.engine.rollout import redeploys
 from rotator.model.naming import since_in
 from rotator.model.observed import AWSCURRENT
 from rotator.model.plan import Outcome, OutcomeKind, Promote, ProveDead
@@ -11,7 +12,7 @@ from tests.exploration.canonical import GRACE_S, Forms
 from tests.exploration.fates import WRITES, Fate
 from tests.exploration.instances import CALLS_MAX as CALLS_OF_A_RUN_MAX
 from tests.exploration.instances import Defect, Instances, Node, Start
-from tests.exploration.people import tick, toggle_contain, toggle_hold, toggle_replicas
+from tests.exploration.people import deployed, tick, toggle_contain, toggle_hold, toggle_replicas
 from tests.exploration.universe import Universe
 from tests.simulated.invariants import (
     Moment,
@@ -92,7 +93,7 @@ class Recovery:
             found += [*run.broken, *self._untrue(before, run)]
             if before.set_back and before.works and demand is Demand.DUE and run.writes:
                 found.append(f"I11 {run.writes} writes, unasked, over what a person rolled back")
-            world, calls = run.world, calls + run.calls
+            world, calls = self._followed(run.world), calls + run.calls
             problem = l1_settled(universe.moment(world))
             if problem is None:
                 self.runs = max(self.runs, runs)
@@ -106,10 +107,19 @@ class Recovery:
             return [*found, f"{problem}, after {RUNS_MAX} clean runs"]
         if self.leaks:
             found += self._leaked(begun)
+        if redeploys(universe.spec) and universe.moment(world).holding != {universe.moment(world).current}:
+            found.append("L7 the consumer was not redeployed")
         self.calls = max(self.calls, calls)
         idle = self._clean_run(world, Demand.DUE)
         rest = (l2_idle_run_writes_nothing(idle.writes), l3_recovery_is_short(calls, CALLS_MAX))
         return [*found, *idle.broken, *(p for p in rest if p)]
+
+    def _followed(self, world: int) -> int:
+        """Return the world once the consumer has followed; one that is to be redeployed follows only by that."""
+        spec, past = self.universe.spec, self.universe.worlds[world].past
+        if not spec.consumers or (redeploys(spec) and not past.rolling):
+            return world
+        return self.forms.of(deployed(self.universe, world))
 
     def _untrue(self, before: Moment, run: _CleanRun) -> list[str]:
         """Say what a run without faults told of itself that is not so."""

@@ -11,6 +11,7 @@ from rotator.model.plan import Outcome
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.tags import HOLD_TAG
 from tests.exploration.instances import Driven, Start, reconcile_once
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.store import SimulatedStore
 from tests.simulated.world import Process
@@ -23,7 +24,8 @@ def roll_back_or_reconcile(process: Process, spec: SecretSpec, start: Start) -> 
         return reconcile_once(process, spec, start)
     process.expects_hold = True
     store = SimulatedStore(process)
-    world = World("rotator", SimulatedProvider(process), store, process, Neighbours((spec,), store).holding)
+    others, consumers = Neighbours((spec,), store), SimulatedConsumers(process)
+    world = World("rotator", SimulatedProvider(process), store, process, others.holding, consumers)
     run = Run(datetime.fromtimestamp(start.now_s, UTC), start.nonce, Demand.DUE, process, process.now)
     try:
         description = store.describe(spec.secret_id, process)

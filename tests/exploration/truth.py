@@ -33,6 +33,9 @@ class Past(NamedTuple):
     excused: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
     """Keys that another configured secret holds."""
+    holding: frozenset[str] = frozenset()
+    rolling: bool = False
+    """The consumer is being deployed anew."""
     defied: int = 0
 
 
@@ -87,6 +90,7 @@ def moment_of(view: View) -> Moment:
         protected=(past.elsewhere | {view.keys[0].key}) & alive,
         stored=frozenset(held.key_id for v in secret.versions.values() if (held := held_by(str(v.value)))),
         defied=past.defied,
+        holding=past.holding,
     )
 
 

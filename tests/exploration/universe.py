@@ -200,12 +200,15 @@ class Universe:
         systems.pinata.keys = {record.key: _taken(record, request) for record in world.keys}
         self._seat_neighbour(world)
         systems.pinata.serial = len(world.keys)
+        systems.holding, systems.rolling = world.past.holding, world.past.rolling
         try:
             answer = request.effect(systems, *request.args)
         except RotatorError as error:
             return world, Raised(type(error), error.message)
         if request.operation not in CHANGES:
             return world, answer
+        if request.operation is Operation.REDEPLOY:
+            return world._replace(past=world.past._replace(rolling=systems.rolling)), answer
         secret, keys = systems.secrets[name], tuple(systems.pinata.keys.values())
         for record in keys[len(world.keys) :]:
             self._register(record)

@@ -25,6 +25,7 @@ from rotator.model.events import Ended, Event
 from rotator.model.plan import Outcome
 from rotator.model.ports import AuditLog
 from rotator.model.secret import Demand, SecretSpec
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.scene import Scene
 from tests.simulated.store import SimulatedStore
@@ -88,7 +89,8 @@ class _Connected:
     def world(self, audit: AuditLog) -> World:
         store = self.store
         others = Neighbours(self.config.secrets, store)
-        return World("rotator", SimulatedProvider(self.process), store, audit, others.holding)
+        consumers = SimulatedConsumers(self.process)
+        return World("rotator", SimulatedProvider(self.process), store, audit, others.holding, consumers)
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ EFFECTS: dict[Operation, Audited] = {
     Operation.REVOKE_KEY: Audited.REVOKE_KEY,
     Operation.TAG: Audited.TAG,
     Operation.UNTAG: Audited.UNTAG,
+    Operation.REDEPLOY: Audited.REDEPLOY,
 }
 BY_FORCE = frozenset({Demand.FORCED})
 
@@ -73,6 +74,8 @@ class Moment:
     """Keys whose grace that ends: those, and if one of them was the last to be current, all that are no younger."""
     tagged: bool = False
     """The tag is there, whatever it says."""
+    holding: frozenset[str] = frozenset()
+    """The key that a configured consumer keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,14 @@ def i16_tag_goes_with_the_dead(before: Moment, act: Act, after: Moment) -> str |
     return None
 
 
+def i18_consumers_come_first(before: Moment, act: Act, after: Moment) -> str | None:
+    """No key dies that a configured consumer keeps, unless somebody said that it has leaked."""
+    died = (before.live - after.live) & before.holding - before.condemned
+    if act.operation is Operation.REVOKE_KEY and died:
+        return f"I18 key {min(died)} was revoked, and a consumer still had it"
+    return None
+
+
 AFTER_EFFECT: tuple[Callable[[Moment, Act, Moment], str | None], ...] = (
     i1_current_key_works,
     i2_grace_is_kept,
@@ -195,6 +206,7 @@ AFTER_EFFECT: tuple[Callable[[Moment, Act, Moment], str | None], ...] = (
     i11_people_are_not_overruled,
     i14_current_keys_are_known,
     i16_tag_goes_with_the_dead,
+    i18_consumers_come_first,
 )
 
 

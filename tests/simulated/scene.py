@@ -25,6 +25,7 @@ from rotator.sandbox.pinata.switches import Generation, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import Secret
 from tests.builders import a_spec
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.invariants import EFFECTS
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.store import SimulatedStore
@@ -228,7 +229,7 @@ class Scene:
         others = Neighbours((self.spec, *self.neighbours), store)
         managing = managing or (self.managing_key() if self.spec.manages else None)
         provider = SimulatedProvider(process, managing=managing)
-        return World("rotator", provider, store, process, others.holding)
+        return World("rotator", provider, store, process, others.holding, SimulatedConsumers(process))
 
 
 def effects_without_intent(process: Process) -> list[Operation]:

@@ -59,6 +59,8 @@ class Operation(StrEnum):
     REMOVE = "UpdateSecretVersionStage remove"
     TAG = "TagResource"
     UNTAG = "UntagResource"
+    ASK_CONSUMER = "ask a consumer"
+    REDEPLOY = "UpdateService"
     ROTATE = "RotateSecret"
     """Not a call of ours: Secrets Manager begins a rotation of its own."""
 
@@ -114,6 +116,10 @@ class Systems:
     skew_s: float = 0.0
     """Secrets Manager's clock minus the machine's."""
     latency_s: float = 0.05
+    holding: frozenset[str] = frozenset()
+    """The key that a consumer read last and keeps, if there is such a consumer."""
+    rolling: bool = False
+    """That consumer is being deployed anew."""
 
     @classmethod
     def empty(cls, switches: Switches | None = None) -> Self:

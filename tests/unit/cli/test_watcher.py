@@ -14,6 +14,7 @@ from rotator.cli.watcher import Watcher
 from rotator.engine.run import Run, World
 from rotator.fleet.memory import FIRST_LOOKS_MAX
 from rotator.fleet.neighbours import Neighbours
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.store import SimulatedStore
 from tests.simulated.world import Operation, Process
@@ -40,7 +41,14 @@ def test_new_secrets_are_looked_at_in_turns(tmp_path: Path, monkeypatch: pytest.
 
     process = Process(scene.systems, count)
     store = SimulatedStore(process)
-    world = World("rotator", SimulatedProvider(process), store, process, Neighbours(specs, store).holding)
+    world = World(
+        "rotator",
+        SimulatedProvider(process),
+        store,
+        process,
+        Neighbours(specs, store).holding,
+        SimulatedConsumers(process),
+    )
     monkeypatch.setattr(watcher_module, "startup_deadline", lambda: process)
     monkeypatch.setattr(
         watcher_module, "new_run", lambda _, demand: Run(scene.systems.now(), "a" * 10, demand, process, process.now)

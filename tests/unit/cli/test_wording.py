@@ -5,12 +5,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rotator.cli.wording import action_text
+from rotator.model.consumers import EcsService
 from rotator.model.plan import (
     Action,
     Create,
     Discard,
     Promote,
     ProveDead,
+    Redeploy,
     Restamp,
     Revoke,
     Stamp,
@@ -34,6 +36,10 @@ ACTIONS: dict[type, tuple[Action, str]] = {
     Stamp: (
         Stamp("v2", datetime(2026, 9, 21, 12, tzinfo=UTC)),
         "Stamp v2: the grace of what it superseded runs from 2026-09-21T12:00:00Z",
+    ),
+    Redeploy: (
+        Redeploy(EcsService("prod", "uploader")),
+        "Redeploy ecs prod/uploader, so that its tasks read the current value",
     ),
     Tag: (Tag("k1 in a log"), "Tag the secret: rotator:contain = k1 in a log"),
     Untag: (Untag("k1 in a log"), "Untag the secret: rotator:contain is answered"),

@@ -28,7 +28,7 @@ def test_starter_shows_the_defaults(tmp_path: Path) -> None:
     with_defaults = loaded(tmp_path, "\n".join(line.removeprefix("# ") if line in shown else line for line in lines))
     everything = loaded(tmp_path, "\n".join(line.removeprefix("# ") if line in keys else line for line in lines))
     shape = JsonFields("JWT", "pinata_api_key", "pinata_api_secret", "config")
-    assert len(shown) == 17
+    assert len(shown) == 18
     assert with_defaults.pinata == plain.pinata
     assert with_defaults.daemon == plain.daemon
     assert with_defaults.secrets[0].shape == shape

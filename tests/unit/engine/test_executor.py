@@ -43,6 +43,7 @@ from rotator.sandbox.secrets_manager import replicas
 from rotator.sandbox.secrets_manager import rules as label_rules
 from rotator.sandbox.secrets_manager.state import ReplicaStatus
 from tests.builders import AT_ONCE, a_spec
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.scene import Scene, effects_without_intent, events
 from tests.simulated.store import SimulatedStore
@@ -62,10 +63,12 @@ class Desk:
         reader = Reader(scene.spec, scene.arn, store, self.process)
         labels = store.describe(scene.arn, self.process)
         run = Run(scene.systems.now(), "n" * 10, Demand.DUE, self.process, self.process.now)
-        self.seen = Observer(scene.family, reader, provider, run).look(labels, lambda *_: frozenset(), None)
+        self.seen = Observer(scene.family, reader, provider, SimulatedConsumers(self.process), run).look(
+            labels, lambda *_: frozenset(), None
+        )
         self.executor = Executor(
             scene.spec,
-            World("rotator", provider, store, self.process, lambda *_: frozenset()),
+            World("rotator", provider, store, self.process, lambda *_: frozenset(), SimulatedConsumers(self.process)),
             run,
             self.process,
             reader,

@@ -26,6 +26,7 @@ from rotator.model.secret import Demand
 from rotator.sandbox.pinata.switches import Delay, Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import AT_ONCE, a_spec
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.scene import HAND_ID, Scene
 from tests.simulated.store import SimulatedStore
@@ -48,7 +49,8 @@ def look(scene: Scene, elsewhere: frozenset[str] = frozenset()) -> tuple[Observe
     reader = Reader(scene.spec, scene.arn, store, process)
     labels = store.describe(scene.arn, process)
     run = Run(scene.systems.now(), "n" * 10, Demand.DUE, process, process.now)
-    seen = Observer(scene.family, reader, SimulatedProvider(process), run).look(labels, held_elsewhere, None)
+    observer = Observer(scene.family, reader, SimulatedProvider(process), SimulatedConsumers(process), run)
+    seen = observer.look(labels, held_elsewhere, None)
     return seen, process, asked
 
 

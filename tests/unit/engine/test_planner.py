@@ -16,7 +16,8 @@ from rotator.engine.age import born_at
 from rotator.engine.jitter import rotate_after
 from rotator.engine.planner import plan
 from rotator.engine.superseded import superseded_keys
-from rotator.model.naming import version_id
+from rotator.model.consumers import EcsService, RollOut, Standing
+from rotator.model.naming import since_label, version_id
 from rotator.model.observed import (
     AWSCURRENT,
     AWSPENDING,
@@ -36,6 +37,7 @@ from rotator.model.plan import (
     Discard,
     Promote,
     ProveDead,
+    Redeploy,
     Restamp,
     Revoke,
     Stamp,
@@ -123,6 +125,12 @@ STRANGERS = "f" * 20
 MANY_REPLACED = [f"{REPLACED_PREFIX}hand-{number}" for number in range(12)]
 AGED = a_version(4, AWSCURRENT, made_at=ago(days=30))
 PREVIOUS = a_version(3, AWSPREVIOUS)
+SINCE_NOW = a_version(4, AWSCURRENT, since_label(NOW), made_at=NOW)
+SINCE_LONG = a_version(4, AWSCURRENT, since_label(ago(days=2)), made_at=ago(days=2))
+SERVICE, REDEPLOYED = EcsService("prod", "uploader"), EcsService("prod", "pinner", redeploy=True)
+BEHIND, FOLLOWED, STUCK = (Standing(SERVICE, state) for state in (RollOut.BEHIND, RollOut.FOLLOWED, RollOut.STUCK))
+REDEPLOYED_BEHIND = Standing(REDEPLOYED, RollOut.BEHIND)
+REDEPLOYED_ROLLING = Standing(REDEPLOYED, RollOut.ROLLING)
 FOREIGN = a_version(NATIVE_ID, AWSCURRENT)
 SETTLED = an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_dead_key(3)])
 
@@ -758,6 +766,67 @@ RETIRED = [
         an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], failed=["x"]),
         Reason.REPLICA_STUCK,
         spec=a_spec(window=CLOSED),
+    ),
+    Case(
+        "a consumer that may hold the old key keeps it alive",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, rollout=[BEHIND]),
+        Reason.CONSUMER_BEHIND,
+        stamp(4, NOW),
+        spec=a_spec(grace=AT_ONCE, consumers=(SERVICE,)),
+    ),
+    Case(
+        "a consumer that nobody has asked counts as behind",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW),
+        Reason.CONSUMER_BEHIND,
+        stamp(4, NOW),
+        spec=a_spec(grace=AT_ONCE, consumers=(SERVICE,)),
+    ),
+    Case(
+        "once every consumer has the current key, the old one dies",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, rollout=[FOLLOWED]),
+        Reason.UP_TO_DATE,
+        retire("key-3"),
+        spec=a_spec(grace=AT_ONCE, consumers=(SERVICE,)),
+    ),
+    Case(
+        "a consumer that takes another version needs a person",
+        an_observed(CURRENT, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, rollout=[STUCK]),
+        Reason.CONSUMER_STUCK,
+        stamp(4, NOW),
+        spec=a_spec(grace=AT_ONCE, consumers=(SERVICE,)),
+    ),
+    Case(
+        "a consumer that has had its time needs a person",
+        an_observed(SINCE_LONG, PREVIOUS, keys=[a_key(4), a_key(3)], rollout=[BEHIND]),
+        Reason.CONSUMER_STUCK,
+        spec=a_spec(grace=AT_ONCE, consumers=(SERVICE,), wait_at_most=timedelta(days=1)),
+    ),
+    Case(
+        "the next rotation waits for the consumer, too",
+        an_observed(AGED, PREVIOUS, keys=[a_key(4), a_key(3)], rollout=[BEHIND]),
+        Reason.CONSUMER_STUCK,
+        stamp(4, ago(hours=25)),
+        spec=a_spec(grace=AT_ONCE, consumers=(SERVICE,), wait_at_most=timedelta(days=1)),
+    ),
+    Case(
+        "a service that is to be redeployed is, while a since label tells for which promotion",
+        an_observed(SINCE_NOW, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, rollout=[REDEPLOYED_BEHIND]),
+        Reason.UP_TO_DATE,
+        (Redeploy(REDEPLOYED),),
+        spec=a_spec(consumers=(REDEPLOYED,)),
+    ),
+    Case(
+        "a deployment that is under way is not begun again",
+        an_observed(SINCE_NOW, PREVIOUS, keys=[a_key(4), a_key(3)], changed_at=NOW, rollout=[REDEPLOYED_ROLLING]),
+        Reason.UP_TO_DATE,
+        spec=a_spec(consumers=(REDEPLOYED,)),
+    ),
+    Case(
+        "the since label stays until the deployment has begun, though no old key is alive",
+        an_observed(SINCE_NOW, PREVIOUS, keys=[a_key(4)], changed_at=NOW, rollout=[REDEPLOYED_BEHIND]),
+        Reason.UP_TO_DATE,
+        (Redeploy(REDEPLOYED),),
+        spec=a_spec(consumers=(REDEPLOYED,)),
     ),
     Case(
         "a replica that is behind keeps no rotation from its day",

@@ -8,7 +8,7 @@ from typing import assert_never
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rotator.engine import effects
+from rotator.engine import effects, rollout
 from rotator.engine.planner import plan
 from rotator.engine.superseded import superseded_keys
 from rotator.model.naming import generation_of_version, since_label, version_id
@@ -33,6 +33,7 @@ from rotator.model.plan import (
     Plan,
     Promote,
     ProveDead,
+    Redeploy,
     Restamp,
     Revoke,
     Stamp,
@@ -294,6 +295,8 @@ def performed(action: Action, observed: Observed) -> Observed:  # noqa: C901, PL
             return effects.demanding(observed, None)
         case Revoke(key_id=key_id):
             return effects.revoked(observed, key_id)
+        case Redeploy(service=service):
+            return rollout.begun(observed, service)
         case Verify() | ProveDead():
             return observed
         case _:

@@ -19,6 +19,7 @@ from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Delay, Switches
 from tests.builders import AT_ONCE, a_spec
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.scene import Scene
 from tests.simulated.store import SimulatedStore
@@ -39,7 +40,9 @@ class Bench:
         run = Run(scene.systems.now(), "n" * 10, Demand.DUE, self.process, self.process.now)
         self.prover = Proofs(scene.spec, provider, reader, run)
         labels = store.describe(scene.arn, self.process)
-        self.seen = Observer(scene.family, reader, provider, run).look(labels, lambda *_: frozenset(), None)
+        self.seen = Observer(scene.family, reader, provider, SimulatedConsumers(self.process), run).look(
+            labels, lambda *_: frozenset(), None
+        )
         self.process.calls.clear()
 
 

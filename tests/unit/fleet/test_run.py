@@ -11,6 +11,7 @@ from rotator.model.events import Ended
 from rotator.model.plan import OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
 from rotator.sandbox.secrets_manager import rules as label_rules
+from tests.simulated.consumers import SimulatedConsumers
 from tests.simulated.provider import SimulatedProvider
 from tests.simulated.scene import Scene
 from tests.simulated.store import SimulatedStore
@@ -21,7 +22,14 @@ from tests.unit.fleet.many import fleet
 def world_of(specs: tuple[SecretSpec, ...], process: Process) -> World:
     """Return the world of a fleet in one process."""
     store = SimulatedStore(process)
-    return World("rotator", SimulatedProvider(process), store, process, Neighbours(specs, store).holding)
+    return World(
+        "rotator",
+        SimulatedProvider(process),
+        store,
+        process,
+        Neighbours(specs, store).holding,
+        SimulatedConsumers(process),
+    )
 
 
 def run_of(scene: Scene, process: Process) -> Run:
