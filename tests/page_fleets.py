@@ -28,6 +28,7 @@ A_STATUS = SecretStatus(
     window="",
     window_open=True,
     old_keys=(),
+    consumers=(),
     orphans=0,
     hold=None,
     last_outcome=OutcomeKind.UP_TO_DATE,

@@ -165,6 +165,12 @@ class Record:
         return made
 
     @property
+    def ends_run(self) -> bool:
+        """Whether it is the end of a run that looked at a secret; setting a tag is none, and its end has no reason."""
+        is_tag_alone = self.kind is EventKind.ENDED and self.result == OutcomeKind.UP_TO_DATE and not self.reason
+        return self.kind in RUN_ENDS and not is_tag_alone
+
+    @property
     def time(self) -> datetime:
         """When it was recorded."""
         return datetime.fromtimestamp(self.time_ms / 1000, UTC)

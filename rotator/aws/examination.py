@@ -2,11 +2,21 @@
 
 from rotator.aws.faults import Fault
 from rotator.aws.store import SecretsManagerStore
+from rotator.model.errors import StoreDeniedError, StoreUnavailableError
 from rotator.model.ports import Deadline, StoredValue
 
 
 class ExaminedStore(SecretsManagerStore):
     """A `SecretStore` that can be examined."""
+
+    def check_labels_move(self, arn: str, version_id: str, label: str, deadline: Deadline) -> None:
+        """Take off a label that is nowhere, which changes nothing. Raises StoreDeniedError if labels may not be moved.
+
+        AWS refuses it otherwise, too, because the label is not there.
+        """
+        fault = self._move(arn, label, deadline, away_from=version_id)
+        if isinstance(fault, Fault) and isinstance(fault.error, StoreDeniedError | StoreUnavailableError):
+            raise fault.error
 
     def put_again(self, arn: str, stored: StoredValue, deadline: Deadline) -> None:
         """Put a value once more under the id of the version that it was read from: AWS ignores that, if it allows it.

@@ -16,6 +16,7 @@ and httpx.
 """
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,10 @@ def main(args: Sequence[str] | None = None) -> None:
         code = run(args)
     except KeyboardInterrupt:  # a second one, while the first was told
         code = Exit.FAILED
+    if sys.flags.inspect:  # else Python would ask for commands now, in a process that may hold secrets
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -50,8 +50,12 @@ def show_events(config_option: str | None, filters: Mapping[str, str | None], *,
     criteria = Criteria(
         filters["secret"], filters["key_id"], filters["run_id"], _moment(filters["since"]), _moment(filters["until"])
     )
+    fits = False
     for record in records_of(_sources(load_config(config_option)), criteria):
+        fits = True
         _print_record(record, as_json=as_json)
+    if not fits and not as_json:
+        click.echo("no event fits", err=True)
     return Exit.OK
 
 

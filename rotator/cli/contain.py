@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from rotator.cli.context import chosen, connected, load_config, print_json
+from rotator.cli.context import chosen, connected, load_config, print_json, said
 from rotator.cli.exits import Exit, exit_code, gravest
 from rotator.cli.screen import show
 from rotator.cli.wording import outcome_row, outcome_text
 from rotator.config.file import Config
+from rotator.config.values import quoted
+from rotator.engine.observer import Reader
 from rotator.engine.reconcile import preview, reconcile
 from rotator.engine.run import World
 from rotator.engine.tagging import set_tag
@@ -17,9 +19,11 @@ from rotator.fleet.lookup import Target, resolve
 from rotator.model.errors import ConfigError, RotatorError, StoreDeniedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.naming import secret_of_key
+from rotator.model.observed import AWSCURRENT
 from rotator.model.plan import Outcome, OutcomeKind, Untag
+from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
-from rotator.model.tags import CONTAIN_TAG, Containment, containment_in
+from rotator.model.tags import CONTAIN_TAG, Containment, containment_in, is_key_id, untag_command
 from rotator.wiring.connect import Connected
 from rotator.wiring.output import outlive_output
 from rotator.wiring.runs import new_run, startup_deadline
@@ -44,7 +48,8 @@ class Account:
             self.dead.add(key_id)
         if self.tells:
             words = event.operation.done if event.result is Result.SUCCESS else f"{event.operation}: {event.result}"
-            show([f"  {at_s:6.1f} s  {words}{f' {key_id}' if key_id else ''}"])
+            about = key_id or event.subject.label
+            show([f"  {at_s:6.1f} s  {words}{f' {about}' if about else ''}"])
 
 
 def contain_keys(
@@ -52,6 +57,8 @@ def contain_keys(
 ) -> int:
     """Demand that keys die, and see to it; say what happened when, and how long it took."""
     config = load_config(config_option)
+    reason = said(reason)
+    key_id = key_id and _id_in(key_id)
     outlive_output()
     with connected(config) as both:
         specs = chosen(config, names) if names else (_holder(config, both, key_id),)
@@ -59,6 +66,17 @@ def contain_keys(
         codes = [_tell(Outcome.failed(spec.name, error), None, as_json=as_json) for spec, error in found.lost]
         codes += [_contain(target, both, reason, key_id, as_json=as_json) for target in found.targets]
     return gravest(codes)
+
+
+def _id_in(text: str) -> str:
+    """Return the id of a key as Pinata writes it. Raises ConfigError if it is none."""
+    key_id = text.strip().lower()
+    if not is_key_id(key_id):
+        raise ConfigError(
+            f"--key is not the id of a key: {quoted(text)}; nothing was done",
+            next_step="An id has 20 hexadecimal digits; `rotator keys` lists them. Never write a token here.",
+        )
+    return key_id
 
 
 def _holder(config: Config, both: Connected, key_id: str | None) -> SecretSpec:
@@ -98,10 +116,15 @@ def _contain(target: Target, both: Connected, reason: str, key_id: str | None, *
     if spec.manages and outcome.kind is OutcomeKind.ROTATED:
         # A run never revokes the key that it works with. Connected anew, that is the new one.
         with connected(both.config) as anew, anew.audit_trail("cli", account.listen) as audit:
-            outcome = _reconciled(target, anew, anew.world(audit), text)
+            outcome = _both(outcome, _reconciled(target, anew, anew.world(audit), text))
     if not is_denied:
         _demand_again(target, both, asked, account)
     return _tell(outcome, (asked, account), as_json=as_json)
+
+
+def _both(first: Outcome, second: Outcome) -> Outcome:
+    """Return what two runs came to together, of which the first one rotated."""
+    return replace(first, actions=(*first.actions, *second.actions), error=second.error, observed=second.observed)
 
 
 def _demand_again(target: Target, both: Connected, asked: Containment, account: Account) -> None:
@@ -128,22 +151,41 @@ def _reconciled(target: Target, both: Connected, world: World, text: str | None)
 
 
 def _asked(target: Target, world: World, reason: str, key_id: str | None) -> Containment:
-    """Return the demand: what stands already, and the named key or the current one.
+    """Return the demand: what stands already, and the named key or the one in the current value.
 
-    What is current is not known while Pinata cannot be asked; then the reason alone is written down, and the run that
-    can ask names the key.
+    Pinata is not asked: what leaked is in the value, and the demand must be written down before anything can fail. A
+    value that cannot be read names none; then the reason alone is written, and the first run names the key.
     """
     standing = target.description.contain
     before = containment_in(standing) if standing is not None else Containment((), "")
     reasons = " ".join(dict.fromkeys(filter(None, (before.reason, reason))))
-    if key_id is not None:
-        return Containment(tuple(dict.fromkeys((*before.key_ids, key_id))), reasons)
+    key_id = key_id or _current_key_id(target, world)
+    return Containment(tuple(dict.fromkeys((*before.key_ids, *((key_id,) if key_id else ())))), reasons)
+
+
+def _current_key_id(target: Target, world: World) -> str | None:
+    spec, arn, deadline = target.spec, target.description.arn, new_run(target.spec, Demand.DUE).deadline
+    by_label = {label: version.version_id for version in target.description.versions for label in version.labels}
     try:
-        _, observed = preview(target.spec, target.description, world, new_run(target.spec, Demand.DUE))
+        held = Reader(spec, arn, world.store, deadline).credential(by_label.get(AWSCURRENT, ""))
     except RotatorError:
-        return Containment(before.key_ids, reasons)
-    current = observed.current_key
-    return Containment(tuple(dict.fromkeys((*before.key_ids, *((current.key_id,) if current else ())))), reasons)
+        return None
+    return held.key_id if held else None
+
+
+def _way_on(outcome: Outcome) -> str:
+    """Say what lets a demand go on that was not answered."""
+    match outcome.reason:
+        case Reason.ON_HOLD:
+            return f", and waits for `rotator release {outcome.secret}`"
+        case Reason.CONTAIN_STUCK:
+            arn = outcome.observed.description.arn if outcome.observed else outcome.secret
+            return (
+                "; no run can answer it. See whose key it is (`rotator keys`), then name the right one with `rotator "
+                f"contain`; take the demand back with `{untag_command(arn)}`"
+            )
+        case _:
+            return f", and `rotator run {outcome.secret}` goes on"
 
 
 def _tell(outcome: Outcome, demand: tuple[Containment, Account] | None, *, as_json: bool) -> Exit:
@@ -167,8 +209,6 @@ def _tell(outcome: Outcome, demand: tuple[Containment, Account] | None, *, as_js
         if is_contained:
             show([f"{outcome.secret}: contained in {seconds:.1f} s: {', '.join(asked.key_ids)} is proved dead"])
         elif demand:
-            show(
-                [f"{outcome.secret}: NOT contained yet; the demand stands, and `rotator run {outcome.secret}` goes on"]
-            )
+            show([f"{outcome.secret}: NOT contained yet; the demand stands{_way_on(outcome)}"])
     code = exit_code(outcome, Demand.FORCED)
     return code if is_contained or code is not Exit.OK else Exit.PERSON

@@ -62,10 +62,10 @@ def chosen(config: Config, names: Sequence[str]) -> tuple[SecretSpec, ...]:
     unknown = [name for name, specs in fitting.items() if not specs]
     if unknown:
         known = [spec.name for spec in config.secrets]
-        problems = (f"no secret is configured as {quoted(name)} {nearest(name, known)}" for name in unknown)
+        problems = (f"no secret is configured as {quoted(name)}; {nearest(name, known)}" for name in unknown)
         more = f" and {len(known) - _NAMES_SHOWN_MAX:,} more" if len(known) > _NAMES_SHOWN_MAX else ""
         raise ConfigError(
-            "\n".join(problem.rstrip() for problem in problems),
+            "\n".join(problem.rstrip("; ") for problem in problems),
             next_step=f"Configured are: {', '.join(known[:_NAMES_SHOWN_MAX])}{more}.",
         )
     return tuple({spec.name: spec for specs in fitting.values() for spec in specs}.values())
@@ -85,6 +85,13 @@ def names_like(option: str | None, incomplete: str) -> list[str]:
     except ConfigError:
         return []
     return [spec.name for spec in config.secrets if spec.name.startswith(incomplete)]
+
+
+def said(reason: str) -> str:
+    """Return a reason that a person gave. Raises ConfigError if it says nothing."""
+    if not reason.strip():
+        raise ConfigError("--reason is empty; nothing was done", next_step="Say why: it is kept in the audit trail.")
+    return reason.strip()
 
 
 def period_of(text: str, most: timedelta) -> timedelta:

@@ -35,7 +35,7 @@ from rotator.model.errors import (
     StoreRejectedError,
 )
 from rotator.model.events import Ended, Failure, Operation, Subject
-from rotator.model.naming import version_id
+from rotator.model.naming import since_label, version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, KeyState, SecretDescription
 from rotator.model.payload import check_fits
 from rotator.model.plan import OutcomeKind
@@ -47,6 +47,8 @@ from rotator.wiring.connect import Connected, clients
 from rotator.wiring.runs import new_run, startup_deadline
 
 _ALL = "rotator doctor"
+_NOWHERE = since_label(datetime(1970, 1, 1, tzinfo=UTC))
+"""A label that no version has: to take it off changes nothing, and needs the right to move labels."""
 
 
 def examine(config_option: str | None, names: Sequence[str], *, mint: bool, as_json: bool) -> int:
@@ -76,9 +78,12 @@ def _lines(told: Sequence[Finding], secrets: int, columns: int | None, *, mint: 
         f"{counted(counts[Severity.FAULT], 'fault')}, {counts[Severity.ADVICE]:,} advice" if told else "no findings"
     )
     changed = "nothing was changed but by --mint" if mint else "nothing was changed"
+    if any(one.is_unmade or one.ends_all for one in told):
+        yield f"{summary}; not everything could be checked; {changed}"
+        return
     yield (
         f"{summary}: {counted(secrets, 'secret')}, the managing key, the audit trail, clocks, budgets and environment "
-        f"were checked; {changed}"
+        f"were checked, but not the right to set and remove tags; {changed}"
     )
 
 
@@ -88,7 +93,9 @@ def _examined(config: Config, specs: Sequence[SecretSpec], *, mint: bool) -> Ite
     try:
         environment.check(env, trusted.append)
     except ConfigError as error:
-        yield Finding("environment", None, error.message, "nothing else was checked", error.next_step)
+        variable = next((name for name in environment.REFUSED if name in error.message), "")
+        command = f"unset {variable}" if variable else error.next_step
+        yield Finding("environment", None, error.message, "nothing else was checked", command, ends_all=True)
         return
     for name in trusted:
         why = "it says who vouches for the hosts of AWS; anyone who can write there can read secrets"
@@ -98,7 +105,7 @@ def _examined(config: Config, specs: Sequence[SecretSpec], *, mint: bool) -> Ite
         try:
             both = stack.enter_context(made.connected())
         except RotatorError as error:
-            yield _failed("managing-key", error, "no key can be made")
+            yield replace(_failed("managing-key", error, "no key can be made"), ends_all=True)
             return
         audit = stack.enter_context(both.audit_trail("cli"))
         watcher = Watcher(specs, both, both.world(audit), config.daemon.every)
@@ -106,7 +113,8 @@ def _examined(config: Config, specs: Sequence[SecretSpec], *, mint: bool) -> Ite
         try:
             targets = watcher.survey()
         except RotatorError as error:
-            yield _failed("clock" if isinstance(error, ClockError) else "found", error, "no secret was looked at")
+            found = _failed("clock" if isinstance(error, ClockError) else "found", error, "no secret was looked at")
+            yield replace(found, ends_all=True, command="timedatectl set-ntp true" if found.check == "clock" else _ALL)
             return
         yield from _secrets(both, watcher, targets, specs)
         if mint and targets:
@@ -190,6 +198,7 @@ def _read(both: Connected, target: Target, seen: Examined) -> tuple[Examined, Se
             except SecretValueError as error:
                 seen = replace(seen, misfit=error)
             store.put_again(about.arn, stored, deadline)
+            store.check_labels_move(about.arn, stored.version_id, _NOWHERE, deadline)
     except RotatorError as error:
         seen = replace(seen, error=error)
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from rotator.cli.context import chosen, connected, load_config, print_json
+from rotator.cli.context import chosen, connected, load_config, print_json, said
 from rotator.cli.exits import Exit, exit_code, exit_code_of, gravest
 from rotator.cli.screen import show
 from rotator.cli.wording import outcome_row, outcome_text
@@ -17,7 +17,7 @@ from rotator.model.errors import ConfigError, RotatorError
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome, OutcomeKind
 from rotator.model.secret import Demand, SecretSpec
-from rotator.model.tags import HOLD_TAG, hold_text
+from rotator.model.tags import HOLD_TAG, hold_ends_at, hold_text, tag_value
 from rotator.model.times import time_from, time_text
 from rotator.wiring.output import outlive_output
 from rotator.wiring.runs import new_run, startup_deadline
@@ -27,7 +27,12 @@ def hold_secrets(
     config_option: str | None, names: Sequence[str], reason: str, until: str | None, *, as_json: bool
 ) -> int:
     """Put secrets on hold; a hold that is there already gets the new reason."""
-    ends_at = _moment(until) if until else None
+    reason, ends_at = said(reason), _moment(until) if until else None
+    if hold_ends_at(tag_value(reason)) is not None:
+        raise ConfigError(
+            "--reason ends with `until=` and a time, which would end the hold; nothing was done",
+            next_step="Give the time as --until, or write the reason in another way.",
+        )
     value = hold_text(reason, ends_at)
     end = f", until {time_text(ends_at)}" if ends_at else ", until `rotator release`"
 
@@ -112,7 +117,7 @@ def _rolled_back(spec: SecretSpec, description: SecretDescription, world: World,
 
 def roll_back(config_option: str | None, name: str, reason: str, *, as_json: bool) -> int:
     """Hold one secret, and make its previous key current once more, if that key works."""
-    config = load_config(config_option)
+    config, reason = load_config(config_option), said(reason)
     specs = chosen(config, (name,))
     if len(specs) != 1:
         raise ConfigError(f"{name!r} fits {len(specs)} secrets", next_step="Roll back one secret at a time.")

@@ -8,7 +8,7 @@ from rotator.audit.locations import TrailLocations
 from rotator.cli.context import chosen, connected, load_config, print_json
 from rotator.cli.exits import Exit, exit_code_of, gravest
 from rotator.cli.screen import counted, show
-from rotator.cli.wording import action_text, back_off_text, holders_text
+from rotator.cli.wording import action_text, back_off_text, holders_text, notes
 from rotator.engine.forecast import LaterRevocation, later_revocations, moves_on
 from rotator.engine.reconcile import preview
 from rotator.engine.run import World
@@ -32,6 +32,8 @@ class Planned:
     later: tuple[LaterRevocation, ...]
     warning: str = ""
     """Who else loses a key; empty if nobody does, as far as is known."""
+    notes: tuple[str, ...] = ()
+    """What else stands in the way, a line each."""
 
     @property
     def is_idle(self) -> bool:
@@ -79,16 +81,19 @@ def entry_lines(entry: Planned | Unplanned, now: datetime, *, shows_idle: bool) 
     planned, reason = entry.plan, entry.plan.reason
     if entry.is_idle and not shows_idle:
         return []
-    due = f" (due {relative_text(planned.due_at, now)})" if planned.due_at else ""
+    # What is due for another reason than its age has a time that says nothing.
+    due = f" (due {relative_text(planned.due_at, now)})" if planned.due_at and not reason.is_due else ""
     lines = [f"{entry.secret}: {reason}, {reason.clause}{back_off_text(planned.back_off, now)}{due}"]
     lines += [f"  {number}. {action_text(action)}" for number, action in enumerate(planned.actions, 1)]
     lines += [f"  {_later_text(later, now)}" for later in entry.later]
+    lines += [f"  {note}" for note in entry.notes]
     return [*lines, f"  {entry.warning}"] if entry.warning else lines
 
 
 def _later_text(later: LaterRevocation, now: datetime) -> str:
     if later.at is None:
-        return f"later: Revoke key {later.key_id} once every replica is InSync and the current key verifies"
+        once = "once every replica and consumer has the new value, and the current key verifies"
+        return f"later: Revoke key {later.key_id} {once}"
     if later.at <= now:
         return f"then, in the same run: Revoke key {later.key_id}, and prove it dead"
     return f"later: Revoke key {later.key_id} after its grace, in about {span_text(later.at - now)}, and prove it dead"
@@ -144,7 +149,8 @@ def _planned(
             yield Unplanned(spec.name, error)
         else:
             later = later_revocations(spec, observed, planned, run.now)
-            yield Planned(spec.name, planned, later, holders_text(planned, observed))
+            told = tuple(notes(observed, spec.name, run.now))
+            yield Planned(spec.name, planned, later, holders_text(planned, observed), told)
 
 
 def _row(entry: Planned | Unplanned) -> dict[str, object]:

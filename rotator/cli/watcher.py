@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rotator import __version__
-from rotator.audit.sources import last_outcomes_of
+from rotator.audit.sources import endings_of, last_outcomes_of
 from rotator.engine.reconcile import preview
 from rotator.engine.run import World
 from rotator.fleet.lookup import Target, resolve
@@ -26,6 +26,7 @@ from rotator.fleet.memory import (
     status_of,
 )
 from rotator.fleet.run import WORKERS_MAX
+from rotator.fleet.strays import FEW
 from rotator.fleet.wake import Wake, wake
 from rotator.model.errors import AuditUnavailableError, RotatorError
 from rotator.model.events import Failure
@@ -38,6 +39,9 @@ from rotator.wiring.runs import new_run, startup_deadline
 
 if TYPE_CHECKING:
     from rotator.wiring.connect import Connected
+
+_FAILURES_BACK = timedelta(days=1)
+"""How far back runs that failed one after the other are counted, in a fleet that is small."""
 
 
 @dataclass(slots=True)
@@ -168,9 +172,14 @@ class Watcher:
         """Read how the last runs ended, whoever made them."""
         specs = {spec.name: spec for spec in self.specs}
         sources = self.both.trail_locations.sources()
-        for name, record in last_outcomes_of(sources, list(specs)).items():
-            before = self._looks.get(name, NEVER)
-            told = recalled(NEVER, specs[name], record.end())
+        last = last_outcomes_of(sources, list(specs))
+        failed = {name for name, record in last.items() if record.end().outcome is OutcomeKind.FAILED}
+        lately = endings_of(sources, datetime.now(UTC) - _FAILURES_BACK) if failed and len(specs) <= FEW else []
+        for name, record in last.items():
+            before, told = self._looks.get(name, NEVER), NEVER
+            for end in [end for end in lately if end.secret == name and end.time < record.time and name in failed]:
+                told = recalled(told, specs[name], end.end())
+            told = recalled(told, specs[name], record.end())
             self._looks[name] = replace(
                 before,
                 run_at=told.run_at,

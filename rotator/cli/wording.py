@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import assert_never
 
+from rotator.model.consumers import RollOut
 from rotator.model.observed import Observed, Proof
 from rotator.model.plan import (
     Action,
@@ -23,6 +24,7 @@ from rotator.model.plan import (
     Untag,
     Verify,
 )
+from rotator.model.reasons import Reason
 from rotator.model.tags import CONTAIN_TAG
 from rotator.model.times import relative_text, time_text
 
@@ -83,6 +85,17 @@ def holders_text(planned: Plan, observed: Observed) -> str:
     )
 
 
+def notes(observed: Observed | None, name: str, now: datetime) -> list[str]:
+    """Return a line for whatever else stands in the way: a hold, a demand that waits for it, consumers behind."""
+    if observed is None:
+        return []
+    told, hold, contain = [], observed.description.hold_at(now), observed.description.contain
+    if hold is not None:
+        waiting = f"; a key that has leaked waits for it ({contain})" if contain is not None else ""
+        told.append(f"on hold: {hold or 'no reason given'}{waiting}; `rotator release {name}` takes it off")
+    return [*told, *(seen.text for seen in observed.rollout or () if seen.state is not RollOut.FOLLOWED)]
+
+
 def outcome_text(outcome: Outcome, now: datetime) -> str:
     """Say what a run came to, in one line; a failure takes two more."""
     parts = [outcome.kind.value.replace("_", " ")]
@@ -96,7 +109,10 @@ def outcome_text(outcome: Outcome, now: datetime) -> str:
     why = outcome.reason.clause if outcome.reason else ""
     told = f"{outcome.secret}: {'; '.join(parts)}: {outcome.reason}, {why}{back_off_text(outcome.back_off, now)}"
     if outcome.error is None:
-        return told
+        more = notes(outcome.observed, outcome.secret, now)
+        if outcome.reason is Reason.WAITING_GRACE:
+            more.append(f"`rotator plan {outcome.secret}` says when the grace ends")
+        return "\n  ".join((told, *more))
     begun = f"{outcome.secret}: failed" if outcome.kind is OutcomeKind.FAILED else told
     indented = outcome.error.told.replace("\n", "\n  ")
     return f"{begun}\n  {indented}\n  {outcome.error.next_step}"

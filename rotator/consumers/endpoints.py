@@ -28,12 +28,12 @@ def ask_endpoint(endpoint: HttpEndpoint, promotion: Promotion, deadline: Deadlin
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = sorted({str(row[4][0]) for row in found})
     if len(addresses) > _ADDRESSES_MAX:
-        return Standing(endpoint, RollOut.BEHIND, f"its name has more than {_ADDRESSES_MAX} addresses")
+        return Standing(endpoint, RollOut.UNKNOWN, f"its name has more than {_ADDRESSES_MAX} addresses")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     for address in addresses:
         timeout_s = min(_TIMEOUT_S, deadline.remaining_s())
         if timeout_s <= 0:
-            return Standing(endpoint, RollOut.BEHIND, "no time was left to ask")
+            return Standing(endpoint, RollOut.UNKNOWN, "no time was left")
         connection = _connection(parts.scheme, host, port, address, timeout_s)
         watchdog = threading.Timer(timeout_s, _cut, (connection.sock,))  # a time-out of a socket is for one read
         watchdog.start()
@@ -45,7 +45,7 @@ def ask_endpoint(endpoint: HttpEndpoint, promotion: Promotion, deadline: Deadlin
             watchdog.cancel()
             connection.close()
         if status != HTTPStatus.OK:
-            return Standing(endpoint, RollOut.BEHIND, f"{address} answered {status}")
+            return Standing(endpoint, RollOut.UNKNOWN, f"{address} answered {status}")
         told = json.loads(body)
         if told.get("key_id") != promotion.key_id and told.get("version_id") != promotion.version_id:
             return Standing(endpoint, RollOut.BEHIND, f"{address} does not hold the current key")

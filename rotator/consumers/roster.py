@@ -36,9 +36,9 @@ class Roster:
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def ask(self, consumer: Consumer, promotion: Promotion, deadline: Deadline) -> Standing:
-        """Return how far a consumer has followed; BEHIND, with the reason, if it cannot be asked."""
+        """Return how far a consumer has followed; UNKNOWN, with the reason, if it cannot be asked."""
         if deadline.remaining_s() <= 0:
-            return Standing(consumer, RollOut.BEHIND, "no time was left to ask")
+            return Standing(consumer, RollOut.UNKNOWN, "no time was left")
         try:
             match consumer:
                 case EcsService():
@@ -52,7 +52,7 @@ class Roster:
                     assert_never(consumer)
         except Exception as failure:  # noqa: BLE001 - botocore lets anything out, and a foreign answer may be anything
             why = _cause(failure)
-        return Standing(consumer, RollOut.BEHIND, f"it cannot be asked: {why}")
+        return Standing(consumer, RollOut.UNKNOWN, why)
 
     def redeploy(self, service: EcsService, promotion: Promotion, deadline: Deadline) -> None:
         """Begin a deployment once the read lag has passed. Raises RedeployError, as the port says."""

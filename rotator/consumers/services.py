@@ -21,7 +21,7 @@ def ask_service(ecs: Any, service: EcsService, promotion: Promotion) -> Standing
     described = ecs.describe_services(cluster=service.cluster, services=[service.service])
     found = [row for row in described["services"] if row["status"] != "INACTIVE"]
     if not found:
-        return Standing(service, RollOut.BEHIND, "there is no such service")
+        return Standing(service, RollOut.UNKNOWN, "there is no such service")
     definition = ecs.describe_task_definition(taskDefinition=found[0]["taskDefinition"])["taskDefinition"]
     if pinned := _pinned(definition, promotion.arn):
         return Standing(service, RollOut.STUCK, f"its task definition takes {pinned}")

@@ -21,6 +21,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
+from rotator.model.consumers import RollOut
 from rotator.model.errors import StoppedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.plan import Outcome
@@ -177,6 +178,12 @@ def _overdue(row: SecretStatus, now: datetime) -> float | None:
     return row.overdue_keys(now)
 
 
+def _behind(row: SecretStatus, _now: datetime) -> float | None:
+    if not row.consumers:
+        return None
+    return sum(seen.state is not RollOut.FOLLOWED for seen in row.consumers)
+
+
 _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (
     ("rotator_credential_age_seconds", "Age of the key that consumers read.", _age_s),
     ("rotator_credential_created_timestamp_seconds", "When the key that consumers read was made.", _created_s),
@@ -189,5 +196,6 @@ _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float |
     ("rotator_old_keys_alive", "Superseded keys that still work, in their grace or after it.", _old_keys),
     ("rotator_old_keys_overdue", "Superseded keys that still work though their grace is over.", _overdue),
     ("rotator_orphan_keys", "Live keys that rotator made and no label refers to.", lambda row, _: row.orphans),
+    ("rotator_consumers_behind", "Configured consumers that may hold an older key, as last asked.", _behind),
     ("rotator_needs_person", "1 if a person has to act.", _needs_person),
 )

@@ -46,7 +46,10 @@ def check_label_room(observed: Observed, more: frozenset[str]) -> None:
 def check_clock(description: SecretDescription) -> None:
     """Check that ages and graces can be measured at all. Raises ClockError if this machine's clock is off."""
     if abs(description.clock_skew_s) > CLOCK_SKEW_MAX_S:
-        raise ClockError(f"this machine's clock is {description.clock_skew_s:+.0f} s off AWS's; nothing was done")
+        side = "behind" if description.clock_skew_s > 0 else "ahead of"
+        raise ClockError(
+            f"this machine's clock is {abs(description.clock_skew_s):.0f} s {side} AWS's; nothing was done"
+        )
 
 
 def check_unchanged(planned_from: Observed, seen: SecretDescription, key_id: str, now: datetime) -> None:

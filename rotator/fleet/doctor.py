@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from rotator.fleet.keys import OwnedKey, Owner
 from rotator.fleet.policies import open_to
+from rotator.model.consumers import RollOut
 from rotator.model.errors import Remedy, RotatorError, SecretValueError, StoreDeniedError
 from rotator.model.events import Failure
 from rotator.model.naming import SINCE_PREFIX, generation_of_version, since_in
@@ -67,6 +68,8 @@ class Finding:
     severity: Severity = Severity.FAULT
     is_unmade: bool = False
     """Nothing was found out, because the check could not be made."""
+    ends_all: bool = False
+    """No check after this one was made."""
 
 
 def unmade(check: str, secret: str | None, error: str, command: str) -> Finding:
@@ -123,6 +126,8 @@ def found(seen: Examined, _: datetime) -> Iterator[Finding]:
             yield Finding("found", name, failure.message, failure.next_step, "aws secretsmanager list-secrets")
         case "SecretValueError":
             yield Finding("value", name, failure.message, failure.next_step, plan)
+        case "StoreDeniedError":
+            yield Finding("readable", name, failure.message, failure.next_step, "aws sts get-caller-identity")
         case _ if failure.remedy is Remedy.NEXT_RUN:
             yield unmade("readable", name, failure.message, plan)
         case _:
@@ -158,7 +163,7 @@ def writable(seen: Examined, _: datetime) -> Iterator[Finding]:
         return
     if isinstance(seen.error, StoreDeniedError):
         why = f"a new key could not be stored; {seen.error.next_step}"
-        yield Finding("writable", name, seen.error.message, why, f"aws secretsmanager describe-secret {seen.aws}")
+        yield Finding("writable", name, seen.error.message, why, "aws sts get-caller-identity")
     else:
         yield unmade("writable", name, seen.error.message, f"rotator doctor {seen.name}")
 
@@ -283,7 +288,18 @@ def readers(seen: Examined, _: datetime) -> Iterator[Finding]:
         yield Finding("policy", seen.spec.name, f"its resource policy lets {who} read it", why, command)
 
 
-CHECKS: tuple[Check, ...] = (found, credential, people, place, writable, old_keys, pending, labels, readers)
+def consumers(seen: Examined, _: datetime) -> Iterator[Finding]:
+    """Ask how the consumers were at the last look: those that cannot be asked, and those that cannot follow."""
+    name = seen.spec.name
+    for one in seen.status.consumers or ():
+        why = "the old key is not revoked until it has the current one"
+        if one.state is RollOut.UNKNOWN:
+            yield Finding("consumer", name, one.text, why, f"rotator status {seen.name}")
+        elif one.state is RollOut.STUCK:
+            yield Finding("consumer", name, one.text, f"{why}, which it never will", f"rotator status {seen.name}")
+
+
+CHECKS: tuple[Check, ...] = (found, credential, consumers, people, place, writable, old_keys, pending, labels, readers)
 
 
 def findings(secrets: Sequence[Examined], now: datetime) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from rotator.engine.superseded import superseded_keys, unlabelled_keys
 from rotator.engine.windows import described, is_open
 from rotator.fleet.lookup import Target
 from rotator.fleet.wake import Wake, wake
+from rotator.model.consumers import Standing
 from rotator.model.errors import Remedy, RotatorError, StoppedError
 from rotator.model.events import Failure, RunEnd
 from rotator.model.naming import generation_of_version, time_of_version
@@ -41,6 +42,8 @@ class Findings:
     due_at: datetime | None
     old_keys: tuple[OldKey, ...] | None
     """None by labels alone."""
+    consumers: tuple[Standing, ...] | None
+    """None if none was asked."""
     orphans: int | None
     """None by labels alone."""
     is_out: bool
@@ -171,7 +174,9 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
     findings = look.findings or (_by_labels(spec, description) if description else None)
     failure = look.look_failure or look.failure
     asks, next_step = _attention(look, failure, spec.name)
-    is_out = look.findings is not None and look.findings.is_out
+    # Nobody could see whether it is answered, so it is not.
+    leaked = failure is not None and description is not None and description.contain is not None
+    is_out = leaked or (look.findings is not None and look.findings.is_out)
     return SecretStatus(
         name=spec.name,
         secret_id=spec.secret_id,
@@ -182,9 +187,10 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
         due_at=findings.due_at if findings else None,
         window=described(spec),
         window_open=is_open(spec, now),
-        reason=look.reason,
+        reason=Reason.CONTAINED if leaked else look.reason,
         next_actions=look.actions,
         old_keys=findings.old_keys if findings else None,
+        consumers=findings.consumers if findings else None,
         orphans=findings.orphans if findings else None,
         hold=description.hold_at(now) if description else None,
         last_outcome=look.outcome,
@@ -227,6 +233,7 @@ def _found(spec: SecretSpec, observed: Observed) -> Findings:
         born_at=born_at(observed),
         due_at=due_at(spec, observed),
         old_keys=tuple(OldKey(k, observed.promoted_at() + spec.grace) for k in superseded_keys(observed)),
+        consumers=observed.rollout if spec.consumers else (),
         orphans=len(unlabelled_keys(observed)),
         is_out=is_outage(observed),
     )
@@ -242,6 +249,7 @@ def _by_labels(spec: SecretSpec, description: SecretDescription) -> Findings:
         born_at=made_at,
         due_at=made_at + rotate_after(spec.max_age, description.arn) if made_at else None,
         old_keys=None,
+        consumers=None if spec.consumers else (),
         orphans=None,
         is_out=False,
     )

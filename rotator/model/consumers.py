@@ -70,6 +70,8 @@ class RollOut(Enum):
     BEHIND = "may hold an older value"
     ROLLING = "is being deployed anew"
     STUCK = "cannot follow as it is set up"
+    UNKNOWN = "cannot be asked"
+    """It counts as behind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,13 @@ class UnsafeActionError(RotatorError):
     """What was planned is no longer safe: a check just before the action failed, and the action was not taken."""
 
 
+class RollbackRefusedError(UnsafeActionError):
+    """The previous key cannot become current again; nothing was changed."""
+
+    remedy = Remedy.PERSON
+    default_step = "Look at `rotator plan`; `rotator rotate` makes a new key."
+
+
 class StepRefusedError(RotatorError):
     """A rule forbids a step of Secrets Manager's own rotation for now; AWSCURRENT is unchanged."""
 

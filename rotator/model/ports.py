@@ -212,7 +212,7 @@ class Consumers(Protocol):
     """Whoever keeps a key after reading it, as the configuration names them."""
 
     def ask(self, consumer: Consumer, promotion: Promotion, deadline: Deadline) -> Standing:
-        """Return how far a consumer has followed a promotion; BEHIND, with the reason, if it cannot be asked."""
+        """Return how far a consumer has followed a promotion; UNKNOWN, with the reason, if it cannot be asked."""
 
     def redeploy(self, service: EcsService, promotion: Promotion, deadline: Deadline) -> None:
         """Begin a deployment of a service once `READ_LAG` has passed since a promotion; it may be begun twice.

@@ -311,7 +311,8 @@ class Reason(StrEnum):
     """No key of this secret has the id in the tag `rotator:contain`, or something else needs that key.
 
     Next: nothing happens to that key; the tag stays.
-    You: run `rotator keys` to see whose key it is, then correct the tag or take it off.
+    You: run `rotator keys` to see whose key it is; name the right one with `rotator contain NAME --key KEY_ID`. Take
+    this demand back with `aws secretsmanager untag-resource --secret-id NAME --tag-keys rotator:contain`.
     """
 
     @property

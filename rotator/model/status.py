@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rotator.model.consumers import RollOut, Standing
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
+from rotator.model.tags import untag_command
 from rotator.model.times import time_text
 
 LATE_AFTER = timedelta(hours=1)
@@ -66,6 +68,8 @@ class SecretStatus:
     """The names of the actions that the last look planned; None if it planned nothing."""
     old_keys: tuple[OldKey, ...] | None
     """Superseded keys that are still alive; None if nobody has looked."""
+    consumers: tuple[Standing, ...] | None
+    """How far each consumer was at the last look; None if none was asked."""
     orphans: int | None
     """Live keys of ours that no label refers to; None if nobody has looked."""
     hold: str | None
@@ -92,7 +96,12 @@ class SecretStatus:
     """When both systems were last asked; None if this is known by labels alone."""
 
     def overdue_keys(self, now: datetime) -> int | None:
-        """Return how many superseded keys are alive although their grace is over; None if nobody has looked."""
+        """Return how many superseded keys are alive although their grace is over; None if nobody has looked.
+
+        One that a consumer still has lives on purpose, until the consumer has had its time.
+        """
+        if self.old_keys is not None and self.reason is Reason.CONSUMER_BEHIND:
+            return 0
         return None if self.old_keys is None else sum(key.until <= now for key in self.old_keys)
 
     def is_late(self, now: datetime) -> bool:
@@ -138,6 +147,8 @@ def next_command(status: SecretStatus, now: datetime) -> str:  # noqa: PLR0911 -
     if status.hold is not None:
         return f"rotator release {name}"
     match status.attention, status.reason:
+        case (_, Reason.CONTAIN_STUCK):
+            return untag_command(shlex.quote(status.secret_id))
         case (Attention.PERSON, Reason.DRIFTED | Reason.ROLLED_BACK):
             return f"rotator rotate {name}"
         case (Attention.PERSON, Reason.WRONG_REGION | Reason.FOREIGN_OWNER | Reason.REPLICA_STUCK):
@@ -170,7 +181,9 @@ def to_json(status: SecretStatus, now: datetime) -> dict[str, object]:
         if old_keys is None
         else [{"key_id": key.key_id, "until": time_text(key.until)} for key in old_keys],
         "orphans": status.orphans,
-        "consumers": None,
+        "consumers": None
+        if status.consumers is None
+        else [{"name": seen.consumer.name, "behind": seen.state is not RollOut.FOLLOWED} for seen in status.consumers],
         "hold": status.hold,
         "last_outcome": status.last_outcome,
         "last_run_at": _time(status.last_run_at),

@@ -37,6 +37,11 @@ class Containment:
         return tag_value(" ".join(filter(None, ("+".join(self.key_ids), self.reason))))
 
 
+def is_key_id(text: str) -> bool:
+    """Tell whether a word has the form of Pinata's key ids, whoever's key it is."""
+    return _KEY_ID.fullmatch(text) is not None
+
+
 def containment_in(text: str, known: Collection[str] = ()) -> Containment:
     """Return what the value of the tag `rotator:contain` demands.
 
@@ -44,7 +49,7 @@ def containment_in(text: str, known: Collection[str] = ()) -> Containment:
     """
     first, _, rest = text.strip().partition(" ")
     ids = tuple(dict.fromkeys(first.split("+")))
-    if all(key_id in known or _KEY_ID.fullmatch(key_id) for key_id in ids):
+    if all(key_id in known or is_key_id(key_id) for key_id in ids):
         return Containment(ids, rest.strip())
     return Containment((), text.strip())
 
@@ -67,3 +72,8 @@ def hold_ends_at(text: str) -> datetime | None:
 def tag_value(text: str) -> str:
     """Return a text as a tag's value can hold it: other characters become `_`, and it is cut at 256."""
     return _NOT_ALLOWED.sub("_", text.strip())[:VALUE_MAX].rstrip()
+
+
+def untag_command(secret_id: str) -> str:
+    """Return the command that takes a demand back, as a person types it."""
+    return f"aws secretsmanager untag-resource --secret-id {secret_id} --tag-keys {CONTAIN_TAG}"

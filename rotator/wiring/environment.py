@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from rotator.config.tables import AdminEnvironment, PinataConfig
 from rotator.model.errors import ConfigError
 
-_REFUSED = {
+REFUSED = {
     # httpx obeys it even with `trust_env=False`.
     "SSLKEYLOGFILE": "every secret on the wire could be read with that file",
     "PYTHONINSPECT": "it would open this process, and every secret in it, to a debugger",
@@ -24,7 +24,7 @@ def check(env: Mapping[str, str], warn: Callable[[str], None]) -> None:
 
     Raises ConfigError if a variable would log TLS keys, open this process to a debugger, or redirect AWS's services.
     """
-    for name, why in _REFUSED.items():
+    for name, why in REFUSED.items():
         if env.get(name, "0") not in {"", "0"}:
             raise ConfigError(f"{name} is set: {why}", next_step=f"Unset {name}.")
     for name in TRUST:

@@ -668,7 +668,9 @@ MUTANTS = (
         "A consumer that gives no answer holds nothing up.",
         (
             Edit(
-                "engine.rollout:behind", "seen.state is RollOut.FOLLOWED", "seen.state is RollOut.FOLLOWED or seen.why"
+                "engine.rollout:behind",
+                "seen.state is RollOut.FOLLOWED",
+                "seen.state in {RollOut.FOLLOWED, RollOut.UNKNOWN}",
             ),
         ),
         (_CONSUMER_SILENT,),

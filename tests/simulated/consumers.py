@@ -26,9 +26,9 @@ class SimulatedConsumers:
         try:
             return Standing(consumer, self.process.call(Operation.ASK_CONSUMER, _ASK, _ask, promotion.key_id))
         except DeadlineExceededError:
-            return Standing(consumer, RollOut.BEHIND, "no time is left to ask")
+            return Standing(consumer, RollOut.UNKNOWN, "no time is left")
         except RedeployError as error:
-            return Standing(consumer, RollOut.BEHIND, error.message)
+            return Standing(consumer, RollOut.UNKNOWN, error.message)
 
     def redeploy(self, service: EcsService, promotion: Promotion, deadline: Deadline) -> None:
         """Let its tasks be replaced."""

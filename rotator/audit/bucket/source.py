@@ -13,7 +13,7 @@ from rotator.audit.bucket.destination import QUIET_MAX
 from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, newest_runs
 from rotator.audit.chain import Clock
 from rotator.audit.event import StoredEvent, parse
-from rotator.audit.record import RUN_ENDS, Record
+from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
 
@@ -57,7 +57,7 @@ class BucketSource:
 
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time."""
-        found = [record for record in self.records(Criteria(since=since)) if record.kind in RUN_ENDS]
+        found = [record for record in self.records(Criteria(since=since)) if record.ends_run]
         return sorted(found, key=lambda record: record.time)
 
     def verify(self) -> VerificationReport:
@@ -88,7 +88,7 @@ class BucketSource:
             if written_at and run.written_at < written_at - _RESOLUTION:
                 break
             stored = parse(self.bucket.get(run.object_keys[-1]) or b"")
-            if stored and stored.record.kind in RUN_ENDS:
+            if stored and stored.record.ends_run:
                 latest = max(latest or stored.record, stored.record, key=lambda end: end.time)
                 written_at = written_at or run.written_at
         return latest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rotator.audit.directory import files
 from rotator.audit.event import parse
-from rotator.audit.record import RUN_ENDS, Record
+from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
 
@@ -39,7 +39,7 @@ class DirectorySource:
             if len(found) == len(set(secrets)) and all(record.time > latest for record in found.values()):
                 break
             for record in _records(path):
-                if record.kind not in RUN_ENDS or record.secret not in secrets:
+                if not record.ends_run or record.secret not in secrets:
                     continue
                 if record.secret not in found or record.time >= found[record.secret].time:
                     found[record.secret] = record
@@ -52,7 +52,7 @@ class DirectorySource:
             for path, changed_at in self._newest_first()
             if changed_at >= since - _CLOCKS_APART
             for record in _records(path)
-            if record.kind in RUN_ENDS and record.time >= since
+            if record.ends_run and record.time >= since
         ]
         return sorted(found, key=lambda record: record.time)
 
