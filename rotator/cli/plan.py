@@ -15,6 +15,7 @@ from rotator.engine.run import World
 from rotator.fleet.lookup import Target, resolve
 from rotator.model.errors import AuditUnavailableError, RotatorError
 from rotator.model.plan import Plan, Revoke
+from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.times import relative_text, span_text, time_text
 from rotator.wiring.runs import new_run, startup_deadline
@@ -81,8 +82,10 @@ def entry_lines(entry: Planned | Unplanned, now: datetime, *, shows_idle: bool) 
     planned, reason = entry.plan, entry.plan.reason
     if entry.is_idle and not shows_idle:
         return []
-    # What is due for another reason than its age has a time that says nothing.
-    due = f" (due {relative_text(planned.due_at, now)})" if planned.due_at and not reason.is_due else ""
+    due = ""
+    # What is due at once, whatever its age, has no time to come.
+    if planned.due_at and (planned.due_at <= now or not (reason.is_urgent or reason is Reason.WAITING_GRACE)):
+        due = f" (due {relative_text(planned.due_at, now)})"
     lines = [f"{entry.secret}: {reason}, {reason.clause}{back_off_text(planned.back_off, now)}{due}"]
     lines += [f"  {number}. {action_text(action)}" for number, action in enumerate(planned.actions, 1)]
     lines += [f"  {_later_text(later, now)}" for later in entry.later]
