@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -11,7 +10,6 @@ import click
 from rotator.cli.context import chosen, connected, load_config, print_json
 from rotator.cli.exits import Exit
 from rotator.cli.screen import counted, folded, width
-from rotator.config.tables import AdminEnvironment, AdminSecret
 from rotator.fleet.keys import OwnedKey, Owner, owned, read_values
 from rotator.fleet.lookup import resolve
 from rotator.model.errors import RotatorError
@@ -47,7 +45,6 @@ def show_keys(
         values = read_values(found, both.store, startup_deadline())
         keys = tuple({key.key_id: key for listed in lists for key in listed.keys}.values())
         rows = owned(keys, config.pinata.owner, both.provider.managing_key_id, found, values)
-    rows = tuple(_with_own_secret(row, config.pinata.admin) for row in rows)
     warnings += _unlisted(lists)
     warnings += [f"{name}: which keys it holds is {_NOT_KNOWN}: {why.message}" for name, why in values.unread.items()]
     rows = tuple(
@@ -66,13 +63,6 @@ def show_keys(
     for warning in warnings:
         click.echo(f"Warning: {warning}", err=True)
     return Exit.FAILED if warnings else Exit.OK
-
-
-def _with_own_secret(row: OwnedKey, admin: AdminSecret | AdminEnvironment) -> OwnedKey:
-    """Add to the managing key the secret that it was read from, which need not be an entry."""
-    if row.owner is not Owner.MANAGING or not isinstance(admin, AdminSecret) or row.held_by:
-        return row
-    return replace(row, held_by=(admin.secret_id,))
 
 
 def _unlisted(lists: Sequence[AccountKeys]) -> Iterator[str]:

@@ -288,7 +288,9 @@ def test_a_dead_key_does_not_come_back(stage: Stage) -> None:
     """A roll-back to a key that Pinata refuses is refused, and changes nothing: no hold either."""
     stage.own()
     stage.rotator("rotate", "uploader")
-    stage.refused("Pinata refuses the previous key", "nothing was changed", code=1, command=("rollback", "uploader"))
+    stage.refused(
+        "Pinata refuses the previous key", "nothing was changed", code=PERSON, command=("rollback", "uploader")
+    )
     assert "rotator:hold" not in tags(stage)
 
 
