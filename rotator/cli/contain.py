@@ -58,7 +58,7 @@ def contain_keys(
     """Demand that keys die, and see to it; say what happened when, and how long it took."""
     config = load_config(config_option)
     reason = said(reason)
-    key_id = key_id and _id_in(key_id)
+    key_id = None if key_id is None else _id_in(key_id)
     outlive_output()
     with connected(config) as both:
         specs = chosen(config, names) if names else (_holder(config, both, key_id),)
@@ -175,10 +175,10 @@ def _current_key_id(target: Target, world: World) -> str | None:
 
 def _way_on(outcome: Outcome) -> str:
     """Say what lets a demand go on that was not answered."""
-    match outcome.reason:
-        case Reason.ON_HOLD:
+    match outcome.reason, outcome.error:
+        case Reason.ON_HOLD, _:
             return f", and waits for `rotator release {outcome.secret}`"
-        case Reason.CONTAIN_STUCK:
+        case _, None:  # what a run can do was done
             arn = outcome.observed.description.arn if outcome.observed else outcome.secret
             return (
                 "; no run can answer it. See whose key it is (`rotator keys`), then name the right one with `rotator "

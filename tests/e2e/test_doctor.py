@@ -216,7 +216,9 @@ def test_a_healthy_fleet_has_no_findings(stage: Stage, state: Callable[[Stage], 
 
 
 @pytest.mark.parametrize(
-    ("operation", "check"), [("GetSecretValue", "readable"), ("PutSecretValue", "writable")], ids=str
+    ("operation", "check"),
+    [("GetSecretValue", "readable"), ("PutSecretValue", "writable"), ("UpdateSecretVersionStage", "writable")],
+    ids=str,
 )
 def test_a_missing_right_is_found_before_it_is_needed(stage: Stage, operation: str, check: str) -> None:
     """What AWS denies is named with the right that is missing, although no rotation is due."""

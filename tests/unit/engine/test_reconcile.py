@@ -766,7 +766,10 @@ def test_clock_skew_stops_retiring() -> None:
     scene.run()
     scene.passes(timedelta(hours=1))
     scene.systems.skew_s = -61.0
-    assert isinstance(scene.run().error, ClockError)
+    error = scene.run().error
+    assert isinstance(error, ClockError)
+    side = "behind" if scene.systems.skew_s > 0 else "ahead of"
+    assert f"{abs(scene.systems.skew_s):.0f} s {side} AWS's" in error.message
     assert before in scene.live_keys()
     scene.systems.skew_s = -59.0
     assert scene.run().error is None
