@@ -29,6 +29,7 @@ from rotator.model.errors import (
     ConfigError,
     DeadlineExceededError,
     ProviderError,
+    ProviderUnavailableError,
     Remedy,
     RotatorError,
     SecretValueError,
@@ -162,6 +163,8 @@ def _secrets(
     texts = {one.spec.name: (text,) for one, text in read if text}
     keys: tuple[OwnedKey, ...] | None = None
     try:
+        if silent := watcher.provider_silence():
+            raise ProviderUnavailableError(silent)
         listed = both.provider.list_keys(f"{both.config.pinata.owner}/", frozenset(), startup_deadline())
     except RotatorError as error:
         yield _failed("managing-key", error, "no key can be listed")

@@ -14,6 +14,7 @@ from rotator.config.secret_ids import secret_id
 from rotator.config.settings import SECTIONS
 from rotator.config.starter import STARTER, starter_text
 from rotator.config.values import UnfitError, quoted
+from rotator.engine.rollout import tight_limits
 from rotator.engine.windows import unmet_policies
 from rotator.model.errors import ConfigError, SecretValueError
 from rotator.model.payload import shape_of
@@ -84,7 +85,7 @@ def _entry_of(written: str) -> dict[str, object]:
 def check_config(config_option: str | None, *, as_json: bool) -> int:
     """Report every problem of the configuration; call nobody."""
     loaded = load_config(config_option)
-    warnings = unmet_policies(loaded.secrets, datetime.now(UTC))
+    warnings = (*unmet_policies(loaded.secrets, datetime.now(UTC)), *tight_limits(loaded.secrets))
     ceiling = min(loaded.pinata.data_requests_per_minute, loaded.pinata.requests_per_minute)
     if as_json:
         names = [spec.name for spec in loaded.secrets]

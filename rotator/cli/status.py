@@ -49,7 +49,9 @@ def show_status(config_option: str | None, names: Sequence[str], *, as_json: boo
         fleet = watcher.fleet()
         strays: Sequence[Stray] | Unknown = ()
         if is_small and specs == config.secrets:
-            strays = stray_keys(fleet.secrets, config.pinata.owner, both.provider, startup_deadline())
+            silent = watcher.provider_silence()
+            owner = config.pinata.owner
+            strays = Unknown(silent) if silent else stray_keys(fleet.secrets, owner, both.provider, startup_deadline())
     if not isinstance(strays, Unknown):
         fleet = replace(fleet, secrets=tuple(with_strays(status, strays) for status in fleet.secrets))
     if not streams:

@@ -28,7 +28,7 @@ from rotator.fleet.memory import (
 from rotator.fleet.run import WORKERS_MAX
 from rotator.fleet.strays import FEW
 from rotator.fleet.wake import Wake, wake
-from rotator.model.errors import AuditUnavailableError, RotatorError
+from rotator.model.errors import AuditUnavailableError, ProviderUnavailableError, RotatorError
 from rotator.model.events import Failure
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import OutcomeKind
@@ -97,6 +97,11 @@ class Watcher:
     def look_failure(self, name: str) -> Failure | None:
         """Return why the last look at a secret saw nothing; None if it did see, or nobody looked."""
         return self._looks.get(name, NEVER).look_failure
+
+    def provider_silence(self) -> str:
+        """Return why Pinata gave a look no answer, so that it is not waited for once more; empty if it answered."""
+        failures = (look.look_failure for look in self._looks.values() if look.look_failure)
+        return next((f.message for f in failures if f.error == ProviderUnavailableError.__name__), "")
 
     def fleet(self) -> FleetStatus:
         """Return where the fleet stands, as far as is known."""

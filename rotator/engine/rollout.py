@@ -4,6 +4,7 @@ Consumers are asked while a superseded key is alive, or a promotion is young eno
 cannot be asked counts as behind.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from rotator.model.observed import Observed
 from rotator.model.plan import Redeploy
 from rotator.model.ports import Consumers, Deadline
 from rotator.model.secret import SecretSpec
+from rotator.model.times import setting_text
 
 
 def matters(spec: SecretSpec, observed: Observed) -> bool:
@@ -83,6 +85,16 @@ def begun(observed: Observed, service: EcsService) -> Observed:
     seen = observed.rollout or ()
     return replace(
         observed, rollout=tuple(replace(s, state=RollOut.ROLLING, why="") if s.consumer == service else s for s in seen)
+    )
+
+
+def tight_limits(specs: Iterable[SecretSpec]) -> tuple[str, ...]:
+    """Return a line for each secret whose consumers may take so long that its next rotation is late."""
+    return tuple(
+        f"{spec.name}: `wait_at_most` ({setting_text(spec.wait_at_most)}) is above half of `max_age` "
+        f"({setting_text(spec.max_age)}), and no key is made while a consumer is behind"
+        for spec in specs
+        if spec.consumers and spec.wait_at_most > spec.max_age / 2
     )
 
 

@@ -267,3 +267,11 @@ def test_endpoint_says_which_key_it_holds(stage: Stage, aws: ConsumersAws) -> No
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_config_check_warns_of_a_limit_that_delays_rotations(stage: Stage) -> None:
+    """A consumer that may be behind for more than half of `max_age` is told before it happens."""
+    configure(stage, 'wait_at_most = "20d"\n' + ECS)
+    done = stage.rotator("config", "check")
+    assert done.returncode == 0
+    assert "`wait_at_most` (20d) is above half of `max_age` (30d)" in stage.said(done)

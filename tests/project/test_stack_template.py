@@ -108,3 +108,28 @@ def test_configuration_elsewhere_can_be_read_by_every_function() -> None:
     defaults = read("parameters.yml")
     assert (defaults["config"], defaults["config_arn"]) == ("rotator.toml", "")
     assert read("../../serverless.yml")["provider"]["environment"]["ROTATOR_CONFIG"] == "${param:config}"
+
+
+@pytest.mark.parametrize(
+    ("name", "condition", "roles"),
+    [
+        ("AskConsumersPolicy", "AsksConsumers", {"WorkRole", "NativeRole"}),
+        ("RedeployConsumersPolicy", "RedeploysConsumers", {"WorkRole"}),
+    ],
+)
+def test_consumers_are_asked_and_redeployed_only_where_that_is_allowed(
+    name: str, condition: str, roles: set[str]
+) -> None:
+    """By default no function has a right on ECS or Lambda; the right to redeploy is given apart."""
+    policy = read("roles.cfn.yml")["Resources"][name]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert policy["Condition"] == condition
+    assert set(policy["Properties"]["Roles"]) == roles
+    writes = {action for action in listed(statement["Action"]) if ":Update" in action}
+    assert writes == ({"ecs:UpdateService"} if name.startswith("Redeploy") else set())
+    assert read("parameters.yml")["allow_consumers"] == "no"
+
+
+def listed(value: str | list[str]) -> list[str]:
+    """Return the actions of a statement."""
+    return [value] if isinstance(value, str) else value
