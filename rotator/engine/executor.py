@@ -295,8 +295,6 @@ class Executor:
     def _redeploy(self, action: Redeploy) -> None:
         """Let a service replace its tasks. The rotation stands whether that begins or not."""
         promotion = rollout.promotion_of(self.observed)
-        if promotion is None:
-            raise UnsafeActionError(f"refused to redeploy {action.service.name}: the secret holds no key")
         self._audited(
             Operation.REDEPLOY,
             Subject(promotion.version_id, promotion.key_id, label=action.service.name),

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from rotator.engine.superseded import is_crowded, left_keys, managing_key_left, superseded_keys
 from rotator.model.consumers import EcsService, Promotion, RollOut
+from rotator.model.errors import UnsafeActionError
 from rotator.model.naming import SINCE_PREFIX
 from rotator.model.observed import Observed
 from rotator.model.plan import Redeploy
@@ -27,19 +28,17 @@ def matters(spec: SecretSpec, observed: Observed) -> bool:
 
 
 def asked(spec: SecretSpec, observed: Observed, consumers: Consumers, deadline: Deadline) -> Observed:
-    """Return the same with how far each consumer is, asked just now."""
+    """Return the same with how far each consumer is, asked just now. Raises as `promotion_of` does."""
     promotion = promotion_of(observed)
-    if promotion is None:
-        return observed
     seen = tuple(consumers.ask(consumer, promotion, deadline) for consumer in spec.consumers)
     return replace(observed, rollout=seen)
 
 
-def promotion_of(observed: Observed) -> Promotion | None:
-    """Return what consumers are to follow; None if the current value holds no key."""
+def promotion_of(observed: Observed) -> Promotion:
+    """Return what consumers are to follow. Raises UnsafeActionError if the current value holds no key."""
     current, held = observed.current, observed.current_key
     if current is None or held is None:
-        return None
+        raise UnsafeActionError("the current value holds no key that consumers could follow")
     return Promotion(observed.description.arn, current.version_id, held.key_id, observed.promoted_at())
 
 
