@@ -15,7 +15,7 @@ from rotator.engine.observer import Reader
 from rotator.engine.reconcile import preview, reconcile
 from rotator.engine.run import World
 from rotator.engine.tagging import set_tag
-from rotator.fleet.lookup import Target, resolve
+from rotator.fleet.lookup import Target, look_up
 from rotator.model.errors import ConfigError, RotatorError, StoreDeniedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.naming import secret_of_key
@@ -62,7 +62,7 @@ def contain_keys(
     outlive_output()
     with connected(config) as both:
         specs = chosen(config, names) if names else (_holder(config, both, key_id),)
-        found = resolve(specs, both.store, startup_deadline())
+        found = look_up(specs, both.store, startup_deadline())
         codes = [_tell(Outcome.failed(spec.name, error), None, as_json=as_json) for spec, error in found.lost]
         codes += [_contain(target, both, reason, key_id, as_json=as_json) for target in found.targets]
     return gravest(codes)

@@ -12,7 +12,7 @@ from rotator.engine.rollback import check_previous
 from rotator.engine.rollback import roll_back as rolled_back
 from rotator.engine.run import Run, World
 from rotator.engine.tagging import set_tag
-from rotator.fleet.lookup import Target, resolve
+from rotator.fleet.lookup import Target, look_up
 from rotator.model.errors import ConfigError, RotatorError
 from rotator.model.observed import SecretDescription
 from rotator.model.plan import Outcome, OutcomeKind
@@ -81,7 +81,7 @@ def _tagged(
     specs, codes = chosen(config, names), list[Exit]()
     outlive_output()
     with connected(config) as both, both.audit_trail("cli") as audit:
-        found = resolve(specs, both.store, startup_deadline())
+        found = look_up(specs, both.store, startup_deadline())
         for spec, error in found.lost:
             codes.append(_tell(Outcome.failed(spec.name, error), "", None, as_json=as_json))
         for target in found.targets:

@@ -14,7 +14,7 @@ from rotator.engine.reconcile import preview
 from rotator.engine.run import World
 from rotator.fleet.lookup import Target, resolve
 from rotator.model.errors import AuditUnavailableError, RotatorError
-from rotator.model.plan import Plan, Revoke
+from rotator.model.plan import Plan, Promote, Revoke
 from rotator.model.reasons import Reason
 from rotator.model.secret import Demand, SecretSpec
 from rotator.model.times import relative_text, span_text, time_text
@@ -88,6 +88,8 @@ def entry_lines(entry: Planned | Unplanned, now: datetime, *, shows_idle: bool) 
         due = f" (due {relative_text(planned.due_at, now)})"
     lines = [f"{entry.secret}: {reason}, {reason.clause}{back_off_text(planned.back_off, now)}{due}"]
     lines += [f"  {number}. {action_text(action)}" for number, action in enumerate(planned.actions, 1)]
+    if moves_on(planned) and not any(isinstance(action, Promote) for action in planned.actions):
+        lines.append("  then, in the same run: make a key, verify it, and promote it")
     lines += [f"  {_later_text(later, now)}" for later in entry.later]
     lines += [f"  {note}" for note in entry.notes]
     return [*lines, f"  {entry.warning}"] if entry.warning else lines

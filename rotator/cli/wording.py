@@ -113,9 +113,17 @@ def outcome_text(outcome: Outcome, now: datetime) -> str:
         if outcome.reason is Reason.WAITING_GRACE:
             more.append(f"`rotator plan {outcome.secret}` says when the grace ends")
         return "\n  ".join((told, *more))
-    begun = f"{outcome.secret}: failed" if outcome.kind is OutcomeKind.FAILED else told
+    begun = f"{outcome.secret}: failed{_done_text(outcome)}" if outcome.kind is OutcomeKind.FAILED else told
     indented = outcome.error.told.replace("\n", "\n  ")
     return f"{begun}\n  {indented}\n  {outcome.error.next_step}"
+
+
+def _done_text(outcome: Outcome) -> str:
+    """Say what a run that failed had done by then, as far as consumers and keys are concerned."""
+    dead = {action.key_id for action in outcome.actions if isinstance(action, ProveDead)}
+    moved = [f"{action.version_id} is current" for action in outcome.actions if isinstance(action, Promote)]
+    revoked = [f"{k} is revoked{', and proved dead' if k in dead else ''}" for k in outcome.revoked]
+    return f"; by then {'; '.join((*moved, *revoked))}" if moved or revoked else ""
 
 
 def outcome_row(outcome: Outcome) -> dict[str, object]:

@@ -42,11 +42,23 @@ class Resolved:
 def resolve(
     specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline, list_from: int | None = LIST_FROM
 ) -> Resolved:
+    """Look every secret up, as `look_up` does, where times count.
+
+    Raises as that does; ClockError if this machine's clock is off: by a wrong one every secret may seem asleep.
+    """
+    found = look_up(specs, store, deadline, list_from)
+    for target in found.targets:
+        check_clock(target.description)
+    return found
+
+
+def look_up(
+    specs: Sequence[SecretSpec], store: SecretStore, deadline: Deadline, list_from: int | None = LIST_FROM
+) -> Resolved:
     """Look every secret up, before anything is done to any. One that cannot be found stops no other.
 
     From `list_from` secrets on ListSecrets is asked; None is where that is not allowed. `deadline` bounds all calls.
-    Raises ConfigError if two entries are one secret, or AWS cannot be asked at all; ClockError if this machine's clock
-    is off.
+    Raises ConfigError if two entries are one secret, or AWS cannot be asked at all.
     """
     surveyed: dict[str, SecretDescription] = {}
     if list_from is not None and len(specs) >= list_from:
@@ -62,7 +74,6 @@ def resolve(
         except (SecretNotFoundError, StoreError, DeadlineExceededError) as error:
             lost.append((spec, error))
         else:
-            check_clock(description)  # by a wrong clock every secret may seem asleep
             targets.append(Target(spec, description))
     _refuse_twins(targets)
     return Resolved(tuple(targets), tuple(lost))

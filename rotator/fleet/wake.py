@@ -13,10 +13,12 @@ from rotator.engine.retirement import is_grace_over
 from rotator.engine.windows import is_open
 from rotator.fleet.lookup import Target
 from rotator.model.naming import generation_of_version, time_of_version
-from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS
+from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretDescription
 
 LOOKS_MAX = 100
 """So many secrets are looked at closely in one tick, those that are due first; the others wait for the next one."""
+ROLL_OUT = timedelta(hours=1)
+"""For so long after a grace consumers that have not followed are asked at each tick, and later at each slot."""
 _INDEX_SLACK = timedelta(seconds=1)
 """The time in a version id is in seconds."""
 
@@ -50,5 +52,12 @@ def wake(target: Target, *, now: datetime, since: datetime) -> Wake:
         allowed = is_grace_over(spec, description.promoted_at(), now) and is_open(spec, now)
         return Wake.DUE if allowed and before < generation else Wake.LOOK
     grace_ends = description.promoted_at() + spec.grace
+    if spec.consumers and is_waiting(description) and grace_ends <= now < grace_ends + ROLL_OUT:
+        return Wake.LOOK
     in_slot = slot_between(description.arn, spec.check_every, since, now)
     return Wake.LOOK if since < grace_ends <= now or in_slot else Wake.ASLEEP
+
+
+def is_waiting(description: SecretDescription) -> bool:
+    """Tell whether a since label says that a promotion is not followed by everybody yet."""
+    return any(version.since() for version in description.versions if AWSCURRENT in version.labels)

@@ -10,7 +10,8 @@ import pytest
 from rotator.engine.jitter import rotate_after
 from rotator.fleet.lookup import Target
 from rotator.fleet.wake import Wake, wake
-from rotator.model.naming import version_id
+from rotator.model.consumers import EcsService
+from rotator.model.naming import since_label, version_id
 from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretDescription, Version
 from rotator.model.secret import SecretSpec
 from tests.builders import ARN, NATIVE_ID, NOW, a_spec, a_version, ago, an_observed
@@ -118,3 +119,17 @@ def test_every_secret_wakes_once_per_period() -> None:
         assert len(slots) == 1
         awake[slots[0]] += 1
     assert max(awake.values()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("after", "sleeps"), [(timedelta(hours=-1), True), (timedelta(minutes=30), False), (timedelta(hours=2), True)]
+)
+def test_consumers_are_asked_at_each_tick_for_an_hour_after_the_grace(after: timedelta, *, sleeps: bool) -> None:
+    """A rotation whose service is redeployed is over in minutes; one that is deployed weekly costs a look per slot."""
+    promoted_at = NOW - timedelta(hours=24) - after
+    version = a_version(version_id(4, promoted_at, "c" * 10), AWSCURRENT, since_label(promoted_at))
+    labels = labelled(version, changed_at=promoted_at)
+    spec = a_spec(check_every=timedelta(days=9999), consumers=(EcsService("prod", "uploader"),))
+    assert asleep(labels, spec) is sleeps
+    assert asleep(labels)
+    assert asleep(labelled(current(promoted_at), changed_at=promoted_at), spec)
