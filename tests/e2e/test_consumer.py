@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import pytest
 
 from rotator.sandbox.consumer import PATH, Consumer
-from rotator.sandbox.pinata.faults import Operation
+from rotator.sandbox.pinata.faults import Operation, Respond, Side
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.switches import Generation, Switches
 from rotator.sandbox.running import SECRET, value_of
-from tests.e2e.stage import Stage
+from tests.e2e.stage import PERSON, Stage
 
 CACHE_S = 0.5
 GRACE_S = 3600.0
@@ -108,6 +108,30 @@ def test_one_that_caches_sees_no_refusal_within_grace(stage: Stage, paths: PathS
     assert (watching.count.refused, watching.count.problems) == (0, [])
     assert second["key_id"] in stage.live_keys()
     assert json.loads(stage.text())["pinata_api_key"] == second["key_id"]
+
+
+@on_all_path_sets
+def test_one_that_always_reads_the_secret_sees_no_refusal_through_a_containment(stage: Stage, paths: PathSet) -> None:
+    """The current key leaks, its containment is cut short before the revocation, and the next run ends it."""
+    prepare(stage, paths)
+    stage.edit('grace = "0s"', 'grace = "24h"')
+    leaked = stage.row("run")["key_id"]
+    with consumer(stage, paths) as watching:
+
+        def round_once(_: int, operation: Operation) -> None:
+            if operation is Operation.AUTHENTICATE:
+                at_least(watching, 2)
+
+        stage.site.before_reply = round_once
+        stage.inject(Respond(Side.BEFORE, 403), Operation.REVOKE, 1)
+        first = stage.row("contain", "uploader", "--reason", "in a log", code=PERSON)
+        assert (first["contained"], leaked in stage.live_keys()) == (False, True)
+        second = stage.row("run")
+        at_least(watching, CALLS_MIN)
+    assert leaked in second["revoked"]
+    assert leaked not in stage.live_keys()
+    assert watching.count.keys == [leaked, stage.sandbox.current_key_id()]
+    assert (watching.count.refused, watching.count.problems) == (0, [])
 
 
 def retire(stage: Stage, watching: Consumer, old: str, new: str) -> None:
