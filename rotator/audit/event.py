@@ -33,6 +33,7 @@ _CALLS: dict[str, tuple[str, int, str]] = {
     Operation.UNLABEL: ("secretsmanager", 3, "Update"),
     Operation.TAG: ("secretsmanager", 3, "Update"),
     Operation.UNTAG: ("secretsmanager", 3, "Update"),
+    Operation.REDEPLOY: ("ecs", 3, "Update"),
     Operation.REVOKE_KEY: ("pinata", 4, "Delete"),
     Operation.PROVE_DEAD: ("pinata", 2, "Read"),
 }

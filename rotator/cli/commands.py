@@ -151,6 +151,25 @@ def history(config: str | None, name: str, *, everything: bool, as_json: bool) -
 
 
 @rotator.group()
+def hooks() -> None:
+    """Try the programs that are told what has become of a key."""
+
+
+@hooks.command("test")
+@click.argument("name", shell_complete=complete_names)
+@json_option
+@takes_config
+def hooks_test(config: str | None, name: str, *, as_json: bool) -> int:
+    """Start each hook with events that are marked as tests.
+
+    No secret is read, and nothing is rotated.
+    """
+    from rotator.cli.hooks import try_hooks
+
+    return try_hooks(config, name, as_json=as_json)
+
+
+@rotator.group()
 def audit() -> None:
     """Read and check the audit trail."""
 

@@ -1,6 +1,8 @@
 """`doctor`: read everything that a rotation needs, and say what is wrong with it; change nothing."""
 
 import os
+import shlex
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -133,6 +135,13 @@ def _installation(both: Connected) -> Iterator[Finding]:
     """Check what all secrets share but their keys."""
     config, now = both.config, datetime.now(UTC)
     yield from budget(config.secrets, min(config.pinata.requests_per_minute, config.pinata.data_requests_per_minute))
+    for hook in config.hooks:
+        if shutil.which(hook.command[0]) is None:
+            what, command = (
+                f"the hook {hook.command[0]} cannot be started here",
+                f"ls -l {shlex.quote(hook.command[0])}",
+            )
+            yield Finding("hook", None, what, "it hears of no event", command)
     try:
         both.trail_locations.probe()
     except AuditUnavailableError as error:

@@ -18,7 +18,7 @@ from rotator.config.permissions import check_holder
 from rotator.config.problems import KeyPath, Node, Position, Problems
 from rotator.config.schema import Schema
 from rotator.config.settings import DEFAULTS, ENTRY, SECTIONS, STAND_INS
-from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, PinataConfig, RunConfig
+from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, Hook, PinataConfig, RunConfig
 from rotator.config.values import described
 from rotator.model.errors import ConfigError
 from rotator.model.naming import ids_of
@@ -47,6 +47,7 @@ class Config:
     path: Path
     daemon: DaemonConfig
     run: RunConfig
+    hooks: tuple[Hook, ...] = ()
 
     def entry_of(self, arn: str) -> SecretSpec | None:
         """Return the entry of a secret, by its whole ARN; None if it is not configured."""

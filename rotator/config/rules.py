@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from rotator.config.problems import Node
-from rotator.config.tables import PinataConfig
+from rotator.config.tables import Hook, PinataConfig
 from rotator.config.values import quoted
 from rotator.model.consumers import Consumer, EcsService
 from rotator.model.secret import JsonFields, SecretSpec, Window
@@ -37,6 +37,13 @@ def check_one_consumer(consumer: Consumer, table: Node) -> None:
         table.note(f"names one of `ecs`, `lambda` and `http`; found {len(kinds)} of them")
     if table.has("redeploy") and not isinstance(consumer, EcsService):
         table.at("redeploy").note("is for `ecs` alone; elsewhere deploy by a hook of your own")
+
+
+def check_hook(hook: Hook, table: Node) -> None:
+    """Check that a hook has events and a program."""
+    for key, value in (("on", hook.on), ("command", hook.command)):
+        if table.has(key) and not value and not table.at(key).is_faulty():
+            table.at(key).note("is empty")
 
 
 def check_some_day(window: Window, table: Node) -> None:

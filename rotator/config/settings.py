@@ -19,6 +19,8 @@ from rotator.config.tables import (
     AuditConfig,
     AwsConfig,
     DaemonConfig,
+    Hook,
+    HookEvent,
     PinataConfig,
     RunConfig,
 )
@@ -125,6 +127,28 @@ RUN = Schema(
             "A monitor that expects it notices a schedule that has stopped. It may be a secret, and is never shown.",
         ),
     ),
+)
+_EVENTS = {event.value: event for event in HookEvent}
+HOOK = Schema(
+    Hook,
+    (
+        Setting(
+            "on",
+            array(chosen(_EVENTS, 'an event such as "promoted"'), frozenset),
+            Required(["promoted"], frozenset()),
+            "the events that it is started for",
+            "`promoted`, `revoked`, `failed`, `attention`: docs/consumers.md#hooks.",
+        ),
+        Setting(
+            "command",
+            array(like(".{1,4096}", "a program or an argument")),
+            Required(["/usr/local/bin/push-to-vercel"], ()),
+            "the program and its arguments",
+            "No shell reads them. It gets one JSON object on its standard input, without secret material.",
+        ),
+        Setting("timeout", span(timedelta(seconds=1), timedelta(minutes=10)), Default("30s"), "then it is killed"),
+    ),
+    rules.check_hook,
 )
 DAEMON = Schema(
     DaemonConfig,
@@ -295,5 +319,6 @@ SECTIONS = (
         "any key of [[secrets]] except name, secret_id, manages and consumers",
         "`grace` is at most `max_age`, `verify_timeout` at most `timeout`, `pending_timeout` longer than `timeout`.",
     ),
+    Setting("hooks", array(table(HOOK)), Example([]), "programs that are told what has become of a key"),
     Setting("secrets", _ENTRY_TABLES, Default([]), "one such entry for each secret"),
 )

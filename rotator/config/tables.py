@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
@@ -76,6 +77,34 @@ class RunConfig:
 
     ping_url: str | None = field(default=None, repr=False)
     """Requested after a run in which nothing failed, so that a monitor outside notices silence."""
+
+
+class HookEvent(StrEnum):
+    """What a program of yours can be told of."""
+
+    PROMOTED = "promoted"
+    """A new key became current."""
+    REVOKED = "revoked"
+    """A key was revoked, by Pinata's answer."""
+    FAILED = "failed"
+    """A run failed."""
+    ATTENTION = "attention"
+    """A run ended because a person has to decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One `[[hooks]]` entry."""
+
+    on: frozenset[HookEvent]
+    command: tuple[str, ...]
+    """A program and its arguments; no shell reads them."""
+    timeout: timedelta
+
+    @property
+    def name(self) -> str:
+        """What people call it: its program, without the folder."""
+        return Path(self.command[0]).name if self.command else ""
 
 
 @dataclass(frozen=True, slots=True)

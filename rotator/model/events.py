@@ -35,6 +35,7 @@ class Operation(StrEnum):
     TAG = "TagSecret", "tag set", "set a tag"
     UNTAG = "UntagSecret", "tag removed", "remove a tag"
     REDEPLOY = "RedeployConsumer", "consumer redeployed", "redeploy a consumer"
+    HOOK = "RunHook", "hook run", "run a hook"
     REVOKE_KEY = "RevokeApiKey", "superseded key revoked", "revoke a key"
     PROVE_DEAD = "ProveKeyDead", "revoked key proved dead", "prove it dead"
 

@@ -34,6 +34,8 @@ from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
 from rotator.wiring.call_counts import Call, CallCounts
 from rotator.wiring.environment import withhold_managing_key
+from rotator.wiring.hooks import HookedTrail
+from rotator.wiring.logs import warn_of_hook
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
@@ -73,6 +75,8 @@ class Connected:
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
         neighbours = Neighbours(self.config.secrets, self.store)
+        if self.config.hooks:
+            audit = HookedTrail(audit, self.config.hooks, warn_of_hook)
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding, self.consumers)
 
 

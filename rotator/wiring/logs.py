@@ -51,6 +51,11 @@ def configure(env: Mapping[str, str], *, default_level: str, stream: TextIO | No
     )
 
 
+def warn_of_hook(secret: str, problem: str) -> None:
+    """Log that a program of the user's failed."""
+    structlog.get_logger().warning("a hook failed", secret=secret, problem=problem)
+
+
 def log_event(secret: str, run_id: str, event: Event) -> None:
     """Log one audit event: effects and outcomes at INFO, what leads up to them at DEBUG."""
     log = structlog.get_logger().bind(secret=secret, run_id=run_id)

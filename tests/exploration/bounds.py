@@ -47,6 +47,8 @@ class Configuration:
     """Time may pass also while runs are at work: a frozen process, a suspended machine."""
     switches: Switches = Switches(jwt_lifetime_s=None)  # noqa: RUF009 - it is frozen
     """The answers to what nobody knows of Pinata."""
+    heals: bool = True
+    """From any world at rest clean runs put everything right (L1 to L7); not where Pinata keeps them from it."""
     leaks: bool = False
     """From any world at rest the current key may be said to have leaked (L4)."""
     states_max: int = 5_000_000

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from rotator.model.consumers import EcsService
 from rotator.model.secret import Admin, Demand
-from rotator.sandbox.pinata.switches import Listed, Switches
+from rotator.sandbox.pinata.switches import Listed, RevokedFilter, Switches
 from tests.builders import a_spec
 from tests.exploration.bounds import Budgets, Configuration
 from tests.exploration.fates import Fate
@@ -207,6 +207,23 @@ QUICK = (
         Budgets(runs=2, ticks=(0, 1, 0), people=1),
         fates=frozenset(),
         switches=Switches(jwt_lifetime_s=None, listed_by_default=Listed.ACTIVE_ONLY),
+    ),
+    Configuration(
+        "a person meddles, the filter of the list is ignored",
+        WITH_GRACE,
+        ("due", "hand-made"),
+        Budgets(runs=2, ticks=(0, 1, 0), people=1),
+        fates=frozenset(),
+        switches=Switches(jwt_lifetime_s=None, revoked_filter=RevokedFilter.IGNORED),
+    ),
+    Configuration(
+        "a person meddles, the filter of the list is inverted",
+        WITH_GRACE,
+        ("due", "hand-made", "crowded"),
+        Budgets(runs=3, faults=1, ticks=(1, 1, 0), people=1),
+        fates=AT_REST,
+        heals=False,
+        switches=Switches(jwt_lifetime_s=None, revoked_filter=RevokedFilter.INVERTED),
     ),
     Configuration(
         "a person meddles while old keys die", WITH_GRACE, ("crowded",), Budgets(runs=1, people=2), fates=PLAIN

@@ -93,7 +93,7 @@ class Explorer:
 
     def verdict(self, state: State) -> tuple[str, ...]:
         """Say what does not heal, from a state in which no run is at work and no request on its way."""
-        if any(state.nodes) or self.universe.worlds[state.world].zombies:
+        if not self.configuration.heals or any(state.nodes) or self.universe.worlds[state.world].zombies:
             return ()
         return self.recovery.verdict(state.world)
 
