@@ -72,6 +72,19 @@ class QueuedSecret:
         return json.dumps({"name": self.name, "arn": self.arn})
 
 
+def labelled_secret(event: object) -> str | None:
+    """Return the ARN of the secret of which EventBridge says that a label moved; None if the event is another one.
+
+    As Secrets Manager sends it (user guide, Secret Label Updated event): the ARN is the only one of `resources`.
+    """
+    told = event if isinstance(event, Mapping) else {}
+    if told.get("source") != "aws.secretsmanager":
+        return None
+    resources = told.get("resources")
+    arn = resources[0] if isinstance(resources, list) and len(resources) == 1 else None
+    return arn if isinstance(arn, str) and _ARN.fullmatch(arn) else ""
+
+
 def batch(event: object) -> Batch:
     """Return the messages of an SQS event, bodies unread. One record that cannot be read spoils no other.
 

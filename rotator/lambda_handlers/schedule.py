@@ -1,5 +1,8 @@
 """`tick`: the schedule. Looks the fleet over by its labels, and does or queues what is due.
 
+An event that says of one secret that a label moved wakes that secret alone. Our own promotions send it, too: a look
+that finds nothing to do writes nothing, so it ends after one.
+
 Without `ROTATOR_QUEUE_URL` what is awake is reconciled here, as far as the function's time covers it. With it, the
 planner is asked about each secret whose labels do not tell, and those with something to do are sent to the queue.
 """
@@ -20,7 +23,7 @@ from rotator.engine.superseded import superseded_keys
 from rotator.fleet.lookup import LIST_FROM, Target, resolve
 from rotator.fleet.run import WORKERS_MAX, run_all
 from rotator.fleet.wake import LOOKS_MAX, Wake, wake
-from rotator.lambda_handlers.events import QueuedSecret
+from rotator.lambda_handlers.events import QueuedSecret, labelled_secret
 from rotator.lambda_handlers.invocation import Context, Invocation, invoked
 from rotator.lambda_handlers.queue import group_of, send
 from rotator.model.errors import ConfigError, DeadlineExceededError, RotatorError
@@ -45,7 +48,9 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     at = _due_time(event, invocation.now)
     every = _every()
     store = invocation.container.clients.store
-    found = resolve(config.secrets, store, startup_deadline(), _list_from())
+    moved = labelled_secret(event)
+    asked = config.secrets if moved is None else tuple(spec for spec in (config.entry_of(moved),) if spec)
+    found = resolve(asked, store, startup_deadline(), _list_from())
     for spec, error in found.lost:
         invocation.count(Outcome.failed(spec.name, error))
     since = min(at, invocation.now) - every
@@ -53,7 +58,7 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
     awake = [
         target
         for target in found.targets
-        if target.spec.name in waiting or wake(target, now=invocation.now, since=since) is not Wake.ASLEEP
+        if moved or target.spec.name in waiting or wake(target, now=invocation.now, since=since) is not Wake.ASLEEP
     ]
     awake.sort(key=lambda target: (not _is_due(target, invocation), target.spec.name not in waiting))
     queue_url = os.environ.get("ROTATOR_QUEUE_URL")
@@ -67,12 +72,13 @@ def _tick(event: object, invocation: Invocation) -> dict[str, int]:
                 for secret in lost:
                     invocation.refuse(RotatorError(f"`{secret.name}` was not queued"))
             else:
-                invocation.container.waiting = frozenset(target.spec.name for target in awake[LOOKS_MAX:])
+                if moved is None:
+                    invocation.container.waiting = frozenset(target.spec.name for target in awake[LOOKS_MAX:])
                 for outcome in run_all(awake[:LOOKS_MAX], world, lambda spec: invocation.new_run(spec, Demand.DUE)):
                     invocation.count(outcome)
     figures = invocation.figures
     return {
-        "secrets": len(config.secrets),
+        "secrets": len(asked),
         "awake": len(awake),
         "rotated": figures.rotated,
         "held": figures.held,

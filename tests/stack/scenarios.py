@@ -179,6 +179,28 @@ def timed_out(stack: Deployment) -> None:
     assert stack.current_key_id("uploader") == after != before
 
 
+def drifted(stack: Deployment) -> None:
+    """AWSCURRENT moves to a key that a person made: the event wakes `tick` for that secret alone, and once."""
+    name = "uploader"
+    arn, before = stack.arn(name), stack.labels(name)
+    stack.call("PutSecretValue", SecretId=arn, SecretString="CHANGEME-is-no-json", ClientRequestToken="e" * 32)
+    ((told, answer, failed),) = stack.aws.label_moved(arn, "AWSCURRENT", "e" * 32)
+    assert (told, failed) == (stack.function("tick"), False), answer
+    assert (answer["secrets"], answer["awake"]) == (1, 1), answer
+    assert stack.aws.label_moved(arn, "rotator:since:20260101T000000Z", "e" * 32) == []
+    stranger = arn.replace(name, "somebody-elses")
+    ((_, answer, failed),) = stack.aws.label_moved(stranger, "AWSCURRENT", "e" * 32)
+    assert (answer["secrets"], answer["awake"], failed) == (0, 0, False)
+    moved = {"MoveToVersionId": before["AWSCURRENT"], "RemoveFromVersionId": "e" * 32}
+    stack.call("UpdateSecretVersionStage", SecretId=arn, VersionStage="AWSCURRENT", **moved)
+    ((_, answer, failed),) = stack.aws.label_moved(arn, "AWSCURRENT", before["AWSCURRENT"])
+    assert not failed, answer
+    stack.aws.poller.drain(redeliveries=1)
+    ((_, answer, _),) = stack.aws.label_moved(arn, "AWSCURRENT", before["AWSCURRENT"])
+    assert answer["failed"] == 0, answer
+    _settle(stack, name)
+
+
 SCENARIOS = (
     Scenario("a schedule tick rotates through the queue", schedule),
     Scenario("RotateSecret rotates in four steps", rotate_secret),
@@ -186,6 +208,7 @@ SCENARIOS = (
     Scenario("a failing testSecret promotes nothing, and heals", failing_test),
     Scenario("a placeholder is cleared where a key is urgent", given_up),
     Scenario("a poisoned message ends in the dead-letter queue", poisoned_message),
+    Scenario("a label that moves wakes the tick for its secret", drifted),
     Scenario("a tag typed in the console contains within a tick", contained),
     Scenario("work killed in mid-rotation converges", killed),
     Scenario("native killed in mid-rotation converges", killed_natively),

@@ -23,7 +23,7 @@ from rotator.sandbox.secrets_manager.under_moto import MotoLambdas
 from tests.stack.aws.functions import Functions
 from tests.stack.aws.poller import Poller
 from tests.stack.aws.rights import Ask, allowed
-from tests.stack.aws.under_moto import Deployed, Schedule, function, mended, schedules
+from tests.stack.aws.under_moto import Deployed, Schedule, function, mended, rules_for, schedules
 from tests.stack.aws.witness import Witness
 
 INVOKE = "lambda:InvokeFunction"
@@ -74,22 +74,36 @@ class AwsServer:
         """
         return [self._fire(schedule) for schedule in schedules(self.scope)]
 
-    def _fire(self, schedule: Schedule) -> tuple[str, Any, bool]:
+    def label_moved(self, arn: str, label: str, version_id: str) -> list[tuple[str, Any, bool]]:
+        """Let Secrets Manager tell EventBridge that a label moved, as it does by itself; what `tick` returns.
+
+        Raises:
+            RuntimeError: as `tick`.
+        """
+        told = self._event("Secret Label Updated", "aws.secretsmanager", arn)
+        name = arn.partition(":secret:")[2].rpartition("-")[0]
+        told["detail"] = {"name": name, "labelUpdated": label, "versionId": version_id}
+        return [self._fire(rule, told) for rule in rules_for(self.scope, told)]
+
+    def _event(self, kind: str, source: str, resource: str) -> dict[str, Any]:
+        return {
+            "version": "0",
+            "id": "00000000-0000-0000-0000-000000000000",
+            "detail-type": kind,
+            "source": source,
+            "account": self.scope.account,
+            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "region": self.scope.region,
+            "resources": [resource],
+            "detail": {},
+        }
+
+    def _fire(self, schedule: Schedule, event: dict[str, Any] | None = None) -> tuple[str, Any, bool]:
         to_invoke = function(self.scope, schedule.function)
         ask = Ask(INVOKE, to_invoke.arn, {"aws:sourcearn": schedule.arn}, principal="events.amazonaws.com")
         if not allowed(to_invoke.policy, ask):
             raise RuntimeError(f"{schedule.name} may not invoke {schedule.function}")
-        event = {
-            "version": "0",
-            "id": "00000000-0000-0000-0000-000000000000",
-            "detail-type": "Scheduled Event",
-            "source": "aws.events",
-            "account": self.scope.account,
-            "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "region": self.scope.region,
-            "resources": [schedule.arn],
-            "detail": {},
-        }
+        event = event or self._event("Scheduled Event", "aws.events", schedule.arn)
         payload, failed, _ = self.functions.run(to_invoke, json.dumps(event).encode())
         return schedule.function, json.loads(payload or b"null"), failed
 

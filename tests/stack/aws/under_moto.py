@@ -170,6 +170,18 @@ def schedules(scope: Scope) -> list[Schedule]:
     ]
 
 
+def rules_for(scope: Scope, event: dict[str, Any]) -> list[Schedule]:
+    """Return the enabled rules whose pattern an event of AWS's matches, and the functions that they invoke."""
+    bus = events_backends[scope.account][scope.region].event_buses["default"]
+    return [
+        Schedule(rule.arn, rule.name, "", target["Arn"].split(":")[6])
+        for rule in bus.rules.values()
+        if not rule.scheduled_expression and rule.state == "ENABLED" and rule.event_pattern.matches_event(event)
+        for target in rule.targets
+        if ":lambda:" in target["Arn"]
+    ]
+
+
 class Queues:
     """moto's queues as a poller uses them: one caller at a time."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rotator.engine.native import Step
-from rotator.lambda_handlers.events import QueuedSecret, batch, queued_secret, rotation_event
+from rotator.lambda_handlers.events import QueuedSecret, batch, labelled_secret, queued_secret, rotation_event
 from rotator.model.errors import EventError
 
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/pinata/uploader-AbCdEf"
@@ -160,3 +160,26 @@ def test_other_bodies_are_refused(body: str) -> None:
     """A body has exactly two texts, a name and a whole ARN."""
     with pytest.raises(EventError):
         queued_secret(body)
+
+
+@pytest.mark.parametrize(
+    ("changes", "arn"),
+    [
+        ({}, "arn:aws:secretsmanager:eu-central-1:111122223333:secret:a-AbCdEf"),
+        ({"source": "aws.events"}, None),
+        ({"resources": []}, ""),
+        ({"resources": ["a", "b"]}, ""),
+        ({"resources": [7]}, ""),
+        ({"resources": "arn:aws:x"}, ""),
+    ],
+)
+def test_label_event_names_its_secret(changes: dict[str, object], arn: str | None) -> None:
+    """Another event is none; one that names no secret, or several, means none of ours."""
+    told = {
+        "detail-type": "Secret Label Updated",
+        "source": "aws.secretsmanager",
+        "resources": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:a-AbCdEf"],
+        "detail": {"name": "a", "labelUpdated": "AWSCURRENT", "versionId": "e" * 32},
+    }
+    assert labelled_secret(told | changes) == arn
+    assert labelled_secret("no event") is None
