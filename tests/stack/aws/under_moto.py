@@ -170,7 +170,7 @@ def schedules(scope: Scope) -> list[Schedule]:
     ]
 
 
-def rules_for(scope: Scope, event: dict[str, Any]) -> list[Schedule]:
+def rules_for(scope: Scope, event: Any) -> list[Schedule]:  # noqa: ANN401 - as moto has it
     """Return the enabled rules whose pattern an event of AWS's matches, and the functions that they invoke."""
     bus = events_backends[scope.account][scope.region].event_buses["default"]
     return [
