@@ -1,16 +1,25 @@
 """Consumers that keep their key: nothing is revoked before they have the next one."""
 
 import json
+import os
+import re
+import shutil
+import socket
+import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.e2e.consumers_aws import ConsumersAws
-from tests.e2e.stage import FAILED, PERSON, Stage
+from tests.e2e.stage import COMMAND_S, FAILED, PERSON, Stage
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 ECS = '\n[[secrets.consumers]]\necs = "prod/uploader"\n'
@@ -275,3 +284,68 @@ def test_config_check_warns_of_a_limit_that_delays_rotations(stage: Stage) -> No
     done = stage.rotator("config", "check")
     assert done.returncode == 0
     assert "`wait_at_most` (20d) is above half of `max_age` (30d)" in stage.said(done)
+
+
+# The examples of docs/consumers.md
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "consumers.md").read_text(encoding="utf-8")
+
+
+def example(language: str, holding: str) -> str:
+    """Return the one example of the page in a language that holds a text."""
+    (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if holding in text]
+    return str(found)
+
+
+def test_python_example_answers_with_the_key_id(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The WSGI application of the page tells which key is in the variable."""
+    key = stage.key(stage.sandbox.current_key_id())
+    monkeypatch.setenv("PINATA_JWT", key.jwt)
+    names: dict[str, Any] = {}
+    exec(example("python", "def app("), names)  # noqa: S102 - the page's own code
+    answered: list[str] = []
+    (body,) = names["app"]({}, lambda status, _headers: answered.append(status))
+    assert (answered, json.loads(body)) == (["200 OK"], {"key_id": key.key})
+
+
+def test_rereading_example_calls_once_more_when_refused() -> None:
+    """What is cached is used until it is refused, and what is current then."""
+    names: dict[str, Any] = {}
+    exec(example("python", "def call("), names)  # noqa: S102 - the page's own code
+    sent: list[str] = []
+
+    def send(token: str) -> SimpleNamespace:
+        sent.append(token)
+        return SimpleNamespace(status=401 if token == "old" else 200)
+
+    answer = names["call"](send, lambda cached: "old" if cached else "new")
+    assert (answer.status, sent) == (200, ["old", "new"])
+
+
+@pytest.mark.slow
+def test_javascript_example_answers_with_the_key_id(stage: Stage, tmp_path: Path) -> None:
+    """The server of the page, under Node.js, tells which key is in the variable."""
+    key = stage.key(stage.sandbox.current_key_id())
+    path = tmp_path / "credential.mjs"
+    path.write_text(example("javascript", "createServer"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {"PATH": os.environ["PATH"], "PINATA_JWT": key.jwt, "PORT": str(port)}
+    node = shutil.which("node")
+    assert node
+    with subprocess.Popen([node, str(path)], env=env) as server:
+        try:
+            until = time.monotonic() + COMMAND_S
+            while True:
+                try:
+                    with urllib.request.urlopen(f"http://127.0.0.1:{port}/credential", timeout=5) as answer:
+                        assert json.load(answer) == {"key_id": key.key}
+                    break
+                except OSError:
+                    assert time.monotonic() < until
+                    assert server.poll() is None
+                    time.sleep(0.05)
+        finally:
+            server.kill()
