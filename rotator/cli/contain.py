@@ -11,6 +11,7 @@ from rotator.cli.screen import show
 from rotator.cli.wording import outcome_row, outcome_text
 from rotator.config.file import Config
 from rotator.config.values import quoted
+from rotator.engine.containment import must_move
 from rotator.engine.observer import Reader
 from rotator.engine.reconcile import preview, reconcile
 from rotator.engine.run import World
@@ -175,17 +176,15 @@ def _current_key_id(target: Target, world: World) -> str | None:
 
 def _way_on(outcome: Outcome) -> str:
     """Say what lets a demand go on that was not answered."""
-    match outcome.reason, outcome.error:
-        case Reason.ON_HOLD, _:
-            return f", and waits for `rotator release {outcome.secret}`"
-        case _, None:  # what a run can do was done
-            arn = outcome.observed.description.arn if outcome.observed else outcome.secret
-            return (
-                "; no run can answer it. See whose key it is (`rotator keys`), then name the right one with `rotator "
-                f"contain`; take the demand back with `{untag_command(arn)}`"
-            )
-        case _:
-            return f", and `rotator run {outcome.secret}` goes on"
+    seen = outcome.observed
+    if outcome.reason is Reason.ON_HOLD:
+        return f", and waits for `rotator release {outcome.secret}`"
+    if outcome.error or seen is None or must_move(seen) or outcome.reason is Reason.MANAGING_WAITS:
+        return f", and `rotator run {outcome.secret}` goes on"
+    return (  # what a run can do was done
+        "; no run can answer it. See whose key it is (`rotator keys`), then name the right one with `rotator "
+        f"contain`; take the demand back with `{untag_command(seen.description.arn)}`"
+    )
 
 
 def _tell(outcome: Outcome, demand: tuple[Containment, Account] | None, *, as_json: bool) -> Exit:

@@ -96,8 +96,7 @@ def _examined(config: Config, specs: Sequence[SecretSpec], *, mint: bool) -> Ite
     try:
         environment.check(env, trusted.append)
     except ConfigError as error:
-        variable = next((name for name in environment.REFUSED if name in error.message), "")
-        command = f"unset {variable}" if variable else error.next_step
+        command = f"unset {environment.refused(env)}"
         yield Finding("environment", None, error.message, "nothing else was checked", command, ends_all=True)
         return
     for name in trusted:
@@ -137,11 +136,8 @@ def _installation(both: Connected) -> Iterator[Finding]:
     yield from budget(config.secrets, min(config.pinata.requests_per_minute, config.pinata.data_requests_per_minute))
     for hook in config.hooks:
         if shutil.which(hook.command[0]) is None:
-            what, command = (
-                f"the hook {hook.command[0]} cannot be started here",
-                f"ls -l {shlex.quote(hook.command[0])}",
-            )
-            yield Finding("hook", None, what, "it hears of no event", command)
+            what = f"the hook {hook.command[0]} cannot be started here"
+            yield Finding("hook", None, what, "it hears of no event", f"ls -l {shlex.quote(hook.command[0])}")
     try:
         both.trail_locations.probe()
     except AuditUnavailableError as error:

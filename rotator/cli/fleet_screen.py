@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import chain
 
 from rotator.cli.screen import alarming, counted, folded
-from rotator.model.consumers import RollOut
 from rotator.model.reasons import Reason
 from rotator.model.status import Attention, FleetStatus, SecretStatus, next_command
 from rotator.model.times import relative_text, span_text
@@ -166,7 +165,7 @@ def _notes(status: SecretStatus, now: datetime, shown: int) -> Iterator[str]:
     if status.hold is not None:
         held = "on hold" + (f": {status.hold}" if status.hold else "")
         yield held + ("; the outage waits for it" if status.attention is Attention.OUTAGE else "")
-    yield from (seen.text for seen in status.consumers or () if seen.state is not RollOut.FOLLOWED)
+    yield from (seen.text for seen in status.consumers or () if seen.is_behind)
     if status.orphans and shown < _FROM_120:
         yield f"{counted(status.orphans, 'live key')} in no version, left by runs that were cut short"
     if command := next_command(status, now):

@@ -178,13 +178,14 @@ class Watcher:
         specs = {spec.name: spec for spec in self.specs}
         sources = self.both.trail_locations.sources()
         last = last_outcomes_of(sources, list(specs))
-        failed = {name for name, record in last.items() if record.end().outcome is OutcomeKind.FAILED}
+        news = {name: record for name, record in last.items() if self._looks.get(name, NEVER).run_at != record.time}
+        failed = {name for name, record in news.items() if record.end().outcome is OutcomeKind.FAILED}
         lately = endings_of(sources, datetime.now(UTC) - _FAILURES_BACK) if failed and len(specs) <= FEW else []
-        for name, record in last.items():
+        for name, record in news.items():
             before, told = self._looks.get(name, NEVER), NEVER
-            for end in [end for end in lately if end.secret == name and end.time < record.time and name in failed]:
+            earlier = [end for end in lately if end.secret == name and end.time < record.time] if name in failed else []
+            for end in (*earlier, record):
                 told = recalled(told, specs[name], end.end())
-            told = recalled(told, specs[name], record.end())
             self._looks[name] = replace(
                 before,
                 run_at=told.run_at,

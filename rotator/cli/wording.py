@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import assert_never
 
-from rotator.model.consumers import RollOut
 from rotator.model.observed import Observed, Proof
 from rotator.model.plan import (
     Action,
@@ -93,7 +92,7 @@ def notes(observed: Observed | None, name: str, now: datetime) -> list[str]:
     if hold is not None:
         waiting = f"; a key that has leaked waits for it ({contain})" if contain is not None else ""
         told.append(f"on hold: {hold or 'no reason given'}{waiting}; `rotator release {name}` takes it off")
-    return [*told, *(seen.text for seen in observed.rollout or () if seen.state is not RollOut.FOLLOWED)]
+    return [*told, *(seen.text for seen in observed.rollout or () if seen.is_behind)]
 
 
 def outcome_text(outcome: Outcome, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """Each consumer to whoever asks it; one that cannot be asked is behind, whatever the cause."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ class Roster:
     clock: Callable[[], float]
     sleep: Callable[[float], None]
     _clients: dict[str, Any] = field(default_factory=dict)
+    _making: threading.Lock = field(default_factory=threading.Lock)
 
     def ask(self, consumer: Consumer, promotion: Promotion, deadline: Deadline) -> Standing:
         """Return how far a consumer has followed; UNKNOWN, with the reason, if it cannot be asked."""
@@ -72,9 +74,10 @@ class Roster:
         raise RedeployUnknownError(f"{service.name} may be redeployed or not: {why}")
 
     def _client(self, name: str) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
-        if name not in self._clients:
-            self._clients[name] = self.client(name)
-        return self._clients[name]
+        with self._making:  # boto3's sessions are not for several threads at once
+            if name not in self._clients:
+                self._clients[name] = self.client(name)
+            return self._clients[name]
 
 
 def _cause(failure: Exception) -> str:

@@ -21,7 +21,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from rotator.model.consumers import RollOut
 from rotator.model.errors import StoppedError
 from rotator.model.events import Done, Event, Operation, Result
 from rotator.model.plan import Outcome
@@ -181,7 +180,7 @@ def _overdue(row: SecretStatus, now: datetime) -> float | None:
 def _behind(row: SecretStatus, _now: datetime) -> float | None:
     if not row.consumers:
         return None
-    return sum(seen.state is not RollOut.FOLLOWED for seen in row.consumers)
+    return sum(seen.is_behind for seen in row.consumers)
 
 
 _SECRET_GAUGES: tuple[tuple[str, str, Callable[[SecretStatus, datetime], float | None]], ...] = (

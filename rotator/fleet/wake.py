@@ -52,12 +52,12 @@ def wake(target: Target, *, now: datetime, since: datetime) -> Wake:
         allowed = is_grace_over(spec, description.promoted_at(), now) and is_open(spec, now)
         return Wake.DUE if allowed and before < generation else Wake.LOOK
     grace_ends = description.promoted_at() + spec.grace
-    if spec.consumers and is_waiting(description) and grace_ends <= now < grace_ends + ROLL_OUT:
+    if spec.consumers and _is_waiting(description) and grace_ends <= now < grace_ends + ROLL_OUT:
         return Wake.LOOK
     in_slot = slot_between(description.arn, spec.check_every, since, now)
     return Wake.LOOK if since < grace_ends <= now or in_slot else Wake.ASLEEP
 
 
-def is_waiting(description: SecretDescription) -> bool:
+def _is_waiting(description: SecretDescription) -> bool:
     """Tell whether a since label says that a promotion is not followed by everybody yet."""
     return any(version.since() for version in description.versions if AWSCURRENT in version.labels)

@@ -84,6 +84,11 @@ class Standing:
     """What was seen that says so; empty where the state says it all."""
 
     @property
+    def is_behind(self) -> bool:
+        """Whether it was not seen to have the current value."""
+        return self.state is not RollOut.FOLLOWED
+
+    @property
     def text(self) -> str:
         """One clause for people."""
         return f"{self.consumer.name} {self.state.value}" + (f": {self.why}" if self.why else "")

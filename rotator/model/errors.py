@@ -254,14 +254,14 @@ class RedeployError(RotatorError):
     """A consumer that is to be redeployed after a promotion was not."""
 
     remedy = Remedy.NEXT_RUN
-    default_step = "The rotation stands. The next run tries again, and the old key stays alive until then."
+    default_step = "The rotation stands. The next run tries again."
 
 
 class RedeployUnknownError(RedeployError):
     """A consumer may or may not be being redeployed: the call had no answer."""
 
     may_have_effect = True
-    default_step = "The rotation stands. The next run sees whether it is, and the old key stays alive until then."
+    default_step = "The rotation stands. The next run sees whether it is."
 
 
 class ClockError(RotatorError):

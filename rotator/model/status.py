@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rotator.model.consumers import RollOut, Standing
+from rotator.model.consumers import Standing
 from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.tags import untag_command
@@ -183,7 +183,7 @@ def to_json(status: SecretStatus, now: datetime) -> dict[str, object]:
         "orphans": status.orphans,
         "consumers": None
         if status.consumers is None
-        else [{"name": seen.consumer.name, "behind": seen.state is not RollOut.FOLLOWED} for seen in status.consumers],
+        else [{"name": seen.consumer.name, "behind": seen.is_behind} for seen in status.consumers],
         "hold": status.hold,
         "last_outcome": status.last_outcome,
         "last_run_at": _time(status.last_run_at),

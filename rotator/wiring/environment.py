@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from rotator.config.tables import AdminEnvironment, PinataConfig
 from rotator.model.errors import ConfigError
 
-REFUSED = {
+_REFUSED = {
     # httpx obeys it even with `trust_env=False`.
     "SSLKEYLOGFILE": "every secret on the wire could be read with that file",
     "PYTHONINSPECT": "it would open this process, and every secret in it, to a debugger",
@@ -19,14 +19,18 @@ TRUST = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables that say who vouches for the hosts of AWS, to one library or another."""
 
 
+def refused(env: Mapping[str, str]) -> str | None:
+    """Return the first variable that `check` refuses; None if there is none."""
+    return next((name for name in _REFUSED if env.get(name, "0") not in {"", "0"}), None)
+
+
 def check(env: Mapping[str, str], warn: Callable[[str], None]) -> None:
     """Refuse an environment in which secrets would go elsewhere; `warn` of each variable that says whom to trust.
 
     Raises ConfigError if a variable would log TLS keys, open this process to a debugger, or redirect AWS's services.
     """
-    for name, why in REFUSED.items():
-        if env.get(name, "0") not in {"", "0"}:
-            raise ConfigError(f"{name} is set: {why}", next_step=f"Unset {name}.")
+    if name := refused(env):
+        raise ConfigError(f"{name} is set: {_REFUSED[name]}", next_step=f"Unset {name}.")
     for name in TRUST:
         if env.get(name):
             warn(name)
