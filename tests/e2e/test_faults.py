@@ -3,11 +3,13 @@
 import json
 import re
 import shlex
+import time
 
 import pytest
 
 from rotator.cli.context import connected, load_config
 from rotator.cli.watcher import Watcher
+from rotator.engine.observer import REFUSED_APART_S
 from rotator.sandbox.pinata.switches import Delay, NameForm
 from rotator.sandbox.running import SECRET
 from tests.e2e import broken, states
@@ -17,7 +19,6 @@ from tests.e2e.truth import current_key, headline_of, is_served, metrics_of
 from tests.page_fleets import sources
 from tests.unit.page.wsgi import ask
 
-LONGER_THAN_ASKING_S = 5.0
 MINUTE_S = 60.0
 
 
@@ -27,10 +28,10 @@ MINUTE_S = 60.0
 def test_a_damaged_token_is_asked_about_twice_and_replaced(stage: Stage) -> None:
     """The pair beside it is right: only asking with the very token shows that its readers are not served."""
     broken.damaged_token(stage)
-    waited_s = stage.waited_s()
+    began_at = time.time()
     row = stage.row("run")
     assert (row["outcome"], row["reason"]) == ("rotated", "CURRENT_REFUSED")
-    assert stage.waited_s() - waited_s > LONGER_THAN_ASKING_S
+    assert time.time() - began_at >= REFUSED_APART_S, "waits and work together: a slow machine has less left to wait"
     assert is_served(stage)
     assert stage.live_keys() == [row["key_id"]]
 
