@@ -8,7 +8,7 @@ from typing import Protocol
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
 from rotator.audit.event import StoredEvent, parse, render
 from rotator.audit.record import CHAIN_ENDS, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
-from rotator.model.events import Done, Intent, Operation
+from rotator.model.events import Done, Event, Intent, Operation
 
 Clock = Callable[[], datetime]
 
@@ -66,11 +66,22 @@ class Unfinished:
     head: Head
     calls: dict[str, str]
     """Calls without an outcome, by their id."""
+    records: list[Record] = field(default_factory=list)
+    """The calls and their outcomes, in order."""
 
-    def close(self, writer: Writer, sink: Sink, clock: Clock) -> None:
-        """Append the event that says that the run was cut short, and in which call."""
+    def close(self, writer: Writer, sink: Sink, clock: Clock, before: "Before | None" = None) -> None:
+        """Append the event that says that the run was cut short, and in which call; `before` may add to it first."""
+        chain = Chain(self.run, writer, sink, clock, self.head)
+        if before:
+            before(self, chain.add)
         uid, operation = next(reversed(self.calls.items()), ("", ""))
-        Chain(self.run, writer, sink, clock, self.head).add(Recovered(uid, operation))
+        chain.add(Recovered(uid, operation))
+
+
+Keeps = Callable[[Unfinished], bool]
+"""Tells whether a run that was cut short stays open until a run of this process has ended."""
+Before = Callable[[Unfinished, Callable[[Event], None]], None]
+"""Given a run that was cut short, and what adds events to it."""
 
 
 def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
@@ -84,5 +95,7 @@ def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:
     left.head = head
     if record.kind is EventKind.INTENT:
         left.calls[record.call_uid] = record.operation
+        left.records.append(record)
     elif record.kind is EventKind.DONE:
         left.calls.pop(record.call_uid, None)
+        left.records.append(record)

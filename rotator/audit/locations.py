@@ -8,7 +8,7 @@ from pathlib import Path
 from rotator.audit.bucket.destination import BucketDestination
 from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.bucket.source import BucketSource
-from rotator.audit.chain import Clock
+from rotator.audit.chain import Clock, Keeps
 from rotator.audit.directory.destination import DirectoryDestination
 from rotator.audit.directory.files import probe
 from rotator.audit.directory.source import DirectorySource
@@ -26,13 +26,15 @@ class TrailLocations:
     bucket: AuditBucket | None
     clock: Clock
 
-    def destinations(self, writer: Writer, new_id: Callable[[], str]) -> list[Destination]:
+    def destinations(
+        self, writer: Writer, new_id: Callable[[], str], keeps: Keeps = lambda _: False
+    ) -> list[Destination]:
         """Return what the trail is written to."""
         found: list[Destination] = []
         if self.directory:
-            found.append(DirectoryDestination(self.directory, writer, clock=self.clock, new_id=new_id))
+            found.append(DirectoryDestination(self.directory, writer, clock=self.clock, new_id=new_id, keeps=keeps))
         if self.bucket:
-            found.append(BucketDestination(self.bucket, writer, clock=self.clock))
+            found.append(BucketDestination(self.bucket, writer, clock=self.clock, keeps=keeps))
         return found
 
     def sources(self) -> list[Source]:

@@ -181,6 +181,6 @@ class Record:
         Neither a run that was cut short nor a version before 0.2 says who must act.
         """
         if self.result in set(OutcomeKind) - {OutcomeKind.FAILED}:
-            return RunEnd(self.time, OutcomeKind(self.result), None)
+            return RunEnd(self.time, OutcomeKind(self.result), self.failure)
         failure = self.failure or Failure("", Remedy.NEXT_RUN, self.detail, "")
         return RunEnd(self.time, OutcomeKind.FAILED, failure)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, Self
 
-from rotator.audit.chain import Chain, Clock
+from rotator.audit.chain import Before, Chain, Clock
 from rotator.audit.record import RunIdentity, Started, Writer
-from rotator.model.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError, RotatorError
 from rotator.model.events import Done, Ended, Event, Operation, Result
 from rotator.model.ports import AuditRun
 
@@ -40,6 +40,9 @@ class Destination(Protocol):
 
     def open(self, run: RunIdentity) -> RunSink:
         """Return where a run's lines go, after closing what dead processes left open. Raises AuditUnavailableError."""
+
+    def settle(self, before: Before) -> None:
+        """Close the runs of dead processes that were kept open, after giving each to `before`."""
 
     def close(self) -> None:
         """Let go of it; a run that has not ended is left to be recovered."""
@@ -72,6 +75,14 @@ class AuditTrail:
         run.add(Started())
         return run
 
+    def settle(self, before: Before) -> None:
+        """Close the runs of dead processes that were kept open, after giving each to `before`.
+
+        Raises AuditUnavailableError; what is left then is left to the next process.
+        """
+        for destination in self.destinations:
+            destination.settle(before)
+
     def close(self) -> None:
         """Close every destination; a run that has not ended is left to the next process."""
         for destination in self.destinations:
@@ -94,6 +105,7 @@ class _RecordedRun:
 
     def __init__(self, trail: AuditTrail, run: RunIdentity) -> None:
         self.run_id = run.run_id
+        self.trouble: RotatorError | None = None
         self.chain = Chain(run, trail.writer, self, trail.clock)
         self.sinks: dict[Destination, RunSink] = {}
         self._trail = trail

@@ -193,4 +193,5 @@ class Watcher:
                 outcome=told.outcome,
                 failures=told.failures,
                 failure=told.failure,
+                trouble=told.trouble,
             )

@@ -174,7 +174,7 @@ class _Progress:
             # The first failure of the trail says why; a later one only that there was an earlier.
             cause = error if isinstance(error, AuditUnavailableError) else unrecorded
             return replace(outcome, kind=OutcomeKind.FAILED, error=cause)
-        return outcome
+        return replace(outcome, trouble=self.audit.trouble)
 
     def _described(self) -> SecretDescription:
         return self.world.store.describe(self.description.arn, self.run.deadline)

@@ -68,6 +68,8 @@ class LastLook:
     failures: int = 0
     failure: Failure | None = None
     """Why the last run failed."""
+    trouble: Failure | None = None
+    """What failed beside the last run that did something: a program that was to be told of it."""
 
 
 NEVER = LastLook()
@@ -81,6 +83,7 @@ def after_run(look: LastLook, spec: SecretSpec, outcome: Outcome, began_at: date
     look = replace(look, reason=outcome.reason, findings=findings)
     if outcome.error is not None:
         return after_failure(look, outcome.error, began_at)
+    trouble = Failure.of(outcome.trouble) if outcome.trouble else None
     return LastLook(
         looked_at=began_at,
         reason=outcome.reason,
@@ -88,6 +91,7 @@ def after_run(look: LastLook, spec: SecretSpec, outcome: Outcome, began_at: date
         run_at=began_at,
         success_at=began_at,
         outcome=outcome.kind,
+        trouble=trouble if outcome.actions else look.trouble,
     )
 
 
@@ -130,10 +134,13 @@ def recalled(look: LastLook, spec: SecretSpec, end: RunEnd) -> LastLook:
             outcome=end.outcome,
             failures=look.failures + 1,
             failure=end.failure,
+            trouble=look.trouble,
         )
     # A run began so long ago at the latest; what became due meanwhile is looked at again.
     began_at = end.ended_at - spec.timeout
-    return LastLook(looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome)
+    return LastLook(
+        looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome, trouble=end.failure
+    )
 
 
 def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta) -> bool:
@@ -172,7 +179,7 @@ def back_off(failures: int, every: timedelta) -> timedelta:
 def status_of(spec: SecretSpec, description: SecretDescription | None, look: LastLook, now: datetime) -> SecretStatus:
     """Return where a secret stands: by its last look, else by its labels alone; `description` is None if not found."""
     findings = look.findings or (_by_labels(spec, description) if description else None)
-    failure = look.look_failure or look.failure
+    failure = look.look_failure or look.failure or look.trouble
     asks, next_step = _attention(look, failure, spec.name)
     # Nobody could see whether it is answered, so it is not.
     leaked = failure is not None and description is not None and description.contain is not None
@@ -208,7 +215,7 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
 
 def _attention(look: LastLook, failure: Failure | None, name: str) -> tuple[Attention, str]:
     """Say what a secret asks of people, and what they do about it."""
-    if failure and failure.remedy is not Remedy.NEXT_RUN:
+    if failure and failure is not look.trouble and failure.remedy is not Remedy.NEXT_RUN:
         return Attention.PERSON, failure.next_step
     # The reason of a run is that of its first plan; what it came to says whether it still holds.
     held = look.outcome is OutcomeKind.HELD if look.actions is None else True

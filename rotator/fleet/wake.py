@@ -10,6 +10,7 @@ from enum import Enum
 
 from rotator.engine.jitter import rotate_after, slot_between
 from rotator.engine.retirement import is_grace_over
+from rotator.engine.rollout import redeploys
 from rotator.engine.windows import is_open
 from rotator.fleet.lookup import Target
 from rotator.model.naming import generation_of_version, time_of_version
@@ -18,7 +19,8 @@ from rotator.model.observed import AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretDe
 LOOKS_MAX = 100
 """So many secrets are looked at closely in one tick, those that are due first; the others wait for the next one."""
 ROLL_OUT = timedelta(hours=1)
-"""For so long after a grace consumers that have not followed are asked at each tick, and later at each slot."""
+"""For so long after a grace consumers that have not followed are asked at each tick, and later at each slot; those that
+are to be redeployed after a promotion, too."""
 _INDEX_SLACK = timedelta(seconds=1)
 """The time in a version id is in seconds."""
 
@@ -52,8 +54,11 @@ def wake(target: Target, *, now: datetime, since: datetime) -> Wake:
         allowed = is_grace_over(spec, description.promoted_at(), now) and is_open(spec, now)
         return Wake.DUE if allowed and before < generation else Wake.LOOK
     grace_ends = description.promoted_at() + spec.grace
-    if spec.consumers and _is_waiting(description) and grace_ends <= now < grace_ends + ROLL_OUT:
-        return Wake.LOOK
+    if _is_waiting(description):
+        from_then = [grace_ends] if spec.consumers else []
+        from_then += [description.promoted_at()] if redeploys(spec) else []
+        if any(begins <= now < begins + ROLL_OUT for begins in from_then):
+            return Wake.LOOK
     in_slot = slot_between(description.arn, spec.check_every, since, now)
     return Wake.LOOK if since < grace_ends <= now or in_slot else Wake.ASLEEP
 

@@ -257,6 +257,13 @@ class RedeployError(RotatorError):
     default_step = "The rotation stands. The next run tries again."
 
 
+class HookError(RotatorError):
+    """A program that is told what has become of a key failed; the run itself did not."""
+
+    remedy = Remedy.PERSON
+    default_step = "Try it: `rotator hooks test NAME`. What it was to be told is in `rotator history NAME`."
+
+
 class RedeployUnknownError(RedeployError):
     """A consumer may or may not be being redeployed: the call had no answer."""
 

@@ -173,6 +173,8 @@ class Outcome:
     """The actions that succeeded, in order."""
     error: RotatorError | None = None
     """What ended the run before its plan was empty; None if nothing did."""
+    trouble: RotatorError | None = None
+    """What failed beside the run, and harms nothing: a program that was to be told of it."""
     back_off: BackOff | None = None
     """What is waited for, if the last plan said BACKING_OFF."""
     observed: Observed | None = field(default=None, repr=False, compare=False)

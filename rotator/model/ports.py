@@ -16,6 +16,7 @@ from typing import Protocol
 
 from rotator.model.consumers import Consumer, EcsService, Promotion, Standing
 from rotator.model.credential import Credential, Form, Sensitive
+from rotator.model.errors import RotatorError
 from rotator.model.events import Event
 from rotator.model.observed import ProviderKey, SecretDescription
 from rotator.model.secret import Permissions
@@ -227,6 +228,10 @@ class AuditRun(Protocol):
     @property
     def run_id(self) -> str:
         """The id of this run."""
+
+    @property
+    def trouble(self) -> RotatorError | None:
+        """What failed beside the run, once it has ended: a program that was to be told of it."""
 
     def record(self, event: Event) -> None:
         """Make an event durable before returning.

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Protocol, Self, assert_never
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,16 +34,27 @@ from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
 from rotator.wiring.call_counts import Call, CallCounts
 from rotator.wiring.environment import withhold_managing_key
-from rotator.wiring.hooks import HookedTrail
+from rotator.wiring.hooks import HookedTrail, owes
 from rotator.wiring.logs import warn_of_hook
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
     from rotator.audit.locations import TrailLocations
-    from rotator.audit.trail import AuditTrail, Listener
+    from rotator.audit.trail import Listener
 
 PING_S = 10.0
 """How long a dead-man's switch may take to answer."""
+
+
+class OpenLog(AuditLog, Protocol):
+    """The audit log of a process, a context manager."""
+
+    def close(self) -> None:
+        """Close its places."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +69,16 @@ class Connected:
     """Who we are to AWS: the caller's ARN where the configuration asks for it, else the access key's id."""
     trail_locations: "TrailLocations"
 
-    def audit_trail(self, trigger: str, listener: "Listener | None" = None) -> "AuditTrail":
+    def audit_trail(self, trigger: str, listener: "Listener | None" = None) -> "OpenLog":
         """Return the audit trail, to be closed in the end; nothing is touched before the first run.
 
         `trigger` is what started this process: `cli`, `daemon`, `lambda`. `listener` is told of each durable event.
         """
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
 
-        return trail_in(self.trail_locations, trigger, self.identity, listener)
+        hooks = self.config.hooks
+        trail = trail_in(self.trail_locations, trigger, self.identity, listener, partial(owes, hooks))
+        return HookedTrail(trail, hooks, warn_of_hook) if hooks else trail
 
     @property
     def managing_expires_at(self) -> datetime | None:
@@ -75,8 +88,6 @@ class Connected:
     def world(self, audit: AuditLog) -> World:
         """Return what a run needs to know of the outside."""
         neighbours = Neighbours(self.config.secrets, self.store)
-        if self.config.hooks:
-            audit = HookedTrail(audit, self.config.hooks, warn_of_hook)
         return World(self.config.pinata.owner, self.provider, self.store, audit, neighbours.holding, self.consumers)
 
 

@@ -1,27 +1,36 @@
 """Programs of yours that are told what has become of a key, once the audit trail has it.
 
-A run tells its hooks when it has ended, so no program holds up an effect. Each is started once for each event, without
-a shell, with one JSON object on its standard input, which has no secret material. What came of it is recorded as a run
-of its own. A hook that fails, or hangs until its time-out, changes nothing for the secret. If a process dies between
-the end of a run and its hooks, they are not told: what the next run finds is a new event, or none.
+A run tells its hooks when all it does is done, so no program holds up an effect: of a promotion and a revocation just
+before its last event, of a failure and of what needs a person just after it. Each is started without a shell, with one
+JSON object on its standard input, which has no secret material. What came of it is in the trail. A hook that fails, or
+hangs until its time-out, changes nothing for the secret.
+
+A run that dies before its hooks were told is left open in the trail. The next run there, of any secret, tells them
+when it has ended itself, and closes it. So an effect is told at least once; twice if the process died in between.
 """
 
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
 
+from rotator.audit.chain import Unfinished
+from rotator.audit.record import EventKind
 from rotator.config.tables import Hook, HookEvent
-from rotator.model.errors import AuditUnavailableError
+from rotator.model.errors import AuditUnavailableError, HookError, RotatorError
 from rotator.model.events import Done, Ended, Event, Failure, Intent, Operation, Result, Subject
 from rotator.model.plan import OutcomeKind
-from rotator.model.ports import AuditLog, AuditRun
+from rotator.model.ports import AuditRun
 from rotator.model.secrecy import withheld
 from rotator.model.times import time_text
+
+if TYPE_CHECKING:
+    from rotator.audit.trail import AuditTrail
 
 _LINE_MAX = 200
 _OUTPUT_MAX = 64 * 1024
@@ -69,16 +78,73 @@ def fire(hook: Hook, event: HookEvent, told: Mapping[str, object]) -> Fired:
 
 
 @dataclass(frozen=True, slots=True)
-class HookedTrail:
-    """An audit log whose runs tell hooks what was recorded, once they have ended."""
+class _News:
+    """What hooks are told of."""
 
-    trail: AuditLog
+    event: HookEvent
+    about: Mapping[str, object]
+
+    def subject(self, hook: Hook) -> Subject:
+        """Return what the trail has of telling a hook."""
+        return Subject(str(self.about.get("version_id") or ""), str(self.about.get("key_id") or ""), label=hook.name)
+
+
+@dataclass(frozen=True, slots=True)
+class HookedTrail:
+    """An audit log whose runs tell hooks what was recorded, in the end."""
+
+    trail: "AuditTrail"
     hooks: Sequence[Hook]
     warn: Warn
 
     def begin(self, secret: str, arn: str) -> AuditRun:
         """Start the trail of one run; see `AuditLog`."""
         return _HookedRun(self, self.trail.begin(secret, arn), secret, arn)
+
+    def close(self) -> None:
+        """Close the trail."""
+        self.trail.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def tell(self, news: _News, told: Mapping[str, object], record: Callable[[Event], None]) -> HookError | None:
+        """Tell each hook of an event that is for it, on record; return what failed last.
+
+        Raises AuditUnavailableError.
+        """
+        problem: HookError | None = None
+        for hook in self.hooks:
+            if news.event not in hook.on:
+                continue
+            subject = news.subject(hook)
+            record(Intent(Operation.HOOK, subject))
+            fired = fire(hook, news.event, {**told, **news.about, "test": False})
+            said = ": ".join(filter(None, (news.event.value, fired.problem or "it ended with 0", fired.last_line)))
+            record(Done(Operation.HOOK, subject, Result.FAILURE if fired.problem else Result.SUCCESS, said))
+            if fired.problem:
+                problem = HookError(f"the hook {hook.name} failed on {said}")
+                self.warn(str(told["secret"]), problem.message)
+        return problem
+
+    def make_good(self) -> None:
+        """Tell what dead processes had no time to tell; what cannot be recorded is left to the next run."""
+        told: set[tuple[str, Subject]] = set()
+
+        def before(left: Unfinished, record: Callable[[Event], None]) -> None:
+            known = {(left.run.run_id, subject) for subject in _told(left)} | told
+            for news in _missed(left):
+                for hook in self.hooks:
+                    if (left.run.run_id, news.subject(hook)) not in known:
+                        one = HookedTrail(self.trail, (hook,), self.warn)
+                        one.tell(news, _facts(left.run.secret, left.run.arn, left.run.run_id), record)
+                        told.add((left.run.run_id, news.subject(hook)))
+
+        with suppress(AuditUnavailableError):
+            self.trail.settle(before)
 
 
 @dataclass(slots=True)
@@ -87,7 +153,8 @@ class _HookedRun:
     run: AuditRun
     secret: str
     arn: str
-    seen: list[tuple[HookEvent, dict[str, object]]] = field(default_factory=list)
+    seen: list[_News] = field(default_factory=list)
+    trouble: RotatorError | None = None
 
     @property
     def run_id(self) -> str:
@@ -95,41 +162,73 @@ class _HookedRun:
         return self.run.run_id
 
     def record(self, event: Event) -> None:
-        """Record an event; after the last one of a run tell the hooks what happened in it."""
-        self.run.record(event)
-        self.seen += _news(event)
-        if isinstance(event, Ended):
-            for name, about in self.seen:
-                for hook in self.hooked.hooks:
-                    if name in hook.on:
-                        self._fire(hook, name, about)
+        """Record an event; before the last one tell the hooks what was done, and after it how the run ended."""
+        if not isinstance(event, Ended):
+            self.run.record(event)
+            if isinstance(event, Done):
+                self.seen += _effects(event.operation, event.subject, event.result)
+            return
+        told = _facts(self.secret, self.arn, self.run_id)
+        for news in self.seen:
+            self.trouble = self.hooked.tell(news, told, self.run.record) or self.trouble
+        failure = event.failure or (Failure.of(self.trouble) if self.trouble else None)
+        self.run.record(replace(event, failure=failure))
+        for news in _ending(event):
+            self._tell_afterwards(news, told)
+        self.hooked.make_good()
 
-    def _fire(self, hook: Hook, name: HookEvent, about: Mapping[str, object]) -> None:
-        subject = Subject(str(about.get("version_id") or ""), str(about.get("key_id") or ""), label=hook.name)
-        told = {"secret": self.secret, "arn": self.arn, "run_id": self.run_id, "at": time_text(datetime.now(UTC))}
-        try:
+    def _tell_afterwards(self, news: _News, told: Mapping[str, object]) -> None:
+        """Tell how the run ended, in a run of its own: this one is closed."""
+        if not any(news.event in hook.on for hook in self.hooked.hooks):
+            return
+        with suppress(AuditUnavailableError):  # the next run tells that the trail cannot be written
             trail = self.hooked.trail.begin(self.secret, self.arn)
-            trail.record(Intent(Operation.HOOK, subject))
-            fired = fire(hook, name, {**told, **about, "test": False})
-            said = ": ".join(filter(None, (name.value, fired.problem or "it ended with 0", fired.last_line)))
-            trail.record(Done(Operation.HOOK, subject, Result.FAILURE if fired.problem else Result.SUCCESS, said))
+            self.trouble = self.hooked.tell(news, told, trail.record) or self.trouble
             trail.record(Ended(OutcomeKind.UP_TO_DATE, None, "", "", (), None))
-        except AuditUnavailableError:
-            return  # the next run tells that the trail cannot be written; a hook is no reason to stop
-        if fired.problem:
-            self.hooked.warn(self.secret, f"the hook {hook.name} failed on {said}")
 
 
-def _news(event: Event) -> list[tuple[HookEvent, dict[str, object]]]:
-    """Return what hooks are told of one event of a run."""
-    match event:
-        case Done(Operation.PROMOTE, subject, Result.SUCCESS):
-            return [(HookEvent.PROMOTED, {"version_id": subject.version_id, "key_id": subject.key_id})]
-        case Done(Operation.REVOKE_KEY, subject, Result.SUCCESS):
-            return [(HookEvent.REVOKED, {"key_id": subject.key_id})]
-        case Ended(failure=Failure() as failure):
-            return [(HookEvent.FAILED, {"code": failure.error, "error": failure.message, "next": failure.next_step})]
-        case Ended(outcome=OutcomeKind.HELD, reason=reason):
-            return [(HookEvent.ATTENTION, {"reason": reason, "why": reason.clause if reason else None})]
-        case _:
-            return []
+def owes(hooks: Sequence[Hook], left: Unfinished) -> bool:
+    """Tell whether hooks are still to be told of what a run did that was cut short."""
+    told = set(_told(left))
+    return any(news.subject(hook) not in told for news in _missed(left) for hook in hooks if news.event in hook.on)
+
+
+def _facts(secret: str, arn: str, run_id: str) -> dict[str, object]:
+    return {"secret": secret, "arn": arn, "run_id": run_id, "at": time_text(datetime.now(UTC))}
+
+
+def _told(left: Unfinished) -> Iterator[Subject]:
+    """Yield what hooks were told of in a run, by the trail."""
+    for record in left.records:
+        if record.operation == Operation.HOOK and record.kind is EventKind.DONE:
+            yield record.subject
+
+
+def _missed(left: Unfinished) -> Iterator[_News]:
+    """Yield what a run did that was cut short: a call without an outcome may have had its effect."""
+    answered = {record.call_uid for record in left.records if record.kind is EventKind.DONE}
+    for record in left.records:
+        if record.kind is EventKind.DONE:
+            yield from _effects(record.operation, record.subject, record.result)
+        elif record.call_uid not in answered:
+            yield from _effects(record.operation, record.subject, Result.UNKNOWN)
+
+
+def _effects(operation: str, subject: Subject, result: str) -> Iterator[_News]:
+    """Yield what hooks are told of a call: an effect, or what may be one."""
+    if result == Result.FAILURE:
+        return
+    key_id = subject.key_id
+    if operation == Operation.PROMOTE:
+        yield _News(HookEvent.PROMOTED, {"version_id": subject.version_id, "key_id": key_id, "result": result})
+    elif operation == Operation.REVOKE_KEY:
+        yield _News(HookEvent.REVOKED, {"key_id": key_id, "result": result})
+
+
+def _ending(event: Ended) -> Iterator[_News]:
+    """Yield what hooks are told of the end of a run."""
+    if failure := event.failure:
+        yield _News(HookEvent.FAILED, {"code": failure.error, "error": failure.message, "next": failure.next_step})
+    elif event.outcome is OutcomeKind.HELD:
+        reason = event.reason
+        yield _News(HookEvent.ATTENTION, {"reason": reason, "why": reason.clause if reason else None})

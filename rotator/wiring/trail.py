@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from rotator import __version__
 from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.chain import Keeps
 from rotator.audit.locations import TrailLocations
 from rotator.audit.record import Writer
 from rotator.audit.trail import AuditTrail, Listener
@@ -27,11 +28,13 @@ def trail_locations(config: Config, env: Mapping[str, str]) -> TrailLocations:
     return TrailLocations(config.audit.directory, bucket, _now)
 
 
-def trail_in(locations: TrailLocations, trigger: str, identity: str, listener: Listener | None) -> AuditTrail:
+def trail_in(
+    locations: TrailLocations, trigger: str, identity: str, listener: Listener | None, keeps: Keeps
+) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
     return AuditTrail(
-        locations.destinations(writer, _new_id),
+        locations.destinations(writer, _new_id, keeps),
         writer,
         clock=locations.clock,
         new_id=_new_id,

@@ -86,6 +86,21 @@ class ConsumersAws:
             case _:
                 raise AssertionError(operation)
 
+    def respond(self, path: str, target: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        """Return status and body for a request: with a target it is for ECS, without one it reads of Lambda."""
+        if target:
+            operation = target.rpartition(".")[2]
+            if operation in self.denied:
+                return 400, {"__type": "AccessDeniedException", "message": "not authorized"}
+            return 200, self.answer(operation, json.loads(body))
+        path, _, query = path.partition("?")
+        name, _, rest = path.removeprefix("/2015-03-31/functions/").partition("/")
+        if rest.startswith("aliases/"):
+            found = self.aliases.get(f"{name}:{rest.removeprefix('aliases/')}")
+        else:
+            found = self.functions.get(name + (f":{query.partition('=')[2]}" if query else ""))
+        return (200, found) if found else (404, {"Type": "User", "Message": "not found"})
+
     @contextmanager
     def serving(self) -> Iterator[dict[str, str]]:
         """Serve both APIs on loopback; yield the variables that lead there."""
@@ -104,21 +119,13 @@ class ConsumersAws:
 def _handler(aws: ConsumersAws) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            operation = self.headers["X-Amz-Target"].rpartition(".")[2]
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if operation in aws.denied:
-                self._send(400, {"__type": "AccessDeniedException", "message": "not authorized"})
-            else:
-                self._send(200, aws.answer(operation, body))
+            self._send(*aws.respond(self.path, self.headers["X-Amz-Target"], self.rfile.read(self._length())))
 
         def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            name, _, rest = path.removeprefix("/2015-03-31/functions/").partition("/")
-            if rest.startswith("aliases/"):
-                found = aws.aliases.get(f"{name}:{rest.removeprefix('aliases/')}")
-            else:
-                found = aws.functions.get(name + (f":{query.partition('=')[2]}" if query else ""))
-            self._send(200 if found else 404, found or {"Type": "User", "Message": "not found"})
+            self._send(*aws.respond(self.path, "", b""))
+
+        def _length(self) -> int:
+            return int(self.headers["Content-Length"])
 
         def _send(self, status: int, body: dict[str, Any]) -> None:
             content = json.dumps(body).encode()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import textwrap
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 
 from rotator.sandbox.pinata.faults import Operation, Respond, Side
-from tests.e2e.stage import FAILED, PERSON, USAGE, Stage
+from tests.e2e.stage import COMMAND_S, FAILED, PERSON, USAGE, Stage
+from tests.e2e.test_kill import REQUESTS_MAX, Killer, Moment
+from tests.e2e.watch import Watch
 
 HOOKS = Path(__file__).parents[2] / "config" / "hooks"
 
@@ -99,6 +102,59 @@ def test_hook_that_fails_harms_no_rotation(bench: Bench, script: str, timeout: s
     assert done.returncode == 0
     assert said in " ".join(done.stderr.split())
     assert said in json.dumps(bench.recorded())
+
+
+def test_hook_that_fails_is_shown(bench: Bench) -> None:
+    """`status` says which hook failed and how to try it; the rotation stands, and one that is told later clears it."""
+    bench.hook('["promoted"]', "echo no route; exit 3")
+    bench.stage.rows("run")
+    shown = bench.stage.row("status", code=FAILED)
+    assert (shown["attention"], shown["last_outcome"], shown["needs_person"]) == ("failing", "rotated", False)
+    assert shown["error"] == "the hook hook.sh failed on promoted: it ended with 3: no route"
+    assert "`rotator hooks test" in shown["next_step"]
+    (bench.folder / "hook.sh").write_text("#!/bin/sh\nexit 0\n")
+    bench.stage.rows("rotate", "uploader")
+    assert bench.stage.row("status")["attention"] == ""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("moment", Moment, ids=lambda moment: moment.name.lower())
+def test_hook_is_told_of_what_a_killed_run_did(bench: Bench, moment: Moment) -> None:
+    """SIGKILL at each request of a rotation: hooks hear of each key that became current, and of each that died."""
+    bench.hook('["promoted", "revoked"]')
+    stage, watch = bench.stage, Watch(bench.stage)
+    current, dead = set(), set()
+    for nth in range(1, REQUESTS_MAX):
+        dead |= {stage.sandbox.current_key_id()}
+        killer = Killer(nth, moment)
+        with watch.standing(killer.arriving, killer.answering):
+            killer.victim = stage.start("rotate", "uploader")
+            killer.victim.communicate(timeout=COMMAND_S)
+        current |= {stage.sandbox.current_key_id()}
+        stage.rows("rotate" if killer.victim.returncode else "run", *(["uploader"] if killer.victim.returncode else []))
+        current |= {stage.sandbox.current_key_id()}
+        if not killer.victim.returncode:
+            break
+    assert nth > 8, "nothing was killed"
+    told = {(one["event"], one["key_id"]) for one in bench.told()}
+    by_hand = {key for key in dead if ("promoted", key) not in told}
+    assert len(by_hand) == 1
+    assert {key for event, key in told if event == "promoted"} >= current - by_hand
+    assert {key for event, key in told if event == "revoked"} >= dead - {stage.sandbox.current_key_id()}
+    assert stage.rotator("audit", "verify").returncode == 0
+
+
+def test_hook_that_was_killed_with_its_run_is_told_again(bench: Bench) -> None:
+    """SIGKILL while the hook runs, at its first call: it is told once more, by the next run, and no third time."""
+    bench.hook('["promoted"]', f"test $(wc -l < {bench.heard}) -gt 1 || kill -9 $PPID")
+    assert bench.stage.process("run").returncode == -signal.SIGKILL
+    assert len(bench.told()) == 1
+    bench.stage.rows("run")
+    assert [one["key_id"] for one in bench.told()] == [bench.stage.sandbox.current_key_id()] * 2
+    bench.stage.rows("run")
+    assert len(bench.told()) == 2
+    assert bench.stage.rotator("audit", "verify").returncode == 0
 
 
 def test_hook_that_is_not_there_harms_no_rotation(bench: Bench) -> None:

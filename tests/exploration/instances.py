@@ -380,6 +380,9 @@ class Driven(Process):
             self.proved.update(f.key_id if isinstance(f, HeaderPair) else key_id_of(f.jwt.reveal()) for f in forms)
         return value  # type: ignore[return-value]  # what the effect answered
 
+    trouble = None
+    """Nobody else is told."""
+
     def record(self, event: Event) -> None:
         """Keep an event, or fail as the scheduler said."""
         self._count_record()

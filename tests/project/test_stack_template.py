@@ -113,7 +113,7 @@ def test_configuration_elsewhere_can_be_read_by_every_function() -> None:
 @pytest.mark.parametrize(
     ("name", "condition", "roles"),
     [
-        ("AskConsumersPolicy", "AsksConsumers", {"WorkRole", "NativeRole"}),
+        ("AskConsumersPolicy", "AsksConsumers", {"TickRole", "WorkRole", "NativeRole"}),
         ("RedeployConsumersPolicy", "RedeploysConsumers", {"WorkRole"}),
     ],
 )

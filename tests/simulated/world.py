@@ -198,6 +198,9 @@ class Process:
         self._count_record()
         return self
 
+    trouble = None
+    """Nobody else is told."""
+
     def record(self, event: Event) -> None:
         """Keep an event, or fail as `audit_fails` says."""
         self._count_record()

@@ -4,13 +4,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from tests.stack.compared_rights import compare
-from tests.stack.deployment import Deployment
-from tests.stack.scenarios import SCENARIOS
+from tests.stack.compared_rights import Comparison, compare, compare_for_consumers
+from tests.stack.deployment import CONSUMERS, Deployment
+from tests.stack.scenarios import CONSUMED, SCENARIOS
 from tests.stack.watched_metrics import unknown
 
 
@@ -24,21 +24,32 @@ def main() -> int:
         sys.stdout.write(f"      left out by moto, so not deployed: {', '.join(sorted(stack.aws.skipped.types))}\n")
         for scenario in SCENARIOS:
             passed &= _played(scenario.name, partial(scenario.play, stack))
-        sys.stdout.write("\nRights used by each function, against those of its role\n")
-        for found in compare(stack):
-            differences = len(found.differences)
-            passed &= not differences
-            sys.stdout.write(
-                f"{'FAIL' if differences else 'PASS'}  {found.function}: "
-                f"{differences} differences, {len(found.used)} actions used\n"
-            )
-            sys.stdout.writelines(f"      {action}\n" for action in found.used)
-            sys.stdout.writelines(f"      {text}\n" for text in found.differences)
+        passed &= _equal(compare(stack))
         missing = unknown(stack)
         passed &= not missing
         sys.stdout.write(f"{'FAIL' if missing else 'PASS'}  every metric with an alarm was sent {missing or ''}\n")
+    sys.stdout.write("\nDeployed with consumers\n")
+    with tempfile.TemporaryDirectory(prefix="rotator-stack-") as folder, Deployment(Path(folder), CONSUMERS) as stack:
+        for scenario in CONSUMED:
+            passed &= _played(scenario.name, partial(scenario.play, stack))
+        passed &= _equal(compare_for_consumers(stack))
     sys.stdout.write(f"{'passed' if passed else 'FAILED'} in {time.monotonic() - began:.0f} s\n")
     return 0 if passed else 1
+
+
+def _equal(comparisons: Iterable[Comparison]) -> bool:
+    sys.stdout.write("\nRights used by each function, against those of its role\n")
+    equal = True
+    for found in comparisons:
+        differences = len(found.differences)
+        equal &= not differences
+        sys.stdout.write(
+            f"{'FAIL' if differences else 'PASS'}  {found.function}: "
+            f"{differences} differences, {len(found.used)} actions used\n"
+        )
+        sys.stdout.writelines(f"      {action}\n" for action in found.used)
+        sys.stdout.writelines(f"      {text}\n" for text in found.differences)
+    return equal
 
 
 def _played(name: str, play: Callable[[], None]) -> bool:

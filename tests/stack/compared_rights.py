@@ -4,7 +4,7 @@ A right is a statement's action on a statement's resource. Each action of a stat
 resources, and each of its resources by one of its actions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -28,13 +28,33 @@ class Comparison:
 
 def compare(stack: Deployment) -> Iterator[Comparison]:
     """Compare every function of the stack."""
+    return _compared(stack, lambda _: True)
+
+
+def compare_for_consumers(stack: Deployment) -> Iterator[Comparison]:
+    """Compare what is missing, and whether anything is extra in the rights for consumers: the others are in `compare`.
+
+    Raises AssertionError if there are none.
+    """
+    found: set[str] = set()
+
+    def is_theirs(statement: Mapping[str, Any]) -> bool:
+        is_one = str(statement["Sid"]).endswith("Consumers")
+        found.update({statement["Sid"]} if is_one else ())
+        return is_one
+
+    yield from _compared(stack, is_theirs)
+    assert found == {"AskConsumers", "RedeployConsumers"}
+
+
+def _compared(stack: Deployment, is_judged: Callable[[Mapping[str, Any]], bool]) -> Iterator[Comparison]:
     for short in FUNCTIONS:
         name = stack.function(short)
         uses = [use for use in stack.aws.witness.uses if use.function == name]
         statements = role_statements(SCOPE, function(SCOPE, name).role_arn)
         differences = chain(
             (f"missing: {use.action} on {use.resource}" for use in uses if not use.granted),
-            *(unused(statement, uses) for statement in statements),
+            *(unused(statement, uses) for statement in statements if is_judged(statement)),
         )
         used = tuple(sorted({use.action for use in uses if use.granted}))
         yield Comparison(short, used, tuple(differences))

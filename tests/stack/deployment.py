@@ -79,11 +79,23 @@ max_age = "1s"
 name = "gateway"
 secret_id = "prod/pinata/gateway"
 
-# Due once, for its key is made by hand.
+# Due once, for its key is made by hand, and dies a little later.
 [[secrets]]
 name = "archive"
 secret_id = "prod/pinata/archive"
+grace = "1s"
 """
+
+
+CONSUMERS = """
+[[secrets.consumers]]
+ecs = "prod/uploader"
+redeploy = true
+
+[[secrets.consumers]]
+lambda = "pinner:live"
+"""
+"""For the last entry: two consumers that keep the key they were started with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +109,9 @@ class Step:
 class Deployment:
     """A context manager: deploys when entered, and ends every process when left."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep everything below `folder`."""
+    def __init__(self, folder: Path, consumers: str = "") -> None:
+        """Keep everything below `folder`; the last secret has these consumers, and the functions rights for them."""
+        self.consumers = consumers
         self.folder = folder
         self.aws = AwsServer(folder / "functions", SCOPE)
         world = PinataWorld(time.time, seeded("stack"), Switches(limits=UNLIMITED))
@@ -158,7 +171,8 @@ class Deployment:
                 account=SCOPE.account,
                 bucket=BUCKET,
                 permission=PERMISSION,
-            ),
+            )
+            + self.consumers,
             encoding="utf-8",
         )
         self.config.chmod(0o600)
@@ -171,6 +185,7 @@ class Deployment:
             "secrets": ",".join(self.arn(name) for name in NAMES),
             "admin_secret": self.describe(ADMIN)["ARN"],
             "kms_keys": KMS_KEY,
+            "allow_consumers": "redeploy" if self.consumers else "no",
         }
         parameters = [f"--param={name}={value}" for name, value in given.items()]
         node = shutil.which("node")

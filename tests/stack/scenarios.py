@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from rotator.config.file import load
 from rotator.lambda_handlers.queue import group_of
 from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
+from tests.e2e.consumers_aws import ConsumersAws
 from tests.stack.aws.server import ATTEMPTS
 from tests.stack.aws.under_moto import function
 from tests.stack.deployment import NAMES, SCOPE, Deployment
@@ -18,6 +20,8 @@ from tests.stack.deployment import NAMES, SCOPE, Deployment
 WAIT_S = 600.0
 AGE_S = 1.2
 """A little more than the `max_age` of the secret `uploader`."""
+GRACE_S = 1.2
+"""A little more than the `grace` of the secret `archive`."""
 RECEIVES_MAX = 10
 QUEUE, DEAD = "rotator-prod-due.fifo", "rotator-prod-dead.fifo"
 
@@ -38,6 +42,9 @@ def schedule(stack: Deployment) -> None:
     assert stack.aws.poller.drain() >= 1
     for name, key_id in by_hand.items():
         assert stack.current_key_id(name) != key_id
+    assert by_hand["archive"] in stack.live_keys("archive")
+    time.sleep(GRACE_S)
+    _settle(stack, "archive")
     stack.assert_settled(*by_hand)
     assert stack.aws.poller.queues.bodies(QUEUE) == []
 
@@ -46,6 +53,7 @@ def rotate_secret(stack: Deployment) -> None:
     """RotateSecret invokes `native` four times; a tick retires the key before."""
     for name in ("gateway", "archive"):
         _rotate(stack, name)
+        time.sleep(GRACE_S)
         _settle(stack, name)
 
 
@@ -202,6 +210,39 @@ def drifted(stack: Deployment) -> None:
     _settle(stack, name)
 
 
+def followed(stack: Deployment) -> None:
+    """A service and a function keep the key that they were started with: the one is redeployed, the other waited for.
+
+    So it is for a rotation by the schedule, and for one by Secrets Manager.
+    """
+    name, arn = "archive", stack.arn("archive")
+    aws = ConsumersAws(lambda: str(stack.call("GetSecretValue", SecretId=arn)["SecretString"]), arn)
+    aws.deploy()
+    aws.aliases["pinner:live"] = {"FunctionVersion": "7"}
+    stack.aws.consumers = aws
+    for rotate in (lambda: None, lambda: _rotate(stack, name)):
+        before, deployments = stack.current_key_id(name), aws.deployments
+        aws.functions["pinner:7"] = _changed_now()
+        rotate()
+        _tick(stack)
+        stack.aws.poller.drain(redeliveries=1)
+        assert stack.current_key_id(name) != before
+        assert before in stack.live_keys(name)
+        assert aws.deployments == deployments + 1
+        time.sleep(GRACE_S)  # what began before the function's update has ended then
+        aws.functions["pinner:7"] = _changed_now()
+        time.sleep(GRACE_S)
+        _settle(stack, name)
+        assert (stack.live_keys(name), aws.deployments) == ([stack.current_key_id(name)], deployments + 1)
+
+
+def _changed_now() -> dict[str, object]:
+    written = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return {"LastModified": written, "LastUpdateStatus": "Successful", "Timeout": 1}
+
+
+CONSUMED = (Scenario("consumers are asked and redeployed before a key dies", followed),)
+"""For a stack whose last secret has consumers."""
 SCENARIOS = (
     Scenario("a schedule tick rotates through the queue", schedule),
     Scenario("RotateSecret rotates in four steps", rotate_secret),

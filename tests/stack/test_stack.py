@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.compared_rights import compare
-from tests.stack.deployment import Deployment
-from tests.stack.scenarios import SCENARIOS
+from tests.stack.compared_rights import compare, compare_for_consumers
+from tests.stack.deployment import CONSUMERS, Deployment
+from tests.stack.scenarios import CONSUMED, SCENARIOS
 from tests.stack.watched_metrics import unknown
 
 NEVER_BUNDLED = {"apscheduler", "click", "moto", "pip", "pytest", "rich", "tests"}
@@ -33,3 +33,16 @@ def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
                 assert found.differences == ()
         with subtests.test("every metric with an alarm was sent"):
             assert unknown(stack) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_stack_with_consumers(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """Where consumers are configured and allowed, the functions use exactly the rights that are added for them."""
+    with Deployment(tmp_path, CONSUMERS) as stack:
+        for scenario in CONSUMED:
+            with subtests.test(scenario.name):
+                scenario.play(stack)
+        for found in compare_for_consumers(stack):
+            with subtests.test(f"rights of {found.function}"):
+                assert found.differences == ()

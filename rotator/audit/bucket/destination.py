@@ -16,7 +16,7 @@ from functools import partial
 
 from rotator.audit.attestation import FIRST
 from rotator.audit.bucket.objects import AuditBucket, ObjectTakenError, RunInBucket, folder_of, newest_runs, object_key
-from rotator.audit.chain import Clock, Unfinished, note
+from rotator.audit.chain import Before, Clock, Keeps, Unfinished, note
 from rotator.audit.event import parse
 from rotator.audit.record import RUN_ENDS, RunIdentity, Writer
 from rotator.audit.trail import RunSink
@@ -34,6 +34,8 @@ class BucketDestination:
     bucket: AuditBucket
     writer: Writer
     clock: Clock
+    keeps: Keeps = lambda _: False
+    _kept: list[tuple[RunInBucket, Unfinished]] = field(default_factory=list, init=False)
     _ended: set[str] = field(default_factory=set, init=False)
     """Folders of runs known to have ended, which need not be looked at again."""
 
@@ -46,7 +48,13 @@ class BucketDestination:
         return RunSink(_Objects(self.bucket, folder).append, partial(self._know, folder))
 
     def close(self) -> None:
-        """Do nothing: a run here belongs to no process."""
+        """Forget what was kept: a run here belongs to no process."""
+        self._kept.clear()
+
+    def settle(self, before: Before) -> None:
+        """Close what was kept open, after giving each run to `before`."""
+        while self._kept:
+            self._close(*self._kept.pop(), before)
 
     def _dead(self, runs: list[RunInBucket], now: datetime) -> Iterator[RunInBucket]:
         """Yield the runs, of these newest ones, that died and are not closed yet."""
@@ -72,9 +80,15 @@ class BucketDestination:
                 note(unfinished, stored)
         # If nothing there is an event of this run, there is nothing to close; verification reports it.
         if left := unfinished.get(run.run_id):
-            # If the key is taken now, the process lives, or another one has just closed its run.
-            with suppress(ObjectTakenError):
-                left.close(self.writer, _Objects(self.bucket, run.folder, left.head.sequence + 1), self.clock)
+            if self.keeps(left):
+                self._kept.append((run, left))
+            else:
+                self._close(run, left)
+
+    def _close(self, run: RunInBucket, left: Unfinished, before: Before | None = None) -> None:
+        # If the key is taken now, the process lives, or another one has just closed its run.
+        with suppress(ObjectTakenError):
+            left.close(self.writer, _Objects(self.bucket, run.folder, left.head.sequence + 1), self.clock, before)
 
     def _know(self, folder: str) -> None:
         if len(self._ended) >= _KNOWN_MAX:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from rotator.audit.chain import Chain, Clock, Unfinished, note
+from rotator.audit.chain import Before, Chain, Clock, Keeps, Unfinished, note
 from rotator.audit.directory import files
 from rotator.audit.event import parse
 from rotator.audit.record import RunIdentity, Writer
@@ -36,6 +36,8 @@ class DirectoryDestination:
     clock: Clock
     new_id: Callable[[], str]
     """An id that no run has."""
+    keeps: Keeps = lambda _: False
+    _kept: list["_Left"] = field(default_factory=list, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
     _current: files.AuditFile | None = field(default=None, init=False)
     _made_at: datetime = field(init=False)
@@ -53,8 +55,18 @@ class DirectoryDestination:
         with self._lock:
             for file, running in self._running.items():
                 (file.abandon if running else file.close)()
+            for left in self._kept:
+                left.file.abandon()
             self._running.clear()
+            self._kept.clear()
             self._current = None
+
+    def settle(self, before: Before) -> None:
+        """Close what was kept open, after giving each run to `before`."""
+        with self._lock:
+            kept, self._kept = self._kept, []
+        for left in kept:
+            left.close(self.writer, self.clock, before)
 
     def _file_for_new_runs(self) -> files.AuditFile:
         now = self.clock()
@@ -62,7 +74,7 @@ class DirectoryDestination:
         if last and not last.broken and last.size < FILE_MAX_BYTES and now - self._made_at < FILE_MAX_AGE:
             return last
         files.require_private(self.directory)
-        recover(self.directory, self.writer, self.clock, self.new_id)
+        self._kept += recover(self.directory, self.writer, self.clock, self.new_id, self.keeps)
         self._current = files.AuditFile.create(self.directory, now)
         self._made_at = now
         self._running[self._current] = set()
@@ -82,8 +94,28 @@ class DirectoryDestination:
             file.close()
 
 
-def recover(directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], str]) -> None:
-    """Close the files of processes that died."""
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A file that a dead process left, under our lock, and its runs without an end."""
+
+    file: files.AuditFile
+    runs: tuple[Unfinished, ...]
+
+    def close(self, writer: Writer, clock: Clock, before: Before | None = None) -> None:
+        """End the runs, and give the file its final name."""
+        try:
+            for run in self.runs:
+                run.close(writer, self.file, clock, before)
+            self.file.close()
+        finally:
+            self.file.abandon()
+
+
+def recover(
+    directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], str], keeps: Keeps = lambda _: False
+) -> list[_Left]:
+    """Close the files of processes that died; return those, still open, with a run that is to be kept so."""
+    kept: list[_Left] = []
     for path in filter(files.is_open_name, files.audit_files(directory)):
         file = files.AuditFile.adopt(path)
         if file is None:
@@ -94,11 +126,15 @@ def recover(directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], 
                 file.append(b"\n")
             if remains.length:
                 Chain(RunIdentity(new_id(), "", ""), writer, file, clock).add(remains.repair)
-            for left in unfinished.values():
-                left.close(writer, file, clock)
-            file.close()
-        finally:
+        except BaseException:
             file.abandon()
+            raise
+        left = _Left(file, tuple(unfinished.values()))
+        if any(map(keeps, left.runs)):
+            kept.append(left)
+        else:
+            left.close(writer, clock)
+    return kept
 
 
 def _survey(path: Path) -> tuple[dict[str, Unfinished], files.Remains, bool]:

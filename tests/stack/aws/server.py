@@ -9,12 +9,12 @@ with AwsServer(folder, scope) as aws:
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.server import SecretsManagerServer
@@ -24,7 +24,12 @@ from tests.stack.aws.functions import Functions
 from tests.stack.aws.poller import Poller
 from tests.stack.aws.rights import Ask, allowed
 from tests.stack.aws.under_moto import Deployed, Schedule, function, mended, rules_for, schedules
-from tests.stack.aws.witness import Witness
+from tests.stack.aws.witness import Witness, signed_for
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from tests.e2e.consumers_aws import ConsumersAws
 
 INVOKE = "lambda:InvokeFunction"
 ROTATIONS_S = 600.0
@@ -40,7 +45,9 @@ class AwsServer:
         self.scope = scope
         self.secrets = SecretsManager(lambdas=self, rotation_attempts=ATTEMPTS)
         self.witness = Witness(scope, self.secrets)
-        self.server = SecretsManagerServer(self.secrets, in_front=self.witness.stand_before, port=port)
+        self.consumers: ConsumersAws | None = None
+        """Who answers the functions for ECS and Lambda, if the stack has consumers."""
+        self.server = SecretsManagerServer(self.secrets, in_front=self._in_front, port=port)
         self._folder = folder
         self._lambdas = MotoLambdas()
         self._open = ExitStack()
@@ -60,6 +67,22 @@ class AwsServer:
         """End every process and stop serving."""
         self.secrets.wait_for_rotations(ROTATIONS_S)
         self._open.close()
+
+    def _in_front(self, application: "WSGIApplication") -> "WSGIApplication":
+        """Let the witness see every call, and then the consumers answer those that are about them."""
+
+        def served(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+            service = signed_for(environ)
+            if self.consumers is None or service not in {"ecs", "lambda"}:
+                return application(environ, start)
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            path = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+            status, answer = self.consumers.respond(path, environ.get("HTTP_X_AMZ_TARGET", ""), body)
+            content = json.dumps(answer).encode()
+            start(f"{status} -", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+            return [content]
+
+        return self.witness.stand_before(served)
 
     @property
     def endpoint_url(self) -> str:

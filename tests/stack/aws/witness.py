@@ -89,7 +89,7 @@ class Witness:
         """Return the application with this witness before it."""
 
         def watched(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-            signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+            signed = _signed(environ)
             if signed is None or not signed["key"].startswith(KEY_PREFIX):
                 return application(environ, start)
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -108,6 +108,9 @@ class Witness:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         if service == "s3":
             return [_s3(environ)]
+        if service == "lambda":
+            operation = "GetAlias" if "/aliases/" in environ["PATH_INFO"] else "GetFunctionConfiguration"
+            return [Ask(f"lambda:{operation}", "*")]
         if target:
             sent, operation = json.loads(body or b"{}"), target.rpartition(".")[2]
         else:
@@ -155,6 +158,16 @@ class Witness:
 
     def _arn(self, service: str, rest: str) -> str:
         return f"arn:aws:{service}:{self._scope.region}:{self._scope.account}:{rest}"
+
+
+def _signed(environ: "WSGIEnvironment") -> re.Match[str] | None:
+    return _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+
+
+def signed_for(environ: "WSGIEnvironment") -> str:
+    """Return the service that a call of a function is for; empty for a call of anybody else."""
+    signed = _signed(environ)
+    return signed["service"] if signed and signed["key"].startswith(KEY_PREFIX) else ""
 
 
 def _s3(environ: "WSGIEnvironment") -> Ask:

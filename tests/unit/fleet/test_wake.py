@@ -133,3 +133,16 @@ def test_consumers_are_asked_at_each_tick_for_an_hour_after_the_grace(after: tim
     assert asleep(labels, spec) is sleeps
     assert asleep(labels)
     assert asleep(labelled(current(promoted_at), changed_at=promoted_at), spec)
+
+
+@pytest.mark.parametrize(("redeploy", "sleeps"), [(True, False), (False, True)], ids=["redeployed", "waited for"])
+def test_service_to_be_redeployed_is_looked_at_from_the_promotion_on(*, redeploy: bool, sleeps: bool) -> None:
+    """Its deployment does not wait for the grace, though the key before does; after an hour a slot is soon enough."""
+    promoted_at = NOW - timedelta(minutes=10)
+    version = a_version(version_id(4, promoted_at, "c" * 10), AWSCURRENT, since_label(promoted_at))
+    consumers = (EcsService("prod", "uploader", redeploy=redeploy),)
+    spec = a_spec(check_every=timedelta(days=9999), consumers=consumers)
+    assert asleep(labelled(version, changed_at=promoted_at), spec) is sleeps
+    earlier = promoted_at - timedelta(hours=1)
+    version = a_version(version_id(4, earlier, "c" * 10), AWSCURRENT, since_label(earlier))
+    assert asleep(labelled(version, changed_at=earlier), spec)
