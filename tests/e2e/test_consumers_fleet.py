@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86_400.0
 SIZE = 52
-ROTATIONS = 20
-CALLS_EACH = 7
-"""How often each consumer calls Pinata in the course of a rotation."""
+WEEKLY, REDEPLOYED, PROMPT = 10, 5, 5
+"""How many rotations wait for deployments of ECS; deploy it anew; and have nothing to wait for but their grace."""
+CALLS_EACH = 8 * (WEEKLY + REDEPLOYED) + 7 * PROMPT
+"""How often each consumer calls Pinata."""
 ECS = '\n[[secrets.consumers]]\necs = "prod/uploader"\n'
 
 
@@ -92,7 +93,7 @@ def people(fleet: Fleet, client: "SecretsManagerClient", aws: ConsumersAws, serv
     assert len(fleet.members) == SIZE
 
 
-def rotate(town: Town) -> str:
+def rotate(town: Town, *, prompt: bool) -> str:
     """Rotate at the worst moment, right after everyone has read; go on to the end of the grace; return the old key."""
     fleet, old = town.fleet, town.stage.sandbox.current_key_id()
     fleet.copies[0].poll()
@@ -100,11 +101,37 @@ def rotate(town: Town) -> str:
     row = town.stage.row("rotate", "uploader")
     assert (row["outcome"], row["revoked"]) == ("rotated", [])
     fleet.call()
-    for seconds in (POWERTOOLS_S, AGENT_S, HOUR_S):
+    for seconds in (POWERTOOLS_S, AGENT_S):
         fleet.passes(seconds)
         fleet.call()
+    if prompt:
+        start(town.services)
+        fleet.passes(50 * MINUTE_S)  # hourly readers still have the old key
+        assert row_of_run(town)[1] == []
+    fleet.passes(HOUR_S)
+    fleet.call()
     fleet.passes(HOUR_S)
     return old
+
+
+def follow(town: Town, number: int, *, weekly: bool) -> None:
+    """Let those that read when they start do so, on different days; before the last of them has, nothing is revoked."""
+    assert row_of_run(town) == ("CONSUMER_BEHIND", [])
+    town.fleet.passes(3 * DAY_S)
+    start(town.services if weekly and number % 2 else [town.services[number % 2]])
+    assert row_of_run(town) == ("CONSUMER_BEHIND", [])
+    town.fleet.passes(DAY_S)
+    start(town.services)
+    if weekly:
+        town.fleet.passes(3 * DAY_S)
+        town.aws.deploy()
+        town.fleet.passes(MINUTE_S)
+
+
+def start(services: list[Starting]) -> None:
+    """Deploy services that answer."""
+    for service in services:
+        service.start()
 
 
 def row_of_run(town: Town) -> tuple[str, list[str]]:
@@ -122,27 +149,21 @@ def test_fifty_consumers_through_twenty_rotations(stage: Stage) -> None:
         gates = "".join(f'\n[[secrets.consumers]]\nhttp = "{url}"\n' for url in town.urls)
         with stage.sandbox.config_path.open("a") as file:
             file.write(gates + ECS)
-        for number in range(ROTATIONS):
-            if number == ROTATIONS // 2:
+        for number in range(WEEKLY + REDEPLOYED + PROMPT):
+            if number == WEEKLY:
                 stage.edit(ECS, ECS + "redeploy = true\n")
-            by_itself = number >= ROTATIONS // 2
-            old = rotate(town)
+            prompt = number >= WEEKLY + REDEPLOYED
+            old = rotate(town, prompt=prompt)
             keys.append(stage.sandbox.current_key_id())
-            assert row_of_run(town) == ("CONSUMER_BEHIND", [])
-            town.fleet.passes(3 * DAY_S)
-            for service in town.services:
-                service.start()
-            if not by_itself:
-                town.fleet.passes(4 * DAY_S)
-                town.aws.deploy()
-                town.fleet.passes(MINUTE_S)
+            if not prompt:
+                follow(town, number, weekly=number < WEEKLY)
             assert row_of_run(town)[1] == [old]
             assert stage.live_keys() == [keys[-1]]
-        assert town.aws.calls.count("UpdateService") == ROTATIONS // 2
-        assert town.fleet.calls() == SIZE * CALLS_EACH * ROTATIONS
+        assert town.aws.calls.count("UpdateService") == REDEPLOYED + PROMPT
+        assert town.fleet.calls() == SIZE * CALLS_EACH
         assert town.fleet.refused() == {}
         assert [member.keys for member in town.fleet.members] == [keys] * SIZE
-        assert len(set(keys)) == ROTATIONS + 1
+        assert len(set(keys)) == WEEKLY + REDEPLOYED + PROMPT + 1
 
 
 def test_the_same_fleet_without_gates_and_with_a_short_grace(stage: Stage) -> None:
