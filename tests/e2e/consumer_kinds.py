@@ -3,9 +3,9 @@
 Each kind reads as its maker says, and no earlier than it must: a cache keeps a value for its whole time, and whoever
 polls does so at its own minute. All live by the clock of this process, which tests put forward.
 
-fleet.add("External Secrets, by volume", 4, copy.held)    four consumers that hold what is copied
-fleet.passes(3_600)     an hour passes, with the polls that come due in it
-fleet.call()            each consumer calls Pinata once, and the answers are counted
+fleet.add("agent", agent.held, agent.held)      two consumers of one cache
+fleet.passes(3_600)                             an hour passes, with the polls that come due in it
+fleet.call()                                    each consumer calls Pinata once, and the answers are counted
 """
 
 import http.client
