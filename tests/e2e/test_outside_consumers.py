@@ -1,18 +1,21 @@
 """Other people's clients read the secret through several rotations; what they read works, as long as grace lasts.
 
 They cache for a second, of their own time. The grace is the default one; it ends once each of them has the new key.
-The second test shows that the first one can fail.
+The second test shows that the first one can fail. The third has a client with its own interval, in skipped time.
 """
 
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from rotator.config.file import load
 from rotator.sandbox.running import SECRET
-from tests.consumers.installed import COMMANDS, OutsideConsumer, prepare
+from tests.consumers.installed import COMMANDS, PACKAGES, OutsideConsumer, prepare
+from tests.e2e.consumer_kinds import Fleet, VersionCache, reading
 from tests.e2e.stage import Stage
 
 CACHE_S = 1.0
@@ -84,3 +87,30 @@ def test_a_client_that_caches_longer_than_grace_is_refused(
             consumer.wait_until(lambda one: one.refused > 0, PATIENCE_S)
     told(consumers, capsys)
     assert [one.keys for one in consumers] == [[hand_made]] * len(names)
+
+
+@pytest.mark.parametrize(("grace_s", "refused"), [(7200, set()), (1500, {"real", "simulated"})], ids=["2 h", "25 min"])
+def test_cache_for_python_with_its_own_interval(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, grace_s: int, refused: set[str]
+) -> None:
+    """The real cache asks after half an hour to an hour: two hours of grace suffice, 25 minutes do not."""
+    prepare()
+    monkeypatch.setattr(sys, "path", [*sys.path, str(PACKAGES)])
+    stage.edit('grace = "0s"', f'grace = "{grace_s}s"')
+    keys = [stage.sandbox.current_key_id()]
+    with reading(stage.sandbox) as client, closing(Fleet(stage)) as fleet:
+        real = import_module("aws_secretsmanager_caching").SecretCache(client=client)
+        fleet.add("real", lambda: str(real.get_secret_string(SECRET)))
+        fleet.add("simulated", VersionCache(client).held)
+        fleet.call()
+        for _ in range(ROTATIONS):
+            keys.append(stage.row("rotate", "uploader")["key_id"])
+            for _ in range(6):
+                fleet.call()
+                fleet.passes(grace_s / 6)
+            assert stage.row("run")["revoked"] == [keys[-2]]
+            fleet.call()
+    assert fleet.calls() == 2 * (1 + 7 * ROTATIONS)
+    assert set(fleet.refused()) == refused
+    assert refused or [member.keys for member in fleet.members] == [keys, keys]
+    assert stage.live_keys() == [keys[-1]]
