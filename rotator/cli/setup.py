@@ -20,6 +20,7 @@ from rotator.model.errors import ConfigError, SecretValueError
 from rotator.model.payload import shape_of
 from rotator.model.secrecy import looks_secret, withheld
 from rotator.model.secret import BareJwt, JsonFields
+from rotator.wiring.hooks import late_hooks
 
 _WITHOUT_COMPINIT = (
     "    compdef ",
@@ -85,7 +86,8 @@ def _entry_of(written: str) -> dict[str, object]:
 def check_config(config_option: str | None, *, as_json: bool) -> int:
     """Report every problem of the configuration; call nobody."""
     loaded = load_config(config_option)
-    warnings = (*unmet_policies(loaded.secrets, datetime.now(UTC)), *tight_limits(loaded.secrets))
+    policies = unmet_policies(loaded.secrets, datetime.now(UTC))
+    warnings = (*policies, *tight_limits(loaded.secrets), *late_hooks(loaded.secrets, loaded.hooks))
     ceiling = min(loaded.pinata.data_requests_per_minute, loaded.pinata.requests_per_minute)
     if as_json:
         names = [spec.name for spec in loaded.secrets]

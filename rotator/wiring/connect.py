@@ -34,7 +34,6 @@ from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
 from rotator.wiring.call_counts import Call, CallCounts
 from rotator.wiring.environment import withhold_managing_key
-from rotator.wiring.hooks import HookedTrail, owes
 from rotator.wiring.logs import warn_of_hook
 from rotator.wiring.runs import startup_deadline
 
@@ -77,8 +76,12 @@ class Connected:
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
 
         hooks = self.config.hooks
+        if not hooks:
+            return trail_in(self.trail_locations, trigger, self.identity, listener)
+        from rotator.wiring.hooks import HookedTrail, owes  # noqa: PLC0415 - as above
+
         trail = trail_in(self.trail_locations, trigger, self.identity, listener, partial(owes, hooks))
-        return HookedTrail(trail, hooks, warn_of_hook) if hooks else trail
+        return HookedTrail(trail, hooks, warn_of_hook)
 
     @property
     def managing_expires_at(self) -> datetime | None:

@@ -13,7 +13,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,7 +27,8 @@ from rotator.model.events import Done, Ended, Event, Failure, Intent, Operation,
 from rotator.model.plan import OutcomeKind
 from rotator.model.ports import AuditRun
 from rotator.model.secrecy import withheld
-from rotator.model.times import time_text
+from rotator.model.secret import SecretSpec
+from rotator.model.times import setting_text, time_text
 
 if TYPE_CHECKING:
     from rotator.audit.trail import AuditTrail
@@ -191,6 +192,17 @@ def owes(hooks: Sequence[Hook], left: Unfinished) -> bool:
     """Tell whether hooks are still to be told of what a run did that was cut short."""
     told = set(_told(left))
     return any(news.subject(hook) not in told for news in _missed(left) for hook in hooks if news.event in hook.on)
+
+
+def late_hooks(specs: Iterable[SecretSpec], hooks: Sequence[Hook]) -> tuple[str, ...]:
+    """Return a line for each hook that may push a new key on only when the old one is dead."""
+    return tuple(
+        f"{spec.name}: `grace` ({setting_text(spec.grace)}) is shorter than the hook {hook.name} may take "
+        f"({setting_text(hook.timeout)}): whoever has the key from it may hold a dead one"
+        for spec in specs
+        for hook in hooks
+        if HookEvent.PROMOTED in hook.on and spec.grace < hook.timeout and not spec.consumers
+    )
 
 
 def _facts(secret: str, arn: str, run_id: str) -> dict[str, object]:

@@ -29,7 +29,7 @@ def trail_locations(config: Config, env: Mapping[str, str]) -> TrailLocations:
 
 
 def trail_in(
-    locations: TrailLocations, trigger: str, identity: str, listener: Listener | None, keeps: Keeps
+    locations: TrailLocations, trigger: str, identity: str, listener: Listener | None, keeps: Keeps = lambda _: False
 ) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())

@@ -191,6 +191,16 @@ def test_test_events_are_marked(bench: Bench) -> None:
     assert bench.stage.rotator("hooks", "test", "uploader").returncode == FAILED
 
 
+def test_config_check_warns_of_a_grace_that_a_hook_cannot_keep(bench: Bench) -> None:
+    """Without a grace the old key is dead before a hook can push the new one."""
+    bench.hook('["promoted"]')
+    done = bench.stage.rotator("config", "check")
+    assert done.returncode == 0
+    assert "`grace` (0s) is shorter than the hook hook.sh may take (30s)" in bench.stage.said(done)
+    bench.stage.edit('grace = "0s"', 'grace = "1m"')
+    assert "hook.sh" not in bench.stage.said(bench.stage.rotator("config", "check"))
+
+
 def test_hook_without_events_or_program_is_a_mistake(bench: Bench) -> None:
     """Each mistake of an entry is named; so is that there is nothing to test."""
     assert bench.stage.rotator("hooks", "test", "uploader").returncode == USAGE
