@@ -198,7 +198,7 @@ def late_hooks(specs: Iterable[SecretSpec], hooks: Sequence[Hook]) -> tuple[str,
     """Return a line for each hook that may push a new key on only when the old one is dead."""
     return tuple(
         f"{spec.name}: `grace` ({setting_text(spec.grace)}) is shorter than the hook {hook.name} may take "
-        f"({setting_text(hook.timeout)}): whoever has the key from it may hold a dead one"
+        f"({setting_text(hook.timeout)}): a consumer that has the key from it may hold a dead one"
         for spec in specs
         for hook in hooks
         if HookEvent.PROMOTED in hook.on and spec.grace < hook.timeout and not spec.consumers
