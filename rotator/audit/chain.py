@@ -7,8 +7,10 @@ from typing import Protocol
 
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
 from rotator.audit.event import StoredEvent, parse, render
+from rotator.audit.ledger import Listing
 from rotator.audit.record import CHAIN_ENDS, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
-from rotator.model.events import Done, Event, Intent, Operation
+from rotator.model.events import Done, Ended, Event, Intent, Operation
+from rotator.model.plan import OutcomeKind
 
 Clock = Callable[[], datetime]
 
@@ -31,7 +33,17 @@ class Chain:
     """The time of an event; one that is earlier than the event before takes its time."""
     head: Head | None = None
     """The last event so far, if the chain has one."""
+    acted: bool = False
+    """Whether the run did something, or tried to, or ended otherwise than with nothing to do."""
     _calls: dict[Operation, str] = field(default_factory=dict, init=False)
+
+    @property
+    def listing(self) -> Listing | None:
+        """How the ledger lists the run, once it has ended; None for one that did nothing."""
+        if self.head is None or not self.acted:
+            return None
+        head = self.head
+        return Listing(self.run.run_id, self.run.secret, head.sequence, head.fingerprint, head.time_ms)
 
     def add(self, entry: Entry) -> None:
         """Append an entry to the chain, durably; where the sink takes no more, the chain has ended."""
@@ -39,7 +51,9 @@ class Chain:
         if self.head:
             sequence, time_ms = self.head.sequence + 1, max(time_ms, self.head.time_ms)
         call_uid = self._call_uid(entry, event_uid(self.run.run_id, sequence))
-        record = Record.of(entry, Position(self.run, sequence, time_ms, call_uid), self.writer)
+        self.acted = self.acted or _acts(entry)
+        ends = isinstance(entry, Ended | Recovered) and self.acted
+        record = Record.of(entry, Position(self.run, sequence, time_ms, call_uid, listed=ends), self.writer)
         line = seal(render(record), self.head, self.run.run_id) + b"\n"
         stored = parse(line)
         assert stored is not None  # noqa: S101 - what is written can be read
@@ -58,6 +72,24 @@ class Chain:
                 return uid
 
 
+def listing_of(stored: StoredEvent) -> Listing | None:
+    """Return how the ledger lists the run that an event ends; None if it ends none that did something."""
+    head = stored.head
+    if not stored.record.listed:
+        return None
+    return Listing(head.run_id, stored.record.secret, head.sequence, head.fingerprint, head.time_ms)
+
+
+def _acts(entry: Entry) -> bool:
+    match entry:
+        case Ended(outcome):
+            return outcome not in {OutcomeKind.UP_TO_DATE, OutcomeKind.WAITING}
+        case Intent() | Done() | Recovered():
+            return True
+        case _:
+            return False
+
+
 @dataclass(slots=True)
 class Unfinished:
     """A run without an end, as far as it was recorded."""
@@ -69,13 +101,17 @@ class Unfinished:
     records: list[Record] = field(default_factory=list)
     """The calls and their outcomes, in order."""
 
-    def close(self, writer: Writer, sink: Sink, clock: Clock, before: "Before | None" = None) -> None:
-        """Append the event that says that the run was cut short, and in which call; `before` may add to it first."""
+    def close(self, writer: Writer, sink: Sink, clock: Clock, before: "Before | None" = None) -> Listing | None:
+        """Append the event that says that the run was cut short, and in which call; `before` may add to it first.
+
+        Return how the ledger lists it.
+        """
         chain = Chain(self.run, writer, sink, clock, self.head)
         if before:
             before(self, chain.add)
         uid, operation = next(reversed(self.calls.items()), ("", ""))
         chain.add(Recovered(uid, operation))
+        return chain.listing
 
 
 Keeps = Callable[[Unfinished], bool]

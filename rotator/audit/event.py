@@ -165,6 +165,7 @@ _FIELDS = (
     _field("unmapped.remedy", "failure.remedy", lambda v: Remedy(_text(v)), _FAILED),
     _field("unmapped.next_step", "failure.next_step", _text, _FAILED),
     _field("unmapped.unanswered", "unanswered", _text_if_any, _of(EventKind.RECOVERED)),
+    _field("unmapped.listed", "listed", lambda v: v is True, attrgetter("listed")),
     _field("unmapped.torn.length", "torn.length", _integer, _TORN),
     _field("unmapped.torn.fingerprint.algorithm_id", condition=_TORN, write=lambda _: SHA_256),
     _field("unmapped.torn.fingerprint.value", "torn.sha256", _text, _TORN),

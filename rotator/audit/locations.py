@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from rotator.audit.bucket.destination import BucketDestination
+from rotator.audit.bucket.ledger import BucketLedger
 from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.bucket.source import BucketSource
 from rotator.audit.chain import Clock, Keeps
 from rotator.audit.directory.destination import DirectoryDestination
 from rotator.audit.directory.files import probe
 from rotator.audit.directory.source import DirectorySource
+from rotator.audit.ledger import Sealed
 from rotator.audit.record import Writer
 from rotator.audit.sources import Source
 from rotator.audit.trail import Destination
@@ -27,14 +29,19 @@ class TrailLocations:
     clock: Clock
 
     def destinations(
-        self, writer: Writer, new_id: Callable[[], str], keeps: Keeps = lambda _: False
+        self,
+        writer: Writer,
+        new_id: Callable[[], str],
+        keeps: Keeps = lambda _: False,
+        seal: Sealed = lambda entry: entry,
     ) -> list[Destination]:
         """Return what the trail is written to."""
         found: list[Destination] = []
         if self.directory:
-            found.append(DirectoryDestination(self.directory, writer, clock=self.clock, new_id=new_id, keeps=keeps))
+            found.append(DirectoryDestination(self.directory, writer, self.clock, new_id, keeps, seal))
         if self.bucket:
-            found.append(BucketDestination(self.bucket, writer, clock=self.clock, keeps=keeps))
+            ledger = BucketLedger(self.bucket, new_id, seal)
+            found.append(BucketDestination(self.bucket, writer, self.clock, ledger, keeps))
         return found
 
     def sources(self) -> list[Source]:

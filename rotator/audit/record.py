@@ -46,6 +46,8 @@ class Position:
     sequence: int
     time_ms: int
     call_uid: str
+    listed: bool = False
+    """Whether it ends a run that did something, which the ledger of the place lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,8 @@ class Record:
     """Why a run failed; None if it did not, or if a version before 0.2 wrote it: that has a sentence in `detail`."""
     unanswered: str = ""
     """Of a recovery: the call without an outcome."""
+    listed: bool = False
+    """Of a run's end: whether the run did something, so that the ledger of the place lists it."""
     torn: Repaired | None = None
     """Of a repair: the bytes that are not an event."""
 
@@ -135,6 +139,7 @@ class Record:
             uid=event_uid(run.run_id, position.sequence),
             time_ms=position.time_ms,
             call_uid=position.call_uid,
+            listed=position.listed,
             writer=writer,
             secret=run.secret,
             arn=run.arn,

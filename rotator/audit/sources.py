@@ -51,8 +51,8 @@ class Source(Protocol):
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time, in order."""
 
-    def verify(self) -> VerificationReport:
-        """Check everything there."""
+    def verify(self, since: datetime | None = None) -> VerificationReport:
+        """Check everything there; runs that ended before `since` may be gone."""
 
 
 def records_of(sources: Sequence[Source], criteria: Criteria) -> Iterator[Record]:
@@ -85,12 +85,12 @@ def endings_of(sources: Sequence[Source], since: datetime) -> list[Record]:
     return sorted(found.values(), key=lambda record: record.time)
 
 
-def verify_all(sources: Sequence[Source]) -> list[VerificationReport]:
+def verify_all(sources: Sequence[Source], since: datetime | None = None) -> list[VerificationReport]:
     """Check each source by itself, and whether what a run says in one of them it says in all.
 
     A chain has no key: control of one place is enough to rewrite it there and not in the other place.
     """
-    reports = [source.verify() for source in sources]
+    reports = [source.verify(since) for source in sources]
     for here, there in combinations(reports, 2):
         for run_id in here.chains.keys() & there.chains.keys():
             ours, theirs = here.chains[run_id], there.chains[run_id]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, Self
 
 from rotator.audit.chain import Before, Chain, Clock
+from rotator.audit.ledger import Listing
 from rotator.audit.record import RunIdentity, Started, Writer
 from rotator.model.errors import AuditUnavailableError, RotatorError
 from rotator.model.events import Done, Ended, Event, Operation, Result
@@ -31,8 +32,8 @@ class RunSink:
 
     append: Callable[[bytes], None]
     """Makes a line durable, or raises AuditUnavailableError; then it takes no more."""
-    end: Callable[[], None]
-    """Takes note that the last line has come."""
+    end: Callable[[Listing | None], None]
+    """Takes note that the last line has come, and lists the run; raises AuditUnavailableError if that failed."""
 
 
 class Destination(Protocol):
@@ -144,10 +145,17 @@ class _RecordedRun:
             self._changes.append(f"{perhaps}{event.operation.done} ({about})")
         self.add(event)
         if isinstance(event, Ended):
-            for sink in self.sinks.values():
-                sink.end()
+            self._list()
         if self._trail.listener:
             self._trail.listener(self.chain.run.secret, self.run_id, event)
+
+    def _list(self) -> None:
+        """Have the run listed; one that could not be is kept all the same, and listed by a later one."""
+        for sink in self.sinks.values():
+            try:
+                sink.end(self.chain.listing)
+            except AuditUnavailableError as error:
+                self._trail.on_loss(error)
 
     def add(self, entry: Started | Event) -> None:
         """Make an entry durable.

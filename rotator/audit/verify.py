@@ -11,6 +11,7 @@ Against these, copy the files to where the writing host cannot change them, or r
 whose objects are locked. One pass holds one file's chains in memory, and the id of every run.
 """
 
+import hashlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from enum import Enum, IntEnum
 
 from rotator.audit.attestation import FIRST, Head, event_uid, sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
-from rotator.audit.record import CHAIN_ENDS, EventKind
+from rotator.audit.record import CHAIN_ENDS, RUN_ENDS, EventKind
 from rotator.model.secrecy import looks_secret
 
 FINDINGS_MAX = 1000
@@ -57,6 +58,10 @@ class Flaw(Enum):
     REPEATED_RUN = "a run is in two files"
     EXPOSED = "an event holds what looks like secret material"
     CONTRADICTED = "the two places of the trail tell a run differently"
+    LEDGER = "the ledger is not as it was written"
+    MISSING_RUN = "a run is in the ledger, and not here"
+    NOT_AS_LISTED = "a run does not end as the ledger has it"
+    UNLISTED = "a run is here, and not in the ledger"
     UNFINISHED = "a run or a line was cut off when its process died"
 
 
@@ -70,6 +75,17 @@ class Finding:
     run_id: str
     sequence: int | None
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnding:
+    """How a run ended, as far as the ledger is concerned."""
+
+    fingerprint: bytes
+    """Of its last event."""
+    says_listed: bool
+    may_follow: bool
+    """Whether the ledger may still be about to list it: its process lives, or died just then."""
 
 
 @dataclass(slots=True)
@@ -89,6 +105,16 @@ class VerificationReport:
     """By run: a hash of each event's fingerprint, to compare one place with another."""
     cut_short: set[str] = field(default_factory=set, repr=False)
     """Runs that a later process closed."""
+    ends: dict[str, RunEnding] = field(default_factory=dict, repr=False)
+    """How each run ended that has an end."""
+    listed: int = 0
+    """Entries of the ledger."""
+    place: str = ""
+    """The id of the place; empty without a ledger."""
+    head: str = ""
+    """Of the ledger's newest entry."""
+    heads: dict[int, str] = field(default_factory=dict, repr=False)
+    """The hash of each entry by its number."""
     findings_left_out: int = 0
     _worst: Verdict = Verdict.INTACT
 
@@ -118,7 +144,7 @@ class _JudgedRun:
     """Calls without an outcome yet: operations by call id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judge:
     """Judges the events of one file, or of one run in a bucket, in the order they stand in."""
 
@@ -126,6 +152,8 @@ class Judge:
     """Where findings go."""
     runs_seen: set[str]
     """The runs of what was judged before."""
+    may_follow: bool = False
+    """Whether the ledger may still be about to list a run that ended here."""
     _runs: dict[str, _JudgedRun] = field(default_factory=dict, init=False)
 
     def event(self, line: bytes, stored: StoredEvent, file: str, number: int | None) -> None:
@@ -150,6 +178,9 @@ class Judge:
         self.report.chains.setdefault(head.run_id, array("q")).append(hash(head.fingerprint))
         if record.kind is EventKind.RECOVERED:
             self.report.cut_short.add(head.run_id)
+        if record.kind in RUN_ENDS:
+            digest = bytes.fromhex(head.fingerprint) if _is_digest(head.fingerprint) else b""
+            self.report.ends[head.run_id] = RunEnding(digest, record.listed, self.may_follow)
 
     def close(self, unended: tuple[Flaw, str] | None, file: str, run_id: str = "") -> None:
         """Count the runs that were judged; one without an end is in progress, or has this flaw, as run `run_id`."""
@@ -161,6 +192,10 @@ class Judge:
                 self.report.in_progress += 1
         self.report.runs += sum(run.secret != ("", "") for run in self._runs.values())
         self.runs_seen.update(self._runs)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == hashlib.sha256().digest_size * 2 and all(digit in "0123456789abcdef" for digit in text)
 
 
 def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:

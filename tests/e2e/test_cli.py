@@ -3,6 +3,7 @@
 import json
 import re
 
+from rotator.audit.directory.files import audit_files
 from rotator.sandbox.pinata.faults import Respond, Side
 from rotator.sandbox.pinata.records import Bearer
 from rotator.sandbox.pinata.switches import Generation
@@ -391,7 +392,7 @@ def test_the_trail_tells_the_life_of_a_key(stage: Stage) -> None:
 def test_a_trail_that_was_changed_is_broken(stage: Stage) -> None:
     """One word in one event: exit code 3, and where."""
     stage.row("run")
-    (file,) = stage.sandbox.audit_directory.iterdir()
+    (file,) = audit_files(stage.sandbox.audit_directory)
     lines = file.read_text().splitlines(keepends=True)
     lines[3] = lines[3].replace("uploader", "uploadee")
     file.write_text("".join(lines))
@@ -404,6 +405,6 @@ def test_a_trail_that_was_changed_is_broken(stage: Stage) -> None:
 def test_a_trail_that_was_cut_is_broken(stage: Stage) -> None:
     """The last event taken away: the run never ended, though its file says it did."""
     stage.row("run")
-    (file,) = stage.sandbox.audit_directory.iterdir()
+    (file,) = audit_files(stage.sandbox.audit_directory)
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
     assert stage.rotator("audit", "verify").returncode != 0

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import pytest
 
+from rotator.audit.directory.files import audit_files
 from rotator.sandbox.pinata.faults import Damage, Drop, Fault, Injection, Omit, Operation, Respond, Side, Spoil
 from rotator.sandbox.pinata.switches import Delay
 from rotator.sandbox.running import ADMIN_SECRET
@@ -180,7 +181,7 @@ def test_the_scan_finds_what_it_looks_for(stage: Stage, everything: Everything) 
     """A token cut out of the middle of some base64 in an audit file is found."""
     assert everything.rotator("run").returncode == 0
     assert everything.leaks() == set()
-    (file,) = stage.sandbox.audit_directory.iterdir()
+    (file,) = audit_files(stage.sandbox.audit_directory)
     jwt = stage.sandbox.rotated_keys()[-1].jwt
     hidden = base64.b64encode(f"Bearer {jwt}".encode()).decode()[200:240]
     file.write_text(file.read_text() + hidden)

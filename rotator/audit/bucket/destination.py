@@ -15,15 +15,20 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from rotator.audit.attestation import FIRST
+from rotator.audit.bucket.ledger import BucketLedger
 from rotator.audit.bucket.objects import AuditBucket, ObjectTakenError, RunInBucket, folder_of, newest_runs, object_key
-from rotator.audit.chain import Before, Clock, Keeps, Unfinished, note
+from rotator.audit.chain import Before, Clock, Keeps, Unfinished, listing_of, note
 from rotator.audit.event import parse
+from rotator.audit.ledger import Listing
 from rotator.audit.record import RUN_ENDS, RunIdentity, Writer
 from rotator.audit.trail import RunSink
+from rotator.model.errors import AuditUnavailableError
 
 QUIET_MAX = timedelta(minutes=15)
 """How long a living run may be silent: as long as a Lambda function can run, and by as much as
 clocks may differ, since AWS takes no signature that is 15 minutes off."""
+LISTED_WITHIN = timedelta(minutes=1)
+"""A run that ended so long ago, and is not in the ledger, will not be listed by its own process."""
 _KNOWN_MAX = 10_000
 
 
@@ -34,6 +39,7 @@ class BucketDestination:
     bucket: AuditBucket
     writer: Writer
     clock: Clock
+    ledger: BucketLedger
     keeps: Keeps = lambda _: False
     _kept: list[tuple[RunInBucket, Unfinished]] = field(default_factory=list, init=False)
     _ended: set[str] = field(default_factory=set, init=False)
@@ -45,7 +51,7 @@ class BucketDestination:
         for dead in self._dead(newest_runs(self.bucket, run.secret), now):
             self._recover(dead)
         folder = folder_of(run, now)
-        return RunSink(_Objects(self.bucket, folder).append, partial(self._know, folder))
+        return RunSink(_Objects(self.bucket, folder).append, partial(self._leave, folder))
 
     def close(self) -> None:
         """Forget what was kept: a run here belongs to no process."""
@@ -69,9 +75,22 @@ class BucketDestination:
             elif now - run.written_at >= QUIET_MAX:
                 yield run
 
+    def _leave(self, folder: str, listing: Listing | None) -> None:
+        if listing:
+            self.ledger.add(listing)
+        self._know(folder)
+
     def _has_ended(self, run: RunInBucket) -> bool:
+        """Tell whether a run has ended; one whose process died before it was listed is listed now."""
         last = parse(self.bucket.get(run.object_keys[-1]) or b"")
-        return last is not None and last.record.kind in RUN_ENDS
+        if last is None or last.record.kind not in RUN_ENDS:
+            return False
+        listing = listing_of(last)
+        if listing and self.clock() - run.written_at >= LISTED_WITHIN:
+            with suppress(AuditUnavailableError):  # the run that is to begin is told of it when it ends itself
+                if not self.ledger.lists(run.run_id, listing.time_ms):
+                    self.ledger.add(listing)
+        return True
 
     def _recover(self, run: RunInBucket) -> None:
         unfinished: dict[str, Unfinished] = {}
@@ -88,7 +107,9 @@ class BucketDestination:
     def _close(self, run: RunInBucket, left: Unfinished, before: Before | None = None) -> None:
         # If the key is taken now, the process lives, or another one has just closed its run.
         with suppress(ObjectTakenError):
-            left.close(self.writer, _Objects(self.bucket, run.folder, left.head.sequence + 1), self.clock, before)
+            sink = _Objects(self.bucket, run.folder, left.head.sequence + 1)
+            if listing := left.close(self.writer, sink, self.clock, before):
+                self.ledger.add(listing)
 
     def _know(self, folder: str) -> None:
         if len(self._ended) >= _KNOWN_MAX:

@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from rotator.audit.bucket.destination import QUIET_MAX
+from rotator.audit.bucket.ledger import FOLDER, entry_key
 from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, newest_runs
 from rotator.audit.chain import Clock
 from rotator.audit.event import StoredEvent, parse
+from rotator.audit.ledger import parse_entry
+from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
@@ -60,9 +63,10 @@ class BucketSource:
         found = [record for record in self.records(Criteria(since=since)) if record.ends_run]
         return sorted(found, key=lambda record: record.time)
 
-    def verify(self) -> VerificationReport:
+    def verify(self, since: datetime | None = None) -> VerificationReport:
         """Check every object."""
         report = VerificationReport(where=str(self.bucket))
+        ledger = self._judged_ledger(report)
         runs_seen: set[str] = set()
         newest: RunInBucket | None = None
         now = self.clock()
@@ -70,7 +74,7 @@ class BucketSource:
             if newest is None or newest.secret != run.secret:
                 newest = run
             report.files += len(contents)
-            judge = Judge(report, runs_seen)
+            judge = Judge(report, runs_seen, may_follow=now - run.written_at < QUIET_MAX or newest is run)
             for sequence, key, content in zip(run.sequences, run.object_keys, contents, strict=True):
                 url, stored = self.bucket.url(key), parse(content or b"")
                 if content and stored:
@@ -78,7 +82,21 @@ class BucketSource:
                 for flaw, detail in _object_flaws(run, sequence, content, stored):
                     report.add(Finding(flaw, url, None, run.run_id, sequence, detail))
             judge.close(_unended(run, newest, now), self.bucket.url(run.folder), run.run_id)
+        ledger.close((), since)
         return report
+
+    def _judged_ledger(self, report: VerificationReport) -> LedgerJudge:
+        """Judge the entries of the ledger, if there is one."""
+        judge = LedgerJudge(report, self.bucket.url(FOLDER))
+        keys = sorted((found.key for page in self.bucket.pages(FOLDER) for found in page), reverse=True)
+        with ThreadPoolExecutor(READERS, "audit") as pool:
+            for key, content in zip(keys, pool.map(self.bucket.get, keys), strict=True):
+                entry = parse_entry(content or b"")
+                if entry is None or entry_key(entry.number) != key:
+                    judge.unread(None, f"{key} is no entry of its number")
+                else:
+                    judge.entry(entry)
+        return judge
 
     def _last_outcome(self, secret: str) -> Record | None:
         runs = newest_runs(self.bucket, secret)

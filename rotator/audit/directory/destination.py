@@ -3,10 +3,8 @@
 Each process has one file for all of its runs, made when the first one begins. After a day, or 64 MiB,
 later runs begin a new one, so that files can be archived while a daemon lives on.
 
-Before a file is made, the open files whose lock is free are taken over, so that a crash never looks
-like a finished run: remains of a torn write get a line break and an event of their own that names
-them, each run without an end gets a last event that says so, and the file its final name. The lock
-keeps two processes apart that do this at once; after a crash in here, the next process does the rest.
+Before a file is made, the open files whose lock is free are taken over (`rotator.audit.directory.recovery`). When a run
+has ended that did something, the ledger of the directory lists it.
 """
 
 from collections.abc import Callable
@@ -16,9 +14,11 @@ from functools import partial
 from pathlib import Path
 from threading import Lock
 
-from rotator.audit.chain import Before, Chain, Clock, Keeps, Unfinished, note
+from rotator.audit.chain import Before, Clock, Keeps
 from rotator.audit.directory import files
-from rotator.audit.event import parse
+from rotator.audit.directory.ledger import DirectoryLedger
+from rotator.audit.directory.recovery import Left, Recovery
+from rotator.audit.ledger import Listing, Sealed
 from rotator.audit.record import RunIdentity, Writer
 from rotator.audit.trail import RunSink
 
@@ -37,7 +37,11 @@ class DirectoryDestination:
     new_id: Callable[[], str]
     """An id that no run has."""
     keeps: Keeps = lambda _: False
-    _kept: list["_Left"] = field(default_factory=list, init=False)
+    seal: Sealed = lambda entry: entry
+    """Signs the entries of the ledger."""
+    _pending: list[tuple[files.AuditFile, Listing]] = field(default_factory=list, init=False)
+    """Runs that have ended here, and are not in the ledger yet."""
+    _kept: list[Left] = field(default_factory=list, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
     _current: files.AuditFile | None = field(default=None, init=False)
     _made_at: datetime = field(init=False)
@@ -53,12 +57,14 @@ class DirectoryDestination:
     def close(self) -> None:
         """Close the files; one with a run that has not ended is left to the next process."""
         with self._lock:
+            unlisted = {file for file, _ in self._pending}
             for file, running in self._running.items():
-                (file.abandon if running else file.close)()
+                (file.abandon if running or file in unlisted else file.close)()
             for left in self._kept:
                 left.file.abandon()
             self._running.clear()
             self._kept.clear()
+            self._pending.clear()
             self._current = None
 
     def settle(self, before: Before) -> None:
@@ -66,7 +72,7 @@ class DirectoryDestination:
         with self._lock:
             kept, self._kept = self._kept, []
         for left in kept:
-            left.close(self.writer, self.clock, before)
+            left.close(self.writer, self.clock, self._ledger, before)
 
     def _file_for_new_runs(self) -> files.AuditFile:
         now = self.clock()
@@ -74,7 +80,8 @@ class DirectoryDestination:
         if last and not last.broken and last.size < FILE_MAX_BYTES and now - self._made_at < FILE_MAX_AGE:
             return last
         files.require_private(self.directory)
-        self._kept += recover(self.directory, self.writer, self.clock, self.new_id, self.keeps)
+        recovery = Recovery(self.directory, self.writer, self.clock, self.new_id, self._ledger)
+        self._kept += recovery.recover(self.keeps)
         self._current = files.AuditFile.create(self.directory, now)
         self._made_at = now
         self._running[self._current] = set()
@@ -82,73 +89,26 @@ class DirectoryDestination:
             self._close_if_done(last)
         return self._current
 
-    def _leave(self, file: files.AuditFile, run_id: str) -> None:
+    @property
+    def _ledger(self) -> DirectoryLedger:
+        return DirectoryLedger(self.directory, self.new_id, self.seal)
+
+    def _leave(self, file: files.AuditFile, run_id: str, listing: Listing | None) -> None:
         with self._lock:
             self._running.get(file, set()).discard(run_id)
-            if file is not self._current:
-                self._close_if_done(file)
+            try:
+                self._pending += [(file, listing)] if listing else []
+                while self._pending:
+                    self._ledger.add(self._pending[0][1])
+                    del self._pending[0]
+            finally:
+                if file is not self._current:
+                    self._close_if_done(file)
 
     def _close_if_done(self, file: files.AuditFile) -> None:
         if file.broken or not self._running.get(file):
             self._running.pop(file, None)
-            file.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """A file that a dead process left, under our lock, and its runs without an end."""
-
-    file: files.AuditFile
-    runs: tuple[Unfinished, ...]
-
-    def close(self, writer: Writer, clock: Clock, before: Before | None = None) -> None:
-        """End the runs, and give the file its final name."""
-        try:
-            for run in self.runs:
-                run.close(writer, self.file, clock, before)
-            self.file.close()
-        finally:
-            self.file.abandon()
-
-
-def recover(
-    directory: Path, writer: Writer, clock: Clock, new_id: Callable[[], str], keeps: Keeps = lambda _: False
-) -> list[_Left]:
-    """Close the files of processes that died; return those, still open, with a run that is to be kept so."""
-    kept: list[_Left] = []
-    for path in filter(files.is_open_name, files.audit_files(directory)):
-        file = files.AuditFile.adopt(path)
-        if file is None:
-            continue
-        try:
-            unfinished, remains, needs_break = _survey(path)
-            if needs_break:
-                file.append(b"\n")
-            if remains.length:
-                Chain(RunIdentity(new_id(), "", ""), writer, file, clock).add(remains.repair)
-        except BaseException:
-            file.abandon()
-            raise
-        left = _Left(file, tuple(unfinished.values()))
-        if any(map(keeps, left.runs)):
-            kept.append(left)
-        else:
-            left.close(writer, clock)
-    return kept
-
-
-def _survey(path: Path) -> tuple[dict[str, Unfinished], files.Remains, bool]:
-    """Return the runs without an end, the remains of a write at the end, and whether a line break is missing."""
-    unfinished: dict[str, Unfinished] = {}
-    remains, line = files.Remains(), b"\n"
-    with files.reading(path) as stream:
-        for line in files.lines(stream):
-            if stored := parse(line):
-                remains = files.Remains()
-                note(unfinished, stored)
-            else:
-                remains.add(line)
-    needs_break = not line.endswith(b"\n")
-    if remains.length and needs_break:
-        remains.add(b"\n")
-    return unfinished, remains, needs_break
+            unlisted = [one for one in self._pending if one[0] is file]
+            # The next process lists what this one could not.
+            (file.abandon if unlisted else file.close)()
+            self._pending = [one for one in self._pending if one not in unlisted]

@@ -37,13 +37,13 @@ _APPEND = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROBE_BYTES = 16_384
 """More than the events of one run."""
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-_sync_data = getattr(os, "fdatasync", os.fsync)
+sync_data = getattr(os, "fdatasync", os.fsync)
 
 
 def require_private(directory: Path) -> None:
     """Make sure that the audit directory is there, ours, and closed to others."""
     quoted = shlex.quote(str(directory))
-    with _writing(directory):
+    with writing(directory):
         try:
             found = directory.lstat()
         except FileNotFoundError:
@@ -72,11 +72,11 @@ def probe(directory: Path) -> None:
     """Make sure that a record could be made durable now, without making one."""
     require_private(directory)
     path = directory / f"probe-{secrets.token_hex(5)}.new"
-    with _writing(path):
+    with writing(path):
         fd = os.open(path, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            _write_whole(fd, bytes(_PROBE_BYTES))
-            _sync_data(fd)
+            write_whole(fd, bytes(_PROBE_BYTES))
+            sync_data(fd)
         finally:
             os.close(fd)
             path.unlink()
@@ -84,7 +84,7 @@ def probe(directory: Path) -> None:
 
 def audit_files(directory: Path) -> list[Path]:
     """Return the audit files of a directory, oldest first."""
-    with _reading(directory):
+    with opening(directory):
         found = {path for path in directory.iterdir() if path.name.endswith(SUFFIX)}
     # A file that is renamed during the listing may show under both names.
     gone = {path for path in found if _closed(path) in found and not os.path.lexists(path)}
@@ -99,7 +99,7 @@ def is_open_name(path: Path) -> bool:
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
     """Open an audit file to read it."""
-    with _reading(path), opened(path) as stream:
+    with opening(path), opened(path) as stream:
         yield stream
 
 
@@ -151,7 +151,7 @@ def is_writable_by_others(target: int | Path) -> bool:
 
 def has_live_writer(stream: BinaryIO) -> bool:
     """Return whether a living process has a file open to write to it."""
-    if not _lock(stream.fileno(), fcntl.LOCK_SH):
+    if not lock(stream.fileno(), fcntl.LOCK_SH):
         return True
     # A process that would recover the file in this very instant leaves it to the next one.
     fcntl.flock(stream.fileno(), fcntl.LOCK_UN)
@@ -177,28 +177,28 @@ class AuditFile:
         path = directory / f"{stamp}-{secrets.token_hex(5)}{OPEN_SUFFIX}"
         # It is locked before it has a name that others would take for that of a dead process.
         unlocked = path.with_suffix(".new")
-        with _writing(path):
+        with writing(path):
             fd = os.open(unlocked, _APPEND | os.O_CREAT | os.O_EXCL, 0o600)
             with _closing_on_error(fd):
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 unlocked.rename(path)
-                _sync_directory(directory)
+                sync_directory(directory)
                 return cls(fd, path)
 
     @classmethod
     def adopt(cls, path: Path) -> "AuditFile | None":
         """Take over the file of a process that died; None if that lives, or it is closed."""
-        with _writing(path), suppress(FileNotFoundError):
+        with writing(path), suppress(FileNotFoundError):
             fd = os.open(path, _APPEND)
             with _closing_on_error(fd):
-                if _lock(fd, fcntl.LOCK_EX) and os.path.samestat(os.fstat(fd), path.lstat()):
+                if lock(fd, fcntl.LOCK_EX) and os.path.samestat(os.fstat(fd), path.lstat()):
                     return cls(fd, path)
             os.close(fd)
         return None
 
     def append(self, line: bytes) -> None:
         """Append a line, durably; one that is not durable is the last that the file takes."""
-        with _writing(self.path):
+        with writing(self.path):
             try:
                 self._sync(up_to=self._write(line))
             except OSError:
@@ -213,7 +213,7 @@ class AuditFile:
             with suppress(OSError):
                 if not self.broken and not os.path.lexists(final):
                     self.path.rename(final)
-                    _sync_directory(self.path.parent)
+                    sync_directory(self.path.parent)
             self._release()
 
     def abandon(self) -> None:
@@ -229,7 +229,7 @@ class AuditFile:
                 self.broken = True
                 raise OSError(0, "the file was removed or changed by another process")
             try:
-                _write_whole(self._fd, line)
+                write_whole(self._fd, line)
             except OSError:
                 self.broken = True
                 raise
@@ -244,7 +244,7 @@ class AuditFile:
             self._require_sound()
             reached = self.size
             try:
-                _sync_data(self._fd)
+                sync_data(self._fd)
             except OSError:
                 self.broken = True
                 raise
@@ -274,18 +274,20 @@ def _trail_error(done: str, path: Path, **more: str) -> Iterator[None]:
         raise AuditUnavailableError(f"the audit trail cannot be {done}: {path}: {reason}", **more) from None
 
 
-_writing = partial(_trail_error, "written")
-_reading = partial(_trail_error, "read", next_step="Look at it as a user who may read it, and at `[audit] directory`.")
+writing = partial(_trail_error, "written")
+opening = partial(_trail_error, "read", next_step="Look at it as a user who may read it, and at `[audit] directory`.")
 
 
-def _write_whole(fd: int, line: bytes) -> None:
+def write_whole(fd: int, line: bytes) -> None:
+    """Append a line, or raise OSError: then a part of it may be there."""
     written = os.write(fd, line)
     # What stopped the first write in the middle makes the second one fail, and say why.
     if written < len(line) and written + os.write(fd, line[written:]) < len(line):
         raise OSError(0, "only a part of a line could be written")
 
 
-def _lock(fd: int, kind: int) -> bool:
+def lock(fd: int, kind: int) -> bool:
+    """Take a lock if it is free; tell whether it was."""
     try:
         fcntl.flock(fd, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -302,7 +304,8 @@ def _closing_on_error(fd: int) -> Iterator[None]:
         raise
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make the names in a directory durable. Raises OSError."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

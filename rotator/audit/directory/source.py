@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rotator.audit.directory import files
+from rotator.audit.directory.ledger import NAME, listed_since
 from rotator.audit.event import parse
+from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
@@ -56,9 +58,10 @@ class DirectorySource:
         ]
         return sorted(found, key=lambda record: record.time)
 
-    def verify(self) -> VerificationReport:
+    def verify(self, since: datetime | None = None) -> VerificationReport:
         """Check every file."""
         report = VerificationReport(str(self.directory))
+        ledger = self._judged_ledger(report)
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
             report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
@@ -70,7 +73,19 @@ class DirectorySource:
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
+        ledger.close(listed_since(self.directory, ledger.last.listing.time_ms if ledger.last else 0), since)
         return report
+
+    def _judged_ledger(self, report: VerificationReport) -> LedgerJudge:
+        """Judge the entries of the ledger, if there is one."""
+        judge, path = LedgerJudge(report, NAME), self.directory / NAME
+        if path.exists():
+            with files.reading(path) as stream:
+                if files.is_writable_by_others(stream.fileno()):
+                    report.add(Finding(Flaw.UNTRUSTED_FILE, NAME, None, "", None, _WRITABLE))
+                for number, line in enumerate(files.lines(stream), start=1):
+                    judge.line(line, number)
+        return judge
 
     def _newest_first(self) -> list[tuple[Path, datetime]]:
         """Return the files with the time of their last write, the latest first."""
@@ -102,6 +117,7 @@ def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
             add(Flaw.UNTRUSTED_FILE, None, _WRITABLE)
             return
         is_live = is_open and files.has_live_writer(stream)
+        judge.may_follow = is_open
         for number, line in enumerate(files.lines(stream), start=1):
             stored = parse(line)
             if stored is None:

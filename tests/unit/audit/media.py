@@ -9,14 +9,16 @@ import boto3
 from botocore.config import Config
 
 from rotator.audit.bucket.destination import BucketDestination
+from rotator.audit.bucket.ledger import FOLDER, BucketLedger
 from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.bucket.source import BucketSource
 from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.files import audit_files
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.sources import Source
 from rotator.audit.trail import AuditTrail, Destination
 from rotator.audit.verify import Verdict
-from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail
+from tests.unit.audit.builders import WRITER, RunIds, TickingClock, a_trail, as_is
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -66,7 +68,7 @@ class OnDisk:
         """Return every line, in the order of their places."""
         return {
             (str(path), number): line
-            for path in sorted(self.directory.iterdir())
+            for path in audit_files(self.directory)
             for number, line in enumerate(path.read_bytes().splitlines(keepends=True))
         }
 
@@ -95,7 +97,7 @@ class InBucket:
 
     def trail(self, ids: str = "run") -> AuditTrail:
         """Return the audit log of a process that records here."""
-        destination = BucketDestination(self.bucket, WRITER, clock=self.clock)
+        destination = BucketDestination(self.bucket, WRITER, self.clock, BucketLedger(self.bucket, RunIds("id"), as_is))
         return AuditTrail([destination], WRITER, clock=self.clock, new_id=RunIds(ids))
 
     @property
@@ -104,8 +106,9 @@ class InBucket:
         return BucketSource(self.bucket, self.clock)
 
     def all_keys(self) -> list[str]:
-        """Return every key."""
-        return [found.key for page in self.bucket.pages("") for found in page]
+        """Return the key of every event."""
+        found = [found.key for page in self.bucket.pages("") for found in page]
+        return [key for key in found if not key.startswith(FOLDER)]
 
     def lines(self) -> dict[Line, bytes]:
         """Return every object, in the order of their keys."""
@@ -131,7 +134,7 @@ class Both:
         clock, new_id = self.bucket.clock, RunIds(ids)
         to: list[Destination] = [
             DirectoryDestination(self.directory, WRITER, clock=clock, new_id=new_id),
-            BucketDestination(self.bucket.bucket, WRITER, clock=clock),
+            BucketDestination(self.bucket.bucket, WRITER, clock, BucketLedger(self.bucket.bucket, new_id, as_is)),
         ]
         return AuditTrail(to, WRITER, clock=clock, new_id=new_id, on_loss=lambda e: self.lost.append(e.message))
 

@@ -29,15 +29,16 @@ def test_each_place_is_judged_by_itself(both: Both) -> None:
 
 
 def test_a_run_that_was_rewritten_in_one_place_is_found(both: Both) -> None:
-    """A whole new chain without a flaw of its own contradicts the one in the other place."""
+    """A whole new chain without a flaw of its own contradicts the ledger, and the one in the other place."""
     with both.trail() as trail:
         rewritten, other = record_rotation(trail), record_rotation(trail)
     keys = [key for key in both.bucket.all_keys() if rewritten in key]
     story = chain_lines(rewritten, [an_end()], both.bucket.clock)
     for key, line in zip_longest(keys, story, fillvalue=b""):
         both.bucket.put((str(key), 0), line)
-    assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
+    assert both.verdicts() == [Verdict.INTACT, Verdict.BROKEN]
     here, there = verify_all(both.sources)
     assert here.verdict is Verdict.INTACT
-    assert [(f.flaw, f.run_id) for f in there.findings] == [(Flaw.CONTRADICTED, rewritten)]
+    flaws = [Flaw.NOT_AS_LISTED, Flaw.CONTRADICTED]
+    assert [(f.flaw, f.run_id) for f in there.findings] == [(flaw, rewritten) for flaw in flaws]
     assert other in there.chains

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rotator.audit.directory.files import audit_files
 from rotator.audit.record import EventKind
 from rotator.audit.sources import Criteria, last_outcomes_of, records_of, verify_all
 from rotator.audit.trail import PAUSE
@@ -32,7 +33,7 @@ def test_both_hold_the_same_bytes(both: Both) -> None:
     """Each place has the whole trail, byte for byte."""
     with both.trail() as trail:
         record_rotation(trail)
-    (path,) = both.directory.iterdir()
+    (path,) = audit_files(both.directory)
     assert b"".join(both.bucket.lines().values()) == path.read_bytes()
     assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
     assert both.lost == []
@@ -98,7 +99,7 @@ def test_the_directory_may_be_the_one_that_fails(both: Both) -> None:
     """The bucket goes on alone, and the file is closed by the next process that can."""
     with both.trail() as trail:
         run = trail.begin("uploader", ARN)
-        (path,) = both.directory.iterdir()
+        (path,) = audit_files(both.directory)
         path.unlink()
         for event in (an_intent(), an_outcome(), an_end()):
             run.record(event)
@@ -111,7 +112,7 @@ def test_nothing_happens_without_either(both: Both) -> None:
     """If no place takes an intent, it is refused, at the start of a run or within it."""
     with both.trail() as trail:
         run = trail.begin("uploader", ARN)
-        (path,) = both.directory.iterdir()
+        (path,) = audit_files(both.directory)
         path.unlink()
         _break(both.bucket)
         for _ in range(2):
@@ -132,7 +133,7 @@ def test_a_trail_that_breaks_says_what_was_done_by_then(directory: Path) -> None
         run.record(an_intent(Operation.VERIFY_KEY))
         run.record(an_outcome(Operation.VERIFY_KEY))
         run.record(an_intent(Operation.PROMOTE))
-        (path,) = directory.iterdir()
+        (path,) = audit_files(directory)
         path.unlink()
         for _ in range(2):
             with pytest.raises(AuditUnavailableError) as broken:

@@ -268,9 +268,8 @@ def test_any_edited_byte_is_found(at: int, byte: int) -> None:
     """If any byte of a finished file is changed, the trail is broken."""
     edited = CONTENT[:at] + bytes([byte]) + CONTENT[at + 1 :]
     with TemporaryDirectory() as made:
-        flaws_in(Path(made), [edited])
-        verdict = verify(Path(made)).verdict
-    assert verdict is (Verdict.INTACT if edited == CONTENT else Verdict.BROKEN)
+        found = flaws_in(Path(made), [edited])
+    assert bool(found) is (edited != CONTENT)
 
 
 @settings(deadline=None)
@@ -278,5 +277,4 @@ def test_any_edited_byte_is_found(at: int, byte: int) -> None:
 def test_any_cut_of_a_finished_file_is_found(cut: int) -> None:
     """A finished file that lost its tail is broken, as long as a run was cut by it."""
     with TemporaryDirectory() as made:
-        flaws_in(Path(made), [CONTENT[:cut]])
-        assert verify(Path(made)).verdict is Verdict.BROKEN
+        assert flaws_in(Path(made), [CONTENT[:cut]])

@@ -21,22 +21,22 @@ EVENTS = 1 + len(list(a_rotation()))
 
 
 def test_a_rotation_costs_a_call_for_each_event(bucket: InBucket, wire: Wire) -> None:
-    """Beside them there is one listing; what this process knows to have ended is not read again."""
+    """Beside them there are a listing and an entry of the ledger; what is known to have ended is not read again."""
     with bucket.trail() as trail:
         for _ in range(3):
             record_rotation(trail)
-    assert wire.calls == {"PutObject": 3 * EVENTS, "ListObjectsV2": 3}
+    assert wire.calls == {"PutObject": 3 * (EVENTS + 1), "ListObjectsV2": 3 + 1}
 
 
 def test_a_new_process_reads_one_object_more(bucket: InBucket, wire: Wire) -> None:
-    """The end of the run before is looked at, and those of older runs are not."""
+    """The end of the run before is looked at, and the ledger for it; those of older runs are not."""
     start = bucket.clock.now
     for number in range(5):
         bucket.clock.now = start + number * 2 * QUIET_MAX
         with time_machine.travel(bucket.clock.now), bucket.trail(f"process{number}-") as trail:
             wire.calls.clear()
             record_rotation(trail)
-        assert (wire.calls["ListObjectsV2"], wire.calls["GetObject"]) == (1, min(number, 1))
+        assert (wire.calls["ListObjectsV2"], wire.calls["GetObject"]) == ((3, 3) if number else (2, 0))
     assert bucket.source.verify().verdict is Verdict.INTACT
 
 

@@ -23,8 +23,9 @@ def test_a_missing_end_among_later_runs_is_no_crash(bucket: InBucket) -> None:
             record_rotation(trail)
     last = [key for key in bucket.all_keys() if cut in key][-1]
     bucket.put((last, 0), b"")
-    (finding,) = bucket.source.verify().findings
+    finding, listed = bucket.source.verify().findings
     assert (finding.flaw, finding.run_id, finding.sequence) == (Flaw.NO_END, cut, EVENTS - 1)
+    assert (listed.flaw, listed.run_id) == (Flaw.NOT_AS_LISTED, cut)
     assert finding.file.startswith(f"s3://{BUCKET}/{PREFIX}uploader/")
 
 

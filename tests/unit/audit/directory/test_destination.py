@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 
 from rotator.audit.directory import destination, files
-from rotator.audit.directory.destination import FILE_MAX_AGE, recover
+from rotator.audit.directory.destination import FILE_MAX_AGE
+from rotator.audit.directory.files import audit_files
+from rotator.audit.directory.ledger import DirectoryLedger
+from rotator.audit.directory.recovery import Recovery
 from rotator.audit.event import parse
 from rotator.audit.record import EventKind
 from rotator.audit.verify import Flaw, Verdict
@@ -31,6 +34,7 @@ from tests.unit.audit.builders import (
     an_end,
     an_intent,
     an_outcome,
+    as_is,
     chain_lines,
     query,
     record_rotation,
@@ -41,8 +45,8 @@ from tests.unit.audit.builders import (
 def test_nothing_is_made_before_the_first_run(directory: Path) -> None:
     """A process that has nothing to record leaves no file."""
     with a_trail(directory):
-        assert list(directory.iterdir()) == []
-    assert list(directory.iterdir()) == []
+        assert list(audit_files(directory)) == []
+    assert list(audit_files(directory)) == []
 
 
 def test_a_run_is_on_disk_before_it_goes_on(directory: Path) -> None:
@@ -61,7 +65,7 @@ def test_a_file_is_named_for_its_start_and_closed(directory: Path) -> None:
         record_rotation(trail)
         (path,) = directory.glob("20261122T095329.000000Z-*.open.jsonl")
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    (closed,) = directory.iterdir()
+    (closed,) = audit_files(directory)
     assert closed.name == path.name.replace(".open", "")
 
 
@@ -99,7 +103,7 @@ def test_a_large_file_is_followed_by_another(directory: Path, monkeypatch: pytes
     with a_trail(directory) as trail:
         for _ in range(4):
             record_rotation(trail)
-    sizes = [path.stat().st_size for path in directory.iterdir()]
+    sizes = [path.stat().st_size for path in audit_files(directory)]
     assert len(sizes) == 2
     assert all(20_000 <= size < 40_000 for size in sizes)
     assert verify(directory).verdict is Verdict.INTACT
@@ -109,7 +113,7 @@ def test_a_file_that_was_removed_takes_no_more(directory: Path) -> None:
     """An event that would go into a deleted file is refused; the next run has a new one."""
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
-        (path,) = directory.iterdir()
+        (path,) = audit_files(directory)
         path.unlink()
         with pytest.raises(AuditUnavailableError, match="removed or changed"):
             run.record(an_intent())
@@ -122,7 +126,7 @@ def test_a_file_that_was_cut_takes_no_more(directory: Path) -> None:
     with a_trail(directory) as trail:
         record_rotation(trail)
         run = trail.begin("uploader", ARN)
-        (path,) = directory.iterdir()
+        (path,) = audit_files(directory)
         os.truncate(path, 10)
         with pytest.raises(AuditUnavailableError, match="removed or changed"):
             run.record(an_intent())
@@ -216,10 +220,16 @@ def test_two_processes_write_at_once(directory: Path, spawn: Spawn) -> None:
 LINES = chain_lines("run-1", list(a_rotation()))
 
 
+def recover(directory: Path) -> None:
+    """Close what dead processes left."""
+    new_id = RunIds("new")
+    Recovery(directory, WRITER, TickingClock(), new_id, DirectoryLedger(directory, new_id, as_is)).recover()
+
+
 def _recover(directory: Path, content: bytes) -> bytes:
     """Return what becomes of a dead process's file."""
     (directory / "20261122T095328Z-0123456789.open.jsonl").write_bytes(content)
-    recover(directory, WRITER, TickingClock(), RunIds("new"))
+    recover(directory)
     return (directory / "20261122T095328Z-0123456789.jsonl").read_bytes()
 
 
@@ -305,7 +315,7 @@ def test_an_older_file_is_never_overwritten(directory: Path) -> None:
     content = path.read_bytes()
     copy = path.with_name(path.name.replace(".jsonl", ".open.jsonl"))
     copy.write_bytes(content)
-    recover(directory, WRITER, TickingClock(), RunIds("new"))
+    recover(directory)
     assert (path.read_bytes(), copy.read_bytes()) == (content, content)
     assert {finding.flaw for finding in verify(directory).findings} == {Flaw.REPEATED_RUN}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rotator.audit.directory import files
-from rotator.audit.directory.files import AuditFile, reading
+from rotator.audit.directory.files import AuditFile, audit_files, reading
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
@@ -133,7 +133,7 @@ def test_a_link_or_a_file_is_no_directory(directory: Path, tmp_path: Path) -> No
     for path in (link, file):
         with pytest.raises(AuditUnavailableError, match="not a directory"):
             a_trail(path).begin("uploader", ARN)
-    assert list(directory.iterdir()) == []
+    assert list(audit_files(directory)) == []
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o702])
@@ -177,7 +177,7 @@ def test_a_failed_sync_breaks_the_file(directory: Path, monkeypatch: pytest.Monk
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
         with monkeypatch.context() as broken:
-            broken.setattr(files, "_sync_data", fail)
+            broken.setattr(files, "sync_data", fail)
             with pytest.raises(AuditUnavailableError, match="Input/output error"):
                 run.record(an_intent())
         with pytest.raises(AuditUnavailableError):
@@ -193,7 +193,7 @@ def test_a_broken_file_keeps_its_open_name(directory: Path, monkeypatch: pytest.
     with pytest.raises(AuditUnavailableError):
         file.append(b"line\n")
     file.close()
-    assert list(directory.iterdir()) == [file.path]
+    assert list(audit_files(directory)) == [file.path]
 
 
 def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_threads_that_wait_share_a_sync(directory: Path, monkeypatch: pytest.Mon
         syncs.append(fd)
         go_on.wait(10)
 
-    monkeypatch.setattr(files, "_sync_data", slow)
+    monkeypatch.setattr(files, "sync_data", slow)
     threads = [threading.Thread(target=file.append, args=(b"line\n",)) for _ in range(6)]
     for thread in threads:
         thread.start()
@@ -226,7 +226,7 @@ def test_a_sync_that_failed_for_another_is_not_believed(directory: Path, monkeyp
     refused: list[AuditUnavailableError] = []
 
     def fail_once(_: int) -> None:
-        monkeypatch.setattr(files, "_sync_data", os.fsync)
+        monkeypatch.setattr(files, "sync_data", os.fsync)
         syncing.set()
         go_on.wait(10)
         raise OSError(5, "Input/output error")
@@ -237,7 +237,7 @@ def test_a_sync_that_failed_for_another_is_not_believed(directory: Path, monkeyp
         except AuditUnavailableError as error:
             refused.append(error)
 
-    monkeypatch.setattr(files, "_sync_data", fail_once)
+    monkeypatch.setattr(files, "sync_data", fail_once)
     first = threading.Thread(target=append, args=(b"first\n",))
     first.start()
     assert syncing.wait(10)

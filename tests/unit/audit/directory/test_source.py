@@ -11,6 +11,8 @@ import pytest
 
 from rotator.audit.chain import Chain
 from rotator.audit.directory import source
+from rotator.audit.directory.files import audit_files
+from rotator.audit.directory.ledger import NAME
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind, Record, Repaired, RunIdentity
 from rotator.audit.sources import Criteria
@@ -89,10 +91,10 @@ def test_a_link_is_an_error(directory: Path, tmp_path: Path) -> None:
 
 def _record_end(directory: Path, secret: str, outcome: OutcomeKind, now: datetime) -> Path:
     """Record a short run in a file of its own, last written at `now`."""
-    before = set(directory.iterdir())
+    before = set(audit_files(directory))
     with a_trail(directory, ids=f"{now}", clock=TickingClock(now)) as trail:
         trail.begin(secret, ARN).record(an_end(outcome))
-    (made,) = set(directory.iterdir()) - before
+    (made,) = set(audit_files(directory)) - before
     os.utime(made, (now.timestamp() + 5, now.timestamp() + 5))
     return made
 
@@ -212,16 +214,16 @@ def test_tampering_with_a_living_file_is_found(directory: Path) -> None:
     """That a process still writes excuses no change to what it wrote."""
     with a_trail(directory) as trail:
         record_rotation(trail)
-        (path,) = directory.iterdir()
+        (path,) = audit_files(directory)
         path.write_bytes(path.read_bytes().replace(b"AGED_OUT", b"AGED-OUT"))
         assert verify(directory).verdict is Verdict.BROKEN
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_open_to_others_is_not_trusted(directory: Path, mode: int) -> None:
-    """A file that others may write to proves nothing."""
+    """A file that others may write to proves nothing, so its run counts as missing."""
     a_finished_file(directory).chmod(mode)
-    assert [found.flaw for found in verify(directory).findings] == [Flaw.UNTRUSTED_FILE]
+    assert [found.flaw for found in verify(directory).findings] == [Flaw.UNTRUSTED_FILE, Flaw.MISSING_RUN]
 
 
 def test_a_directory_open_to_others_is_not_trusted(directory: Path) -> None:
@@ -239,7 +241,7 @@ def test_links_and_folders_are_not_read(directory: Path, tmp_path: Path) -> None
     (directory / "20270101T000000Z-0123456789.jsonl").mkdir()
     os.mkfifo(directory / "20270102T000000Z-0123456789.jsonl")
     report = verify(directory)
-    assert [found.flaw for found in report.findings] == [Flaw.UNTRUSTED_FILE] * 3
+    assert [found.flaw for found in report.findings] == [Flaw.UNTRUSTED_FILE] * 3 + [Flaw.MISSING_RUN]
     assert report.runs == 0
 
 
@@ -249,13 +251,25 @@ def test_a_missing_directory_is_our_error(tmp_path: Path) -> None:
         verify(tmp_path / "missing")
 
 
-def test_a_removed_file_is_not_missed(directory: Path) -> None:
-    """Nothing in the directory says that there was another file: without the last one, nothing is verified."""
+def test_a_removed_file_is_missed(directory: Path) -> None:
+    """The ledger lists the run that was in it; without the ledger as well, nothing is verified."""
     a_finished_file(directory).unlink()
+    report = verify(directory)
+    assert (report.verdict, [one.flaw for one in report.findings]) == (Verdict.BROKEN, [Flaw.MISSING_RUN])
+    (directory / NAME).unlink()
     assert verify(directory).verdict is Verdict.NOTHING
 
 
-def test_a_cut_file_under_an_open_name_looks_like_a_crash(directory: Path) -> None:
-    """A file cut short and renamed cannot be told from that of a process that died."""
+def test_a_cut_file_under_an_open_name_does_not_pass_for_a_crash(directory: Path) -> None:
+    """A file cut short and renamed is that of a process that died, but for the ledger."""
+    path = a_finished_file(directory)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.unlink()
+    (directory / OPEN_FILE).write_bytes(b"".join(lines[:-2]))
+    assert [one.flaw for one in verify(directory).findings] == [Flaw.UNFINISHED, Flaw.NOT_AS_LISTED]
+
+
+def test_a_cut_file_without_a_ledger_looks_like_a_crash(directory: Path) -> None:
+    """Without the ledger a file cut short and renamed cannot be told from that of a process that died."""
     found = flaws_in(directory, LINES[:4], OPEN_FILE)
     assert {flaw for flaw, _, _ in found} == {Flaw.UNFINISHED}

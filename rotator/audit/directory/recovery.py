@@ -1,0 +1,110 @@
+"""Closing what dead processes left open in an audit directory, so that a crash never looks like a finished run.
+
+Remains of a torn write get a line break and an event of their own that names them, each run without an end gets a last
+event that says so, the ledger lists what it does not have yet, and the file gets its final name. The file's lock keeps
+two processes apart that do this at once; after a crash in here, the next process does the rest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rotator.audit.chain import Before, Chain, Clock, Keeps, Unfinished, listing_of, note
+from rotator.audit.directory import files
+from rotator.audit.directory.ledger import DirectoryLedger, listed_since
+from rotator.audit.event import StoredEvent, parse
+from rotator.audit.ledger import Listing
+from rotator.audit.record import RunIdentity, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A file that a dead process left, under our lock, and its runs without an end."""
+
+    file: files.AuditFile
+    runs: tuple[Unfinished, ...]
+
+    def close(self, writer: Writer, clock: Clock, ledger: DirectoryLedger, before: Before | None = None) -> None:
+        """End the runs, list them, and give the file its final name. Raises AuditUnavailableError."""
+        try:
+            for run in self.runs:
+                if listing := run.close(writer, self.file, clock, before):
+                    ledger.add(listing)
+            self.file.close()
+        finally:
+            self.file.abandon()
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What recovers one directory."""
+
+    directory: Path
+    writer: Writer
+    clock: Clock
+    new_id: Callable[[], str]
+    ledger: DirectoryLedger
+
+    def recover(self, keeps: Keeps = lambda _: False) -> list[Left]:
+        """Close the files of processes that died; return those, still open, with a run that is to be kept so."""
+        kept: list[Left] = []
+        for path in filter(files.is_open_name, files.audit_files(self.directory)):
+            file = files.AuditFile.adopt(path)
+            if file is None:
+                continue
+            try:
+                left = self._mend(file, _survey(path))
+            except BaseException:
+                file.abandon()
+                raise
+            if any(map(keeps, left.runs)):
+                kept.append(left)
+            else:
+                left.close(self.writer, self.clock, self.ledger)
+        return kept
+
+    def _mend(self, file: files.AuditFile, seen: "_Survey") -> Left:
+        """Account for the remains of a torn write, and list the runs that ended just before the process died."""
+        if seen.needs_break:
+            file.append(b"\n")
+        if seen.remains.length:
+            Chain(RunIdentity(self.new_id(), "", ""), self.writer, file, self.clock).add(seen.remains.repair)
+        if seen.ended:
+            known = listed_since(self.directory, min(run.time_ms for run in seen.ended))
+            for listing in seen.ended:
+                if listing.run_id not in known:
+                    self.ledger.add(listing)
+        return Left(file, tuple(seen.unfinished.values()))
+
+
+@dataclass(slots=True)
+class _Survey:
+    """What is in a file."""
+
+    unfinished: dict[str, Unfinished] = field(default_factory=dict)
+    ended: list[Listing] = field(default_factory=list)
+    """Runs that the ledger should list."""
+    remains: files.Remains = field(default_factory=files.Remains)
+    """Of a write at the end."""
+    needs_break: bool = False
+
+    def take(self, stored: StoredEvent) -> None:
+        """Take an event in."""
+        self.remains = files.Remains()
+        note(self.unfinished, stored)
+        if listing := listing_of(stored):
+            self.ended.append(listing)
+
+
+def _survey(path: Path) -> _Survey:
+    seen, line = _Survey(), b"\n"
+    with files.reading(path) as stream:
+        for line in files.lines(stream):
+            if stored := parse(line):
+                seen.take(stored)
+            else:
+                seen.remains.add(line)
+    seen.needs_break = not line.endswith(b"\n")
+    if seen.remains.length and seen.needs_break:
+        seen.remains.add(b"\n")
+    return seen

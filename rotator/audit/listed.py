@@ -1,0 +1,89 @@
+"""Whether the ledger of a place and the runs that lie there agree.
+
+Read the entries first, then the runs, and then compare: a run that ended in between is in the second and not in the
+first, so it is looked for once more. What was moved away is said with `since`: entries before it need no run.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rotator.audit.ledger import Entry, parse_entry
+from rotator.audit.verify import Finding, Flaw, VerificationReport
+
+
+@dataclass(slots=True)
+class LedgerJudge:
+    """Judges the entries of one ledger, in the order of their numbers."""
+
+    report: VerificationReport
+    where: str
+    """The ledger's file, or folder in the bucket."""
+    last: Entry | None = None
+    _listed: dict[str, tuple[int, int, bytes]] = field(default_factory=dict)
+    """By run: number, time in ms, and fingerprint of the last event."""
+    _remains: bytes = b""
+    _remains_line: int = 0
+
+    def line(self, line: bytes, number: int) -> None:
+        """Judge a line of a ledger's file."""
+        entry = parse_entry(line)
+        if entry is None:
+            self._remains += line
+            self._remains_line = self._remains_line or number
+            return
+        torn = (entry.torn.length, entry.torn.sha256) if entry.torn else (0, "")
+        found = (len(self._remains), hashlib.sha256(self._remains).hexdigest()) if self._remains else (0, "")
+        if torn != found:
+            self._add(Flaw.LEDGER, self._remains_line or number, "what stands above it is not what it accounts for")
+        self._remains, self._remains_line = b"", 0
+        self.entry(entry, number)
+
+    def entry(self, entry: Entry, line: int | None = None) -> None:
+        """Judge an entry."""
+        last = self.last
+        if last is None and (entry.number, entry.prev) != (1, ""):
+            self._add(Flaw.LEDGER, line, f"its first entry has the number {entry.number}")
+        elif last and (entry.place, entry.number, entry.prev) != (last.place, last.number + 1, last.hash):
+            self._add(Flaw.LEDGER, line, f"entry {entry.number} does not follow from entry {last.number}")
+        run = entry.listing
+        self._listed[run.run_id] = (entry.number, run.time_ms, bytes.fromhex(run.fingerprint))
+        self.last = entry
+        self.report.listed += 1
+        self.report.heads[entry.number] = entry.hash
+
+    def unread(self, line: int | None, detail: str) -> None:
+        """Note an entry that is none."""
+        self._add(Flaw.LEDGER, line, detail)
+
+    def close(self, known_since: "Iterable[str]", since: datetime | None) -> None:
+        """Compare with the runs that were judged; `known_since` are those listed by now."""
+        if self._remains:
+            self.report.add(Finding(Flaw.UNFINISHED, self.where, self._remains_line, "", None, "an entry was cut off"))
+        for flaw, run_id, detail in (*self._absent(since), *self._unlisted(frozenset(known_since))):
+            self.report.add(Finding(flaw, self.where, None, run_id, None, detail))
+        self.report.head = self.last.head if self.last else ""
+        self.report.place = self.last.place if self.last else ""
+
+    def _absent(self, since: datetime | None) -> Iterator[tuple[Flaw, str, str]]:
+        since_ms = int(since.timestamp() * 1000) if since else 0
+        for run_id, (number, time_ms, fingerprint) in self._listed.items():
+            end = self.report.ends.get(run_id)
+            if end is None and run_id not in self.report.chains:
+                if time_ms >= since_ms:
+                    yield Flaw.MISSING_RUN, run_id, f"entry {number}"
+            elif end is None or end.fingerprint != fingerprint:
+                yield Flaw.NOT_AS_LISTED, run_id, f"entry {number}"
+
+    def _unlisted(self, known: frozenset[str]) -> Iterator[tuple[Flaw, str, str]]:
+        for run_id, end in self.report.ends.items():
+            if not end.says_listed or run_id in self._listed or run_id in known:
+                continue
+            if end.may_follow:
+                yield (Flaw.UNFINISHED, run_id, "it has ended, and is not listed yet; the next run lists it")
+            else:
+                yield Flaw.UNLISTED, run_id, "its end says that it is listed"
+
+    def _add(self, flaw: Flaw, line: int | None, detail: str) -> None:
+        self.report.add(Finding(flaw, self.where, line, "", None, detail))
