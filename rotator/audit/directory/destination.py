@@ -43,6 +43,7 @@ class DirectoryDestination:
     """Runs that have ended here, and are not in the ledger yet."""
     _kept: list[Left] = field(default_factory=list, init=False)
     _lock: Lock = field(default_factory=Lock, init=False)
+    _listing: Lock = field(default_factory=Lock, init=False)
     _current: files.AuditFile | None = field(default=None, init=False)
     _made_at: datetime = field(init=False)
     _running: dict[files.AuditFile, set[str]] = field(default_factory=dict, init=False)
@@ -94,14 +95,15 @@ class DirectoryDestination:
         return DirectoryLedger(self.directory, self.new_id, self.seal)
 
     def _leave(self, file: files.AuditFile, run_id: str, listing: Listing | None) -> None:
-        with self._lock:
-            self._running.get(file, set()).discard(run_id)
-            try:
+        try:
+            with self._listing:  # which may take a while, and holds up no run that begins
                 self._pending += [(file, listing)] if listing else []
                 while self._pending:
                     self._ledger.add(self._pending[0][1])
                     del self._pending[0]
-            finally:
+        finally:
+            with self._lock:
+                self._running.get(file, set()).discard(run_id)
                 if file is not self._current:
                     self._close_if_done(file)
 

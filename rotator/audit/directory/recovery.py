@@ -5,7 +5,7 @@ event that says so, the ledger lists what it does not have yet, and the file get
 two processes apart that do this at once; after a crash in here, the next process does the rest.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from rotator.audit.directory.ledger import DirectoryLedger, listed_since
 from rotator.audit.event import StoredEvent, parse
 from rotator.audit.ledger import Listing
 from rotator.audit.record import RunIdentity, Writer
+from rotator.model.errors import AuditUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,18 @@ class Left:
 
     file: files.AuditFile
     runs: tuple[Unfinished, ...]
+    ended: tuple[Listing, ...]
+    """Runs that the ledger should have already, if the process did not die just then."""
 
     def close(self, writer: Writer, clock: Clock, ledger: DirectoryLedger, before: Before | None = None) -> None:
-        """End the runs, list them, and give the file its final name. Raises AuditUnavailableError."""
+        """End the runs, list them, and give the file its final name; without a ledger, leave that to the next process.
+
+        Raises AuditUnavailableError if the file cannot be written.
+        """
         try:
-            for run in self.runs:
-                if listing := run.close(writer, self.file, clock, before):
-                    ledger.add(listing)
-            self.file.close()
+            closed = [run.close(writer, self.file, clock, before) for run in self.runs]
+            if _are_listed(ledger, self.ended, [listing for listing in closed if listing]):
+                self.file.close()
         finally:
             self.file.abandon()
 
@@ -64,17 +69,24 @@ class Recovery:
         return kept
 
     def _mend(self, file: files.AuditFile, seen: "_Survey") -> Left:
-        """Account for the remains of a torn write, and list the runs that ended just before the process died."""
+        """Account for the remains of a torn write."""
         if seen.needs_break:
             file.append(b"\n")
         if seen.remains.length:
             Chain(RunIdentity(self.new_id(), "", ""), self.writer, file, self.clock).add(seen.remains.repair)
-        if seen.ended:
-            known = listed_since(self.directory, min(run.time_ms for run in seen.ended))
-            for listing in seen.ended:
-                if listing.run_id not in known:
-                    self.ledger.add(listing)
-        return Left(file, tuple(seen.unfinished.values()))
+        return Left(file, tuple(seen.unfinished.values()), tuple(seen.ended))
+
+
+def _are_listed(ledger: DirectoryLedger, ended: Sequence[Listing], closed: Sequence[Listing]) -> bool:
+    """List what is not listed yet; tell whether all is then."""
+    try:
+        known = listed_since(ledger.directory, min(run.time_ms for run in ended)) if ended else set()
+        for listing in (*ended, *closed):
+            if listing.run_id not in known:
+                ledger.add(listing)
+    except AuditUnavailableError:
+        return False
+    return True
 
 
 @dataclass(slots=True)
