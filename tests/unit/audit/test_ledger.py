@@ -242,7 +242,7 @@ def test_end_of_the_file_that_is_no_entry_is_not_added_to(directory: Path) -> No
 def test_ledger_that_cannot_be_added_to_stops_no_later_run(directory: Path) -> None:
     """A file whose run could not be listed stays for the next process, and new runs are recorded meanwhile."""
     for number in range(2):
-        with a_trail(directory, ids=f"p{number}") as trail:
+        with a_trail(directory, ids=f"q{number}") as trail:
             (directory / NAME).mkdir(exist_ok=True)
             record_rotation(trail)
     (directory / NAME).rmdir()
