@@ -132,10 +132,15 @@ _STS = _READ | {
         _Meaning(StoreDeniedError, "was refused", "Compare `[aws] role_arn`, or the profile's, with the role's ARN."),
     ),
 }
-_WRONG_KEY = "Name a key with the spec ECC_NIST_P256 and the usage SIGN_VERIFY in `[audit] sign`: `aws kms describe-key` shows both."
+_WRONG_KEY = (
+    "Name a key of the spec ECC_NIST_P256 and the usage SIGN_VERIFY in `[audit] sign`; `aws kms describe-key` shows "
+    "both."
+)
 _KMS = {
     "ExpiredToken": _ANY_CALL["ExpiredToken"],
-    "InvalidRequestException": _REFUSED,
+    "InvalidRequestException": _Meaning(
+        StoreRejectedError, "was refused", "Compare `[audit] sign` with what `aws kms describe-key` says of the key."
+    ),
     "ThrottlingException": _READ["ThrottlingException"],
     "DependencyTimeoutException": _Meaning(StoreUnavailableError, _UNUSABLE),
     "KMSInternalException": _Meaning(StoreUnavailableError, _UNUSABLE),

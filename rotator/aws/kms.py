@@ -10,7 +10,7 @@ an ECDSA signature is in DER.
 
 import base64
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TypeVar
 
 from rotator.aws.faults import Fault
@@ -34,13 +34,13 @@ class _Unbounded:
 class KmsSigner:
     """Signs with one key, by its ARN. Safe for threads."""
 
-    def __init__(self, client: Any, arn: str) -> None:  # noqa: ANN401 - a boto3 client
-        """Ask nothing yet."""
+    def __init__(self, client: Any, arn: str, known: MutableMapping[str, bytes] | None = None) -> None:  # noqa: ANN401 - a boto3 client
+        """Ask nothing yet. `known` remembers public keys by ARN, for longer than this lives."""
         self._client = client
         self._arn = arn
         self._calls = GuardedCalls(client.meta.events, "kms")
         self._lock = threading.Lock()
-        self._public_key: bytes | None = None
+        self._known = {} if known is None else known
 
     def __repr__(self) -> str:
         return f"KmsSigner({self._arn!r})"
@@ -67,16 +67,16 @@ class KmsSigner:
 
     def _public(self) -> bytes:
         with self._lock:
-            if self._public_key is None:
+            if self._arn not in self._known:
                 answer = self._asked("GetPublicKey", self._described)
                 if answer is None:
                     raise SigningError(
                         f"the KMS key {self._arn} cannot sign: it is not a key of {_SPEC} for {_USAGE}",
-                        next_step="Make one with `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY`, "
-                        "and name its ARN in `[audit] sign`.",
+                        next_step="Make one with `aws kms create-key --key-spec ECC_NIST_P256 "
+                        "--key-usage SIGN_VERIFY`, and name its ARN in `[audit] sign`.",
                     )
-                self._public_key = answer
-            return self._public_key
+                self._known[self._arn] = answer
+            return self._known[self._arn]
 
     def _described(self) -> bytes | None:
         """Return the public half; None if the key is of another kind."""

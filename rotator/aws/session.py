@@ -175,7 +175,7 @@ def s3_client(session: boto3.Session, endpoint: str | None) -> "S3Client":
 def kms_client(session: boto3.Session, region: str, env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
     """Return a client for the KMS keys of a region. Raises ConfigError as `own_client` does."""
     endpoint = endpoint_of(None, env, "KMS")
-    return settled(lambda: session.client("kms", region_name=region, endpoint_url=endpoint))  # type: ignore[call-overload]  # no stubs
+    return settled(lambda: session.client("kms", region_name=region, endpoint_url=endpoint))
 
 
 def consumer_client(session: boto3.Session, service: str, env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
