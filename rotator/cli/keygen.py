@@ -22,5 +22,5 @@ def make_signing_key(written: str, *, as_json: bool) -> int:
         print_json({"path": str(path), "fingerprint": fingerprint})
         return Exit.OK
     click.echo(f"Wrote {shlex.quote(str(path))}. Only its owner can read it. For `[audit]`:\n")
-    click.echo(f"  sign = {json.dumps(f'file:{path}')}\n  signers = {json.dumps([fingerprint])}")
+    click.echo(f"sign = {json.dumps(f'file:{path}', ensure_ascii=False)}\nsigners = {json.dumps([fingerprint])}")
     return Exit.OK
