@@ -117,7 +117,7 @@ def _text_of(path: Path) -> Sensitive:
     try:
         # A pipe is not waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+        try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 problem = "is not a regular file"
@@ -126,7 +126,9 @@ def _text_of(path: Path) -> Sensitive:
             elif status.st_size > KEY_BYTES_MAX:
                 problem = f"is larger than {KEY_BYTES_MAX} bytes"
             else:
-                return Sensitive(file.read(KEY_BYTES_MAX).decode("ascii", "replace"))
+                return Sensitive(os.read(descriptor, KEY_BYTES_MAX).decode("ascii", "replace"))
+        finally:
+            os.close(descriptor)
     except OSError as error:
         problem = f"cannot be read: {error.strerror}"
         if path.is_symlink():

@@ -81,8 +81,8 @@ class KmsSigner:
     def _described(self) -> bytes | None:
         """Return the public half; None if the key is of another kind."""
         answer = self._client.get_public_key(KeyId=self._arn)
-        fits = (answer.get("KeySpec"), answer.get("KeyUsage")) == (_SPEC, _USAGE)
-        return _content(answer, "PublicKey") if fits else None
+        spec = answer.get("KeySpec") or answer.get("CustomerMasterKeySpec")  # its older name
+        return _content(answer, "PublicKey") if (spec, answer.get("KeyUsage")) == (_SPEC, _USAGE) else None
 
     def _asked(self, operation: str, call: Callable[[], _T]) -> _T:
         found = self._calls.make(operation, self._arn, _Unbounded(), call)
