@@ -41,7 +41,7 @@ NOT_NEEDED = {
     "tzlocal": "APScheduler's",
     "waitress": "the page's",
 }
-SERVICES = {"ecs", "lambda", "s3", "secretsmanager", "sqs", "ssm", "sts"}
+SERVICES = {"ecs", "kms", "lambda", "s3", "secretsmanager", "sqs", "ssm", "sts"}
 LEFT_OUT = ("sandbox", "cli", "daemon", "page", "__main__.py")
 TIME = (1980, 1, 1, 0, 0, 0)
 BYTES_MAX = 50 * 1024 * 1024

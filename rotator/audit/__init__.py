@@ -9,6 +9,8 @@
     sources      what the trail is read from, one source or two
     lives        the life of each key of a secret, from its records
     verify       whether an event still says what was written
+    signers      keys in files, and the check of any seal
+    signatures   what signing and checking compute, over `cryptography`
     locations    the directory and the bucket of one trail
 
 The two media are packages of the same shape, for a directory and for an S3 bucket:

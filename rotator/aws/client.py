@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from rotator.model.errors import ConfigError
 
-Service = Literal["SECRETS_MANAGER", "S3", "SQS", "SSM", "STS", "ECS", "LAMBDA"]
+Service = Literal["SECRETS_MANAGER", "S3", "SQS", "SSM", "STS", "ECS", "LAMBDA", "KMS"]
 """As AWS's own variables call it."""
 _SETTINGS: Mapping[Service, str] = {
     "SECRETS_MANAGER": "endpoint_url",

@@ -30,6 +30,9 @@ _KMS = "Access to KMS is not allowed"
 GRANT_KEY = (
     "See that the secret's KMS key is enabled, and that the role has `kms:Decrypt` and `kms:GenerateDataKey` on it."
 )
+GRANT_SIGNING = (
+    "See that the role's policy, and the key's own, allow `kms:Sign` and `kms:GetPublicKey` on the key, in its region."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,11 @@ class Denial:
     next_step: str
 
 
-def denial(sentence: str, right: str) -> Denial:
-    """Return what AWS's sentence says; `right` is the one that was needed, if the sentence names none."""
+def denial(sentence: str, right: str, grant_key: str = GRANT_KEY) -> Denial:
+    """Return what AWS's sentence says; `right` is the one that was needed, if the sentence names none.
+
+    `grant_key` is the next step if it is about a KMS key, and no other policy than the usual one is to blame.
+    """
     action = _ACTION.search(sentence)
     right = action[1] if action else right
     explicit, implicit = _EXPLICIT.search(sentence), _IMPLICIT.search(sentence)
@@ -53,7 +59,7 @@ def denial(sentence: str, right: str) -> Denial:
     if implicit and implicit[1] != "identity-based policy":
         return Denial(f": no {implicit[1]} allows {what}", _POLICIES[implicit[1]])
     if kms:
-        return Denial(f" {what}", GRANT_KEY)
+        return Denial(f" {what}", grant_key)
     return Denial(f": this AWS identity lacks {what}", _POLICIES["identity-based policy"])
 
 

@@ -17,7 +17,7 @@ from http import HTTPStatus
 from botocore.exceptions import ClientError
 
 from rotator.aws.causes import Cause, network_cause, settings_cause, settings_known
-from rotator.aws.denials import GRANT_KEY, denial
+from rotator.aws.denials import GRANT_KEY, GRANT_SIGNING, denial
 from rotator.model.errors import (
     RotatorError,
     SecretNotFoundError,
@@ -132,13 +132,46 @@ _STS = _READ | {
         _Meaning(StoreDeniedError, "was refused", "Compare `[aws] role_arn`, or the profile's, with the role's ARN."),
     ),
 }
+_WRONG_KEY = (
+    "Name a key of the spec ECC_NIST_P256 and the usage SIGN_VERIFY in `[audit] sign`; `aws kms describe-key` shows "
+    "both."
+)
+_KMS = {
+    "ExpiredToken": _ANY_CALL["ExpiredToken"],
+    "InvalidRequestException": _Meaning(
+        StoreRejectedError, "was refused", "Compare `[audit] sign` with what `aws kms describe-key` says of the key."
+    ),
+    "ThrottlingException": _READ["ThrottlingException"],
+    "DependencyTimeoutException": _Meaning(StoreUnavailableError, _UNUSABLE),
+    "KMSInternalException": _Meaning(StoreUnavailableError, _UNUSABLE),
+    "KeyUnavailableException": _Meaning(StoreUnavailableError, "was refused: the key is not available just now"),
+    "DisabledException": _Meaning(
+        StoreRejectedError,
+        "was refused: the key is disabled",
+        "Enable it with `aws kms enable-key`, or name another key.",
+    ),
+    "KMSInvalidStateException": _Meaning(
+        StoreRejectedError,
+        "was refused: the key cannot be used in its present state, such as a scheduled deletion",
+        "Look at it with `aws kms describe-key`, and cancel its deletion or name another key.",
+    ),
+    "NotFoundException": _Meaning(
+        StoreRejectedError, "found no such key", "Compare `[audit] sign` with `aws kms list-keys` in the key's region."
+    ),
+    **dict.fromkeys(
+        ("InvalidKeyUsageException", "UnsupportedOperationException"),
+        _Meaning(StoreRejectedError, "was refused: the key is not one for signatures with ECDSA_SHA_256", _WRONG_KEY),
+    ),
+}
 _MEANINGS = {
     "BatchGetSecretValue": _READ,
     "DescribeSecret": _DESCRIBE,
+    "GetPublicKey": _KMS,
     "GetResourcePolicy": _READ,
     "GetSecretValue": _GET,
     "ListSecrets": _READ,
     "PutSecretValue": _WRITE,
+    "Sign": _KMS,
     "UpdateSecretVersionStage": _WRITE,
 }
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,48}", re.ASCII)  # shorter than any secret of Pinata's
@@ -244,12 +277,13 @@ def _by_status(operation: str, table: Mapping[str, _Meaning], facts: _Reported) 
 
 
 def _denied(operation: str, facts: _Reported) -> _Meaning:
-    right = (
-        f"sts:{facts.during or operation}"
-        if facts.during or operation not in _MEANINGS
-        else f"secretsmanager:{operation}"
-    )
-    why = denial(facts.message, right)
+    if facts.during or operation not in _MEANINGS:
+        right, grant_key = f"sts:{facts.during or operation}", GRANT_KEY
+    elif _MEANINGS[operation] is _KMS:
+        right, grant_key = f"kms:{operation}", GRANT_SIGNING
+    else:
+        right, grant_key = f"secretsmanager:{operation}", GRANT_KEY
+    why = denial(facts.message, right, grant_key)
     return _Meaning(StoreDeniedError, f"was denied{why.said}", why.next_step)
 
 

@@ -31,10 +31,11 @@ def settled(build: Callable[[], _T]) -> _T:
 class GuardedCalls:
     """Makes the calls of one client; what fails is returned, not raised. Safe for threads."""
 
-    def __init__(self, events: BaseEventHooks) -> None:
+    def __init__(self, events: BaseEventHooks, service: str = "secrets-manager") -> None:
+        """Watch the attempts of a client of `service`, as botocore's events call it."""
         self._attempts = _Attempts()
-        events.register_first("before-send.secrets-manager", self._attempts.begin)
-        events.register("response-received.secrets-manager", self._attempts.note)
+        events.register_first(f"before-send.{service}", self._attempts.begin)
+        events.register(f"response-received.{service}", self._attempts.note)
 
     def make(self, operation: str, subject: str, deadline: Deadline, call: Callable[[], _T]) -> _T | Fault:
         """Make one call, and return its answer as `call` parses it.

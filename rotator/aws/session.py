@@ -172,6 +172,12 @@ def s3_client(session: boto3.Session, endpoint: str | None) -> "S3Client":
     return settled(lambda: session.client("s3", config=style, endpoint_url=endpoint))
 
 
+def kms_client(session: boto3.Session, region: str, env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
+    """Return a client for the KMS keys of a region. Raises ConfigError as `own_client` does."""
+    endpoint = endpoint_of(None, env, "KMS")
+    return settled(lambda: session.client("kms", region_name=region, endpoint_url=endpoint))
+
+
 def consumer_client(session: boto3.Session, service: str, env: Mapping[str, str]) -> Any:  # noqa: ANN401 - boto3 makes its classes at run time
     """Return a client that asks consumers of one kind, `ecs` or `lambda`. Raises ConfigError as `own_client` does."""
     variables: dict[str, Service] = {"ecs": "ECS", "lambda": "LAMBDA"}

@@ -171,7 +171,7 @@ def hooks_test(config: str | None, name: str, *, as_json: bool) -> int:
 
 @rotator.group()
 def audit() -> None:
-    """Read and check the audit trail."""
+    """Read and check the audit trail, and make the key that signs it."""
 
 
 @audit.command("show")
@@ -202,6 +202,19 @@ def audit_verify(config: str | None, *, as_json: bool) -> int:
     from rotator.cli.audit import verify_trail
 
     return verify_trail(config, as_json=as_json)
+
+
+@audit.command("keygen")
+@click.argument("path", type=click.Path())
+@json_option
+def audit_keygen(path: str, *, as_json: bool) -> int:
+    """Make a key that signs the audit trail.
+
+    The private key goes to PATH, a file that is not there yet. What belongs into `[audit]` is printed.
+    """
+    from rotator.cli.keygen import make_signing_key
+
+    return make_signing_key(path, as_json=as_json)
 
 
 @rotator.command()

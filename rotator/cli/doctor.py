@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -23,6 +23,7 @@ from rotator.fleet.doctor import Examined, Finding, Severity, budget, findings, 
 from rotator.fleet.keys import OwnedKey, Values, owned
 from rotator.fleet.lookup import Resolved, Target
 from rotator.fleet.run import WORKERS_MAX
+from rotator.fleet.signers import CHECK, untrusted
 from rotator.fleet.strays import FEW
 from rotator.model.credential import Sensitive
 from rotator.model.errors import (
@@ -48,6 +49,7 @@ from rotator.model.times import relative_text
 from rotator.wiring import environment, logs
 from rotator.wiring.connect import Connected, clients
 from rotator.wiring.runs import new_run, startup_deadline
+from rotator.wiring.signing import signer_of
 
 _ALL = "rotator doctor"
 _NOWHERE = since_label(datetime(1970, 1, 1, tzinfo=UTC))
@@ -112,6 +114,7 @@ def _examined(config: Config, specs: Sequence[SecretSpec], *, mint: bool) -> Ite
         audit = stack.enter_context(both.audit_trail("cli"))
         watcher = Watcher(specs, both, both.world(audit), config.daemon.every)
         yield from _installation(both)
+        yield from _signer(config, env)
         try:
             targets = watcher.survey()
         except RotatorError as error:
@@ -146,6 +149,20 @@ def _installation(both: Connected) -> Iterator[Finding]:
     if expires_at and is_managing_key_expiring(expires_at, now):
         what, why = f"the managing key's token expires {relative_text(expires_at, now)}", "no key can be made then"
         yield Finding("managing-key-expiry", None, what, why, "rotator keys --owner managing")
+
+
+def _signer(config: Config, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Sign something that is no line of the trail, and see that the key is trusted."""
+    try:
+        signer = signer_of(config, env)
+        if signer is None:
+            return
+        signer.sign(b"rotator doctor")
+        fingerprint = signer.fingerprint
+    except RotatorError as error:
+        yield _failed(CHECK, error, "the audit trail cannot be signed")
+        return
+    yield from untrusted(fingerprint, config.audit.signers, datetime.now(UTC))
 
 
 def _secrets(

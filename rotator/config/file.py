@@ -18,7 +18,16 @@ from rotator.config.permissions import check_holder
 from rotator.config.problems import KeyPath, Node, Position, Problems
 from rotator.config.schema import Schema
 from rotator.config.settings import DEFAULTS, ENTRY, SECTIONS, STAND_INS
-from rotator.config.tables import AdminSecret, AuditConfig, AwsConfig, DaemonConfig, Hook, PinataConfig, RunConfig
+from rotator.config.tables import (
+    AdminSecret,
+    AuditConfig,
+    AwsConfig,
+    DaemonConfig,
+    FileKey,
+    Hook,
+    PinataConfig,
+    RunConfig,
+)
 from rotator.config.values import described
 from rotator.model.errors import ConfigError
 from rotator.model.naming import ids_of
@@ -158,7 +167,7 @@ def _config(root: Node, path: Path) -> Config:
     rules.check_distinct("secret_id", ((node, spec.secret_id) for node, spec in entries))
     if not entries and not root.at("secrets").is_faulty():
         root.at("secrets").note("expected at least one [[secrets]] entry")
-    pinata, directory = config.pinata, config.audit.directory
+    pinata = config.pinata
     if not any(root.at("pinata").at(key).is_faulty() for key in ("admin_secret", "admin_jwt_env")):
         managing_id = pinata.admin.secret_id if isinstance(pinata.admin, AdminSecret) else None
         for node, spec in entries:
@@ -169,8 +178,14 @@ def _config(root: Node, path: Path) -> Config:
     return replace(
         config,
         pinata=replace(pinata, ca_file=pinata.ca_file and folder / pinata.ca_file),
-        audit=replace(config.audit, directory=directory and folder / directory),
+        audit=_audit(config.audit, folder),
     )
+
+
+def _audit(audit: AuditConfig, folder: Path) -> AuditConfig:
+    """Return `[audit]` with its paths made absolute."""
+    sign = FileKey(folder / audit.sign.path) if isinstance(audit.sign, FileKey) else audit.sign
+    return replace(audit, directory=audit.directory and folder / audit.directory, sign=sign)
 
 
 def _entries(root: Node) -> list[tuple[Node, SecretSpec]]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from rotator.config.problems import Node
-from rotator.config.tables import Hook, PinataConfig
+from rotator.config.tables import AuditConfig, Hook, PinataConfig
 from rotator.config.values import quoted
 from rotator.model.consumers import Consumer, EcsService
 from rotator.model.secret import JsonFields, SecretSpec, Window
@@ -37,6 +37,17 @@ def check_one_consumer(consumer: Consumer, table: Node) -> None:
         table.note(f"names one of `ecs`, `lambda` and `http`; found {len(kinds)} of them")
     if table.has("redeploy") and not isinstance(consumer, EcsService):
         table.at("redeploy").note("is for `ecs` alone; elsewhere deploy by a hook of your own")
+
+
+def check_signers(audit: AuditConfig, table: Node) -> None:
+    """Check that there is a key to trust where keys are named, and none twice."""
+    names = [signer.fingerprint for signer in audit.signers]
+    signers = table.at("signers")
+    if table.has("signers") and not signers.is_faulty():
+        if not names:
+            signers.note("is empty, so that no seal would be trusted")
+        elif len(set(names)) < len(names):
+            signers.note("names a key twice")
 
 
 def check_hook(hook: Hook, table: Node) -> None:

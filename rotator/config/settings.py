@@ -16,13 +16,13 @@ from rotator.config.tables import (
     AdminEnvironment,
     AdminSecret,
     Api,
-    AuditConfig,
     AwsConfig,
     DaemonConfig,
     Hook,
     HookEvent,
     PinataConfig,
     RunConfig,
+    Witness,
 )
 from rotator.model.secret import REGION, BareJwt, JsonFields, SecretSpec, Window
 from rotator.model.times import setting_text
@@ -99,8 +99,11 @@ AWS = Schema(
 
 _DIRECTORY = text(values.path, 'the path of a directory, such as "/var/lib/rotator/audit"')
 _BUCKET = text(values.bucket_prefix, '"s3://BUCKET" or "s3://BUCKET/PREFIX"')
+_WITNESS = chosen({name: name for name in get_args(Witness)}, '"tag" or "none"')
+_SIGN = text(values.signing_key, '"file:PATH" or "kms:KEY_ARN"')
+_SIGNERS = text(values.pinned_signer, 'a fingerprint, "sha256:" and 64 digits from 0 to f')
 AUDIT = Schema(
-    AuditConfig,
+    values.audit,
     (
         Setting(
             "directory",
@@ -109,7 +112,24 @@ AUDIT = Schema(
             "where runs are recorded; a relative path starts at this file's folder",
         ),
         Setting("s3", _BUCKET, Example("s3://my-audit-trail/rotator"), "a bucket as well, or instead: docs/audit.md"),
+        Setting(
+            "sign",
+            _SIGN,
+            Example("file:/etc/rotator/audit-key.pem"),
+            "the key that signs it; or kms:KEY_ARN",
+            "`rotator audit keygen` makes a key in a file, for its owner alone; a relative path starts at this file's "
+            "folder. A key of AWS KMS has the spec `ECC_NIST_P256` and the usage `SIGN_VERIFY`.",
+        ),
+        Setting(
+            "signers",
+            array(_SIGNERS),
+            Example([f"sha256:{'0' * 64}"]),
+            "the keys that are trusted; without it that of sign",
+            "Behind a fingerprint, ` until 2026-12-01T00:00:00Z` ends the trust in a key that was replaced.",
+        ),
+        Setting("witness", _WITNESS, Example("tag"), '"tag" or "none"; without it "tag" if sign is set'),
     ),
+    rules.check_signers,
 )
 
 _LISTEN = text(values.listen_address, 'an address such as "127.0.0.1:9118"')

@@ -6,6 +6,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from rotator.model.signing import PinnedSigner
+
+Witness = Literal["tag", "none"]
 Api = Literal["v3", "v3-pinata", "legacy"]
 
 
@@ -63,12 +66,36 @@ class BucketPrefix:
 
 
 @dataclass(frozen=True, slots=True)
+class FileKey:
+    """The trail is signed with a private key in this file."""
+
+    path: Path
+    """Absolute; in the file it may be relative to the folder of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class KmsKey:
+    """The trail is signed with this key of AWS KMS."""
+
+    arn: str
+
+    @property
+    def region(self) -> str:
+        """The region that its ARN names."""
+        return self.arn.split(":")[3]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditConfig:
-    """`[audit]`: where runs are recorded; at least one of the two."""
+    """`[audit]`: where runs are recorded, in at least one of two places, and who signs the record."""
 
     directory: Path | None
     """Absolute; in the file it may be relative to the folder of the file."""
     s3: BucketPrefix | None = None
+    sign: FileKey | KmsKey | None = None
+    signers: tuple[PinnedSigner, ...] = ()
+    """The keys whose seals are trusted; if there is none, that of `sign` alone."""
+    witness: Witness = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rotator.config.tables import BucketPrefix
+from rotator.config.tables import AuditConfig, BucketPrefix, FileKey, KmsKey, Witness
 from rotator.model.consumers import Consumer, EcsService, HttpEndpoint, LambdaFunction
 from rotator.model.secrecy import looks_secret
 from rotator.model.secret import Blackout
+from rotator.model.signing import PinnedSigner
+from rotator.model.times import time_from
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -34,6 +36,8 @@ _S3 = (
     r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
     r"(?:/(?P<prefix>(?:[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63}/){0,7}[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,63})?)?/?"
 )
+_KMS_KEY = r"arn:aws[a-z-]*:kms:[a-z]{2}(?:-[a-z]+)+-\d{1,2}:\d{12}:key/[A-Za-z0-9-]{1,128}"
+_SIGNER = r"(?P<fingerprint>sha256:[0-9a-f]{64})(?: until (?P<until>\S{1,64}))?"
 _SHOWN_MAX = 60
 _INTEGER_SHOWN = 10**18
 
@@ -154,6 +158,33 @@ def bucket_prefix(text: str) -> BucketPrefix:
     return BucketPrefix(match["bucket"], f"{match['prefix']}/" if match["prefix"] else "")
 
 
+def signing_key(text: str) -> FileKey | KmsKey:
+    """Read `file:PATH`, or `kms:` and the ARN of a key."""
+    kind, _, named = text.partition(":")
+    if kind == "file":
+        return FileKey(path(named))
+    if kind != "kms":
+        raise UnfitError
+    if ":alias/" in named:
+        raise UnfitError("an alias can be moved to another key; name the key itself, by its ARN")
+    if not re.fullmatch(_KMS_KEY, named, re.ASCII):
+        raise UnfitError("expected `kms:` and the ARN of a key, arn:aws:kms:REGION:ACCOUNT:key/ID")
+    return KmsKey(named)
+
+
+def pinned_signer(text: str) -> PinnedSigner:
+    """Read a fingerprint, `sha256:` and 64 digits, and after `until` the time at which it is no longer trusted."""
+    match = re.fullmatch(_SIGNER, text, re.ASCII)
+    if not match:
+        raise UnfitError
+    if match["until"] is None:
+        return PinnedSigner(match["fingerprint"])
+    try:
+        return PinnedSigner(match["fingerprint"], time_from(match["until"]))
+    except ValueError:
+        raise UnfitError(f"{quoted(match['until'])} is not a time such as 2026-12-01T00:00:00Z") from None
+
+
 def clock_time(text: str) -> time:
     """Read `02:00`."""
     match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text, re.ASCII)
@@ -232,3 +263,15 @@ def consumer(*, ecs: str = "", function: str = "", url: str = "", redeploy: bool
         return HttpEndpoint(url)
     cluster, _, service = ecs.partition("/")
     return EcsService(cluster, service, redeploy)
+
+
+def audit(
+    *,
+    directory: Path | None,
+    s3: BucketPrefix | None = None,
+    sign: FileKey | KmsKey | None = None,
+    signers: tuple[PinnedSigner, ...] = (),
+    witness: Witness | None = None,
+) -> AuditConfig:
+    """Return `[audit]`: what is signed has a witness, unless that is said otherwise."""
+    return AuditConfig(directory, s3, sign, signers, witness or ("tag" if sign else "none"))

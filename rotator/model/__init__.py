@@ -7,6 +7,7 @@ status         where a secret and a fleet stand: the one answer that every scree
 events         what the audit trail records
 naming         names that carry state
 credential     secret material, and the one type that carries it
+signing        signatures of the audit trail, and the keys that are trusted
 secrecy        what looks like secret material, wherever it turns up
 payload        the value of a secret: finding the credential in it, composing the next value
 jwt            a token as text

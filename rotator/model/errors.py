@@ -12,6 +12,7 @@ from typing import ClassVar
 _PACKAGE = str(Path(__file__).parents[1])
 _LINES_MAX = 12
 """So many lines tell where a defect is, and fit into an audit record."""
+INSTALL_SIGN = 'Install rotator with its extra `sign`: in a clone, `pipx install --force ".[sign]"`.'
 
 
 class Remedy(StrEnum):
@@ -86,6 +87,27 @@ class AuditUnavailableError(RotatorError):
 
     remedy = Remedy.AUDIT
     default_step = "Make the place that `[audit]` names writable and give it space, then run `rotator run`."
+
+
+class SigningError(RotatorError):
+    """A line of the audit trail could not be signed."""
+
+    remedy = Remedy.PERSON
+    default_step = "Correct `[audit] sign`, or the key that it names, then run `rotator doctor`."
+
+
+class SigningUnavailableError(SigningError):
+    """The place of the signing key could not be reached, or is too busy."""
+
+    remedy = Remedy.NEXT_RUN
+    default_step = "Nothing to do: the next run tries again. `rotator doctor` tries it now."
+
+
+class SealsUncheckedError(RotatorError):
+    """Seals of the audit trail could not be checked here, so whether they are good is not known."""
+
+    remedy = Remedy.CONFIG
+    default_step = INSTALL_SIGN
 
 
 class DefectError(RotatorError):

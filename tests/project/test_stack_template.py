@@ -130,6 +130,40 @@ def test_consumers_are_asked_and_redeployed_only_where_that_is_allowed(
     assert read("parameters.yml")["allow_consumers"] == "no"
 
 
+def test_audit_trail_is_signed_only_where_that_is_asked_for() -> None:
+    """By default there is no key; with one, the two functions that record may use it, and it and nothing else."""
+    policy = read("roles.cfn.yml")["Resources"]["SignPolicy"]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert set(policy["Properties"]["Roles"]) == {"WorkRole", "NativeRole"}
+    assert set(statement["Action"]) == {"kms:Sign", "kms:GetPublicKey"}
+    assert statement["Resource"] == "AuditKey.Arn"
+    key = read("audit.cfn.yml")["Resources"]["AuditKey"]
+    assert key["Condition"] == policy["Condition"] == "SignsAudit"
+    assert read("parameters.cfn.yml")["Conditions"]["SignsAudit"] == ["AuditSign", "kms"]
+    assert (
+        read("parameters.yml")["audit_sign"] == read("parameters.cfn.yml")["Parameters"]["AuditSign"]["Default"] == "no"
+    )
+    given = {
+        one["ParameterKey"]: one["ParameterValue"]
+        for one in read("../../serverless.yml")["provider"]["stackParameters"]
+    }
+    assert given["AuditSign"] == "${param:audit_sign}"
+
+
+def test_key_of_the_audit_trail_outlives_the_stack_and_signs_for_its_functions_alone() -> None:
+    """The key fits `[audit] sign`; removing the stack keeps it; its policy lets nothing else sign, by no wildcard."""
+    key = read("audit.cfn.yml")["Resources"]["AuditKey"]
+    about = key["Properties"]
+    assert (about["KeySpec"], about["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    administer, sign = about["KeyPolicy"]["Statement"]
+    assert sign["Principal"] == {"AWS": ["WorkRole.Arn", "NativeRole.Arn"]}
+    assert set(sign["Action"]) == {"kms:Sign", "kms:GetPublicKey"}
+    assert administer["Principal"]["AWS"].endswith(":root")
+    assert "kms:PutKeyPolicy" in administer["Action"]
+    assert not [action for action in administer["Action"] if "*" in action or action == "kms:Sign"]
+
+
 def listed(value: str | list[str]) -> list[str]:
     """Return the actions of a statement."""
     return [value] if isinstance(value, str) else value
