@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rotator.audit.attestation import JsonObject, canonical
+from rotator.model.signing import Seal
 
 DIGITS = 16
 """Of a hash, in a head."""
@@ -57,7 +58,7 @@ class Entry:
     """The hash of the entry before; empty for the first."""
     listing: Listing
     torn: Torn | None = None
-    seal: JsonObject | None = None
+    seal: Seal | None = None
 
     @property
     def message(self) -> bytes:
@@ -92,7 +93,11 @@ class Entry:
         """Return the line that is stored."""
         stored: JsonObject = {**json.loads(self.message), "hash": self.hash}
         if self.seal is not None:
-            stored["seal"] = self.seal
+            stored["seal"] = {
+                "algorithm": self.seal.algorithm,
+                "public_key": self.seal.public_key,
+                "signature": self.seal.signature,
+            }
         return canonical(stored) + b"\n"
 
     def next(self, listing: Listing) -> "Entry":
@@ -140,5 +145,9 @@ def _entry(stored: JsonObject) -> Entry:
             entry = replace(entry, torn=Torn(length, sha256))
         case _:
             pass
-    seal = stored.get("seal")
-    return replace(entry, seal=seal if isinstance(seal, dict) else None)
+    match stored.get("seal"):
+        case {"algorithm": str(algorithm), "public_key": str(public_key), "signature": str(signature)}:
+            entry = replace(entry, seal=Seal(algorithm, public_key, signature))
+        case _:
+            pass
+    return entry

@@ -7,10 +7,13 @@ first, so it is looked for once more. What was moved away is said with `since`: 
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
-from rotator.audit.ledger import Entry, parse_entry
-from rotator.audit.verify import Finding, Flaw, VerificationReport
+from rotator.audit.ledger import DIGITS, Entry, parse_entry
+from rotator.audit.signers import SealError, verify
+from rotator.audit.verify import Finding, Flaw, Terms, VerificationReport
+from rotator.model.errors import SealsUncheckedError
+from rotator.model.signing import Seal
 
 
 @dataclass(slots=True)
@@ -20,11 +23,19 @@ class LedgerJudge:
     report: VerificationReport
     where: str
     """The ledger's file, or folder in the bucket."""
+    terms: Terms
     last: Entry | None = None
     _listed: dict[str, tuple[int, int, bytes]] = field(default_factory=dict)
     """By run: number, time in ms, and fingerprint of the last event."""
     _remains: bytes = b""
     _remains_line: int = 0
+    _unchecked: str = ""
+    """Why seals could not be checked."""
+    _expected: set[str] = field(default_factory=set)
+    """Heads that were not met yet."""
+
+    def __post_init__(self) -> None:
+        self._expected = set(self.terms.expected)
 
     def line(self, line: bytes, number: int) -> None:
         """Judge a line of a ledger's file."""
@@ -51,22 +62,51 @@ class LedgerJudge:
         self._listed[run.run_id] = (entry.number, run.time_ms, bytes.fromhex(run.fingerprint))
         self.last = entry
         self.report.listed += 1
-        self.report.heads[entry.number] = entry.hash
+        self._expected = {head for head in self._expected if not _is_head_of(head, entry)}
+        if entry.seal:
+            self._seal(entry, entry.seal, line)
+
+    def _seal(self, entry: Entry, seal: Seal, line: int | None) -> None:
+        try:
+            signer = verify(seal, entry.message)
+        except SealError as error:
+            self._add(Flaw.BAD_SEAL, line, f"entry {entry.number}: {error}")
+        except SealsUncheckedError as error:
+            self._unchecked = error.message
+        else:
+            if not _is_trusted(signer, self.terms, entry.listing.time_ms):
+                self._add(Flaw.UNKNOWN_SIGNER, line, f"entry {entry.number}: {signer}")
+                return
+            self.report.sealed_up_to = entry.number
+            self.report.signers.add(signer)
 
     def unread(self, line: int | None, detail: str) -> None:
         """Note an entry that is none."""
         self._add(Flaw.LEDGER, line, detail)
 
-    def close(self, known_since: "Iterable[str]", since: datetime | None) -> None:
+    def close(self, known_since: "Iterable[str]") -> None:
         """Compare with the runs that were judged; `known_since` are those listed by now."""
         if self._remains:
             self.report.add(Finding(Flaw.UNFINISHED, self.where, self._remains_line, "", None, "an entry was cut off"))
-        for flaw, run_id, detail in (*self._absent(since), *self._unlisted(frozenset(known_since))):
+        for flaw, run_id, detail in (*self._absent(), *self._unlisted(frozenset(known_since)), *self._short()):
             self.report.add(Finding(flaw, self.where, None, run_id, None, detail))
         self.report.head = self.last.head if self.last else ""
         self.report.place = self.last.place if self.last else ""
 
-    def _absent(self, since: datetime | None) -> Iterator[tuple[Flaw, str, str]]:
+    def _short(self) -> Iterator[tuple[Flaw, str, str]]:
+        """Yield heads that are not there, and how far the seals do not reach."""
+        place, newest = (self.last.place, self.last.head) if self.last else ("", "none")
+        for head in sorted(self._expected):
+            if head.partition("@")[2] in {"", place}:
+                yield Flaw.NOT_REACHED, "", f"{head}; the newest entry here is {newest}"
+        left = self.report.listed - self.report.sealed_up_to
+        if self._unchecked:
+            yield Flaw.UNSEALED, "", self._unchecked
+        elif self.terms.signers and left:
+            yield Flaw.UNSEALED, "", f"the newest {left}; the next run that is signed seals them, too"
+
+    def _absent(self) -> Iterator[tuple[Flaw, str, str]]:
+        since = self.terms.since
         since_ms = int(since.timestamp() * 1000) if since else 0
         for run_id, (number, time_ms, fingerprint) in self._listed.items():
             end = self.report.ends.get(run_id)
@@ -87,3 +127,15 @@ class LedgerJudge:
 
     def _add(self, flaw: Flaw, line: int | None, detail: str) -> None:
         self.report.add(Finding(flaw, self.where, line, "", None, detail))
+
+
+def _is_head_of(head: str, entry: Entry) -> bool:
+    number, _, digits = head.partition("@")[0].partition(":")
+    return number == str(entry.number) and len(digits) >= DIGITS and entry.hash.startswith(digits)
+
+
+def _is_trusted(signer: str, terms: Terms, time_ms: int) -> bool:
+    at = datetime.fromtimestamp(time_ms / 1000, UTC)
+    return not terms.signers or any(
+        pinned.fingerprint == signer and (pinned.until is None or at < pinned.until) for pinned in terms.signers
+    )

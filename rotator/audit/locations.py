@@ -27,20 +27,18 @@ class TrailLocations:
     directory: Path | None
     bucket: AuditBucket | None
     clock: Clock
+    seal: Sealed = lambda entry: entry
+    """Signs the entries of the ledger."""
 
     def destinations(
-        self,
-        writer: Writer,
-        new_id: Callable[[], str],
-        keeps: Keeps = lambda _: False,
-        seal: Sealed = lambda entry: entry,
+        self, writer: Writer, new_id: Callable[[], str], keeps: Keeps = lambda _: False
     ) -> list[Destination]:
         """Return what the trail is written to."""
         found: list[Destination] = []
         if self.directory:
-            found.append(DirectoryDestination(self.directory, writer, self.clock, new_id, keeps, seal))
+            found.append(DirectoryDestination(self.directory, writer, self.clock, new_id, keeps, self.seal))
         if self.bucket:
-            ledger = BucketLedger(self.bucket, new_id, seal)
+            ledger = BucketLedger(self.bucket, new_id, self.seal)
             found.append(BucketDestination(self.bucket, writer, self.clock, ledger, keeps))
         return found
 

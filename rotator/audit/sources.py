@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Protocol
 
 from rotator.audit.record import Record
-from rotator.audit.verify import Finding, Flaw, VerificationReport
+from rotator.audit.verify import ANY_TERMS, Finding, Flaw, Terms, VerificationReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class Source(Protocol):
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time, in order."""
 
-    def verify(self, since: datetime | None = None) -> VerificationReport:
-        """Check everything there; runs that ended before `since` may be gone."""
+    def verify(self, terms: Terms = ANY_TERMS) -> VerificationReport:
+        """Check everything there."""
 
 
 def records_of(sources: Sequence[Source], criteria: Criteria) -> Iterator[Record]:
@@ -85,12 +85,12 @@ def endings_of(sources: Sequence[Source], since: datetime) -> list[Record]:
     return sorted(found.values(), key=lambda record: record.time)
 
 
-def verify_all(sources: Sequence[Source], since: datetime | None = None) -> list[VerificationReport]:
+def verify_all(sources: Sequence[Source], terms: Terms = ANY_TERMS) -> list[VerificationReport]:
     """Check each source by itself, and whether what a run says in one of them it says in all.
 
     A chain has no key: control of one place is enough to rewrite it there and not in the other place.
     """
-    reports = [source.verify(since) for source in sources]
+    reports = [source.verify(terms) for source in sources]
     for here, there in combinations(reports, 2):
         for run_id in here.chains.keys() & there.chains.keys():
             ours, theirs = here.chains[run_id], there.chains[run_id]

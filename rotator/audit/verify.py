@@ -15,12 +15,14 @@ import hashlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, IntEnum
 
 from rotator.audit.attestation import FIRST, Head, event_uid, sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.record import CHAIN_ENDS, RUN_ENDS, EventKind
 from rotator.model.secrecy import looks_secret
+from rotator.model.signing import PinnedSigner
 
 FINDINGS_MAX = 1000
 """Findings kept in a report; further ones are only counted."""
@@ -36,7 +38,9 @@ class Verdict(IntEnum):
     """There is no event, so nothing was verified."""
     UNFINISHED = 2
     """A process died and none has run since: the next run closes its file. Not a sign of tampering."""
-    BROKEN = 3
+    UNSEALED = 3
+    """The newest runs are not sealed, or no seal could be checked, though a signer is trusted."""
+    BROKEN = 4
 
 
 class Flaw(Enum):
@@ -62,6 +66,10 @@ class Flaw(Enum):
     MISSING_RUN = "a run is in the ledger, and not here"
     NOT_AS_LISTED = "a run does not end as the ledger has it"
     UNLISTED = "a run is here, and not in the ledger"
+    NOT_REACHED = "the ledger does not have the head that is expected"
+    BAD_SEAL = "a seal does not fit its entry"
+    UNKNOWN_SIGNER = "a seal is by a key that is not trusted"
+    UNSEALED = "runs are not sealed"
     UNFINISHED = "a run or a line was cut off when its process died"
 
 
@@ -75,6 +83,24 @@ class Finding:
     run_id: str
     sequence: int | None
     detail: str
+
+
+_GRAVITY = {Flaw.UNFINISHED: Verdict.UNFINISHED, Flaw.UNSEALED: Verdict.UNSEALED}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a verification goes by."""
+
+    since: datetime | None = None
+    """Runs that ended before need not be there: they were moved away."""
+    signers: tuple[PinnedSigner, ...] = ()
+    """Whose seals are trusted; if empty, seals are checked, and any signer is taken."""
+    expected: tuple[str, ...] = ()
+    """Heads that the ledger must have: `number:hex`, of one place as `number:hex@place`."""
+
+
+ANY_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +139,10 @@ class VerificationReport:
     """The id of the place; empty without a ledger."""
     head: str = ""
     """Of the ledger's newest entry."""
-    heads: dict[int, str] = field(default_factory=dict, repr=False)
-    """The hash of each entry by its number."""
+    sealed_up_to: int = 0
+    """The newest entry with a good seal, which covers those before."""
+    signers: set[str] = field(default_factory=set)
+    """Whose good seals there are."""
     findings_left_out: int = 0
     _worst: Verdict = Verdict.INTACT
 
@@ -125,7 +153,7 @@ class VerificationReport:
 
     def add(self, finding: Finding) -> None:
         """Count a finding, and keep it while there is room."""
-        self._worst = max(self._worst, Verdict.UNFINISHED if finding.flaw is Flaw.UNFINISHED else Verdict.BROKEN)
+        self._worst = max(self._worst, _GRAVITY.get(finding.flaw, Verdict.BROKEN))
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(finding)
         else:

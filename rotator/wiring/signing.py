@@ -3,15 +3,50 @@
 A key of AWS KMS is used with this process's own rights, as the bucket of the trail is, and in the region of the key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
+from rotator.audit.ledger import Entry
 from rotator.audit.signers import FileSigner, Signer
 from rotator.aws.kms import KmsSigner
 from rotator.aws.session import kms_client, own_session
 from rotator.config.file import Config
 from rotator.config.tables import FileKey, KmsKey
+from rotator.model.errors import RotatorError
+from rotator.model.signing import PinnedSigner
 from rotator.wiring.connect import endpoints
+
+
+@dataclass(slots=True)
+class Sealing:
+    """Seals the entries of the ledger; one that cannot be signed stays as it is, and the next signature covers it."""
+
+    config: Config
+    env: Mapping[str, str]
+    on_loss: Callable[[RotatorError], None]
+    _signer: Signer | None = None
+
+    def __call__(self, entry: Entry) -> Entry:
+        """Return an entry with its signature."""
+        try:
+            self._signer = self._signer or signer_of(self.config, self.env)
+            return replace(entry, seal=self._signer.sign(entry.message)) if self._signer else entry
+        except RotatorError as error:
+            self.on_loss(error)
+        return entry
+
+
+def trusted_signers(config: Config, env: Mapping[str, str]) -> tuple[PinnedSigner, ...]:
+    """Return whose seals are trusted: the keys that are pinned, or else the one that signs.
+
+    Raises as `signer_of` does, and SigningError if KMS did not tell the key.
+    """
+    if config.audit.signers:
+        return config.audit.signers
+    signer = signer_of(config, env)
+    return (PinnedSigner(signer.fingerprint),) if signer else ()
+
 
 _PUBLIC_KEYS: dict[str, bytes] = {}
 """Of each KMS key that was asked about: it never changes, and the daemon connects anew at each tick."""

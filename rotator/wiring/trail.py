@@ -15,7 +15,8 @@ from rotator.aws.client import endpoint_of
 from rotator.aws.session import own_session, s3_client
 from rotator.config.file import Config
 from rotator.wiring.connect import endpoints
-from rotator.wiring.logs import log_audit_loss
+from rotator.wiring.logs import log_audit_loss, log_unsealed
+from rotator.wiring.signing import Sealing
 
 
 def trail_locations(config: Config, env: Mapping[str, str]) -> TrailLocations:
@@ -25,7 +26,9 @@ def trail_locations(config: Config, env: Mapping[str, str]) -> TrailLocations:
         endpoint = endpoint_of(config.aws.s3_endpoint_url, env, "S3")
         session = own_session(config.aws.region, env, endpoints(config.aws, env).sts)
         bucket = AuditBucket(s3_client(session, endpoint), where.bucket, where.prefix)
-    return TrailLocations(config.audit.directory, bucket, _now)
+    if config.audit.sign is None:
+        return TrailLocations(config.audit.directory, bucket, _now)
+    return TrailLocations(config.audit.directory, bucket, _now, Sealing(config, env, log_unsealed))
 
 
 def trail_in(

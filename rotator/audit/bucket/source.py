@@ -18,7 +18,7 @@ from rotator.audit.ledger import parse_entry
 from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
-from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
+from rotator.audit.verify import ANY_TERMS, Finding, Flaw, Judge, Terms, VerificationReport
 
 READERS = 16
 """Objects, or secrets, that are read at the same time."""
@@ -63,10 +63,10 @@ class BucketSource:
         found = [record for record in self.records(Criteria(since=since)) if record.ends_run]
         return sorted(found, key=lambda record: record.time)
 
-    def verify(self, since: datetime | None = None) -> VerificationReport:
+    def verify(self, terms: Terms = ANY_TERMS) -> VerificationReport:
         """Check every object."""
         report = VerificationReport(where=str(self.bucket))
-        ledger = self._judged_ledger(report)
+        ledger = self._judged_ledger(report, terms)
         runs_seen: set[str] = set()
         newest: RunInBucket | None = None
         now = self.clock()
@@ -82,12 +82,12 @@ class BucketSource:
                 for flaw, detail in _object_flaws(run, sequence, content, stored):
                     report.add(Finding(flaw, url, None, run.run_id, sequence, detail))
             judge.close(_unended(run, newest, now), self.bucket.url(run.folder), run.run_id)
-        ledger.close((), since)
+        ledger.close(())
         return report
 
-    def _judged_ledger(self, report: VerificationReport) -> LedgerJudge:
+    def _judged_ledger(self, report: VerificationReport, terms: Terms) -> LedgerJudge:
         """Judge the entries of the ledger, if there is one."""
-        judge = LedgerJudge(report, self.bucket.url(FOLDER))
+        judge = LedgerJudge(report, self.bucket.url(FOLDER), terms)
         keys = sorted((found.key for page in self.bucket.pages(FOLDER) for found in page), reverse=True)
         with ThreadPoolExecutor(READERS, "audit") as pool:
             for key, content in zip(keys, pool.map(self.bucket.get, keys), strict=True):

@@ -12,7 +12,7 @@ from rotator.audit.event import parse
 from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
-from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
+from rotator.audit.verify import ANY_TERMS, Finding, Flaw, Judge, Terms, VerificationReport
 
 _CLOCKS_APART = timedelta(seconds=2)
 """How far a file's time stamp may lie behind the times in it: file systems use a coarser clock."""
@@ -58,10 +58,10 @@ class DirectorySource:
         ]
         return sorted(found, key=lambda record: record.time)
 
-    def verify(self, since: datetime | None = None) -> VerificationReport:
+    def verify(self, terms: Terms = ANY_TERMS) -> VerificationReport:
         """Check every file."""
         report = VerificationReport(str(self.directory))
-        ledger = self._judged_ledger(report)
+        ledger = self._judged_ledger(report, terms)
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
             report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
@@ -73,12 +73,12 @@ class DirectorySource:
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
-        ledger.close(listed_since(self.directory, ledger.last.listing.time_ms if ledger.last else 0), since)
+        ledger.close(listed_since(self.directory, ledger.last.listing.time_ms if ledger.last else 0))
         return report
 
-    def _judged_ledger(self, report: VerificationReport) -> LedgerJudge:
+    def _judged_ledger(self, report: VerificationReport, terms: Terms) -> LedgerJudge:
         """Judge the entries of the ledger, if there is one."""
-        judge, path = LedgerJudge(report, NAME), self.directory / NAME
+        judge, path = LedgerJudge(report, NAME, terms), self.directory / NAME
         if path.exists():
             with files.reading(path) as stream:
                 if files.is_writable_by_others(stream.fileno()):

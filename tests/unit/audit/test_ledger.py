@@ -14,7 +14,7 @@ from rotator.audit.directory.files import audit_files
 from rotator.audit.directory.ledger import NAME, DirectoryLedger
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.ledger import Entry, Listing, first, parse_entry
-from rotator.audit.verify import Flaw, Verdict
+from rotator.audit.verify import Flaw, Terms, Verdict
 from rotator.model.errors import AuditUnavailableError
 from rotator.model.plan import OutcomeKind
 from tests.unit.audit.builders import (
@@ -98,9 +98,9 @@ def test_files_that_were_moved_away_are_accounted_for_by_a_time(directory: Path)
     second = entries(directory)[1].listing.time_ms
     since = TickingClock().now + timedelta(milliseconds=second - 1000 * int(TickingClock().now.timestamp()))
     paths[0].unlink()
-    assert DirectorySource(directory).verify(since).verdict is Verdict.INTACT
+    assert DirectorySource(directory).verify(Terms(since)).verdict is Verdict.INTACT
     paths[1].unlink()
-    assert DirectorySource(directory).verify(since).verdict is Verdict.BROKEN
+    assert DirectorySource(directory).verify(Terms(since)).verdict is Verdict.BROKEN
 
 
 def test_emptied_file_is_found(directory: Path) -> None:
