@@ -206,6 +206,24 @@ def audit_verify(config: str | None, *, as_json: bool) -> int:
 
 @rotator.command()
 @click.option(
+    "--from", "since", required=True, metavar="DATE", help="The start: 2026-01-01, or 2026-01-01T09:53Z, in UTC."
+)
+@click.option("--to", "until", required=True, metavar="DATE", help="The end, which is not included.")
+@click.option("--html", metavar="FILE", help="Also write a page to be printed; a file that is there is replaced.")
+@takes_config
+def report(config: str | None, since: str, until: str, html: str | None) -> int:
+    """Print the evidence of a period for an auditor, as JSON.
+
+    It has each secret's keys, rotations, exceptions, holds and containments, from the audit trail alone, and what
+    `audit verify` says of that trail. The exit code is that of `audit verify`; the report is made all the same.
+    """
+    from rotator.cli.report import make_report
+
+    return make_report(config, since, until, html)
+
+
+@rotator.command()
+@click.option(
     "--listen", metavar="HOST:PORT", help="Where to serve probes, metrics and the page. [default: `[daemon] listen`]"
 )
 @click.option("--every", metavar="DURATION", help="How often to check every secret. [default: `[daemon] every`]")
