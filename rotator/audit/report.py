@@ -237,16 +237,18 @@ def _rotations(
     records: Sequence[Record], lives: Sequence[KeyLife], told: Sequence[RunStory], period: Period
 ) -> Iterator[ReportedRotation]:
     runs, reasons = {run.run_id: run for run in told}, reasons_of(records)
+    by_id, by_end = {life.key_id: life for life in lives}, {life.superseded_at: life for life in lives}
     current = ""
     for done in effects(records):
         key_id = done.subject.key_id
         if done.operation != Operation.PROMOTE or key_id == current:
             continue  # the same key under a new version is no rotation
+        # A key that was taken over from was never promoted here: only its revocation names it.
+        old = by_id.get(current) if current else by_end.get(done.time)
         current = key_id
         run = runs.get(done.run_id)
         if run is None or not period.has(done.time):
             continue
-        old = next((life for life in lives if life.superseded_at == done.time and life.key_id != key_id), None)
         yield ReportedRotation(
             run_id=run.run_id,
             trigger=run.trigger,

@@ -25,10 +25,14 @@ from rotator.page.report import render_report
 
 NOT_SHOWN = (
     "The verification covers the whole trail, not only the period. It does not show whether whole runs are missing.",
-    "Nor does it show whether anyone who can write to a place has written a run anew from its start. Compare with a "
-    + "copy, or keep the trail in a bucket with Object Lock.",
-    "Tags that were set or removed in the AWS console, and keys that were made or revoked in Pinata's, are not in this "
-    + "trail. CloudTrail has the tags.",
+    (
+        "Nor does it show whether anyone who can write to a place has written a run anew from its start. Compare with "
+        "a copy, or keep the trail in a bucket with Object Lock."
+    ),
+    (
+        "Tags that were set or removed in the AWS console, and keys that were made or revoked in Pinata's, are not in "
+        "this trail. CloudTrail has the tags."
+    ),
     "`max_age` and `grace` are those of the configuration at the time of the report.",
 )
 """What a reader must not take the report for."""
