@@ -48,9 +48,10 @@ class Fleet:
         self.stage.said(done)
         return json.loads(done.stdout)
 
-    def secret(self, name: str, **period: datetime) -> Any:  # noqa: ANN401 - JSON
+    def secret(self, name: str, start: datetime | None = None, end: datetime | None = None) -> Any:  # noqa: ANN401 - JSON
         """Return what the report has about one secret."""
-        (found,) = (secret for secret in self.report(**period)["secrets"] if secret["name"] == name)
+        secrets = self.report(start=start, end=end)["secrets"]
+        (found,) = (secret for secret in secrets if secret["name"] == name)
         return found
 
 
