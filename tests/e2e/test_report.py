@@ -40,7 +40,7 @@ class Fleet:
     leaked: str
     folder: Path
 
-    def report(self, *args: str, code: int = 0, start: datetime | None = None, end: datetime | None = None) -> Any:  # noqa: ANN401 - JSON
+    def report(self, *args: str, code: int = 0, start: datetime | None = None, end: datetime | None = None) -> Any:  # noqa: ANN401 - what JSON holds
         """Return what the command prints; by default about all that was played."""
         period = ("--from", time_text(start or self.began), "--to", time_text(end or self.ended))
         done = self.stage.rotator("report", *period, *args)
@@ -48,7 +48,7 @@ class Fleet:
         self.stage.said(done)
         return json.loads(done.stdout)
 
-    def secret(self, name: str, start: datetime | None = None, end: datetime | None = None) -> Any:  # noqa: ANN401 - JSON
+    def secret(self, name: str, start: datetime | None = None, end: datetime | None = None) -> Any:  # noqa: ANN401 - what JSON holds
         """Return what the report has about one secret."""
         secrets = self.report(start=start, end=end)["secrets"]
         (found,) = (secret for secret in secrets if secret["name"] == name)
@@ -115,7 +115,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield Fleet(stage, began, datetime.now(UTC), by_hand, leaked, folder)
 
 
-def of_kind(secret: Any, kind: str) -> list[Any]:  # noqa: ANN401 - JSON
+def of_kind(secret: Any, kind: str) -> list[Any]:  # noqa: ANN401 - what JSON holds
     """Return a secret's exceptions of one kind."""
     return [one for one in secret["exceptions"] if one["kind"] == kind]
 
