@@ -8,6 +8,7 @@
     trail        the log a run is recorded in, over one destination or two
     sources      what the trail is read from, one source or two
     lives        the life of each key of a secret, from its records
+    report       what an auditor is given about a period
     verify       whether an event still says what was written
     signers      keys in files, and the check of any seal
     signatures   what signing and checking compute, over `cryptography`

@@ -3,7 +3,7 @@
 It tells what the records say, in their order. Whether they are genuine is asked of `rotator audit verify`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -73,22 +73,27 @@ class RunStory:
 
     run_id: str
     time: datetime
+    """Of the last thing that is known of it."""
     outcome: str
     """The value of an `OutcomeKind`; `cut short` if it died, `running` if it has no end yet."""
     reason: str
     trigger: str
     detail: str
     steps: tuple[RunStep, ...]
+    began_at: datetime
+    user: str
+    """The identity that it acted under."""
+    host: str
+    error: str
+    """The class of the error that ended it; empty if none did, or if a version before 0.2 wrote it."""
 
 
 def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
     """Return the keys that records tell of, the oldest first."""
     lives: dict[str, KeyLife] = {}
     current, taken_over_at = "", None
-    reasons = _reasons(records)
-    for record in records:
-        if record.kind is not EventKind.DONE or record.result != Result.SUCCESS:
-            continue
+    reasons = reasons_of(records)
+    for record in effects(records):
         key_id = record.subject.key_id
         life = lives.get(key_id) or KeyLife(key_id)
         if record.operation in {Operation.CREATE_KEY, Operation.PROMOTE} and not life.trigger:
@@ -104,7 +109,7 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
                 taken_over_at = taken_over_at or record.time
                 version_id = record.subject.version_id
                 promoted_at = life.promoted_at or record.time
-                life = replace(life, promoted_at=promoted_at, version_id=version_id)
+                life = replace(life, promoted_at=promoted_at, version_id=version_id, superseded_at=None)
             case Operation.REVOKE_KEY:
                 # Made before the records begin: it was current until our first promotion.
                 superseded_at = life.superseded_at if life.begun_at else taken_over_at
@@ -118,7 +123,28 @@ def key_lives(records: Sequence[Record]) -> tuple[KeyLife, ...]:
     return tuple(sorted(lives.values(), key=lambda life: life.known_from or _BEFORE))
 
 
-def _reasons(records: Sequence[Record]) -> dict[str, str]:
+def effects(records: Sequence[Record]) -> Iterator[Record]:
+    """Yield the records of calls that had their effect.
+
+    A promotion whose outcome was lost is one of them if a run ended with its key as the current one; the intent is
+    yielded then, as the only record of it.
+    """
+    calls = [record for record in records if record.kind is EventKind.DONE]
+    answered = {record.call_uid for record in calls if record.result != Result.UNKNOWN}
+    promoted = {r.subject.key_id for r in calls if r.operation == Operation.PROMOTE and r.result == Result.SUCCESS}
+    lost = {record.subject.key_id for record in records if record.kind is EventKind.ENDED} - promoted
+    for record in records:
+        is_lost = record.operation == Operation.PROMOTE and record.subject.key_id in lost
+        match record.kind:
+            case EventKind.DONE if record.result == Result.SUCCESS:
+                yield record
+            case EventKind.INTENT if is_lost and record.call_uid not in answered:
+                yield record
+            case _:
+                pass
+
+
+def reasons_of(records: Sequence[Record]) -> dict[str, str]:
     """Return by run why it moved on, or else what it decided first."""
     decided = [record for record in reversed(records) if record.kind is EventKind.DECIDED]
     return {record.run_id: record.reason for record in sorted(decided, key=lambda r: "Promote" in r.actions)}
@@ -126,13 +152,17 @@ def _reasons(records: Sequence[Record]) -> dict[str, str]:
 
 def runs(records: Sequence[Record]) -> tuple[tuple[RunStory, ...], int]:
     """Return the latest runs worth telling, the newest first, and how many others there were."""
+    shown = tuple(stories(records)[:RUNS_MAX])
+    return shown, len({record.run_id for record in records}) - len(shown)
+
+
+def stories(records: Sequence[Record]) -> list[RunStory]:
+    """Return every run worth telling, the newest first."""
     grouped: dict[str, list[Record]] = {}
     for record in records:
         grouped.setdefault(record.run_id, []).append(record)
     told = [run for group in grouped.values() if not _is_idle(run := _run(group))]
-    told.sort(key=lambda run: run.time, reverse=True)
-    shown = tuple(told[:RUNS_MAX])
-    return shown, len(grouped) - len(shown)
+    return sorted(told, key=lambda run: run.time, reverse=True)
 
 
 def _is_idle(run: RunStory) -> bool:
@@ -140,7 +170,8 @@ def _is_idle(run: RunStory) -> bool:
 
 
 def _run(group: list[Record]) -> RunStory:
-    first, last = group[0], group[-1]
+    # A copy of it that broke off in one of two places was closed there later; its end in the other one counts.
+    first, last = group[0], next((r for r in reversed(group) if r.kind is EventKind.ENDED), group[-1])
     decided = next((record for record in group if record.kind is EventKind.DECIDED), first)
     outcome = {EventKind.ENDED: last.result, EventKind.RECOVERED: "cut short"}.get(last.kind, "running")
     return RunStory(
@@ -151,6 +182,10 @@ def _run(group: list[Record]) -> RunStory:
         trigger=first.writer.trigger,
         detail=last.detail if outcome != "running" else "",
         steps=tuple(_step(record) for record in group if record.kind is EventKind.DONE),
+        began_at=first.time,
+        user=first.writer.user,
+        host=first.writer.hostname,
+        error=last.failure.error if last.failure else "",
     )
 
 

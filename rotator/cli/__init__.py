@@ -9,7 +9,7 @@
     screen      the terminal: its width, its colours, folded lines
     fleet_screen, recap, life    what `status`, `run` and `history` show
     watcher     what `status` knows of the fleet, refresh by refresh
-    plan, run, contain, hold, status, keys, doctor, audit, daemon, setup, sandbox    what commands do
+    plan, run, contain, hold, status, keys, doctor, audit, report, daemon, setup, sandbox    what commands do
 
 `commands` imports a command's module when the command is run, so that `--help` and completion start without boto3
 and httpx.

@@ -1,4 +1,4 @@
-"""`history`, `audit show` and `audit verify`: reading and checking the audit trail."""
+"""`history` and `audit show`: reading the audit trail."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -9,8 +9,7 @@ import click
 
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind, Record
-from rotator.audit.sources import Criteria, Source, records_of, verify_all
-from rotator.audit.verify import Verdict, VerificationReport
+from rotator.audit.sources import Criteria, Source, records_of
 from rotator.cli.context import chosen, load_config, print_json
 from rotator.cli.exits import Exit
 from rotator.cli.life import life_lines
@@ -20,19 +19,12 @@ from rotator.config.values import duration, quoted
 from rotator.model.errors import ConfigError
 from rotator.model.times import time_from, time_text
 
-_EXITS = {
-    Verdict.INTACT: Exit.OK,
-    Verdict.NOTHING: Exit.FAILED,
-    Verdict.UNFINISHED: Exit.FAILED,
-    Verdict.BROKEN: Exit.PERSON,
-}
-
 
 def show_history(config_option: str | None, name: str, *, everything: bool, as_json: bool) -> int:
     """Print the life of one secret, a line per generation; as JSON or with `everything`, the events behind it."""
     config = load_config(config_option)
     (spec, *_) = chosen(config, (name,))
-    records = list(records_of(_sources(config), Criteria(secret=spec.name)))
+    records = list(records_of(sources_of(config), Criteria(secret=spec.name)))
     if not records and not as_json:
         show([f"{spec.name}: nothing yet; `rotator run` is the first to write about it"])
     elif as_json or everything:
@@ -47,11 +39,10 @@ def show_history(config_option: str | None, name: str, *, everything: bool, as_j
 
 def show_events(config_option: str | None, filters: Mapping[str, str | None], *, as_json: bool) -> int:
     """Print the events that fit: `secret`, `key_id`, `run_id`, `since` and `until`."""
-    criteria = Criteria(
-        filters["secret"], filters["key_id"], filters["run_id"], _moment(filters["since"]), _moment(filters["until"])
-    )
+    since, until = (moment(text) if (text := filters[name]) is not None else None for name in ("since", "until"))
+    criteria = Criteria(filters["secret"], filters["key_id"], filters["run_id"], since, until)
     fits = False
-    for record in records_of(_sources(load_config(config_option)), criteria):
+    for record in records_of(sources_of(load_config(config_option)), criteria):
         fits = True
         _print_record(record, as_json=as_json)
     if not fits and not as_json:
@@ -59,18 +50,8 @@ def show_events(config_option: str | None, filters: Mapping[str, str | None], *,
     return Exit.OK
 
 
-def verify_trail(config_option: str | None, *, as_json: bool) -> int:
-    """Check every event; return 3 if one is not what it was, 1 if a run was cut short or there is no event."""
-    reports = verify_all(_sources(load_config(config_option)))
-    for report in reports:
-        if as_json:
-            print_json(_report_row(report))
-        else:
-            _print_report(report)
-    return _EXITS[max(report.verdict for report in reports)]
-
-
-def _sources(config: Config) -> Sequence[Source]:
+def sources_of(config: Config) -> Sequence[Source]:
+    """Return what the configured trail is read from."""
     if config.audit.s3 is None and config.audit.directory:
         return (DirectorySource(config.audit.directory),)
     from rotator.wiring import environment, logs  # noqa: PLC0415 - boto3 takes long to import, and a directory needs none
@@ -85,40 +66,6 @@ def _idle_runs(records: Sequence[Record]) -> set[str]:
     busy = {r.run_id for r in records if r.kind not in {EventKind.STARTED, EventKind.DECIDED, EventKind.ENDED}}
     busy |= {r.run_id for r in records if r.kind is EventKind.ENDED and r.result not in {"up_to_date", "waiting"}}
     return {r.run_id for r in records if r.kind is EventKind.ENDED} - busy
-
-
-def _print_report(report: VerificationReport) -> None:
-    for finding in report.findings:
-        place = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
-        where = f"run {finding.run_id}" if finding.run_id else "no run"
-        if finding.sequence is not None:
-            where += f", event {finding.sequence}"
-        click.echo(f"{place}: {finding.flaw.value} ({where}): {finding.detail}")
-    if report.findings_left_out:
-        click.echo(f"... and {report.findings_left_out} more")
-    what = {
-        Verdict.INTACT: "intact: each event that is here is as it was written, and each run that is here has all of "
-        "its events, in order. Whether whole runs are missing, this does not show",
-        Verdict.NOTHING: "nothing to verify, so nothing is proved. If rotator has run, its trail is gone or elsewhere: "
-        "compare with a copy",
-        Verdict.UNFINISHED: "unaltered, but a run was cut short; the next `rotator run` closes it",
-        Verdict.BROKEN: "BROKEN: do not rely on it; keep a copy and find out who wrote there",
-    }[report.verdict]
-    kind = f"objects of {report.where}" if report.where.startswith("s3://") else "files"
-    busy = f", {report.in_progress} in progress" if report.in_progress else ""
-    click.echo(f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {what}")
-
-
-def _report_row(report: VerificationReport) -> dict[str, object]:
-    findings = [asdict(finding) | {"flaw": finding.flaw.name.lower()} for finding in report.findings]
-    counts = ("files", "runs", "events", "in_progress")
-    return {
-        "where": report.where,
-        "verdict": report.verdict.name.lower(),
-        **{name: getattr(report, name) for name in counts},
-        "findings": findings,
-        "findings_left_out": report.findings_left_out,
-    }
 
 
 def _print_record(record: Record, *, as_json: bool) -> None:
@@ -152,10 +99,8 @@ def _print_record(record: Record, *, as_json: bool) -> None:
     click.echo(f"{time_text(record.time)}  {record.run_id[:8]} {record.sequence:>3}  {record.secret}  {shown}")
 
 
-def _moment(text: str | None) -> datetime | None:
-    """Read a time, or an age counted back from now."""
-    if text is None:
-        return None
+def moment(text: str) -> datetime:
+    """Read a time, or an age counted back from now. Raises ConfigError if it is neither."""
     try:
         return time_from(text)
     except ValueError:

@@ -192,16 +192,18 @@ def audit_show(config: str | None, *, as_json: bool, **filters: str | None) -> i
 
 
 @audit.command("verify")
+@click.option("--since", metavar="TIME", help="Let runs be missing that ended before a time or age: you moved them.")
+@click.option("--expect", metavar="HEAD", multiple=True, help="Demand a head that was printed before; repeatable.")
 @json_option
 @takes_config
-def audit_verify(config: str | None, *, as_json: bool) -> int:
-    """Check that every event is unaltered, complete and in order.
+def audit_verify(config: str | None, since: str | None, expect: tuple[str, ...], *, as_json: bool) -> int:
+    """Check that every event is unaltered, complete and in order, and that no run is missing.
 
-    Ends with 3 if one is not, and with 1 if a run was cut short or there is no event.
+    Ends with 3 if not, and with 1 if a run was cut short or is not sealed, or if there is no event.
     """
-    from rotator.cli.audit import verify_trail
+    from rotator.cli.verification import verify_trail
 
-    return verify_trail(config, as_json=as_json)
+    return verify_trail(config, since, expect, as_json=as_json)
 
 
 @audit.command("keygen")
@@ -215,6 +217,24 @@ def audit_keygen(path: str, *, as_json: bool) -> int:
     from rotator.cli.keygen import make_signing_key
 
     return make_signing_key(path, as_json=as_json)
+
+
+@rotator.command()
+@click.option(
+    "--from", "since", required=True, metavar="DATE", help="The start: 2026-01-01, or 2026-01-01T09:53Z, in UTC."
+)
+@click.option("--to", "until", required=True, metavar="DATE", help="The end, which is not included.")
+@click.option("--html", metavar="FILE", help="Also write a page to be printed; a file that is there is replaced.")
+@takes_config
+def report(config: str | None, since: str, until: str, html: str | None) -> int:
+    """Print the evidence of a period for an auditor, as JSON.
+
+    It has each secret's keys, rotations, exceptions, holds and containments, from the audit trail alone, and what
+    `audit verify` says of that trail. The exit code is that of `audit verify`; the report is made all the same.
+    """
+    from rotator.cli.report import make_report
+
+    return make_report(config, since, until, html)
 
 
 @rotator.command()

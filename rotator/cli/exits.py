@@ -21,8 +21,8 @@ class Exit(IntEnum):
     FAILED = 1
     """Something failed that may go away by itself, the command was interrupted, or its output could not be written.
 
-    `audit verify` also ends with it if a run was cut short or there is nothing to verify, `status` if a secret is
-    failing or an old key is overdue.
+    `audit verify` and `report` also end with it if a run was cut short or there is nothing to verify, `status` if a
+    secret is failing or an old key is overdue.
 
     Next: the next run tries again and finishes what remains.
     You: nothing, unless it repeats; then see `rotator status`.

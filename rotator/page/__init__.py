@@ -8,7 +8,8 @@
     states     the one word for where a secret stands, and the headline over all of them
     drawing    bars and timelines as numbers
     words      times, counts and texts from outside as people read them
-    templates/ and style.css
+    report     the report for an auditor, as a file of its own
+    templates/, style.css, and report.css for what is printed
 
 Read-only: no request changes anything, and there is nothing to log in to. It shows ids, names, times and our own
 error messages; what comes from outside is escaped, and made visible where it is no printable text.

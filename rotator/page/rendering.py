@@ -1,10 +1,10 @@
 """Templates to bytes: every value is made visible and escaped, and a name that is missing is an error."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from rotator.model.status import FleetStatus
 from rotator.model.times import time_text
@@ -31,17 +31,23 @@ def _environment() -> Environment:
         machine=time_text,
         relative=words.relative,
         span=words.span,
+        seconds=lambda number: words.span(timedelta(seconds=number)),
         path=lambda text: quote(text, safe="", errors="replace"),
     )
     env.globals.update(State=State, labels=LABELS, refresh_s=REFRESH_S, text_max=TEXT_MAX_CHARS)
     return env
 
 
+def template(kind: str) -> Template:
+    """Return the template of a kind of page."""
+    return _environment().get_template(f"{kind}.html")
+
+
 class Renderer:
     """Renders the three kinds of page; a template that cannot be read shows at once."""
 
     def __init__(self) -> None:
-        self._templates = {kind: _environment().get_template(f"{kind}.html") for kind in ("listing", "secret", "error")}
+        self._templates = {kind: template(kind) for kind in ("listing", "secret", "error")}
 
     def listing(self, found: Listing, query: Query, fleet: FleetStatus, now: datetime) -> bytes:
         """Render one page of the list."""
