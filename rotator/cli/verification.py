@@ -91,11 +91,18 @@ def verification_row(report: VerificationReport) -> dict[str, object]:
         **{name: getattr(report, name) for name in counts},
         "findings": findings,
         "findings_left_out": report.findings_left_out,
-        "place": report.place or None,
-        "head": report.head or None,
-        "listed": report.listed,
+        **({"ledger": _ledger_row(report)} if report.place else {}),
+    }
+
+
+def _ledger_row(report: VerificationReport) -> dict[str, object]:
+    signers = sorted(report.signers)
+    return {
+        "place": report.place,
+        "head": report.head,
+        "entries": report.listed,
         "sealed_up_to": report.sealed_up_to,
-        "signers": sorted(report.signers),
+        "signers": signers,
     }
 
 

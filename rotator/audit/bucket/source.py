@@ -93,7 +93,7 @@ class BucketSource:
             for key, content in zip(keys, pool.map(self.bucket.get, keys), strict=True):
                 entry = parse_entry(content or b"")
                 if entry is None or entry_key(entry.number) != key:
-                    judge.unread(None, f"{key} is no entry of its number")
+                    judge.unread(None, f"{key} does not hold the entry of its number")
                 else:
                     judge.entry(entry)
         return judge

@@ -74,7 +74,7 @@ def _last(fd: int, size: int) -> tuple[Entry | None, bytes, bytes]:
             return entry, remains, missing_break
         remains = line + remains
     if start:
-        raise OSError(0, "its end is no entry")
+        raise OSError(0, "it does not end in an entry")
     return None, remains, missing_break
 
 

@@ -230,12 +230,12 @@ def test_process_that_never_could_list_leaves_it_to_the_next(directory: Path) ->
     assert (verify(directory).verdict, len(entries(directory))) == (Verdict.INTACT, 2)
 
 
-def test_end_of_the_file_that_is_no_entry_is_not_added_to(directory: Path) -> None:
+def test_ledger_that_does_not_end_in_an_entry_is_not_added_to(directory: Path) -> None:
     """Where much more than one entry was torn off, somebody else wrote there."""
     several(directory, 1)
     with (directory / NAME).open("ab") as file:
         file.write(b"x" * 100_000)
-    with pytest.raises(AuditUnavailableError, match="its end is no entry"):
+    with pytest.raises(AuditUnavailableError, match="it does not end in an entry"):
         DirectoryLedger(directory, RunIds(), as_is).add(LISTING)
 
 
