@@ -58,8 +58,8 @@ def _templates(*entries: Entry) -> list[Template]:
 
 def _calls() -> Iterator[Entry]:
     for operation in (Operation.CREATE_KEY, Operation.VERIFY_KEY, Operation.PROMOTE):
-        yield Intent(operation, Subject(_VERSION, "", "rotator/uploader"))
-        yield Done(operation, Subject(_VERSION, "0f1e2d3c4b5a69788796", "rotator/uploader"), Result.SUCCESS)
+        yield Intent(operation, Subject(_VERSION, key_name="rotator/uploader"))
+        yield Done(operation, Subject(_VERSION, "0f1e2d3c4b5a69788796", "rotator/uploader"), Result.SUCCESS, "")
 
 
 _IDLE = _templates(

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
-from rotator.audit.attestation import FIRST, Head, event_uid, sealed
+from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.record import CHAIN_ENDS, EventKind
 from rotator.model.secrecy import looks_secret
@@ -167,7 +167,7 @@ def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
     """Yield what is wrong with an event by itself."""
     event, record = stored.event, stored.record
     try:
-        if sealed(event) != line.removesuffix(b"\n"):
+        if not is_sealed(event, line.removesuffix(b"\n")):
             yield Flaw.ALTERED, "content, canonical form and fingerprint do not fit together"
     except ValueError as error:
         yield Flaw.ALTERED, str(error)
