@@ -56,6 +56,8 @@ class Flaw(Enum):
     NO_OUTCOME = "a call has an intent, but no outcome"
     REPEATED_RUN = "a run is in two files"
     EXPOSED = "an event holds what looks like secret material"
+    OVERWRITTEN = "an object was overwritten"
+    DELETED = "an object was deleted"
     CONTRADICTED = "the two places of the trail tell a run differently"
     UNFINISHED = "a run or a line was cut off when its process died"
 
@@ -89,6 +91,8 @@ class VerificationReport:
     """By run: a hash of each event's fingerprint, to compare one place with another."""
     cut_short: set[str] = field(default_factory=set, repr=False)
     """Runs that a later process closed."""
+    versions_unread: str = ""
+    """Why earlier versions of a bucket's objects were not looked at, or not all of them."""
     findings_left_out: int = 0
     _worst: Verdict = Verdict.INTACT
 

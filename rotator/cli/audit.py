@@ -96,6 +96,8 @@ def _print_report(report: VerificationReport) -> None:
         click.echo(f"{place}: {finding.flaw.value} ({where}): {finding.detail}")
     if report.findings_left_out:
         click.echo(f"... and {report.findings_left_out} more")
+    if report.versions_unread:
+        click.echo(f"earlier versions of objects were not looked at: {report.versions_unread}")
     what = {
         Verdict.INTACT: "intact: each event that is here is as it was written, and each run that is here has all of "
         "its events, in order. Whether whole runs are missing, this does not show",
@@ -116,6 +118,7 @@ def _report_row(report: VerificationReport) -> dict[str, object]:
         "where": report.where,
         "verdict": report.verdict.name.lower(),
         **{name: getattr(report, name) for name in counts},
+        **({"versions_unread": report.versions_unread} if report.versions_unread else {}),
         "findings": findings,
         "findings_left_out": report.findings_left_out,
     }

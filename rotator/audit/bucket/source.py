@@ -3,14 +3,15 @@
 Objects are read several at a time, and their number is limited by that of a listing's pages.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from rotator.audit.bucket.destination import QUIET_MAX
-from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, newest_runs
+from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, group, newest_runs
+from rotator.audit.bucket.versions import FirstVersions
 from rotator.audit.chain import Clock
 from rotator.audit.event import StoredEvent, parse
 from rotator.audit.record import Record
@@ -34,16 +35,7 @@ class BucketSource:
 
     def records(self, criteria: Criteria) -> Iterator[Record]:
         """Yield the records that fit, run by run, the oldest first."""
-        chosen = [
-            run
-            for run in all_runs(self.bucket, criteria.secret)
-            # Clocks may differ, so this is coarse; each record is looked at again below.
-            if (criteria.run_id is None or run.run_id == criteria.run_id)
-            and (criteria.since is None or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX)
-            and (criteria.until is None or run.began_at < criteria.until)
-        ]
-        chosen.sort(key=lambda run: run.began_at)
-        for _, contents in self._read(chosen):
+        for _, contents in self._read(self._chosen(criteria), self.bucket.get):
             for content in contents:
                 stored = parse(content or b"")
                 if stored and criteria.fit(stored.record):
@@ -57,16 +49,21 @@ class BucketSource:
 
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time."""
-        found = [record for record in self.records(Criteria(since=since)) if record.ends_run]
-        return sorted(found, key=lambda record: record.time)
+        # An end is a run's last object; the others are not read.
+        last = [run.object_keys[-1] for run in self._chosen(Criteria(since=since))]
+        with ThreadPoolExecutor(READERS, "audit") as pool:
+            found = [stored.record for content in pool.map(self.bucket.get, last) if (stored := parse(content or b""))]
+        ends = (record for record in found if record.ends_run and record.time >= since)
+        return sorted(ends, key=lambda record: record.time)
 
     def verify(self) -> VerificationReport:
-        """Check every object."""
+        """Check every object, as it was first written if the bucket tells that."""
         report = VerificationReport(where=str(self.bucket))
+        first = FirstVersions(self.bucket)
         runs_seen: set[str] = set()
         newest: RunInBucket | None = None
         now = self.clock()
-        for run, contents in self._read(all_runs(self.bucket, None)):
+        for run, contents in self._read(group(first.listed()), first.get):
             if newest is None or newest.secret != run.secret:
                 newest = run
             report.files += len(contents)
@@ -75,10 +72,23 @@ class BucketSource:
                 url, stored = self.bucket.url(key), parse(content or b"")
                 if content and stored:
                     judge.event(content, stored, url, None)
-                for flaw, detail in _object_flaws(run, sequence, content, stored):
+                for flaw, detail in (*first.flaws(key), *_object_flaws(run, sequence, content, stored)):
                     report.add(Finding(flaw, url, None, run.run_id, sequence, detail))
             judge.close(_unended(run, newest, now), self.bucket.url(run.folder), run.run_id)
+        report.versions_unread = first.unread
         return report
+
+    def _chosen(self, criteria: Criteria) -> list[RunInBucket]:
+        """Return the runs that may have what fits, the oldest first."""
+        chosen = [
+            run
+            for run in all_runs(self.bucket, criteria.secret)
+            # Clocks may differ, so this is coarse; each record is looked at again.
+            if (criteria.run_id is None or run.run_id == criteria.run_id)
+            and (criteria.since is None or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX)
+            and (criteria.until is None or run.began_at < criteria.until)
+        ]
+        return sorted(chosen, key=lambda run: run.began_at)
 
     def _last_outcome(self, secret: str) -> Record | None:
         runs = newest_runs(self.bucket, secret)
@@ -93,12 +103,14 @@ class BucketSource:
                 written_at = written_at or run.written_at
         return latest
 
-    def _read(self, runs: Iterable[RunInBucket]) -> Iterator[tuple[RunInBucket, list[bytes | None]]]:
+    def _read(
+        self, runs: Iterable[RunInBucket], get: Callable[[str], bytes | None]
+    ) -> Iterator[tuple[RunInBucket, list[bytes | None]]]:
         """Yield runs with what is in their objects, in the order of events; None where one is gone."""
         with ThreadPoolExecutor(READERS, "audit") as pool:
             pending = iter(runs)
             while batch := list(islice(pending, BATCH)):
-                contents = pool.map(self.bucket.get, [key for run in batch for key in run.object_keys])
+                contents = pool.map(get, [key for run in batch for key in run.object_keys])
                 for run in batch:
                     yield run, list(islice(contents, len(run.sequences)))
 

@@ -3,9 +3,11 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -172,9 +174,14 @@ def test_files_outside_the_time_stay_closed(directory: Path, monkeypatch: pytest
     for path, day in zip(files.audit_files(directory), range(4), strict=True):
         written_s = (START + timedelta(days=day, seconds=9)).timestamp()
         os.utime(path, (written_s, written_s))
-    paths, read = files.audit_files(directory), []
-    opened = files.opened
-    monkeypatch.setattr(files, "opened", lambda path: (read.append(path), opened(path))[1])
+    paths, opened = files.audit_files(directory), files.opened
+    read: list[Path] = []
+
+    def watched(path: Path) -> AbstractContextManager[BinaryIO]:
+        read.append(path)
+        return opened(path)
+
+    monkeypatch.setattr(files, "opened", watched)
     found = query(directory, Criteria("one", since=START + timedelta(days=1), until=START + timedelta(hours=47)))
     assert ({record.run_id for record in found}, read) == ({"1-1"}, paths[1:2])
 
