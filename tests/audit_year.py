@@ -108,4 +108,3 @@ def _run(templates: Iterable[Template], number: int, name: str, ms: int) -> Iter
         own = hashlib.sha256(bare % filled).hexdigest().encode()
         yield line % (filled | {b"own": own})
         filled[b"before"] = own
-
