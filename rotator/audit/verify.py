@@ -128,8 +128,6 @@ class Judge:
 
     report: VerificationReport
     """Where findings go."""
-    runs_seen: set[str]
-    """The runs of what was judged before."""
     _runs: dict[str, _JudgedRun] = field(default_factory=dict, init=False)
 
     def event(self, line: bytes, stored: StoredEvent, file: str, number: int | None) -> None:
@@ -137,7 +135,7 @@ class Judge:
         head, record = stored.head, stored.record
         flaws: list[tuple[Flaw, str]] = []
         run = self._runs.get(head.run_id)
-        if run is None and head.run_id in self.runs_seen:
+        if run is None and head.run_id in self.report.chains:
             flaws.append((Flaw.REPEATED_RUN, "it was read before, elsewhere"))
         flaws += _own_flaws(line, stored)
         flaws += _place_flaws(run, stored)
@@ -164,7 +162,6 @@ class Judge:
             elif not run.ended:
                 self.report.in_progress += 1
         self.report.runs += sum(run.secret != ("", "") for run in self._runs.values())
-        self.runs_seen.update(self._runs)
 
 
 def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:

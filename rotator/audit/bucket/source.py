@@ -60,14 +60,13 @@ class BucketSource:
         """Check every object, as it was first written if the bucket tells that."""
         report = VerificationReport(where=str(self.bucket))
         first = FirstVersions(self.bucket)
-        runs_seen: set[str] = set()
         newest: RunInBucket | None = None
         now = self.clock()
         for run, contents in self._read(group(first.listed()), first.get):
             if newest is None or newest.secret != run.secret:
                 newest = run
             report.files += len(contents)
-            judge = Judge(report, runs_seen)
+            judge = Judge(report)
             for sequence, key, content in zip(run.sequences, run.object_keys, contents, strict=True):
                 url, stored = self.bucket.url(key), parse(content or b"")
                 if content and stored:

@@ -67,11 +67,10 @@ class DirectorySource:
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
             report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
-        runs_seen: set[str] = set()
         for path in paths:
             report.files += 1
             try:
-                _check(path, report, Judge(report, runs_seen))
+                _check(path, report, Judge(report))
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
