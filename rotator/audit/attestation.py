@@ -71,6 +71,20 @@ def sealed(event: JsonObject) -> bytes:
             raise ValueError("the event has no attestation")
 
 
+def is_sealed(event: JsonObject, line: bytes) -> bool:
+    """Tell whether a line is what `sealed` makes of the event on it, and raise as that does; in half the time."""
+    match event:
+        case {"unmapped": {"attestation_list": [{"fingerprint": {"value": str(value)}}]}}:
+            own = b',"fingerprint":' + canonical(_fingerprint(value))
+            # With one place for it, that is the attestation's own.
+            bare = line.replace(own, b"") if line.count(own) == 1 else b""
+            if hashlib.sha256(bare).hexdigest() == value and canonical(event) == line:
+                return True
+        case _:
+            pass
+    return sealed(event) == line
+
+
 def attestation_of(event: JsonObject) -> tuple[Json, Json, Json]:
     """Return the chain, the fingerprint and the previous event of an attestation; None for what it lacks."""
     match event:

@@ -171,6 +171,8 @@ _FIELDS = (
     _field("unmapped.torn.fingerprint.value", "torn.sha256", _text, _TORN),
 )
 
+_READ_FIELDS = tuple(field for field in _FIELDS if field.name)
+
 
 def render(record: Record) -> JsonObject:
     """Return an event that lacks only its attestation, without what looks like secret material."""
@@ -201,7 +203,7 @@ class StoredEvent:
 def parse(line: bytes) -> StoredEvent | None:
     """Return the event on a line, or None if there is none."""
     try:
-        event = json.loads(line.decode(), parse_float=_refuse, parse_constant=_refuse)
+        event = _DECODER.decode(line.decode())
         return _stored(event) if isinstance(event, dict) else None
     except (ValueError, RecursionError):
         return None
@@ -210,20 +212,24 @@ def parse(line: bytes) -> StoredEvent | None:
 def key_paths(event: Json) -> set[str]:
     """Return the path of every key in an event; the items of a list share one."""
     found: set[str] = set()
-    pending = [("", event)]
+    pending: list[tuple[str, Json]] = [("", event)]
     while pending:
         prefix, value = pending.pop()
         if isinstance(value, dict):
             for key, inner in value.items():
-                found.add(prefix + key)
-                pending.append((f"{prefix}{key}.", inner))
+                found.add(path := prefix + key)
+                if isinstance(inner, dict | list):
+                    pending.append((path + ".", inner))
         elif isinstance(value, list):
-            pending.extend((prefix, inner) for inner in value)
+            pending += [(prefix, inner) for inner in value if isinstance(inner, dict | list)]
     return found
 
 
 def _refuse(number: str) -> NoReturn:
     raise ValueError(f"{number} is not an integer, and only those have one canonical form in every language")
+
+
+_DECODER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
 
 
 def _stored(event: JsonObject) -> StoredEvent:
@@ -253,8 +259,8 @@ def _read(event: JsonObject) -> dict[str, dict[str, Any]]:
         parts["torn"] = {}
     inner: Json = event
     at: tuple[str, ...] = ()
-    for parents, key, part, name, read, _, _ in _FIELDS:
-        if name and part in parts:
+    for parents, key, part, name, read, _, _ in _READ_FIELDS:
+        if part in parts:
             if parents != at:
                 inner, at = _at(event, *parents), parents
             value = read(inner.get(key) if isinstance(inner, dict) else None)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
-from rotator.audit.attestation import FIRST, Head, event_uid, sealed
+from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.record import CHAIN_ENDS, RUN_ENDS, EventKind
 from rotator.model.secrecy import looks_secret
@@ -61,6 +61,8 @@ class Flaw(Enum):
     NO_OUTCOME = "a call has an intent, but no outcome"
     REPEATED_RUN = "a run is in two files"
     EXPOSED = "an event holds what looks like secret material"
+    OVERWRITTEN = "an object was overwritten"
+    DELETED = "an object was deleted"
     CONTRADICTED = "the two places of the trail tell a run differently"
     LEDGER = "the ledger is not as it was written"
     MISSING_RUN = "a run is in the ledger, and not here"
@@ -143,6 +145,8 @@ class VerificationReport:
     """The newest entry with a good seal, which covers those before."""
     signers: set[str] = field(default_factory=set)
     """Whose good seals there are."""
+    versions_unread: str = ""
+    """Why earlier versions of a bucket's objects were not looked at, or not all of them."""
     findings_left_out: int = 0
     _worst: Verdict = Verdict.INTACT
 
@@ -178,8 +182,6 @@ class Judge:
 
     report: VerificationReport
     """Where findings go."""
-    runs_seen: set[str]
-    """The runs of what was judged before."""
     may_follow: bool = False
     """Whether the ledger may still be about to list a run that ended here."""
     _runs: dict[str, _JudgedRun] = field(default_factory=dict, init=False)
@@ -189,7 +191,7 @@ class Judge:
         head, record = stored.head, stored.record
         flaws: list[tuple[Flaw, str]] = []
         run = self._runs.get(head.run_id)
-        if run is None and head.run_id in self.runs_seen:
+        if run is None and head.run_id in self.report.chains:
             flaws.append((Flaw.REPEATED_RUN, "it was read before, elsewhere"))
         flaws += _own_flaws(line, stored)
         flaws += _place_flaws(run, stored)
@@ -219,7 +221,6 @@ class Judge:
             elif not run.ended:
                 self.report.in_progress += 1
         self.report.runs += sum(run.secret != ("", "") for run in self._runs.values())
-        self.runs_seen.update(self._runs)
 
 
 def _is_digest(text: str) -> bool:
@@ -230,7 +231,7 @@ def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
     """Yield what is wrong with an event by itself."""
     event, record = stored.event, stored.record
     try:
-        if sealed(event) != line.removesuffix(b"\n"):
+        if not is_sealed(event, line.removesuffix(b"\n")):
             yield Flaw.ALTERED, "content, canonical form and fingerprint do not fit together"
     except ValueError as error:
         yield Flaw.ALTERED, str(error)

@@ -89,6 +89,7 @@ def verification_row(report: VerificationReport) -> dict[str, object]:
         "where": report.where,
         "verdict": report.verdict.name.lower(),
         **{name: getattr(report, name) for name in counts},
+        **({"versions_unread": report.versions_unread} if report.versions_unread else {}),
         "findings": findings,
         "findings_left_out": report.findings_left_out,
         **({"ledger": _ledger_row(report)} if report.place else {}),
@@ -115,6 +116,8 @@ def _print_report(report: VerificationReport) -> None:
         click.echo(f"{place}: {finding.flaw.value} ({where}): {finding.detail}")
     if report.findings_left_out:
         click.echo(f"... and {report.findings_left_out} more")
+    if report.versions_unread:
+        click.echo(f"earlier versions of objects were not looked at: {report.versions_unread}")
     kind = f"objects of {report.where}" if report.where.startswith("s3://") else "files"
     busy = f", {report.in_progress} in progress" if report.in_progress else ""
     click.echo(f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {meaning(report)}")

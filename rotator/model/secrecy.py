@@ -19,12 +19,19 @@ _CANDIDATE = re.compile(
 )
 """A JSON object in base64url, as JWTs begin, even if cut short; a Pinata API secret; a session token of AWS; a private
 key; and what has the form of a secret access key of AWS, if it is random enough."""
+_BEGINNINGS = ("eyJ", "-----BEGIN ")
+_RUN_MIN = 40
+"""What has none of these beginnings is so long, of `_RUN` alone."""
+_RUN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/+=")
+_ONLY_RUNS = bytes(code if code in _RUN else ord(" ") for code in range(256))
 _CHANGES_MIN = 12
 """How often a secret access key goes from one kind of character to another; 25 times on average, a name far less."""
 
 
 def secrets_in(text: str) -> Iterator[re.Match[str]]:
     """Yield every part of a text that looks like secret material."""
+    if not _may_hold_some(text):
+        return
     for found in _CANDIDATE.finditer(text):
         if (found["key"] is None or _is_random(found["key"])) and (found["hex"] is None or _is_mixed(found["hex"])):
             yield found
@@ -42,6 +49,14 @@ def withheld(text: str, mark: str = WITHHELD) -> str:
         shown += text[at : found.start()] + mark
         at = found.end()
     return shown + text[at:]
+
+
+def _may_hold_some(text: str) -> bool:
+    """Tell quickly whether a text, as nearly all of ours, holds nothing that `_CANDIDATE` could find."""
+    if any(beginning in text for beginning in _BEGINNINGS):
+        return True
+    runs = text.encode(errors="replace").translate(_ONLY_RUNS).split()
+    return max(map(len, runs), default=0) >= _RUN_MIN
 
 
 def _is_mixed(digits: str) -> bool:

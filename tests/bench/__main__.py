@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import fleets, looks, rotations, starts
+from tests.bench import fleets, looks, reading, rotations, starts
 from tests.bench.fresh import BenchError
 from tests.bench.judged import Bound, Figure, exit_code, table
 
@@ -22,6 +22,7 @@ MEASURES: dict[str, Measure] = {
     "latency": rotations.latency,
     "idle": fleets.idle_tick,
     "limited": fleets.limited,
+    "reading": reading.reading,
 }
 
 

@@ -51,12 +51,13 @@ def s3() -> Iterator[str]:
     url = f"http://{host}:{port}"
     client = boto3.client("s3", region_name="us-east-1", endpoint_url=url)
     client.create_bucket(Bucket=BUCKET)
+    client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     objects: dict[str, str] = json.loads((RECORDED / "bucket.json").read_text())
     for key, line in objects.items():
         client.put_object(Bucket=BUCKET, Key=key, Body=line.encode())
     yield url
-    for key in objects:
-        client.delete_object(Bucket=BUCKET, Key=key)
+    for found in client.list_object_versions(Bucket=BUCKET)["Versions"]:
+        client.delete_object(Bucket=BUCKET, Key=found["Key"], VersionId=found["VersionId"])
     client.delete_bucket(Bucket=BUCKET)
     server.stop()
 

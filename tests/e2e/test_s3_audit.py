@@ -55,8 +55,9 @@ def trail(stage: Stage) -> Iterator[Trail]:
     # What the file names is for all of AWS; the environment tells the two systems apart.
     stage.edit(f'endpoint_url = "{stage.sandbox.secrets_manager.endpoint_url}"', "")
     yield Trail(stage, client, {"AWS_ENDPOINT_URL_S3": url})
-    for found in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
-        client.delete_object(Bucket=BUCKET, Key=found["Key"])
+    listed = client.list_object_versions(Bucket=BUCKET)
+    for found in (*listed.get("Versions", []), *listed.get("DeleteMarkers", [])):
+        client.delete_object(Bucket=BUCKET, Key=found["Key"], VersionId=found["VersionId"])
     client.delete_bucket(Bucket=BUCKET)
     server.stop()
 
@@ -92,6 +93,22 @@ def test_a_deleted_object_is_found(trail: Trail) -> None:
     keys = trail.all_keys()
     trail.client.delete_object(Bucket=BUCKET, Key=keys[4])
     assert keys[5] in trail.said("audit", "verify", code=PERSON)
+
+
+def test_versions_tell_what_was_deleted_and_overwritten(trail: Trail) -> None:
+    """In a bucket that keeps versions, each object that was touched is named, and the run it belongs to still told."""
+    trail.client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    trail.said("run")
+    said = trail.said("audit", "verify")
+    assert ": intact" in said
+    assert "versions" not in said
+    keys = trail.all_keys()
+    trail.client.delete_object(Bucket=BUCKET, Key=keys[4])
+    trail.client.put_object(Bucket=BUCKET, Key=keys[6], Body=b"{}\n")
+    said = trail.said("audit", "verify", code=PERSON)
+    assert f"s3://{BUCKET}/{keys[4]}: an object was deleted" in said
+    assert f"s3://{BUCKET}/{keys[6]}: an object was overwritten" in said
+    assert said.count("s3://") == 3  # with the summary: there is no other flaw
 
 
 def test_an_endpoint_elsewhere_is_refused(trail: Trail) -> None:

@@ -164,6 +164,22 @@ def test_key_of_the_audit_trail_outlives_the_stack_and_signs_for_its_functions_a
     assert not [action for action in administer["Action"] if "*" in action or action == "kms:Sign"]
 
 
+def test_nothing_is_overwritten_or_deleted_in_the_audit_bucket() -> None:
+    """The bucket's policy denies deletes to all, markers included, and every write without the condition."""
+    resources = read("audit.cfn.yml")["Resources"]
+    statements = resources["AuditBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    denied = {
+        action: statement
+        for statement in statements
+        if (statement["Effect"], statement["Principal"], statement["Resource"]) == ("Deny", "*", "${AuditBucket.Arn}/*")
+        for action in listed(statement["Action"])
+    }
+    assert set(denied) == {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"}
+    assert denied["s3:PutObject"]["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert all("Condition" not in denied[action] for action in ("s3:DeleteObject", "s3:DeleteObjectVersion"))
+    assert resources["AuditBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
 def listed(value: str | list[str]) -> list[str]:
     """Return the actions of a statement."""
     return [value] if isinstance(value, str) else value

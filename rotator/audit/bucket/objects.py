@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -31,6 +31,9 @@ from rotator.model.errors import AuditUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import DeleteMarkerEntryTypeDef, ObjectVersionTypeDef
+
+_Page = TypeVar("_Page")
 
 PAGE = 1000
 """Objects on a full page of a listing."""
@@ -43,11 +46,16 @@ _KEY = re.compile(
     r"(?P<folder>(?P<secret>[^/]+)/(?P<down>\d{13})-\d{8}T\d{6}Z-(?P<run_id>[^/]+)/)"
     r"(?P<sequence>\d{6})\.json"
 )
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 _PLAIN = re.compile(r"[A-Za-z0-9._/+=-]{1,96}", re.ASCII)
 _DENIED = "Give this identity the rights on the bucket that docs/audit.md lists, then run `rotator run`."
 _NO_BUCKET = "Compare `[audit] s3` with `aws s3 ls`, and the bucket's region; then run `rotator run`."
 _UNREACHED = "See that S3 can be reached from here, then run `rotator run`: it goes on from there."
 _OTHERS = "Look at the object, and for another rotator that works on the same secret; then run `rotator audit verify`."
+
+
+class RefusedError(AuditUnavailableError):
+    """S3, or what stands in for it, does not let us do this, or does not do it at all."""
 
 
 class ObjectTakenError(AuditUnavailableError):
@@ -61,6 +69,16 @@ class ListedObject:
     key: str
     written_at: datetime
     """By S3's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """A version of an object, or a delete marker, as a listing of versions shows it."""
+
+    key: str
+    written_at: datetime
+    version_id: str
+    is_marker: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +124,47 @@ class AuditBucket:
                     break
         raise failure.as_error(f"the audit trail cannot be written: PutObject of {self.url(key)}")
 
-    def get(self, key: str) -> bytes | None:
-        """Return an object's content, cut off where no event is that long; None if there is no such object."""
+    def get(self, key: str, version_id: str = "") -> bytes | None:
+        """Return an object's content, cut off where no event is that long; None if there is no such object.
+
+        Without a version it is that of the latest one.
+        """
         try:
-            with self.client.get_object(Bucket=self.name, Key=self.prefix + key)["Body"] as body:
+            found = self.client.get_object(Bucket=self.name, Key=self.prefix + key, **_of_version(version_id))
+            with found["Body"] as body:
                 return body.read(LINE_MAX_BYTES)
         except Exception as error:  # noqa: BLE001 - as above
             failure = _Failure.of(error)
-        if failure.code == "NoSuchKey":
+        if failure.code in {"NoSuchKey", "NoSuchVersion"}:
             return None
         raise failure.as_error(f"the audit trail cannot be read: GetObject of {self.url(key)}")
 
     def pages(self, below: str) -> Iterator[list[ListedObject]]:
         """Yield the objects whose keys begin with `below`, in the order of their keys, by the page."""
-        pages = self.client.get_paginator("list_objects_v2").paginate(
+        listing = self.client.get_paginator("list_objects_v2").paginate(
             Bucket=self.name, Prefix=self.prefix + below, PaginationConfig={"PageSize": PAGE}
         )
+        for page in self._limited("ListObjectsV2", below, listing):
+            yield [
+                ListedObject(found["Key"].removeprefix(self.prefix), found["LastModified"])
+                for found in page.get("Contents", [])
+            ]
+
+    def version_pages(self, below: str) -> Iterator[list[ObjectVersion]]:
+        """Yield all versions in the order of their keys, the latest of a key first, but markers last on a page."""
+        listing = self.client.get_paginator("list_object_versions").paginate(
+            Bucket=self.name, Prefix=self.prefix + below, PaginationConfig={"PageSize": PAGE}
+        )
+        for page in self._limited("ListObjectVersions", below, listing):
+            found = [self._version(one, is_marker=False) for one in page.get("Versions", [])]
+            found += [self._version(one, is_marker=True) for one in page.get("DeleteMarkers", [])]
+            yield sorted(found, key=lambda one: one.key.encode())
+
+    def _version(self, one: "ObjectVersionTypeDef | DeleteMarkerEntryTypeDef", *, is_marker: bool) -> ObjectVersion:
+        return ObjectVersion(one["Key"].removeprefix(self.prefix), one["LastModified"], one["VersionId"], is_marker)
+
+    def _limited(self, operation: str, below: str, pages: Iterable[_Page]) -> Iterator[_Page]:
+        """Yield the pages of a listing, so many of them and no more."""
         problem = AuditUnavailableError(
             f"the audit trail cannot be read: more than {PAGES_MAX} pages of objects below {self.url(below)}",
             next_step="Ask for one secret, or begin a new prefix in `[audit] s3` and keep the old one.",
@@ -130,14 +173,11 @@ class AuditBucket:
             for number, page in enumerate(pages):
                 if number == PAGES_MAX:
                     break
-                yield [
-                    ListedObject(found["Key"].removeprefix(self.prefix), found["LastModified"])
-                    for found in page.get("Contents", [])
-                ]
+                yield page
             else:
                 return
         except Exception as error:  # noqa: BLE001 - as above
-            problem = _Failure.of(error).as_error(f"the audit trail cannot be read: ListObjectsV2 of {self.url(below)}")
+            problem = _Failure.of(error).as_error(f"the audit trail cannot be read: {operation} of {self.url(below)}")
         raise problem
 
 
@@ -167,7 +207,12 @@ class _Failure:
                 said, next_step = "found no such bucket", _NO_BUCKET
             case _:
                 said, next_step = "failed", _UNREACHED
-        return AuditUnavailableError(f"{what} {said} ({facts})", next_step=next_step)
+        kind = RefusedError if self.status in _REFUSED else AuditUnavailableError
+        return kind(f"{what} {said} ({facts})", next_step=next_step)
+
+
+def _of_version(version_id: str) -> dict[str, Any]:
+    return {"VersionId": version_id} if version_id else {}
 
 
 def _plain(text: object) -> str:

@@ -3,7 +3,7 @@
 Objects are read several at a time, and their number is limited by that of a listing's pages.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,8 @@ from itertools import islice
 
 from rotator.audit.bucket.destination import QUIET_MAX
 from rotator.audit.bucket.ledger import FOLDER, entry_key
-from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, newest_runs
+from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, group, newest_runs
+from rotator.audit.bucket.versions import FirstVersions
 from rotator.audit.chain import Clock
 from rotator.audit.event import StoredEvent, parse
 from rotator.audit.ledger import parse_entry
@@ -37,16 +38,7 @@ class BucketSource:
 
     def records(self, criteria: Criteria) -> Iterator[Record]:
         """Yield the records that fit, run by run, the oldest first."""
-        chosen = [
-            run
-            for run in all_runs(self.bucket, criteria.secret)
-            # Clocks may differ, so this is coarse; each record is looked at again below.
-            if (criteria.run_id is None or run.run_id == criteria.run_id)
-            and (criteria.since is None or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX)
-            and (criteria.until is None or run.began_at < criteria.until)
-        ]
-        chosen.sort(key=lambda run: run.began_at)
-        for _, contents in self._read(chosen):
+        for _, contents in self._read(self._chosen(criteria), self.bucket.get):
             for content in contents:
                 stored = parse(content or b"")
                 if stored and criteria.fit(stored.record):
@@ -60,43 +52,62 @@ class BucketSource:
 
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time."""
-        found = [record for record in self.records(Criteria(since=since)) if record.ends_run]
-        return sorted(found, key=lambda record: record.time)
+        # An end is a run's last object; the others are not read.
+        last = [run.object_keys[-1] for run in self._chosen(Criteria(since=since))]
+        with ThreadPoolExecutor(READERS, "audit") as pool:
+            found = [stored.record for content in pool.map(self.bucket.get, last) if (stored := parse(content or b""))]
+        ends = (record for record in found if record.ends_run and record.time >= since)
+        return sorted(ends, key=lambda record: record.time)
 
     def verify(self, terms: Terms = ANY_TERMS) -> VerificationReport:
-        """Check every object."""
+        """Check every object, as it was first written if the bucket tells that."""
         report = VerificationReport(where=str(self.bucket))
-        ledger = self._judged_ledger(report, terms)
-        runs_seen: set[str] = set()
+        first = FirstVersions(self.bucket)
+        ledger = self._judged_ledger(report, terms, first)
         newest: RunInBucket | None = None
         now = self.clock()
-        for run, contents in self._read(all_runs(self.bucket, None)):
+        for run, contents in self._read(group(first.listed()), first.get):
             if newest is None or newest.secret != run.secret:
                 newest = run
             report.files += len(contents)
-            judge = Judge(report, runs_seen, may_follow=now - run.written_at < QUIET_MAX or newest is run)
+            judge = Judge(report, may_follow=now - run.written_at < QUIET_MAX or newest is run)
             for sequence, key, content in zip(run.sequences, run.object_keys, contents, strict=True):
                 url, stored = self.bucket.url(key), parse(content or b"")
                 if content and stored:
                     judge.event(content, stored, url, None)
-                for flaw, detail in _object_flaws(run, sequence, content, stored):
+                for flaw, detail in (*first.flaws(key), *_object_flaws(run, sequence, content, stored)):
                     report.add(Finding(flaw, url, None, run.run_id, sequence, detail))
             judge.close(_unended(run, newest, now), self.bucket.url(run.folder), run.run_id)
+        report.versions_unread = first.unread
         ledger.close(())
         return report
 
-    def _judged_ledger(self, report: VerificationReport, terms: Terms) -> LedgerJudge:
+    def _judged_ledger(self, report: VerificationReport, terms: Terms, first: FirstVersions) -> LedgerJudge:
         """Judge the entries of the ledger, if there is one."""
         judge = LedgerJudge(report, self.bucket.url(FOLDER), terms)
-        keys = sorted((found.key for page in self.bucket.pages(FOLDER) for found in page), reverse=True)
+        keys = sorted((found.key for found in first.listed(FOLDER)), reverse=True)
         with ThreadPoolExecutor(READERS, "audit") as pool:
-            for key, content in zip(keys, pool.map(self.bucket.get, keys), strict=True):
+            for key, content in zip(keys, pool.map(first.get, keys), strict=True):
                 entry = parse_entry(content or b"")
                 if entry is None or entry_key(entry.number) != key:
                     judge.unread(None, f"{key} does not hold the entry of its number")
                 else:
                     judge.entry(entry)
+                for flaw, detail in first.flaws(key):
+                    report.add(Finding(flaw, self.bucket.url(key), None, "", None, detail))
         return judge
+
+    def _chosen(self, criteria: Criteria) -> list[RunInBucket]:
+        """Return the runs that may have what fits, the oldest first."""
+        chosen = [
+            run
+            for run in all_runs(self.bucket, criteria.secret)
+            # Clocks may differ, so this is coarse; each record is looked at again.
+            if (criteria.run_id is None or run.run_id == criteria.run_id)
+            and (criteria.since is None or max(run.written_at, run.began_at) >= criteria.since - QUIET_MAX)
+            and (criteria.until is None or run.began_at < criteria.until)
+        ]
+        return sorted(chosen, key=lambda run: run.began_at)
 
     def _last_outcome(self, secret: str) -> Record | None:
         runs = newest_runs(self.bucket, secret)
@@ -111,12 +122,14 @@ class BucketSource:
                 written_at = written_at or run.written_at
         return latest
 
-    def _read(self, runs: Iterable[RunInBucket]) -> Iterator[tuple[RunInBucket, list[bytes | None]]]:
+    def _read(
+        self, runs: Iterable[RunInBucket], get: Callable[[str], bytes | None]
+    ) -> Iterator[tuple[RunInBucket, list[bytes | None]]]:
         """Yield runs with what is in their objects, in the order of events; None where one is gone."""
         with ThreadPoolExecutor(READERS, "audit") as pool:
             pending = iter(runs)
             while batch := list(islice(pending, BATCH)):
-                contents = pool.map(self.bucket.get, [key for run in batch for key in run.object_keys])
+                contents = pool.map(get, [key for run in batch for key in run.object_keys])
                 for run in batch:
                     yield run, list(islice(contents, len(run.sequences)))
 

@@ -32,6 +32,8 @@ from rotator.model.errors import AuditUnavailableError
 
 OPEN_SUFFIX = ".open.jsonl"
 SUFFIX = ".jsonl"
+_STAMP = "%Y%m%dT%H%M%S.%fZ"
+_NO_FILE = "not a regular file"
 _FOREIGN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _PROBE_BYTES = 16_384
@@ -96,6 +98,27 @@ def is_open_name(path: Path) -> bool:
     return path.name.endswith(OPEN_SUFFIX)
 
 
+def began_at(path: Path) -> datetime | None:
+    """Return the time in a file's name, which is before that of its events; None if there is none."""
+    stamp = path.name.partition("-")[0]
+    for form in (_STAMP, "%Y%m%dT%H%M%SZ"):
+        with suppress(ValueError):
+            return datetime.strptime(stamp, form).replace(tzinfo=UTC)
+    return None
+
+
+def written_at(path: Path) -> datetime:
+    """Return when a file was last written to, also if its process closes and renames it just now."""
+    with opening(path):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            found = _closed(path).lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(0, _NO_FILE)
+        return datetime.fromtimestamp(found.st_mtime, UTC)
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[BinaryIO]:
     """Open an audit file to read it."""
@@ -115,7 +138,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         fd = os.open(_closed(path), _READ)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
-        raise OSError(0, "not a regular file")
+        raise OSError(0, _NO_FILE)
     with os.fdopen(fd, "rb") as stream:
         yield stream
 
@@ -173,7 +196,7 @@ class AuditFile:
     @classmethod
     def create(cls, directory: Path, now: datetime) -> "AuditFile":
         """Make a new file, durably."""
-        stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        stamp = now.astimezone(UTC).strftime(_STAMP)
         path = directory / f"{stamp}-{secrets.token_hex(5)}{OPEN_SUFFIX}"
         # It is locked before it has a name that others would take for that of a dead process.
         unlocked = path.with_suffix(".new")

@@ -1,21 +1,22 @@
 """Looking things up in an audit directory, and verifying it."""
 
-import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rotator.audit.directory import files
 from rotator.audit.directory.ledger import NAME, listed_since
+from rotator.audit.directory.sieve import Sieve
 from rotator.audit.event import parse
 from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
-from rotator.audit.verify import ANY_TERMS, Finding, Flaw, Judge, Terms, VerificationReport
+from rotator.audit.verify import ANY_TERMS, SKEW_MAX_MS, Finding, Flaw, Judge, Terms, VerificationReport
 
-_CLOCKS_APART = timedelta(seconds=2)
-"""How far a file's time stamp may lie behind the times in it: file systems use a coarser clock."""
+_CLOCKS_APART = timedelta(milliseconds=SKEW_MAX_MS)
+"""How far a file's name may lie after, and its time stamp before, the times in it: file systems use a coarser clock,
+and a clock may be set back."""
 _WRITABLE = "others than its owner may write to it"
 
 
@@ -27,8 +28,10 @@ class DirectorySource:
 
     def records(self, criteria: Criteria) -> Iterator[Record]:
         """Yield the records that fit, file by file, each in the order it was written."""
+        sieve = Sieve.of(criteria)
         for path in files.audit_files(self.directory):
-            yield from filter(criteria.fit, _records(path))
+            if _may_hold(path, criteria):
+                yield from filter(criteria.fit, _records(path, sieve))
 
     def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
         """Return how the last run of each secret ended.
@@ -38,10 +41,11 @@ class DirectorySource:
         found: dict[str, Record] = {}
         for path, changed_at in self._newest_first():
             latest = changed_at + _CLOCKS_APART
-            if len(found) == len(set(secrets)) and all(record.time > latest for record in found.values()):
+            sought = {name for name in secrets if name not in found or found[name].time <= latest}
+            if not sought:
                 break
-            for record in _records(path):
-                if not record.ends_run or record.secret not in secrets:
+            for record in _records(path, Sieve.of_ends(sought)):
+                if not record.ends_run or record.secret not in sought:
                     continue
                 if record.secret not in found or record.time >= found[record.secret].time:
                     found[record.secret] = record
@@ -49,11 +53,12 @@ class DirectorySource:
 
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time; files that were not written to since are not read."""
+        sieve = Sieve.of_ends(since=since)
         found = [
             record
             for path, changed_at in self._newest_first()
             if changed_at >= since - _CLOCKS_APART
-            for record in _records(path)
+            for record in _records(path, sieve)
             if record.ends_run and record.time >= since
         ]
         return sorted(found, key=lambda record: record.time)
@@ -65,11 +70,10 @@ class DirectorySource:
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
             report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
-        runs_seen: set[str] = set()
         for path in paths:
             report.files += 1
             try:
-                _check(path, report, Judge(report, runs_seen))
+                _check(path, report, Judge(report))
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
@@ -89,16 +93,21 @@ class DirectorySource:
 
     def _newest_first(self) -> list[tuple[Path, datetime]]:
         """Return the files with the time of their last write, the latest first."""
-        found = []
-        for path in files.audit_files(self.directory):
-            with files.reading(path) as stream:
-                found.append((path, datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)))
+        found = [(path, files.written_at(path)) for path in files.audit_files(self.directory)]
         return sorted(found, key=lambda pair: pair[1], reverse=True)
 
 
-def _records(path: Path) -> Iterator[Record]:
+def _may_hold(path: Path, criteria: Criteria) -> bool:
+    """Tell from a file's name and time stamp whether anything in it can fit."""
+    began_at = criteria.until and files.began_at(path)
+    if criteria.until and began_at and began_at - _CLOCKS_APART >= criteria.until:
+        return False
+    return criteria.since is None or files.written_at(path) >= criteria.since - _CLOCKS_APART
+
+
+def _records(path: Path, sieve: Sieve) -> Iterator[Record]:
     with files.reading(path) as stream:
-        for line in files.lines(stream):
+        for line in sieve.lines(stream):
             if stored := parse(line):
                 yield stored.record
 

@@ -73,7 +73,7 @@ class Lines:
 def a_trail(directory: Path, *, ids: str = "run", clock: TickingClock | None = None) -> AuditTrail:
     """Return the audit log of a process that records in a directory."""
     clock, new_id = clock or TickingClock(), RunIds(ids)
-    destination = DirectoryDestination(directory, WRITER, clock=clock, new_id=new_id)
+    destination = DirectoryDestination(directory, WRITER, clock=clock, new_id=RunIds(f"{ids}-place"))
     return AuditTrail([destination], WRITER, clock=clock, new_id=new_id)
 
 

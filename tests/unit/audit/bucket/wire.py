@@ -43,16 +43,16 @@ class Wire:
 
     def __init__(self, bucket: InBucket) -> None:
         self.calls: Counter[str] = Counter()
-        self._faults: list[tuple[str, Callable[[Any], AWSResponse]]] = []
+        self._faults: list[tuple[str, Callable[[Any], AWSResponse], str]] = []
         self._lost: list[str] = []
         # Between the two, moto answers; all of them are called, and the first answer counts.
         events = bucket.client.meta.events
         events.register_first("before-send.s3", self._before)  # type: ignore[arg-type]  # the stub lacks answers
         events.register_last("before-send", self._after)
 
-    def fault(self, operation: str, fault: Callable[[Any], AWSResponse], times: int = 1) -> None:
-        """Let the next attempts of an operation meet a fault, without an effect."""
-        self._faults += times * [(operation, fault)]
+    def fault(self, operation: str, fault: Callable[[Any], AWSResponse], times: int = 1, where: str = "") -> None:
+        """Let the next attempts of an operation, with this in their URL, meet a fault, without an effect."""
+        self._faults += times * [(operation, fault, where)]
 
     def lose(self, operation: str) -> None:
         """Let the answer to the next attempt of an operation get lost."""
@@ -61,8 +61,8 @@ class Wire:
     def _before(self, request: Any, event_name: str, **_: object) -> AWSResponse | None:  # noqa: ANN401 - botocore's
         operation = event_name.rpartition(".")[2]
         self.calls[operation] += 1
-        for number, (failing, fault) in enumerate(self._faults):
-            if failing == operation:
+        for number, (failing, fault, where) in enumerate(self._faults):
+            if failing == operation and where in request.url:
                 del self._faults[number]
                 answered = fault(request)
                 request.url = "https://nowhere.amazonaws.com/"  # where moto changes nothing

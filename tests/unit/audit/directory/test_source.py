@@ -13,6 +13,7 @@ from rotator.audit.chain import Chain
 from rotator.audit.directory import source
 from rotator.audit.directory.files import audit_files
 from rotator.audit.directory.ledger import NAME
+from rotator.audit.directory.sieve import Sieve
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind, Record, Repaired, RunIdentity
 from rotator.audit.sources import Criteria
@@ -119,9 +120,9 @@ def test_old_files_are_not_read_for_the_last_outcome(directory: Path, monkeypatc
     read: list[Path] = []
     records = source._records
 
-    def watched(path: Path) -> Iterator[Record]:
+    def watched(path: Path, sieve: Sieve) -> Iterator[Record]:
         read.append(path)
-        return records(path)
+        return records(path, sieve)
 
     monkeypatch.setattr(source, "_records", watched)
     assert DirectorySource(directory).last_outcomes(["one"])["one"].time > START + timedelta(hours=4)

@@ -1,0 +1,26 @@
+"""Looking something up in a long trail takes little more than searching its bytes, and the trail is genuine."""
+
+from pathlib import Path
+
+import pytest
+
+from rotator.audit.directory.source import DirectorySource
+from rotator.audit.verify import Verdict
+from tests.audit_year import secret_name, write_year
+from tests.bench.reading import reading
+from tests.unit.audit.builders import query
+
+
+@pytest.mark.slow
+def test_reading_keeps_its_budgets(tmp_path: Path) -> None:
+    """A secret's history, a day and a page take at most three times what `grep -F` takes over the same files."""
+    assert [(one.work, one.measured) for one in reading(tmp_path) if not one.passed] == []
+
+
+def test_the_made_year_is_genuine(tmp_path: Path) -> None:
+    """What is measured over is a trail as rotator writes it: intact, and every secret in it."""
+    tmp_path.chmod(0o700)
+    events = write_year(tmp_path, events=3_200, secrets=7)
+    report = DirectorySource(tmp_path).verify()
+    assert (report.verdict, report.findings, report.events, report.files) == (Verdict.INTACT, [], events, 2)
+    assert {record.secret for record in query(tmp_path)} == {secret_name(number) for number in range(7)}
