@@ -31,22 +31,7 @@ def reading(folder: Path) -> tuple[Figure, ...]:
     directory.mkdir(mode=0o700)
     write_year(directory, events=EVENTS, secrets=SECRETS)
     command = ["grep", "-F", _NAME, *map(str, sorted(directory.iterdir()))]
-    source = DirectorySource(directory)
-
-    def history() -> None:
-        if len(list(source.records(Criteria(secret=_NAME)))) < EVENTS // SECRETS // 2:
-            raise BenchError("the secret's records were not found")
-
-    def page() -> None:
-        records = tuple(source.records(Criteria(secret=_NAME)))
-        key_lives(records)
-        runs(records)
-
-    works: dict[str, Callable[[], object]] = {
-        "history of one secret": history,
-        "one day of audit show": lambda: list(source.records(_DAY)),
-        "the page of one secret": page,
-    }
+    works = _works(DirectorySource(directory))
     best = dict.fromkeys(works, float("inf"))
     bare_s = float("inf")
     for _ in range(ROUNDS):
@@ -67,6 +52,25 @@ def reading(folder: Path) -> tuple[Figure, ...]:
         )
         for name, taken_s in best.items()
     )
+
+
+def _works(source: DirectorySource) -> dict[str, Callable[[], object]]:
+    """Return what is measured, by its name."""
+
+    def history() -> None:
+        if len(list(source.records(Criteria(secret=_NAME)))) < EVENTS // SECRETS // 2:
+            raise BenchError("the secret's records were not found")
+
+    def page() -> None:
+        records = tuple(source.records(Criteria(secret=_NAME)))
+        key_lives(records)
+        runs(records)
+
+    return {
+        "history of one secret": history,
+        "one day of audit show": lambda: list(source.records(_DAY)),
+        "the page of one secret": page,
+    }
 
 
 def _spent_by_children_s(work: Callable[[], object]) -> float:
