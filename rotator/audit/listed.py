@@ -118,7 +118,7 @@ class LedgerJudge:
 
     def _unlisted(self, known: frozenset[str]) -> Iterator[tuple[Flaw, str, str]]:
         for run_id, end in self.report.ends.items():
-            if not end.says_listed or run_id in self._listed or run_id in known:
+            if run_id in self._listed or run_id in known:
                 continue
             if end.may_follow:
                 yield (Flaw.UNFINISHED, run_id, "it has ended, and is not listed yet; the next run lists it")

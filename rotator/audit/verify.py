@@ -20,7 +20,7 @@ from enum import Enum, IntEnum
 
 from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
-from rotator.audit.record import CHAIN_ENDS, RUN_ENDS, EventKind
+from rotator.audit.record import CHAIN_ENDS, EventKind
 from rotator.model.secrecy import looks_secret
 from rotator.model.signing import PinnedSigner
 
@@ -111,7 +111,6 @@ class RunEnding:
 
     fingerprint: bytes
     """Of its last event."""
-    says_listed: bool
     may_follow: bool
     """Whether the ledger may still be about to list it: its process lives, or died just then."""
 
@@ -134,7 +133,7 @@ class VerificationReport:
     cut_short: set[str] = field(default_factory=set, repr=False)
     """Runs that a later process closed."""
     ends: dict[str, RunEnding] = field(default_factory=dict, repr=False)
-    """How each run ended that has an end."""
+    """How each run ended that says that the ledger lists it."""
     listed: int = 0
     """Entries of the ledger."""
     place: str = ""
@@ -208,9 +207,9 @@ class Judge:
         self.report.chains.setdefault(head.run_id, array("q")).append(hash(head.fingerprint))
         if record.kind is EventKind.RECOVERED:
             self.report.cut_short.add(head.run_id)
-        if record.kind in RUN_ENDS:
+        if record.listed:
             digest = bytes.fromhex(head.fingerprint) if _is_digest(head.fingerprint) else b""
-            self.report.ends[head.run_id] = RunEnding(digest, record.listed, self.may_follow)
+            self.report.ends[head.run_id] = RunEnding(digest, self.may_follow)
 
     def close(self, unended: tuple[Flaw, str] | None, file: str, run_id: str = "") -> None:
         """Count the runs that were judged; one without an end is in progress, or has this flaw, as run `run_id`."""
