@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol, Self
 
 from rotator.audit.chain import Before, Chain, Clock
-from rotator.audit.ledger import Listing
+from rotator.audit.ledger import Entry, Listing
 from rotator.audit.record import RunIdentity, Started, Writer
 from rotator.model.errors import AuditUnavailableError, RotatorError
 from rotator.model.events import Done, Ended, Event, Operation, Result
@@ -20,6 +20,8 @@ from rotator.model.ports import AuditRun
 
 Listener = Callable[[str, str, Event], None]
 """Takes the secret's name, the run's id and an event that is durable."""
+Witness = Callable[[str, Sequence[str]], None]
+"""Takes a secret's ARN, and heads with their places."""
 PAUSE = timedelta(minutes=1)
 """How long a destination that failed is left alone, while another one works."""
 _PROOFS = frozenset({Operation.VERIFY_KEY, Operation.PROVE_DEAD})
@@ -32,7 +34,7 @@ class RunSink:
 
     append: Callable[[bytes], None]
     """Makes a line durable, or raises AuditUnavailableError; then it takes no more."""
-    end: Callable[[Listing | None], None]
+    end: Callable[[Listing | None], Entry | None]
     """Takes note that the last line has come, and lists the run; raises AuditUnavailableError if that failed."""
 
 
@@ -63,6 +65,8 @@ class AuditTrail:
     """Called when a destination fails while another goes on."""
     listener: Listener | None = None
     """Called with each event once it is durable: for log lines, and for the progress a person watches."""
+    witness: Witness | None = None
+    """Told of the heads of the places once a run is listed, to note them outside."""
     _paused: dict[Destination, datetime] = field(default_factory=dict, init=False)
 
     def begin(self, secret: str, arn: str) -> AuditRun:
@@ -151,11 +155,15 @@ class _RecordedRun:
 
     def _list(self) -> None:
         """Have the run listed; one that could not be is kept all the same, and listed by a later one."""
+        entries: list[Entry | None] = []
         for sink in self.sinks.values():
             try:
-                sink.end(self.chain.listing)
+                entries.append(sink.end(self.chain.listing))
             except AuditUnavailableError as error:
                 self._trail.on_loss(error)
+        heads = [f"{entry.head}@{entry.place}" for entry in entries if entry]
+        if heads and self._trail.witness and self.chain.run.arn:
+            self._trail.witness(self.chain.run.arn, heads)
 
     def add(self, entry: Started | Event) -> None:
         """Make an entry durable.

@@ -68,6 +68,7 @@ class Flaw(Enum):
     MISSING_RUN = "a run is in the ledger, and not here"
     NOT_AS_LISTED = "a run does not end as the ledger has it"
     UNLISTED = "a run is here, and not in the ledger"
+    UNRECORDED = "a version or a key is there, and the trail does not have it"
     NOT_REACHED = "the ledger does not have the head that is expected"
     BAD_SEAL = "a seal does not fit its entry"
     UNKNOWN_SIGNER = "a seal is by a key that is not trusted"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rotator.model.credential import Sensitive
 from rotator.model.observed import SecretDescription, Version
 from rotator.model.ports import StoredValue
-from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
+from rotator.model.tags import AUDIT_HEAD_TAG, CONTAIN_TAG, HOLD_TAG
 from rotator.model.times import reckoned
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def _labels(
         changed_at=reckoned(row["LastChangedDate"]),
         hold=tags.get(HOLD_TAG),
         contain=tags.get(CONTAIN_TAG),
+        audit_head=tags.get(AUDIT_HEAD_TAG),
         versions=tuple(Version(v, frozenset(labels)) for v, labels in stages.items() if labels),
         clock_skew_s=skew_s,
         rotation_enabled=row.get("RotationEnabled", False),

@@ -194,16 +194,19 @@ def audit_show(config: str | None, *, as_json: bool, **filters: str | None) -> i
 @audit.command("verify")
 @click.option("--since", metavar="TIME", help="Let runs be missing that ended before a time or age: you moved them.")
 @click.option("--expect", metavar="HEAD", multiple=True, help="Demand a head that was printed before; repeatable.")
+@click.option("--against-aws", is_flag=True, help="Demand what the tags, versions and live keys show now.")
 @json_option
 @takes_config
-def audit_verify(config: str | None, since: str | None, expect: tuple[str, ...], *, as_json: bool) -> int:
+def audit_verify(
+    config: str | None, since: str | None, expect: tuple[str, ...], *, against_aws: bool, as_json: bool
+) -> int:
     """Check that no event is altered and no run is missing.
 
     Ends with 3 if not, and with 1 if a run was cut short or is not sealed, or if there is no event.
     """
     from rotator.cli.verification import verify_trail
 
-    return verify_trail(config, since, expect, as_json=as_json)
+    return verify_trail(config, since, expect, against_aws=against_aws, as_json=as_json)
 
 
 @audit.command("keygen")

@@ -140,6 +140,8 @@ class SecretDescription:
     """DeletedDate: when its deletion was asked for; None if it was not."""
     contain: str | None = None
     """The value of the tag `rotator:contain`, if somebody demands that a key be contained."""
+    audit_head: str | None = None
+    """The value of the tag `rotator:audit-head`, if it is set; no run goes by it."""
 
     def hold_at(self, now: datetime) -> str | None:
         """Return why the secret is on hold at a time; None if it is not."""

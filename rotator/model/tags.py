@@ -4,7 +4,7 @@ A tag can be typed in the AWS console, by anybody at any time, so whatever it sa
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,11 +14,14 @@ HOLD_TAG = "rotator:hold"
 """Its value is the reason, and perhaps ends with `until=<time>`."""
 CONTAIN_TAG = "rotator:contain"
 """Its value is `<key id>[+<key id>...] <reason>`, or the reason alone: then the current key is meant."""
+AUDIT_HEAD_TAG = "rotator:audit-head"
+"""Its value is the head of each place of the audit trail when the secret's last run there was listed."""
 VALUE_MAX = 256
 """Characters of a tag's value (Secrets Manager, API reference, Tag)."""
 _NOT_ALLOWED = re.compile(r"[^\w +\-=.:/@]")
 """What a tag's value may not hold: other than letters, digits, spaces and `+ - = . _ : / @` (AWS, tag policies)."""
 _UNTIL = re.compile(r"(?:^|\s)until=(\S+)\s*$")
+_HEAD = re.compile(r"([1-9]\d{0,9}):[0-9a-f]{16,64}@[0-9A-Za-z-]+", re.ASCII)
 _KEY_ID = re.compile(r"[0-9A-Fa-f]{20,40}", re.ASCII)
 """Pinata's key ids are 20 hexadecimal digits, as far as they have been seen."""
 
@@ -35,6 +38,26 @@ class Containment:
     def text(self) -> str:
         """The value of the tag."""
         return tag_value(" ".join(filter(None, ("+".join(self.key_ids), self.reason))))
+
+
+def with_heads(tag: str, heads: Iterable[str]) -> str:
+    """Return the value of the tag with these heads, `number:hex@place`; that of a place is never lowered."""
+    by_place = {head.rpartition("@")[2]: head for head in tag.split() if head_number(head)}
+    for head in heads:
+        place = head.rpartition("@")[2]
+        if head_number(head) > head_number(by_place.get(place, "")):
+            by_place.pop(place, None)
+            by_place[place] = head
+    kept = list(by_place.values())
+    while len(text := " ".join(kept)) > VALUE_MAX:  # of many places the one that was noted first goes
+        del kept[0]
+    return text
+
+
+def head_number(head: str) -> int:
+    """Return the number of a head; 0 if the text is none."""
+    found = _HEAD.fullmatch(head)
+    return int(found[1]) if found else 0
 
 
 def is_key_id(text: str) -> bool:

@@ -6,7 +6,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from http import HTTPStatus
@@ -34,7 +34,7 @@ from rotator.pinata.client import PinataClient
 from rotator.pinata.transport import RateLimiter, http_client, timeouts, tls_context
 from rotator.wiring.call_counts import Call, CallCounts
 from rotator.wiring.environment import withhold_managing_key
-from rotator.wiring.logs import warn_of_hook
+from rotator.wiring.logs import log_unwitnessed, warn_of_hook
 from rotator.wiring.runs import startup_deadline
 
 if TYPE_CHECKING:
@@ -74,14 +74,16 @@ class Connected:
         `trigger` is what started this process: `cli`, `daemon`, `lambda`. `listener` is told of each durable event.
         """
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
+        from rotator.wiring.witness import TagWitness  # noqa: PLC0415 - as above
 
         hooks = self.config.hooks
+        witness = TagWitness(self.store, log_unwitnessed) if self.config.audit.witness == "tag" else None
         if not hooks:
-            return trail_in(self.trail_locations, trigger, self.identity, listener)
+            return replace(trail_in(self.trail_locations, trigger, self.identity, listener), witness=witness)
         from rotator.wiring.hooks import HookedTrail, owes  # noqa: PLC0415 - as above
 
         trail = trail_in(self.trail_locations, trigger, self.identity, listener, partial(owes, hooks))
-        return HookedTrail(trail, hooks, warn_of_hook)
+        return HookedTrail(replace(trail, witness=witness), hooks, warn_of_hook)
 
     @property
     def managing_expires_at(self) -> datetime | None:

@@ -91,6 +91,11 @@ def log_unsealed(error: RotatorError) -> None:
     structlog.get_logger().warning("audit_unsealed", detail=error.message, remedy=error.next_step)
 
 
+def log_unwitnessed(error: RotatorError) -> None:
+    """Log that a run is recorded and listed, and that no tag says so yet."""
+    structlog.get_logger().warning("audit_unwitnessed", detail=error.message, remedy=error.next_step)
+
+
 def log_foreign_trust(variable: str) -> None:
     """Log that a variable lets others than the usual authorities vouch for AWS."""
     structlog.get_logger().warning("whom this process trusts is set from outside", variable=variable)

@@ -14,8 +14,10 @@ from rotator.audit.directory.ledger import NAME
 from rotator.audit.ledger import Entry, parse_entry
 from rotator.audit.signers import FileSigner, make_key
 from rotator.model.signing import fingerprint_of
+from rotator.sandbox.running import SECRET
+from rotator.sandbox.secrets_manager.state import RuleError
+from rotator.sandbox.secrets_manager.store import Json, Scope
 from tests.e2e.stage import FAILED, PERSON, USAGE, Stage
-from tests.e2e.states import ours
 from tests.kms_server import KEY_ARN, KmsServer, kms_server
 
 
@@ -26,10 +28,7 @@ class Trail:
         """Make the key, and let the configuration sign with it."""
         self.stage, self.key = stage, key
         self.made = stage.row("audit", "keygen", str(key))
-        ours(stage)
         self.folder = stage.sandbox.audit_directory
-        for path in (*audit_files(self.folder), self.folder / NAME):
-            path.unlink()
         stage.edit("[audit]\n", f'[audit]\nsign = "file:{key}"\nsigners = ["{self.made["fingerprint"]}"]\n')
 
     def rotate(self) -> None:
@@ -133,6 +132,52 @@ def test_files_that_were_moved_away_are_allowed_for(trail: Trail) -> None:
     min(audit_files(trail.folder)).unlink()
     assert trail.flaws(code=PERSON) == {"missing_run"}
     assert trail.verify("--since", "1d")["verdict"] == "intact"
+
+
+def tag(stage: Stage) -> str | None:
+    """Return the value of the secret's tag."""
+    tags = stage.sandbox.call("DescribeSecret", {"SecretId": SECRET}).get("Tags", [])
+    return {one["Key"]: one["Value"] for one in tags}.get("rotator:audit-head")
+
+
+def test_tag_on_the_secret_is_a_witness(trail: Trail) -> None:
+    """It names the head of the place; what was taken away or begun anew is found by it, and not without it."""
+    trail.rotate()
+    kept = shutil.copytree(trail.folder, trail.folder.parent / "kept")
+    trail.rotate()
+    ledger = trail.verify()["ledger"]
+    assert tag(trail.stage) == f"{ledger['head']}@{ledger['place']}"
+    assert trail.verify("--against-aws")["verdict"] == "intact"
+    trail.stage.rows("run")
+    assert tag(trail.stage) == f"{ledger['head']}@{ledger['place']}"
+    shutil.rmtree(trail.folder)
+    kept.rename(trail.folder)
+    trail.folder.chmod(0o700)
+    assert trail.verify()["verdict"] == "intact"
+    found = trail.verify("--against-aws", code=PERSON)["findings"]
+    assert [one["flaw"] for one in found] == ["not_reached", "unrecorded", "unrecorded"]
+    shutil.rmtree(trail.folder)
+    trail.folder.mkdir(mode=0o700)
+    trail.rotate()
+    assert trail.verify()["verdict"] == "intact"
+    assert "not_reached" in trail.flaws("--against-aws", code=PERSON)
+
+
+def test_witness_that_is_denied_costs_no_rotation(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning tells; without a witness nothing is asked for."""
+    real = trail.stage.sandbox.secrets_manager.secrets.answer
+
+    def refuse(operation: str, sent: Json, scope: Scope) -> Json:
+        if operation == "TagResource":
+            raise RuleError("AccessDeniedException", "not authorized")
+        return real(operation, sent, scope)
+
+    monkeypatch.setattr(trail.stage.sandbox.secrets_manager.secrets, "answer", refuse)
+    done = trail.stage.rotator("rotate", "uploader")
+    assert (done.returncode, "audit_unwitnessed" in done.stderr) == (0, True)
+    assert (tag(trail.stage), trail.verify()["verdict"]) == (None, "intact")
+    trail.stage.edit("[audit]\n", '[audit]\nwitness = "none"\n')
+    assert "audit_unwitnessed" not in trail.stage.rotator("rotate", "uploader").stderr
 
 
 @pytest.fixture

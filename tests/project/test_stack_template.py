@@ -133,7 +133,9 @@ def test_consumers_are_asked_and_redeployed_only_where_that_is_allowed(
 def test_audit_trail_is_signed_only_where_that_is_asked_for() -> None:
     """By default there is no key; with one, the two functions that record may use it, and it and nothing else."""
     policy = read("roles.cfn.yml")["Resources"]["SignPolicy"]
-    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    statement, witness = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert witness["Condition"] == {"ForAllValues:StringEquals": {"aws:TagKeys": "rotator:audit-head"}}
+    assert (witness["Action"], witness["Resource"]) == ("secretsmanager:TagResource", "SecretArns")
     assert set(policy["Properties"]["Roles"]) == {"WorkRole", "NativeRole"}
     assert set(statement["Action"]) == {"kms:Sign", "kms:GetPublicKey"}
     assert statement["Resource"] == "AuditKey.Arn"

@@ -19,7 +19,7 @@ from rotator.audit.bucket.ledger import BucketLedger
 from rotator.audit.bucket.objects import AuditBucket, ObjectTakenError, RunInBucket, folder_of, newest_runs, object_key
 from rotator.audit.chain import Before, Clock, Keeps, Unfinished, listing_of, note
 from rotator.audit.event import parse
-from rotator.audit.ledger import Listing
+from rotator.audit.ledger import Entry, Listing
 from rotator.audit.record import RUN_ENDS, RunIdentity, Writer
 from rotator.audit.trail import RunSink
 from rotator.model.errors import AuditUnavailableError
@@ -75,10 +75,10 @@ class BucketDestination:
             elif now - run.written_at >= QUIET_MAX:
                 yield run
 
-    def _leave(self, folder: str, listing: Listing | None) -> None:
-        if listing:
-            self.ledger.add(listing)
+    def _leave(self, folder: str, listing: Listing | None) -> Entry | None:
+        entry = self.ledger.add(listing) if listing else None
         self._know(folder)
+        return entry
 
     def _has_ended(self, run: RunInBucket) -> bool:
         """Tell whether a run has ended; one whose process died before it was listed is listed now."""

@@ -18,7 +18,7 @@ from rotator.audit.chain import Before, Clock, Keeps
 from rotator.audit.directory import files
 from rotator.audit.directory.ledger import DirectoryLedger
 from rotator.audit.directory.recovery import Left, Recovery
-from rotator.audit.ledger import Listing, Sealed
+from rotator.audit.ledger import Entry, Listing, Sealed
 from rotator.audit.record import RunIdentity, Writer
 from rotator.audit.trail import RunSink
 
@@ -94,18 +94,20 @@ class DirectoryDestination:
     def _ledger(self) -> DirectoryLedger:
         return DirectoryLedger(self.directory, self.new_id, self.seal)
 
-    def _leave(self, file: files.AuditFile, run_id: str, listing: Listing | None) -> None:
+    def _leave(self, file: files.AuditFile, run_id: str, listing: Listing | None) -> Entry | None:
+        entry: Entry | None = None
         try:
             with self._listing:  # which may take a while, and holds up no run that begins
                 self._pending += [(file, listing)] if listing else []
                 while self._pending:
-                    self._ledger.add(self._pending[0][1])
+                    entry = self._ledger.add(self._pending[0][1])
                     del self._pending[0]
         finally:
             with self._lock:
                 self._running.get(file, set()).discard(run_id)
                 if file is not self._current:
                     self._close_if_done(file)
+        return entry
 
     def _close_if_done(self, file: files.AuditFile) -> None:
         if file.broken or not self._running.get(file):
