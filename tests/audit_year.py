@@ -8,7 +8,9 @@ from itertools import count, islice
 from pathlib import Path
 
 from rotator.audit.attestation import FIRST
-from rotator.audit.chain import Chain
+from rotator.audit.chain import Chain, listing_of
+from rotator.audit.directory.ledger import NAME
+from rotator.audit.event import parse
 from rotator.audit.record import Entry, RunIdentity, Started, Writer
 from rotator.model.events import Decided, Done, Ended, Intent, Operation, Result, Subject
 from rotator.model.plan import OutcomeKind
@@ -87,6 +89,8 @@ def write_year(directory: Path, *, events: int, secrets: int) -> int:
         runs.append(_ROTATION if number % _ROTATES_EVERY == 0 else _IDLE)
         total += len(runs[-1])
     numbered = iter(enumerate(runs))
+    entry: ledger.Entry | None = None
+    entries: list[bytes] = []
     for first in range(0, len(runs), RUNS_PER_FILE):
         began_at = BEGAN_AT + YEAR * first / len(runs)
         path = directory / f"{began_at:%Y%m%dT%H%M%S.%fZ}-{first:010x}.jsonl"
@@ -96,9 +100,16 @@ def write_year(directory: Path, *, events: int, secrets: int) -> int:
                 moment = BEGAN_AT + YEAR * number / len(runs)
                 # Each round in another order, so that rotations come to all.
                 name = secret_name((number * 7 + number // secrets) % secrets)
-                stream.writelines(_run(templates, number, name, int(moment.timestamp() * 1000)))
+                lines = list(_run(templates, number, name, int(moment.timestamp() * 1000)))
+                stream.writelines(lines)
+                last = parse(lines[-1])
+                if listing := listing_of(last) if last else None:
+                    entry = entry.next(listing) if entry else ledger.first("year", listing)
+                    entries.append(entry.line())
         written_s = (began_at + YEAR * RUNS_PER_FILE / len(runs)).timestamp()
         os.utime(path, (written_s, written_s))
+    (directory / NAME).write_bytes(b"".join(entries))
+    (directory / NAME).chmod(0o600)
     return total
 
 
