@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from pathlib import Path
 
+from rotator.audit import ledger
 from rotator.audit.attestation import FIRST
 from rotator.audit.chain import Chain, listing_of
 from rotator.audit.directory.ledger import NAME
