@@ -1,4 +1,4 @@
-"""A finished trail as whoever attacks it has it: its runs and its ledger as lines in memory, and what forges new ones."""
+"""A finished trail in the hands of an attacker: runs and ledger as lines in memory, and what forges new ones."""
 
 import base64
 import json

@@ -2,9 +2,8 @@
 
 import importlib.util
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -12,10 +11,11 @@ from typing import Protocol
 from rotator.audit.bucket.destination import BucketDestination
 from rotator.audit.bucket.ledger import BucketLedger
 from rotator.audit.directory.destination import DirectoryDestination
+from rotator.audit.directory.source import DirectorySource
 from rotator.audit.ledger import Sealed
 from rotator.audit.sources import Source
 from rotator.audit.trail import AuditTrail
-from rotator.audit.verify import ANY_TERMS, Terms, Verdict
+from rotator.audit.verify import ANY_TERMS, Flaw, Terms, Verdict
 from rotator.model.errors import RotatorError
 from rotator.model.events import Event
 from rotator.model.plan import OutcomeKind
@@ -65,8 +65,6 @@ class DirectorySite:
 
     def source(self) -> Source:
         """Return what rotator verifies."""
-        from rotator.audit.directory.source import DirectorySource
-
         return DirectorySource(self.folder)
 
     def files(self) -> dict[str, bytes]:
@@ -88,6 +86,7 @@ class BucketSite:
 
     def __init__(self, medium: InBucket, folder: Path) -> None:
         self.medium, self.folder, self.clock = medium, folder, medium.clock
+        self._there: dict[str, bytes] = {}
 
     def trail(self, ids: str, seal: Sealed) -> AuditTrail:
         """Return the audit log of a process that records here, long after what is there."""
@@ -97,28 +96,37 @@ class BucketSite:
         return AuditTrail([destination], WRITER, clock=self.clock, new_id=RunIds(ids))
 
     def source(self) -> Source:
-        """Return what rotator verifies, and copy the objects for the second verifier."""
+        """Return what rotator verifies."""
         self.clock.now += LATER
-        for path in sorted(self.folder.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
-        for name, content in self.files().items():
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / name).write_bytes(content)
+        self._synced()
         return self.medium.source
 
     def files(self) -> dict[str, bytes]:
         """Return what is in each object."""
+        return dict(self._synced())
+
+    def _synced(self) -> dict[str, bytes]:
+        """Return what is there, once it is copied to the folder; what was there before is not read again."""
         bucket = self.medium.bucket
-        return {found.key: bucket.get(found.key) or b"" for page in bucket.pages("") for found in page}
+        keys = {found.key for page in bucket.pages("") for found in page}
+        for name in self._there.keys() - keys:
+            del self._there[name]
+            (self.folder / name).unlink()
+        for name in keys - self._there.keys():
+            self._there[name] = bucket.get(name) or b""
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / name).write_bytes(self._there[name])
+        return self._there
 
     def put(self, loot: Loot) -> None:
         """Let it hold this alone."""
         wanted, there = loot.files(), self.files()
-        for name in there.keys() - wanted.keys():
-            self.medium.client.delete_object(Bucket=BUCKET, Key=PREFIX + name)
-        for name, content in wanted.items():
-            if there.get(name) != content:
-                self.medium.client.put_object(Bucket=BUCKET, Key=PREFIX + name, Body=content)
+        for name in there:
+            if there[name] != wanted.get(name):
+                self.medium.client.delete_object(Bucket=BUCKET, Key=PREFIX + name)
+        self._synced()
+        for name in wanted.keys() - self._there.keys():
+            self.medium.client.put_object(Bucket=BUCKET, Key=PREFIX + name, Body=wanted[name])
 
 
 def record(trail: AuditTrail, secret: str, *events: Event) -> None:
@@ -151,7 +159,7 @@ class Judgement:
 
     verdict: Verdict | type[Exception]
     by_ledger: bool
-    """Whether every finding is about the ledger."""
+    """Whether every finding is about the ledger, or what a crash explains."""
     second: bool
 
     @property
@@ -172,9 +180,9 @@ def judge(site: Site, terms: Terms = ANY_TERMS) -> Judgement:
         report = source.verify(terms)
     except RotatorError:
         return Judgement(Verdict.BROKEN, by_ledger=True, second=second)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a defect is told by its type
         return Judgement(type(error), by_ledger=True, second=second)
-    by_ledger = all(LEDGER in one.file for one in report.findings)
+    by_ledger = all(LEDGER in one.file or one.flaw is Flaw.UNFINISHED for one in report.findings)
     return Judgement(report.verdict, by_ledger, second)
 
 

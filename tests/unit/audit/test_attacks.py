@@ -1,20 +1,25 @@
-"""Attacks on a finished trail: each is found by what is said to find it, by both verifiers, and what is not is known."""
+"""Attacks on a finished trail: what finds each of them, and what nothing finds, by both verifiers."""
 
+import base64
 import copy
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from moto import mock_aws
 
+from rotator.audit.ledger import parse_entry
 from rotator.audit.verify import Terms, Verdict
-from tests.unit.audit.attacks import ATTACKS, Attack, Found
+from tests.unit.audit.attacks import ATTACKS, Attack, Found, table
 from tests.unit.audit.builders import TickingClock, as_is
-from tests.unit.audit.loot import OURS, Loot
+from tests.unit.audit.loot import LEDGER, OURS, Loot, opened
 from tests.unit.audit.media import InBucket
 from tests.unit.audit.sites import PINNED, BucketSite, DirectorySite, Judgement, Site, judge, populate, record
 
-SETTINGS = ("without signatures", "signed", "signed, and a head kept elsewhere")
+PAGE = Path(__file__).parents[3] / "docs" / "audit.md"
 FINDS = {
     Found.CHAIN: (True, True, True),
     Found.LEDGER: (True, True, True),
@@ -22,7 +27,7 @@ FINDS = {
     Found.HEAD: (False, False, True),
     Found.NOTHING: (False, False, False),
 }
-"""What finds an attack, and whether it is found in each setting."""
+"""What finds an attack; and whether without signatures, with them, and with a head kept elsewhere, too."""
 
 
 class Ground:
@@ -99,4 +104,71 @@ def test_attack_is_found_as_the_table_says(ground: Ground, attack: Attack) -> No
     if found_by in {Found.CHAIN, Found.LEDGER}:
         assert judged[0].by_ledger is (found_by is Found.LEDGER)
     assert [one.second for one in judged] == [one.first or attack.second_finds for one in judged]
-    assert not [one.verdict for one in judged if not isinstance(one.verdict, Verdict)]
+    assert all(isinstance(one.verdict, Verdict) is not attack.crashes for one in judged)
+
+
+def test_table_in_the_documentation_is_that_of_the_attacks() -> None:
+    """What docs/audit.md says is what is tested."""
+    assert table() in PAGE.read_text(encoding="utf-8"), f"put this in docs/audit.md:\n{table()}"
+
+
+def test_trail_of_racing_writers_is_intact(ground: Ground) -> None:
+    """Several processes record at once, and add to the ledger in turn."""
+    ground.site.put(Loot(ground.medium == "bucket", {}, []))
+    trails = [ground.site.trail(name, OURS.seal) for name in ("p", "q", "r", "s")]
+    with ThreadPoolExecutor(len(trails)) as pool:
+        list(pool.map(lambda pair: record(pair[1], f"secret-{pair[0]}"), [*enumerate(trails)] * 3))
+    for trail in trails:
+        trail.close()
+    judged = judge(ground.site, Terms(signers=PINNED))
+    assert (judged.verdict, judged.second) == (Verdict.INTACT, False)
+    assert len(Loot.of(ground.site.files(), in_bucket=ground.medium == "bucket").ledger) == 12
+
+
+def test_torn_write_that_was_repaired_is_intact(in_directory: Ground) -> None:
+    """A process died while it wrote a line; the next one accounted for it, in a file and in the ledger."""
+    trail = copy.deepcopy(in_directory.trails[1])
+    name = trail.name(-1)
+    trail.runs[opened(name)] = [*trail.runs.pop(name), b'{"torn']
+    trail.ledger.append(b'{"torn, too')
+    in_directory.site.put(trail)
+    assert judge(in_directory.site).verdict is Verdict.UNFINISHED
+    with in_directory.site.trail("later", OURS.seal) as later:
+        record(later, "uploader")
+    judged = judge(in_directory.site, Terms(signers=PINNED))
+    assert (judged.verdict, judged.second) == (Verdict.INTACT, False)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_single_altered_byte_is_found(in_directory: Ground, data: st.DataObject) -> None:
+    """In any file of the place, the ledger included; what base64 does not use of a seal means the same."""
+    files = in_directory.trails[1].files()
+    name = data.draw(st.sampled_from(sorted(files)))
+    at = data.draw(st.integers(0, len(files[name]) - 1))
+    changed = files[name][:at] + bytes([data.draw(st.integers(0, 255))]) + files[name][at + 1 :]
+    in_directory.site.put(in_directory.trails[1])
+    (in_directory.site.folder / name).write_bytes(changed)
+    judged = judge(in_directory.site, Terms(signers=PINNED))
+    same = _seals(changed) == _seals(files[name]) if name == LEDGER else changed == files[name]
+    assert judged.first is not same
+    assert judged.second is not same
+
+
+def _seals(ledger: bytes) -> list[object]:
+    """Return what the entries of a ledger say, with their seals as bytes; nothing can be compared with what is none."""
+    entries = [parse_entry(line) for line in ledger.splitlines(keepends=True)]
+    return [
+        (entry.message, *map(_bytes, (entry.seal.public_key, entry.seal.signature)), entry.seal.algorithm)
+        if entry and entry.seal
+        else object()
+        for entry in entries
+    ]
+
+
+def _bytes(text: str) -> object:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
+        return object()
