@@ -10,6 +10,8 @@ from typing import Protocol
 
 from rotator.audit.bucket.destination import BucketDestination
 from rotator.audit.bucket.ledger import BucketLedger
+from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.bucket.source import BucketSource
 from rotator.audit.directory.destination import DirectoryDestination
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.ledger import Sealed
@@ -22,7 +24,7 @@ from rotator.model.plan import OutcomeKind
 from rotator.model.signing import PinnedSigner
 from tests.unit.audit.builders import ARN, WRITER, RunIds, TickingClock, an_end, an_intent
 from tests.unit.audit.loot import FORMER, LEDGER, OURS, RETIRED_AT, Loot, short_rotation
-from tests.unit.audit.media import BUCKET, PREFIX, InBucket
+from tests.unit.audit.media import BUCKET, InBucket
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "verify_trail.py"
 LATER = timedelta(hours=2)
@@ -82,51 +84,53 @@ class DirectorySite:
 
 
 class BucketSite:
-    """A bucket, and a copy of it in a folder."""
+    """A prefix of a bucket, and a copy of it in a folder."""
 
     def __init__(self, medium: InBucket, folder: Path) -> None:
-        self.medium, self.folder, self.clock = medium, folder, medium.clock
+        self.folder, self.clock = folder, medium.clock
+        self._bucket = AuditBucket(medium.client, BUCKET, f"{folder.name}/")
         self._there: dict[str, bytes] = {}
+        self._is_known = False
 
     def trail(self, ids: str, seal: Sealed) -> AuditTrail:
         """Return the audit log of a process that records here, long after what is there."""
         self.clock.now += LATER
-        bucket = self.medium.bucket
-        destination = BucketDestination(bucket, WRITER, self.clock, BucketLedger(bucket, RunIds(f"{ids}-id"), seal))
+        self._is_known = False
+        ledger = BucketLedger(self._bucket, RunIds(f"{ids}-id"), seal)
+        destination = BucketDestination(self._bucket, WRITER, self.clock, ledger)
         return AuditTrail([destination], WRITER, clock=self.clock, new_id=RunIds(ids))
 
     def source(self) -> Source:
         """Return what rotator verifies."""
         self.clock.now += LATER
-        self._synced()
-        return self.medium.source
+        self.files()
+        return BucketSource(self._bucket, self.clock)
 
     def files(self) -> dict[str, bytes]:
-        """Return what is in each object."""
-        return dict(self._synced())
-
-    def _synced(self) -> dict[str, bytes]:
-        """Return what is there, once it is copied to the folder; what was there before is not read again."""
-        bucket = self.medium.bucket
-        keys = {found.key for page in bucket.pages("") for found in page}
-        for name in self._there.keys() - keys:
-            del self._there[name]
-            (self.folder / name).unlink()
-        for name in keys - self._there.keys():
-            self._there[name] = bucket.get(name) or b""
-            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / name).write_bytes(self._there[name])
-        return self._there
+        """Return what is in each object; it is in the folder then, too."""
+        if not self._is_known:
+            keys = {found.key for page in self._bucket.pages("") for found in page}
+            for name in keys - self._there.keys():
+                self._keep(name, self._bucket.get(name) or b"")
+            self._is_known = True
+        return dict(self._there)
 
     def put(self, loot: Loot) -> None:
         """Let it hold this alone."""
         wanted, there = loot.files(), self.files()
-        for name in there:
-            if there[name] != wanted.get(name):
-                self.medium.client.delete_object(Bucket=BUCKET, Key=PREFIX + name)
-        self._synced()
-        for name in wanted.keys() - self._there.keys():
-            self.medium.client.put_object(Bucket=BUCKET, Key=PREFIX + name, Body=wanted[name])
+        for name in there.keys() - wanted.keys():
+            self._bucket.client.delete_object(Bucket=BUCKET, Key=self._bucket.prefix + name)
+            (self.folder / name).unlink()
+            del self._there[name]
+        for name, content in wanted.items():
+            if there.get(name) != content:
+                self._bucket.client.put_object(Bucket=BUCKET, Key=self._bucket.prefix + name, Body=content)
+                self._keep(name, content)
+
+    def _keep(self, name: str, content: bytes) -> None:
+        self._there[name] = content
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_bytes(content)
 
 
 def record(trail: AuditTrail, secret: str, *events: Event) -> None:

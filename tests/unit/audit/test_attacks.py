@@ -11,15 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from rotator.audit.ledger import parse_entry
+from rotator.audit.ledger import Sealed, parse_entry
 from rotator.audit.verify import Terms, Verdict
 from tests.unit.audit.attacks import ATTACKS, Attack, Found, table
 from tests.unit.audit.builders import TickingClock, as_is
+from tests.unit.audit.deeds import Deed
 from tests.unit.audit.loot import LEDGER, OURS, Loot, opened
 from tests.unit.audit.media import InBucket
 from tests.unit.audit.sites import PINNED, BucketSite, DirectorySite, Judgement, Site, judge, populate, record
 
 PAGE = Path(__file__).parents[3] / "docs" / "audit.md"
+SEALS: tuple[Sealed, Sealed] = (as_is, OURS.seal)
 FINDS = {
     Found.CHAIN: (True, True, True),
     Found.LEDGER: (True, True, True),
@@ -31,39 +33,35 @@ FINDS = {
 
 
 class Ground:
-    """A kind of place, with the trail as it was finished, unsigned and signed."""
+    """A kind of place, with the trail as it was finished, unsigned and signed, each in a place of its own."""
 
     def __init__(self, medium: str, make: Callable[[str], Site]) -> None:
-        self.medium, self.site = medium, make("site")
-        self.trails = [self._finished(make(f"signed-{signed}"), signed=signed) for signed in (False, True)]
+        self.in_bucket = medium == "bucket"
+        self.medium, self.site, self.sites = medium, make("any"), (make("unsigned"), make("signed"))
+        self.trails = [self._finished(*pair) for pair in zip(self.sites, SEALS, strict=True)]
 
-    def _finished(self, site: Site, *, signed: bool) -> Loot:
-        seal = OURS.seal if signed else as_is
-        in_bucket = self.medium == "bucket"
-        nothing = Loot(in_bucket, {}, [])
-        site.put(nothing)
+    def _finished(self, site: Site, seal: Sealed) -> Loot:
         populate(site, seal, "elsewhere-")
-        other = Loot.of(site.files(), in_bucket=in_bucket)
-        site.put(nothing)
+        other = Loot.of(site.files(), in_bucket=self.in_bucket)
+        site.put(Loot(self.in_bucket, {}, []))
         populate(site, seal)
-        loot = Loot.of(site.files(), in_bucket=in_bucket)
+        loot = Loot.of(site.files(), in_bucket=self.in_bucket)
         loot.other = other
         return loot
 
-    def judged(self, do: Callable[[Loot], None], *, later: bool = False) -> list[Judgement]:
+    def judged(self, do: Deed, *, later: bool = False) -> list[Judgement]:
         """Return what both verifiers find in each setting after an attack."""
-        found = []
-        for seal, trail in zip((as_is, OURS.seal), self.trails, strict=True):
+        for site, seal, trail in zip(self.sites, SEALS, self.trails, strict=True):
             loot = copy.deepcopy(trail)
             do(loot)
-            self.site.put(loot)
+            site.put(loot)
             if later:
-                with self.site.trail("later", seal) as after:
+                with site.trail("later", seal) as after:
                     record(after, "uploader")
-            head = trail.entry(-1).head
-            terms = [Terms(signers=PINNED), Terms(signers=PINNED, expected=(head,))] if seal != as_is else [Terms()]
-            found += [judge(self.site, one) for one in terms]
-        return found
+        head = self.trails[1].entry(-1).head
+        unsigned, signed = self.sites
+        kinds = ((unsigned, Terms()), (signed, Terms(signers=PINNED)), (signed, Terms(None, PINNED, (head,))))
+        return [judge(site, terms) for site, terms in kinds]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +112,7 @@ def test_table_in_the_documentation_is_that_of_the_attacks() -> None:
 
 def test_trail_of_racing_writers_is_intact(ground: Ground) -> None:
     """Several processes record at once, and add to the ledger in turn."""
-    ground.site.put(Loot(ground.medium == "bucket", {}, []))
+    ground.site.put(Loot(ground.in_bucket, {}, []))
     trails = [ground.site.trail(name, OURS.seal) for name in ("p", "q", "r", "s")]
     with ThreadPoolExecutor(len(trails)) as pool:
         list(pool.map(lambda pair: record(pair[1], f"secret-{pair[0]}"), [*enumerate(trails)] * 3))
@@ -122,7 +120,7 @@ def test_trail_of_racing_writers_is_intact(ground: Ground) -> None:
         trail.close()
     judged = judge(ground.site, Terms(signers=PINNED))
     assert (judged.verdict, judged.second) == (Verdict.INTACT, False)
-    assert len(Loot.of(ground.site.files(), in_bucket=ground.medium == "bucket").ledger) == 12
+    assert len(Loot.of(ground.site.files(), in_bucket=ground.in_bucket).ledger) == 12
 
 
 def test_torn_write_that_was_repaired_is_intact(in_directory: Ground) -> None:
