@@ -57,7 +57,7 @@ _LINES = (
     Attack("a line in the middle is deleted, and those after it renamed", deeds.line(2, deeds.close_gap), _CHAIN),
     Attack("the last line of a run is deleted", deeds.line(-1, deeds.delete), _CHAIN),
     Attack("a line is inserted", deeds.line(2, deeds.insert), _CHAIN),
-    Attack("a line that is no event is inserted", deeds.line(2, deeds.nonsense), _CHAIN),
+    Attack("a line of nonsense is inserted", deeds.line(2, deeds.nonsense), _CHAIN),
     Attack("a line is repeated", deeds.line(2, deeds.duplicate), _CHAIN),
     Attack("two lines are swapped", deeds.line(1, deeds.swap), _CHAIN),
     Attack("a line is moved to another run", deeds.move, _CHAIN),
@@ -135,7 +135,7 @@ _ENTRIES = (
     Attack("the ledger is that of another place", entries.ledger_of_other, _LEDGER),
     Attack("the ledger is made anew for another place", entries.other_place, _SEAL),
     Attack("an entry is added for a run that never was", entries.append(entries.ghost_next), _LEDGER),
-    Attack("what is no entry is added", entries.in_ledger(1, deeds.nonsense), _LEDGER),
+    Attack("a line of nonsense is added to the ledger", entries.in_ledger(1, deeds.nonsense), _LEDGER),
     Attack("a made-up run is added, with an entry", entries.append(entries.forged_next), _SEAL),
     Attack(
         "a made-up run is added, with an entry that is sealed by a key that is not trusted",

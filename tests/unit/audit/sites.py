@@ -2,8 +2,10 @@
 
 import importlib.util
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Protocol
@@ -179,7 +181,8 @@ def judge(site: Site, terms: Terms = ANY_TERMS) -> Judgement:
     for pinned in terms.signers:
         until = f" until {pinned.until.isoformat()}" if pinned.until else ""
         options.append(f"--signer={pinned.fingerprint}{until}")
-    second = bool(second_verifier([str(site.folder), *options]))
+    with redirect_stdout(StringIO()):
+        second = bool(second_verifier([str(site.folder), *options]))
     try:
         report = source.verify(terms)
     except RotatorError:

@@ -115,7 +115,7 @@ def test_trail_of_racing_writers_is_intact(ground: Ground) -> None:
     ground.site.put(Loot(ground.in_bucket, {}, []))
     trails = [ground.site.trail(name, OURS.seal) for name in ("p", "q", "r", "s")]
     with ThreadPoolExecutor(len(trails)) as pool:
-        list(pool.map(lambda pair: record(pair[1], f"secret-{pair[0]}"), [*enumerate(trails)] * 3))
+        list(pool.map(lambda pair: record(pair[1], f"secret-{pair[0]}"), enumerate(trails * 3)))
     for trail in trails:
         trail.close()
     judged = judge(ground.site, Terms(signers=PINNED))
