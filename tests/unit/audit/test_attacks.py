@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hypothesis
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -49,8 +50,8 @@ class Ground:
         loot.other = other
         return loot
 
-    def judged(self, do: Deed, *, later: bool = False) -> list[Judgement]:
-        """Return what both verifiers find in each setting after an attack."""
+    def judged(self, do: Deed, *, later: bool = False, settings: int = 3) -> list[Judgement]:
+        """Return what both verifiers find after an attack, in each of the first settings."""
         for site, seal, trail in zip(self.sites, SEALS, self.trails, strict=True):
             loot = copy.deepcopy(trail)
             do(loot)
@@ -61,7 +62,7 @@ class Ground:
         head = self.trails[1].entry(-1).head
         unsigned, signed = self.sites
         kinds = ((unsigned, Terms()), (signed, Terms(signers=PINNED)), (signed, Terms(None, PINNED, (head,))))
-        return [judge(site, terms) for site, terms in kinds]
+        return [judge(site, terms) for site, terms in kinds[:settings]]
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +98,10 @@ def test_attack_is_found_as_the_table_says(ground: Ground, attack: Attack) -> No
     found_by = attack.found_in(ground.medium)
     if found_by is Found.NO_SUCH:
         return
-    judged = ground.judged(attack.do, later=attack.later)
-    assert tuple(one.first for one in judged) == FINDS[found_by]
+    # What is found without a head is found with one; a bucket is slow, so a directory is enough to show that.
+    settings = 2 if ground.in_bucket and FINDS[found_by][0] else 3
+    judged = ground.judged(attack.do, later=attack.later, settings=settings)
+    assert tuple(one.first for one in judged) == FINDS[found_by][:settings]
     if found_by in {Found.CHAIN, Found.LEDGER}:
         assert judged[0].by_ledger is (found_by is Found.LEDGER)
     assert [one.second for one in judged] == [one.first or attack.second_finds for one in judged]
@@ -138,7 +141,7 @@ def test_torn_write_that_was_repaired_is_intact(in_directory: Ground) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis.settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.data())
 def test_single_altered_byte_is_found(in_directory: Ground, data: st.DataObject) -> None:
     """In any file of the place, the ledger included; what base64 does not use of a seal means the same."""
