@@ -1,0 +1,187 @@
+"""A finished trail in the hands of an attacker: runs and ledger as lines in memory, and what forges new ones."""
+
+import base64
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from rotator.audit.chain import Chain
+from rotator.audit.directory.files import OPEN_SUFFIX, SUFFIX
+from rotator.audit.ledger import Entry, Listing, first, parse_entry
+from rotator.audit.record import RunIdentity, Started
+from rotator.model.events import Event
+from rotator.model.plan import OutcomeKind
+from rotator.model.signing import ED25519, Seal, fingerprint_of
+from tests.unit.audit.builders import ARN, WRITER, Lines, TickingClock, an_end, an_intent, an_outcome
+
+LEDGER = ".ledger"
+_LAST = 9_999_999_999
+RETIRED_AT = datetime(2020, 11, 1, tzinfo=UTC)
+"""Until when the former key is trusted."""
+BEFORE = datetime(2020, 10, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key that seals entries."""
+
+    private: Ed25519PrivateKey
+
+    @classmethod
+    def numbered(cls, number: int) -> "Key":
+        """Return a key of a fixture, always the same for a number."""
+        return cls(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+
+    @property
+    def _der(self) -> bytes:
+        return self.private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what it is called."""
+        return fingerprint_of(self._der)
+
+    def seal(self, entry: Entry) -> Entry:
+        """Return an entry with its seal."""
+        public, signature = (base64.b64encode(it).decode() for it in (self._der, self.private.sign(entry.message)))
+        return replace(entry, seal=Seal(ED25519, public, signature))
+
+
+OURS, FORMER, THEIRS = map(Key.numbered, (1, 2, 3))
+"""The key that signs, one that signed before `RETIRED_AT` and has leaked, and one that is not trusted."""
+
+
+@dataclass(slots=True)
+class Loot:
+    """The lines of a place; in a bucket, an empty line is an object that is gone."""
+
+    in_bucket: bool
+    runs: dict[str, list[bytes]]
+    """By file, or by a run's folder in the bucket; the oldest first."""
+    ledger: list[bytes]
+    other: "Loot | None" = None
+    """Another place, with runs of its own."""
+    links: dict[str, str] = field(default_factory=dict)
+    """Files that are symbolic links to others."""
+
+    @classmethod
+    def of(cls, files: dict[str, bytes], *, in_bucket: bool) -> "Loot":
+        """Return what the files, or objects, of a place hold."""
+        runs: dict[str, list[bytes]] = {}
+        ledger: list[bytes] = []
+        for name, content in sorted(files.items()):
+            lines = content.splitlines(keepends=True)
+            if name.startswith(LEDGER):
+                ledger = lines + ledger  # in a bucket, the newest is the first
+            else:
+                runs.setdefault(str(PurePath(name).parent) if in_bucket else name, []).extend(lines)
+        in_time = sorted(runs, key=lambda name: name.partition("/")[2], reverse=in_bucket)
+        return cls(in_bucket, {name: runs[name] for name in in_time}, ledger)
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files, or objects, that hold it."""
+        if not self.in_bucket:
+            ledger = {LEDGER: b"".join(self.ledger)} if self.ledger else {}
+            return {name: b"".join(lines) for name, lines in self.runs.items()} | ledger
+        events = {
+            f"{folder}/{number:06}.json": line
+            for folder, lines in self.runs.items()
+            for number, line in enumerate(lines, start=1)
+        }
+        listed = {f"{LEDGER}/{_LAST - number:010}.json": line for number, line in enumerate(self.ledger, start=1)}
+        return {name: line for name, line in (events | listed).items() if line}
+
+    def name(self, which: int) -> str:
+        """Return the name of a file or folder: 0 is the oldest, -1 the newest."""
+        return list(self.runs)[which]
+
+    def new_name(self, run_id: str) -> str:
+        """Return a name that nothing has, later than all."""
+        return f"uploader/1000000000000-20291122T095328Z-{run_id}" if self.in_bucket else f"20291122T0-{run_id}{SUFFIX}"
+
+    def entry(self, which: int) -> Entry:
+        """Return an entry of the ledger."""
+        found = parse_entry(self.ledger[which])
+        assert found is not None
+        return found
+
+    def drop_run(self, run_id: str) -> None:
+        """Take away every line of a run."""
+        for name, lines in self.runs.items():
+            self.runs[name] = [line for line in lines if run_of(line) != run_id]
+        self.runs = {name: lines for name, lines in self.runs.items() if lines}
+
+    def rewrite_run(self, which: int) -> Listing:
+        """Write a run of the ledger anew in its place, with another outcome and a flawless chain."""
+        old = self.entry(which).listing
+        made, listing = forged(old.run_id, secret=old.secret, outcome=OutcomeKind.HELD)
+        for name, lines in self.runs.items():
+            if any(run_of(line) == old.run_id for line in lines):
+                at = [run_of(line) for line in lines].index(old.run_id)
+                rest = [line for line in lines if run_of(line) != old.run_id]
+                self.runs[name] = [*rest[:at], *made, *rest[at:]]
+        return listing
+
+    def add_run(self, run_id: str, secret: str = "uploader", at: datetime = BEFORE, *, listed: bool = True) -> Listing:
+        """Add a run that never was."""
+        lines, listing = forged(run_id, secret=secret, at=at)
+        if not listed:
+            lines, listing = forged(run_id, secret=secret, at=at, acts=False)
+        self.runs[self.new_name(run_id)] = lines
+        return listing
+
+    def relist(self, start: int, *changes: Entry, key: Key | None = None, cut: int = 0) -> None:
+        """Write the entries from an index on anew, so that each follows from the one before.
+
+        The first ones are `changes`, in place of as many of those that are there; seals are made with the key, or gone.
+        """
+        old = [self.entry(index) for index in range(len(self.ledger))]
+        wanted = [*old[:start], *changes, *old[start + len(changes) + cut :]]
+        made = old[:start]
+        self.ledger = self.ledger[:start]
+        for entry in wanted[start:]:
+            last = made[-1] if made else None
+            place = changes[0].place if changes and not start else wanted[0].place
+            new = last.next(entry.listing) if last else first(place, entry.listing)
+            made.append(key.seal(new) if key else new)
+            self.ledger.append(made[-1].line())
+
+
+def run_of(line: bytes) -> str:
+    """Return the run of an event; empty for what is none."""
+    try:
+        return str(json.loads(line)["metadata"]["correlation_uid"])
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+def short_rotation(outcome: OutcomeKind = OutcomeKind.ROTATED) -> tuple[Event, ...]:
+    """Return what a run with one call records after its start."""
+    return an_intent(), an_outcome(), an_end(outcome)
+
+
+def forged(
+    run_id: str,
+    *,
+    secret: str = "uploader",
+    outcome: OutcomeKind = OutcomeKind.ROTATED,
+    at: datetime = BEFORE,
+    acts: bool = True,
+) -> tuple[list[bytes], Listing]:
+    """Return the lines of a run that never was, and how it would be listed."""
+    sink = Lines()
+    chain = Chain(RunIdentity(run_id, secret, ARN), WRITER, sink, TickingClock(at))
+    events = short_rotation(outcome) if acts else (an_end(OutcomeKind.UP_TO_DATE),)
+    for entry in (Started(), *events):
+        chain.add(entry)
+    assert chain.head is not None
+    return sink.written, Listing(run_id, secret, chain.head.sequence, chain.head.fingerprint, chain.head.time_ms)
+
+
+def opened(name: str) -> str:
+    """Return the name of a file as that of a process that died."""
+    return name.removesuffix(SUFFIX) + OPEN_SUFFIX
