@@ -75,7 +75,7 @@ def runs_in(top):
 
 
 def check_run(run, events):
-    """Check the chain of a run; return the fingerprint of its last event, and whether that says that it is listed."""
+    """Check the chain of a run; return its last fingerprint, whether it says that it is listed, and when it acted."""
     before, calls = None, {}
     for number, event in enumerate(events, start=1):
         more, meta, call = event["unmapped"], event["metadata"], event["api"]["request"]["uid"]
@@ -96,10 +96,13 @@ def check_run(run, events):
         calls |= {call: operation} if kind == "intent" else {}
         before = {"uid": meta["uid"], "type_uid": event["type_uid"], "fingerprint": proof["fingerprint"]}
     check(f"run {run}", each_intent_has_an_outcome=not calls)
-    return proof["fingerprint"]["value"], more.get("listed", False)
+    acted = more.get("outcome") not in {"up_to_date", "waiting", None} or any(
+        event["unmapped"]["kind"] in {"intent", "recovered"} for event in events
+    )
+    return proof["fingerprint"]["value"], more.get("listed", False), acted and event["time"]
 
 
-def is_sealed(entry, message, signers):
+def is_sealed(entry, message, signers, latest):
     """Tell whether an entry has a seal by a signer that is trusted; one that does not fit raises an exception."""
     if "seal" not in entry or not serialization:
         return False
@@ -108,14 +111,14 @@ def is_sealed(entry, message, signers):
     serialization.load_der_public_key(key).verify(signature, message, *scheme)
     name, _, until = next((s for s in signers if s.startswith(f"sha256:{sha256(key)}")), "").partition(" until ")
     end = datetime.fromisoformat(until or "9999-12-31T00:00:00+00:00").timestamp() * 1000
-    trusted = bool(name or not signers) and entry["time"] < end
+    trusted = bool(name or not signers) and latest < end
     check(f"entry {entry['number']}", its_signer_is_trusted=trusted)
     return trusted
 
 
 def check_ledger(entries, ends, signers, heads):
     """Check each entry, its link, its run and its seal; return what the ledger shows."""
-    before, sealed, listed, seen = "", 0, {}, [""]
+    before, sealed, listed, seen, latest = "", 0, {}, [""], 0
     for number, entry in enumerate(entries, start=1):
         message = canonical({key: value for key, value in entry.items() if key not in {"hash", "seal"}})
         follows = entry["place"], entry["number"], entry["prev"]
@@ -127,12 +130,14 @@ def check_ledger(entries, ends, signers, heads):
         )
         before, listed[entry["run_id"]] = entry["hash"], entry["fingerprint"]
         seen.append(f"{number}:{before}")
-        sealed = number if is_sealed(entry, message, signers) else sealed
+        latest = max(latest, entry["time"])
+        sealed = number if is_sealed(entry, message, signers, latest) else sealed
     check("the ledger", its_end_is_sealed=not signers or sealed == len(entries))
     for head in heads:
         check(f"head {head}", the_ledger_has_it=any(one.startswith(head.partition("@")[0]) for one in seen))
-    for run, (_, says_listed) in ends.items():
-        check(f"run {run}", it_is_listed_as_it_says=run in listed or not says_listed)
+    for run, (_, says_listed, acted_at) in ends.items():
+        must = says_listed or (entries and acted_at and acted_at > entries[0]["time"])
+        check(f"run {run}", it_is_listed_if_it_did_something=run in listed or not must)
     return f"{len(ends)} chains, {len(entries)} of them listed, sealed up to entry {sealed}; the head is {seen[-1]}"
 
 

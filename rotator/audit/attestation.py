@@ -18,6 +18,8 @@ JsonObject: TypeAlias = dict[str, Json]
 
 FIRST = 1
 """The sequence number of a chain's first event."""
+TIME_MAX_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 SHA_256 = 3
 """`algorithm_id` of SHA-256 in OCSF's `fingerprint` object."""
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

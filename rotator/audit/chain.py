@@ -8,9 +8,8 @@ from typing import Protocol
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
 from rotator.audit.event import StoredEvent, parse, render
 from rotator.audit.ledger import Listing
-from rotator.audit.record import CHAIN_ENDS, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
+from rotator.audit.record import CHAIN_ENDS, IDLE, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
 from rotator.model.events import Done, Ended, Event, Intent, Operation
-from rotator.model.plan import OutcomeKind
 
 Clock = Callable[[], datetime]
 
@@ -83,7 +82,7 @@ def listing_of(stored: StoredEvent) -> Listing | None:
 def _acts(entry: Entry) -> bool:
     match entry:
         case Ended(outcome):
-            return outcome not in {OutcomeKind.UP_TO_DATE, OutcomeKind.WAITING}
+            return outcome not in IDLE
         case Intent() | Done() | Recovered():
             return True
         case _:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple, NoReturn
 
-from rotator.audit.attestation import SHA_256, Head, Json, JsonObject, attestation_of, seal
+from rotator.audit.attestation import SHA_256, TIME_MAX_MS, Head, Json, JsonObject, attestation_of, seal
 from rotator.audit.record import EventKind, Record, Repaired, Writer
 from rotator.audit.redaction import redacted
 from rotator.model.errors import Remedy
@@ -20,8 +20,6 @@ from rotator.model.plan import OutcomeKind
 
 LINE_MAX_BYTES = 1 << 20
 """Nothing longer is an event."""
-_TIME_MAX_MS = 253_402_300_799_999
-"""The end of the year 9999."""
 _CLASS_UID = 6003
 """API Activity; its category, Application Activity, is 6."""
 _CALLS: dict[str, tuple[str, int, str]] = {
@@ -81,7 +79,7 @@ def _integer(value: Json) -> int:
 
 
 def _time_ms(value: Json) -> int:
-    if not 0 <= (time_ms := _integer(value)) <= _TIME_MAX_MS:
+    if not 0 <= (time_ms := _integer(value)) <= TIME_MAX_MS:
         raise ValueError("not a time")
     return time_ms
 

@@ -13,16 +13,18 @@ The ledger alone does not show that its newest entries were taken away together 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rotator.audit.attestation import JsonObject, canonical
+from rotator.audit.attestation import TIME_MAX_MS, JsonObject, canonical
 from rotator.model.signing import Seal
 
 DIGITS = 16
 """Of a hash, in a head."""
 ENTRY_MAX_BYTES = 16_384
 _FORMAT = 1
+_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def _entry(stored: JsonObject) -> Entry:
             "sequence": int(sequence),
             "fingerprint": str(fingerprint),
             "time": int(time_ms),
-        }:
+        } if _DIGEST.fullmatch(fingerprint) and 0 <= time_ms <= TIME_MAX_MS:
             entry = Entry(place, number, prev, Listing(run_id, secret, sequence, fingerprint, time_ms))
         case _:
             raise ValueError("not an entry")

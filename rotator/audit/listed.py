@@ -29,6 +29,8 @@ class LedgerJudge:
     """By run: number, time in ms, and fingerprint of the last event."""
     _remains: bytes = b""
     _remains_line: int = 0
+    _latest_ms: int = 0
+    """The latest time of an entry so far."""
     _unchecked: str = ""
     """Why seals could not be checked."""
     _expected: set[str] = field(default_factory=set)
@@ -58,9 +60,13 @@ class LedgerJudge:
             self._add(Flaw.LEDGER, line, f"its first entry has the number {entry.number}")
         elif last and (entry.place, entry.number, entry.prev) != (last.place, last.number + 1, last.hash):
             self._add(Flaw.LEDGER, line, f"entry {entry.number} does not follow from entry {last.number}")
-        run = entry.listing
-        self._listed[run.run_id] = (entry.number, run.time_ms, bytes.fromhex(run.fingerprint))
+        run, fingerprint = entry.listing, bytes.fromhex(entry.listing.fingerprint)
+        earlier = self._listed.setdefault(run.run_id, (entry.number, run.time_ms, fingerprint))
+        if earlier[2] != fingerprint:
+            self._add(Flaw.LEDGER, line, f"entry {entry.number} lists another end of a run than entry {earlier[0]}")
         self.last = entry
+        self.report.listed_from_ms = self.report.listed_from_ms or run.time_ms
+        self._latest_ms = max(self._latest_ms, run.time_ms)
         self.report.listed += 1
         self._expected = {head for head in self._expected if not _is_head_of(head, entry)}
         if entry.seal:
@@ -74,7 +80,8 @@ class LedgerJudge:
         except SealsUncheckedError as error:
             self._unchecked = error.message
         else:
-            if not _is_trusted(signer, self.terms, entry.listing.time_ms):
+            # A key is lost from its time on: what it seals after an entry of that time was made with a false date.
+            if not _is_trusted(signer, self.terms, self._latest_ms):
                 self._add(Flaw.UNKNOWN_SIGNER, line, f"entry {entry.number}: {signer}")
                 return
             self.report.sealed_up_to = entry.number

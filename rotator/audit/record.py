@@ -90,6 +90,8 @@ class EventKind(StrEnum):
 
 RUN_ENDS = frozenset({EventKind.ENDED, EventKind.RECOVERED})
 """How the run of a secret ends."""
+IDLE = frozenset({OutcomeKind.UP_TO_DATE, OutcomeKind.WAITING})
+"""How a run ends that found nothing to do."""
 CHAIN_ENDS = RUN_ENDS | {EventKind.REPAIRED}
 """The last event of a chain; a repair is a chain by itself."""
 

@@ -20,7 +20,7 @@ from enum import Enum, IntEnum
 
 from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
-from rotator.audit.record import CHAIN_ENDS, EventKind
+from rotator.audit.record import CHAIN_ENDS, IDLE, RUN_ENDS, EventKind
 from rotator.model.secrecy import looks_secret
 from rotator.model.signing import PinnedSigner
 
@@ -88,6 +88,7 @@ class Finding:
     detail: str
 
 
+_ACTS = frozenset({EventKind.INTENT, EventKind.DONE, EventKind.RECOVERED})
 _GRAVITY = {Flaw.UNFINISHED: Verdict.UNFINISHED, Flaw.UNSEALED: Verdict.UNSEALED}
 
 
@@ -137,6 +138,8 @@ class VerificationReport:
     """How each run ended that says that the ledger lists it."""
     listed: int = 0
     """Entries of the ledger."""
+    listed_from_ms: int = 0
+    """The time of its first entry; 0 without one."""
     place: str = ""
     """The id of the place; empty without a ledger."""
     head: str = ""
@@ -172,6 +175,8 @@ class _JudgedRun:
     head: Head
     line: int | None = None
     ended: bool = False
+    acted: bool = False
+    """Whether it did something, so that the ledger has to list it."""
     calls: dict[str, str] = field(default_factory=dict)
     """Calls without an outcome yet: operations by call id."""
 
@@ -198,6 +203,7 @@ class Judge:
         if run is None:
             run = self._runs[head.run_id] = _JudgedRun((record.secret, record.arn), head)
         flaws += _story_flaws(run, stored)
+        flaws += _listing_flaws(run, stored, self.report.listed_from_ms)
         for flaw, detail in flaws:
             self.report.add(Finding(flaw, file, number, head.run_id, head.sequence, detail))
         # A repeated event does not move the chain: the one that follows it is right.
@@ -283,6 +289,17 @@ def _story_flaws(run: _JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, s
         run.ended = True
         for operation in run.calls.values():
             yield Flaw.NO_OUTCOME, operation
+
+
+def _listing_flaws(run: _JudgedRun, stored: StoredEvent, listed_from_ms: int) -> Iterator[tuple[Flaw, str]]:
+    """Yield what is wrong with the end of a run that the ledger of its place has to list, and take note of the rest."""
+    record = stored.record
+    run.acted = run.acted or record.kind in _ACTS
+    if record.kind not in RUN_ENDS or record.listed or not listed_from_ms:
+        return
+    acted = run.acted or record.result not in IDLE
+    if acted and record.time_ms > listed_from_ms:
+        yield Flaw.UNLISTED, "it did something after the ledger began, and its end does not say that it is listed"
 
 
 def _without_fingerprints(line: bytes, stored: StoredEvent) -> str:

@@ -1,6 +1,7 @@
 """Attacks on a finished trail, as data: what is done to it, and what finds it in each kind of place."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from tests.unit.audit import deeds
@@ -32,12 +33,6 @@ class Attack:
     in_bucket: Found | None = None
     later: bool = False
     """Whether a run of rotator follows before anyone looks."""
-    crashes: bool = False
-    """Whether verification ends with an exception that says nothing about the trail."""
-    gap: str = ""
-    """What rotator should do about it, and does not yet."""
-    second_finds: bool = False
-    """Whether the second verifier finds what rotator does not, where there is a gap."""
 
     def found_in(self, medium: str) -> Found:
         """Return what finds it in a `directory` or `bucket`."""
@@ -151,23 +146,14 @@ _ENTRIES = (
     Attack(
         "a made-up run is added, with an entry that is sealed by a former key that leaked, and a time before its end",
         entries.append(entries.forged_next, FORMER),
-        _NOTHING,
-        gap="a seal by a former key after a seal that is later than its end",
-    ),
-    Attack(
-        "an old run is rewritten, and listed once more at the end",
-        entries.append(entries.rewritten_next),
         _SEAL,
-        gap="a run that is listed twice with different ends",
-        second_finds=True,
     ),
+    Attack("an old run is rewritten, and listed once more at the end", entries.append(entries.rewritten_next), _LEDGER),
     Attack(
         "an old run is rewritten, and listed once more at the end, and the next run seals that",
         entries.append(entries.rewritten_next),
-        _NOTHING,
+        _LEDGER,
         later=True,
-        gap="a run that is listed twice with different ends",
-        second_finds=True,
     ),
     Attack(
         "a made-up run is left as that of a process that died, and the next run lists it",
@@ -178,24 +164,16 @@ _ENTRIES = (
     ),
     Attack(
         "a made-up run that did something is added, and does not say that it is listed",
-        deeds.forge_silent,
+        deeds.forge_silent(timedelta(minutes=1)),
+        _LEDGER,
+    ),
+    Attack(
+        "a made-up run that did something is added, and has a date before the ledger began",
+        deeds.forge_silent(-timedelta(hours=1)),
         _NOTHING,
-        gap="a run that did something, after the ledger began, and does not say that it is listed",
     ),
-    Attack(
-        "an entry has a fingerprint that is not hexadecimal",
-        entries.append(entries.not_hex),
-        _LEDGER,
-        crashes=True,
-        gap="a finding, not an exception",
-    ),
-    Attack(
-        "an entry has a time beyond the calendar",
-        entries.append(entries.no_time, THEIRS),
-        _LEDGER,
-        crashes=True,
-        gap="a finding, not an exception",
-    ),
+    Attack("an entry has a fingerprint that is not hexadecimal", entries.append(entries.not_hex), _LEDGER),
+    Attack("an entry has a time beyond the calendar", entries.append(entries.no_time, THEIRS), _LEDGER),
 )
 _SEALS = (
     Attack("the seal of the newest entry is removed", entries.unseal(slice(-1, None)), _SEAL),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from rotator.audit.attestation import sealed
 from tests.unit.audit.loot import Key, Loot, forged, opened, run_of
@@ -232,12 +233,17 @@ def forge_open(loot: Loot) -> None:
     loot.runs[name if loot.in_bucket else opened(name)] = forged("forged")[0]
 
 
-def forge_silent(loot: Loot) -> None:
-    """Add a made-up run whose end does not say that it is listed."""
-    lines, _ = forged("forged")
-    event = json.loads(lines[-1])
-    del event["unmapped"]["listed"]
-    loot.runs[loot.new_name("forged")] = [*lines[:-1], sealed(event) + b"\n"]
+def forge_silent(at: timedelta) -> Deed:
+    """Add a made-up run that ended so long after the ledger began, and does not say that it is listed."""
+
+    def do(loot: Loot) -> None:
+        began = datetime.fromtimestamp(loot.entry(0).listing.time_ms / 1000, UTC)
+        lines, _ = forged("forged", at=began + at)
+        event = json.loads(lines[-1])
+        del event["unmapped"]["listed"]
+        loot.runs[loot.new_name("forged")] = [*lines[:-1], sealed(event) + b"\n"]
+
+    return do
 
 
 def delete_idle(loot: Loot) -> None:

@@ -163,9 +163,9 @@ def populate(site: Site, seal: Sealed, prefix: str = "") -> None:
 class Judgement:
     """What a verifier finds: rotator's verdict, where, and whether the second one found something."""
 
-    verdict: Verdict | type[Exception]
+    verdict: Verdict
     by_ledger: bool
-    """Whether every finding is about the ledger, or what a crash explains."""
+    """Whether every finding is about the ledger, or about what it lacks, or what a crash explains."""
     second: bool
 
     @property
@@ -175,7 +175,7 @@ class Judgement:
 
 
 def judge(site: Site, terms: Terms = ANY_TERMS) -> Judgement:
-    """Let both verifiers judge a place; an error that rotator reports counts as found, any other is its type."""
+    """Let both verifiers judge a place; an error that rotator reports counts as found."""
     source = site.source()
     options = [f"--expect={head}" for head in terms.expected]
     for pinned in terms.signers:
@@ -187,9 +187,8 @@ def judge(site: Site, terms: Terms = ANY_TERMS) -> Judgement:
         report = source.verify(terms)
     except RotatorError:
         return Judgement(Verdict.BROKEN, by_ledger=True, second=second)
-    except Exception as error:  # noqa: BLE001 - a defect is told by its type
-        return Judgement(type(error), by_ledger=True, second=second)
-    by_ledger = all(LEDGER in one.file or one.flaw is Flaw.UNFINISHED for one in report.findings)
+    explained = {Flaw.UNFINISHED, Flaw.UNLISTED}
+    by_ledger = all(LEDGER in one.file or one.flaw in explained for one in report.findings)
     return Judgement(report.verdict, by_ledger, second)
 
 
