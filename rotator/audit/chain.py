@@ -9,7 +9,7 @@ from rotator.audit.attestation import FIRST, Head, event_uid, seal
 from rotator.audit.event import StoredEvent, parse, render
 from rotator.audit.ledger import Listing
 from rotator.audit.record import CHAIN_ENDS, IDLE, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
-from rotator.model.events import Done, Ended, Event, Intent, Operation
+from rotator.model.events import Done, Ended, Intent, Operation
 
 Clock = Callable[[], datetime]
 
@@ -101,13 +101,13 @@ class Unfinished:
     """The calls and their outcomes, in order."""
 
     def close(self, writer: Writer, sink: Sink, clock: Clock, before: "Before | None" = None) -> Listing | None:
-        """Append the event that says that the run was cut short, and in which call; `before` may add to it first.
+        """Append the event that says that the run was cut short, and in which call; `before` is called first.
 
         Return how the ledger lists it.
         """
-        chain = Chain(self.run, writer, sink, clock, self.head)
         if before:
-            before(self, chain.add)
+            before(self)
+        chain = Chain(self.run, writer, sink, clock, self.head)
         uid, operation = next(reversed(self.calls.items()), ("", ""))
         chain.add(Recovered(uid, operation))
         return chain.listing
@@ -115,8 +115,8 @@ class Unfinished:
 
 Keeps = Callable[[Unfinished], bool]
 """Tells whether a run that was cut short stays open until a run of this process has ended."""
-Before = Callable[[Unfinished, Callable[[Event], None]], None]
-"""Given a run that was cut short, and what adds events to it."""
+Before = Callable[[Unfinished], None]
+"""Given a run that was cut short, just before it is closed."""
 
 
 def note(unfinished: dict[str, Unfinished], stored: StoredEvent) -> None:

@@ -5,7 +5,7 @@ first, so it is looked for once more. What was moved away is said with `since`: 
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,6 +25,8 @@ class LedgerJudge:
     """The ledger's file, or folder in the bucket."""
     terms: Terms
     last: Entry | None = None
+    known: set[str] = field(default_factory=set)
+    """Runs that were listed while the others were judged."""
     _listed: dict[str, tuple[int, int, bytes]] = field(default_factory=dict)
     """By run: number, time in ms, and fingerprint of the last event."""
     _remains: bytes = b""
@@ -91,11 +93,11 @@ class LedgerJudge:
         """Note an entry that is none."""
         self._add(Flaw.LEDGER, line, detail)
 
-    def close(self, known_since: "Iterable[str]") -> None:
-        """Compare with the runs that were judged; `known_since` are those listed by now."""
+    def close(self) -> None:
+        """Compare with the runs that were judged."""
         if self._remains:
             self.report.add(Finding(Flaw.UNFINISHED, self.where, self._remains_line, "", None, "an entry was cut off"))
-        for flaw, run_id, detail in (*self._absent(), *self._unlisted(frozenset(known_since)), *self._short()):
+        for flaw, run_id, detail in (*self._absent(), *self._unlisted(), *self._short()):
             self.report.add(Finding(flaw, self.where, None, run_id, None, detail))
         self.report.head = self.last.head if self.last else ""
         self.report.place = self.last.place if self.last else ""
@@ -120,12 +122,14 @@ class LedgerJudge:
             if end is None and run_id not in self.report.chains:
                 if time_ms >= since_ms:
                     yield Flaw.MISSING_RUN, run_id, f"entry {number}"
+                else:
+                    self.report.excused += 1
             elif end is None or end.fingerprint != fingerprint:
                 yield Flaw.NOT_AS_LISTED, run_id, f"entry {number}"
 
-    def _unlisted(self, known: frozenset[str]) -> Iterator[tuple[Flaw, str, str]]:
+    def _unlisted(self) -> Iterator[tuple[Flaw, str, str]]:
         for run_id, end in self.report.ends.items():
-            if run_id in self._listed or run_id in known:
+            if run_id in self._listed or run_id in self.known:
                 continue
             if end.may_follow:
                 yield (Flaw.UNFINISHED, run_id, "it has ended, and is not listed yet; the next run lists it")

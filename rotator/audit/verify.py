@@ -3,12 +3,12 @@
 A chain of hashes without a key shows every change to a run that was not made by rebuilding its whole chain: a line that
 was edited, removed, added, moved or repeated, and a finished run cut short. It cannot show
 
-- that a whole file is missing, or every line of a run: the trail has no list of its runs;
+- that a whole file is missing, or every line of a run;
 - that a run was rewritten with new fingerprints throughout, which takes no key;
 - that a finished file was cut, and renamed to look like that of a process that died.
 
-Against these, copy the files to where the writing host cannot change them, or record in a bucket
-whose objects are locked. One pass holds one file's chains in memory, and the id of every run.
+For these there is the ledger (`rotator.audit.listed`). One pass holds one file's chains in memory, and of every run its
+id and its end.
 """
 
 import hashlib
@@ -21,6 +21,8 @@ from enum import Enum, IntEnum
 from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.record import CHAIN_ENDS, IDLE, RUN_ENDS, EventKind
+from rotator.model.events import Operation
+from rotator.model.plan import OutcomeKind
 from rotator.model.secrecy import looks_secret
 from rotator.model.signing import PinnedSigner
 
@@ -59,6 +61,7 @@ class Flaw(Enum):
     STRANGER = "an event names another secret than its run"
     NO_INTENT = "a call has an outcome, but no intent"
     NO_OUTCOME = "a call has an intent, but no outcome"
+    UNDONE = "a revocation was decided, and neither begun nor given up"
     REPEATED_RUN = "a run is in two files"
     EXPOSED = "an event holds what looks like secret material"
     OVERWRITTEN = "an object was overwritten"
@@ -138,6 +141,8 @@ class VerificationReport:
     """How each run ended that says that the ledger lists it."""
     listed: int = 0
     """Entries of the ledger."""
+    excused: int = 0
+    """Of those, entries of runs that need not be there."""
     listed_from_ms: int = 0
     """The time of its first entry; 0 without one."""
     place: str = ""
@@ -179,6 +184,8 @@ class _JudgedRun:
     """Whether it did something, so that the ledger has to list it."""
     calls: dict[str, str] = field(default_factory=dict)
     """Calls without an outcome yet: operations by call id."""
+    to_revoke: int = 0
+    """Revocations that were decided last, and not begun yet."""
 
 
 @dataclass(slots=True)
@@ -278,11 +285,17 @@ def _story_flaws(run: _JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, s
     match record.kind:
         case EventKind.INTENT:
             run.calls[record.call_uid] = record.operation
+            run.to_revoke -= record.operation == Operation.REVOKE_KEY
         case EventKind.DONE:
             if run.calls.pop(record.call_uid, None) != record.operation:
                 yield Flaw.NO_INTENT, record.operation
         case EventKind.RECOVERED:
             run.calls.pop(record.unanswered, None)
+        case EventKind.DECIDED | EventKind.ENDED:
+            # A plan is carried out to its end, or the run fails and says why.
+            if run.to_revoke > 0 and record.failure is None and record.result != OutcomeKind.FAILED:
+                yield Flaw.UNDONE, f"{run.to_revoke} of the last plan"
+            run.to_revoke = record.actions.count("Revoke")
         case _:
             pass
     if record.kind in CHAIN_ENDS:

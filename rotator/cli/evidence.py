@@ -6,6 +6,7 @@ live keys of ours. Keys that are dead are not compared: a revocation in Pinata's
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rotator.audit.sources import Criteria, Source, records_of
 from rotator.audit.verify import Finding, Flaw, VerificationReport
@@ -14,7 +15,8 @@ from rotator.config.file import Config
 from rotator.engine.observer import list_ours
 from rotator.fleet.lookup import Target, resolve
 from rotator.model.events import Operation
-from rotator.model.naming import KeyFamily, generation_of_version
+from rotator.model.naming import KeyFamily, generation_of_version, time_of_version
+from rotator.model.tags import AUDIT_HEAD_TAG
 from rotator.wiring.connect import Connected
 from rotator.wiring.runs import MonotonicDeadline
 
@@ -44,9 +46,10 @@ def gathered(config: Config) -> tuple[Evidence, ...]:
         return tuple(_evidence(config, both, target, deadline) for target in found.targets)
 
 
-def unrecorded(evidence: Evidence, sources: Sequence[Source]) -> Iterator[Finding]:
-    """Yield what the trail does not have of one secret."""
-    versions, keys = set(evidence.versions), set(evidence.keys)
+def unrecorded(evidence: Evidence, sources: Sequence[Source], since: datetime | None) -> Iterator[Finding]:
+    """Yield what the trail does not have of one secret, made since a time."""
+    versions = {one for one in evidence.versions if _is_since(one, since)}
+    keys = {name for name in evidence.keys if _is_since(name.rpartition("/")[2], since)}
     for record in records_of(sources, Criteria(secret=evidence.name)):
         if record.operation in {Operation.PUT_PENDING, Operation.PROMOTE}:
             versions.discard(record.subject.version_id)
@@ -62,8 +65,16 @@ def elsewhere(evidence: Evidence, reports: Sequence[VerificationReport]) -> Iter
     places = {report.place for report in reports}
     for head in evidence.heads:
         if head.rpartition("@")[2] not in places:
-            detail = f"{head}, by its tag: that place is not among those that are configured"
+            detail = (
+                f"{head}, by its tag: that place is not among those that are configured. If it was given up, remove "
+                f"the tag {AUDIT_HEAD_TAG}; the next run sets it anew"
+            )
             yield Finding(Flaw.NOT_REACHED, evidence.name, None, "", None, detail)
+
+
+def _is_since(version_id: str, since: datetime | None) -> bool:
+    made_at = time_of_version(version_id)
+    return since is None or made_at is None or made_at >= since
 
 
 def _evidence(config: Config, both: Connected, target: Target, deadline: MonotonicDeadline) -> Evidence:

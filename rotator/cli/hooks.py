@@ -1,11 +1,14 @@
 """`hooks test`: tell each hook of an event that is marked as a test."""
 
+import os
+
 from rotator.cli.context import chosen, load_config, print_json
 from rotator.cli.exits import Exit
 from rotator.cli.screen import show
 from rotator.config.file import Config
 from rotator.model.errors import ConfigError
 from rotator.model.secret import SecretSpec
+from rotator.wiring.environment import withhold_managing_key
 from rotator.wiring.hooks import Fired, fire
 
 
@@ -15,6 +18,7 @@ def try_hooks(config_option: str | None, name: str, *, as_json: bool) -> int:
     if not config.hooks:
         raise ConfigError("there are no hooks", next_step="Add a [[hooks]] entry: docs/consumers.md#hooks.")
     (spec, *_) = chosen(config, (name,))
+    withhold_managing_key(config.pinata, os.environ)
     found = list(_fired(config, spec))
     for one in found:
         if as_json:

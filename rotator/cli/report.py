@@ -45,7 +45,8 @@ def make_report(config_option: str | None, since: str, until: str, html: str | N
     period, target = _period(since, until, now), _target(html)
     config = load_config(config_option)
     sources = sources_of(config)
-    checks = verify_all(sources, verification_terms(config))
+    terms = verification_terms(config)
+    checks = verify_all(sources, terms)
     verdict = max(check.verdict for check in checks)
     report = {
         "made_at": now,
@@ -53,7 +54,7 @@ def make_report(config_option: str | None, since: str, until: str, html: str | N
         "period": period,
         "verification": {
             "verdict": verdict.name.lower(),
-            "meaning": meaning(max(checks, key=lambda check: check.verdict)),
+            "meaning": meaning(max(checks, key=lambda check: check.verdict), pinned=bool(terms.signers)),
             "places": [verification_row(check) for check in checks],
         },
         "not_shown": NOT_SHOWN,

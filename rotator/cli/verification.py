@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import click
 
 from rotator.audit.sources import Source, verify_all
-from rotator.audit.verify import Terms, Verdict, VerificationReport
+from rotator.audit.verify import Finding, Flaw, Terms, Verdict, VerificationReport
 from rotator.cli.audit import moment, sources_of
 from rotator.cli.context import load_config, print_json
 from rotator.cli.exits import Exit
@@ -46,11 +46,16 @@ def verify_trail(
     terms = verification_terms(config, since, expected)
     sources = sources_of(config)
     reports = _verified_against(config, sources, terms) if against_aws else verify_all(sources, terms)
+    places = {report.place for report in reports}
+    for head in expected:
+        if "@" in head and head.partition("@")[2] not in places:
+            detail = f"{head}: that place is not among those that are configured"
+            reports[0].add(Finding(Flaw.NOT_REACHED, reports[0].where, None, "", None, detail))
     for report in reports:
         if as_json:
             print_json(verification_row(report))
         else:
-            _print_report(report)
+            _print_report(report, pinned=bool(terms.signers))
     return EXITS[max(report.verdict for report in reports)]
 
 
@@ -62,7 +67,7 @@ def _verified_against(config: Config, sources: Sequence[Source], terms: Terms) -
     heads = tuple(head for one in evidence for head in one.heads)
     reports = verify_all(sources, replace(terms, expected=(*terms.expected, *heads)))
     for one in evidence:
-        for finding in (*unrecorded(one, sources), *elsewhere(one, reports)):
+        for finding in (*unrecorded(one, sources, terms.since), *elsewhere(one, reports)):
             reports[0].add(finding)
     return reports
 
@@ -75,6 +80,11 @@ def verification_terms(config: Config, since: str | None = None, expected: Seque
                 f"{quoted(head)} is not a head of a trail",
                 next_step="Give it as `rotator audit verify` prints it: `1184:9f3c2a1b00c4d7e8`.",
             )
+    if config.audit.directory and config.audit.s3 and not all("@" in head for head in expected):
+        raise ConfigError(
+            "with two places, a head is that of one of them",
+            next_step="Give it with its place: `1184:9f3c2a1b00c4d7e8@PLACE`, as `rotator audit verify` prints it.",
+        )
     if config.audit.sign is None and not config.audit.signers:
         return Terms(moment(since) if since else None, (), tuple(expected))
     from rotator.wiring.signing import trusted_signers  # noqa: PLC0415 - boto3 takes long to import
@@ -82,18 +92,20 @@ def verification_terms(config: Config, since: str | None = None, expected: Seque
     return Terms(moment(since) if since else None, trusted_signers(config, os.environ), tuple(expected))
 
 
-def meaning(report: VerificationReport) -> str:
-    """Say what was proved of one place, and what not."""
+def meaning(report: VerificationReport, *, pinned: bool) -> str:
+    """Say what was proved of one place, and what not; `pinned` tells whether it is known who may sign."""
     if report.verdict is not Verdict.INTACT:
         return _MEANINGS[report.verdict]
     if not report.listed:
         return _EVENTS_ALONE
-    sealed = f", sealed by {', '.join(sorted(report.signers))}" if report.signers else ""
-    unsigned = "" if report.signers else " Without a signer, anyone who can write here may have made all of it anew."
+    sealed = f", up to entry {report.sealed_up_to} sealed by {', '.join(sorted(report.signers))}" * bool(report.signers)
+    excused = f", but for {report.excused} that ended before --since" * bool(report.excused)
+    unpinned = "" if pinned else " No signer is pinned: anyone who can write here may have made all of it anew."
     return (
         f"intact: each event is as it was written, and each of the {report.listed} runs that did something is here, "
-        f"by the ledger{sealed}. Its head is {report.head}@{report.place}. If the newest runs and their entries were "
-        f"taken away together, this does not show it: keep a head elsewhere, and give it as `--expect`.{unsigned}"
+        f"by the ledger{excused}{sealed}. Its head is {report.head}@{report.place}. If the newest runs and their "
+        f"entries were taken away together, this does not show it: keep a head elsewhere, and give it as `--expect`."
+        f"{unpinned}"
     )
 
 
@@ -123,7 +135,7 @@ def _ledger_row(report: VerificationReport) -> dict[str, object]:
     }
 
 
-def _print_report(report: VerificationReport) -> None:
+def _print_report(report: VerificationReport, *, pinned: bool) -> None:
     for finding in report.findings:
         place = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
         where = f"run {finding.run_id}" if finding.run_id else "no run"
@@ -136,4 +148,6 @@ def _print_report(report: VerificationReport) -> None:
         click.echo(f"earlier versions of objects were not looked at: {report.versions_unread}")
     kind = f"objects of {report.where}" if report.where.startswith("s3://") else "files"
     busy = f", {report.in_progress} in progress" if report.in_progress else ""
-    click.echo(f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {meaning(report)}")
+    click.echo(
+        f"{report.events} events of {report.runs} runs in {report.files} {kind}{busy}: {meaning(report, pinned=pinned)}"
+    )

@@ -16,7 +16,7 @@ from rotator.engine.windows import described, is_open
 from rotator.fleet.lookup import Target
 from rotator.fleet.wake import Wake, wake
 from rotator.model.consumers import Standing
-from rotator.model.errors import Remedy, RotatorError, StoppedError
+from rotator.model.errors import HookError, Remedy, RotatorError, StoppedError
 from rotator.model.events import Failure, RunEnd
 from rotator.model.naming import generation_of_version, time_of_version
 from rotator.model.observed import AWSCURRENT, Observed, SecretDescription
@@ -138,9 +138,9 @@ def recalled(look: LastLook, spec: SecretSpec, end: RunEnd) -> LastLook:
         )
     # A run began so long ago at the latest; what became due meanwhile is looked at again.
     began_at = end.ended_at - spec.timeout
-    return LastLook(
-        looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome, trouble=end.failure
-    )
+    # Another failure of a run that succeeded is seen again by the next look.
+    trouble = end.failure if end.failure and end.failure.error == HookError.__name__ else None
+    return LastLook(looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome, trouble=trouble)
 
 
 def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta) -> bool:
@@ -182,7 +182,8 @@ def status_of(spec: SecretSpec, description: SecretDescription | None, look: Las
     failure = look.look_failure or look.failure or look.trouble
     asks, next_step = _attention(look, failure, spec.name)
     # Nobody could see whether it is answered, so it is not.
-    leaked = failure is not None and description is not None and description.contain is not None
+    unseen = look.look_failure is not None or look.failure is not None
+    leaked = unseen and description is not None and description.contain is not None
     is_out = leaked or (look.findings is not None and look.findings.is_out)
     return SecretStatus(
         name=spec.name,

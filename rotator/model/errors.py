@@ -280,10 +280,10 @@ class RedeployError(RotatorError):
 
 
 class HookError(RotatorError):
-    """A program that is told what has become of a key failed; the run itself did not."""
+    """A program that hears what has become of a key failed; the run did not, and ends with its own exit code."""
 
-    remedy = Remedy.PERSON
-    default_step = "Try it: `rotator hooks test NAME`. What it was to be told is in `rotator history NAME`."
+    remedy = Remedy.CONFIG
+    default_step = "Try it: `rotator hooks test NAME`. What it was to hear is in `rotator audit show --secret NAME`."
 
 
 class RedeployUnknownError(RedeployError):

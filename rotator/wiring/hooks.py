@@ -5,10 +5,12 @@ before its last event, of a failure and of what needs a person just after it. Ea
 JSON object on its standard input, which has no secret material. What came of it is in the trail. A hook that fails, or
 hangs until its time-out, changes nothing for the secret.
 
-A run that dies before its hooks were told is left open in the trail. The next run there, of any secret, tells them
-when it has ended itself, and closes it. So an effect is told at least once; twice if the process died in between.
+A run that dies before its hooks were told is left open in the trail. The next run in the directory, or in a bucket the
+next one of the same secret, tells them when it has ended itself, and closes it. So an effect is told at least once;
+more than once if a process died while a hook ran, and where the trail has two places.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from rotator.audit.trail import AuditTrail
 
 _LINE_MAX = 200
+_LAST_WORDS_S = 1.0
 _OUTPUT_MAX = 64 * 1024
 
 Warn = Callable[[str, str], None]
@@ -65,14 +68,17 @@ def fire(hook: Hook, event: HookEvent, told: Mapping[str, object]) -> Fired:
         )
     except OSError as error:
         return Fired(hook, event, f"it could not be started: {error.strerror}", "")
-    try:
-        output, _ = process.communicate(body, hook.timeout.total_seconds())
-        problem = f"it ended with {process.returncode}" if process.returncode else ""
-    except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        problem = f"it did not end within {hook.timeout.total_seconds():g} s, and was killed"
+    with process:  # which closes its pipes
+        try:
+            output, _ = process.communicate(body, hook.timeout.total_seconds())
+            problem = f"it ended with {process.returncode}" if process.returncode else ""
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            problem = f"it did not end within {hook.timeout.total_seconds():g} s, and was killed"
+            output = b""
+            with suppress(subprocess.TimeoutExpired):  # another program may still hold what it printed to
+                output, _ = process.communicate(timeout=_LAST_WORDS_S)
     lines = output[-_OUTPUT_MAX:].decode(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return Fired(hook, event, problem, withheld(last)[:_LINE_MAX])
@@ -86,8 +92,10 @@ class _News:
     about: Mapping[str, object]
 
     def subject(self, hook: Hook) -> Subject:
-        """Return what the trail has of telling a hook."""
-        return Subject(str(self.about.get("version_id") or ""), str(self.about.get("key_id") or ""), label=hook.name)
+        """Return what the trail has of telling a hook: two may have the same program, with other arguments."""
+        digest = hashlib.sha256("\0".join(hook.command).encode()).hexdigest()[:8]
+        version_id, key_id = (str(self.about.get(name) or "") for name in ("version_id", "key_id"))
+        return Subject(version_id, key_id, label=f"{hook.name} {digest}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +143,22 @@ class HookedTrail:
         """Tell what dead processes had no time to tell; what cannot be recorded is left to the next run."""
         told: set[tuple[str, Subject]] = set()
 
-        def before(left: Unfinished, record: Callable[[Event], None]) -> None:
-            known = {(left.run.run_id, subject) for subject in _told(left)} | told
-            for news in _missed(left):
-                for hook in self.hooks:
-                    if (left.run.run_id, news.subject(hook)) not in known:
-                        one = HookedTrail(self.trail, (hook,), self.warn)
-                        one.tell(news, _facts(left.run.secret, left.run.arn, left.run.run_id), record)
-                        told.add((left.run.run_id, news.subject(hook)))
+        def before(left: Unfinished) -> None:
+            run = left.run
+            known = {(run.run_id, subject) for subject in _told(left)} | told
+            owed = [
+                (news, hook)
+                for news in _missed(left)
+                for hook in self.hooks
+                if news.event in hook.on and (run.run_id, news.subject(hook)) not in known
+            ]
+            for news, hook in owed:
+                # In a run of its own: the one that was cut short must end in the same way in each place.
+                own = self.trail.begin(run.secret, run.arn)
+                one = HookedTrail(self.trail, (hook,), self.warn)
+                one.tell(news, _facts(run.secret, run.arn, run.run_id), own.record)
+                own.record(Ended(OutcomeKind.UP_TO_DATE, None, "", "", (), None))
+                told.add((run.run_id, news.subject(hook)))
 
         with suppress(AuditUnavailableError):
             self.trail.settle(before)

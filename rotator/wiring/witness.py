@@ -1,8 +1,8 @@
 """The tag `rotator:audit-head`: what the audit trail came to when a secret was last worked on, noted outside of it.
 
 To take the newest runs away unseen, with the entries of the ledger that list them, the tag of each secret has to be
-lowered as well. It is set once a run is listed, and never lowered. No run goes by it, and a run that could not set it
-stands; the next one sets a later head.
+lowered as well. It is set once a run is listed, and not lowered, but for two processes that set it in the same moment.
+No run goes by it, and a run that could not set it stands; the next one sets a later head.
 """
 
 from collections.abc import Callable, Sequence

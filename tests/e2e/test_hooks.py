@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import textwrap
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,41 @@ def test_hook_that_was_killed_with_its_run_is_told_again(bench: Bench) -> None:
     bench.stage.rows("run")
     assert len(bench.told()) == 2
     assert bench.stage.rotator("audit", "verify").returncode == 0
+
+
+def test_program_that_a_hook_leaves_behind_holds_up_nothing(bench: Bench) -> None:
+    """It keeps the hook's output open for longer than the hook may take; the run ends all the same."""
+    bench.hook('["promoted"]', "setsid sleep 45 &", "1s")
+    began_s = time.monotonic()
+    assert bench.stage.rotator("run").returncode == 0
+    assert time.monotonic() - began_s < 30
+
+
+def test_two_hooks_of_one_program_are_told_each(bench: Bench) -> None:
+    """The run dies when the first one has ended: the next run tells the second, and not the first again."""
+    bench.hook('["promoted"]', 'test "$1" != first || test $(wc -l < ' + str(bench.heard) + ") -gt 1 || exit 0")
+    config = bench.stage.sandbox.config_path
+    text = config.read_text()
+    entry = text[text.index("[[hooks]]") :]
+    path = str(bench.folder / "hook.sh")
+    second = entry.replace(f'"{path}"', f'"{bench.folder / "second.sh"}", "second"')
+    (bench.folder / "second.sh").write_text("#!/bin/sh\nkill -9 $PPID\n")
+    (bench.folder / "second.sh").chmod(0o700)
+    config.write_text(text[: text.index("[[hooks]]")] + entry.replace(f'"{path}"]', f'"{path}", "first"]') + second)
+    assert bench.stage.process("run").returncode == -signal.SIGKILL
+    assert len(bench.told()) == 1
+    config.write_text(config.read_text().replace(f'"{bench.folder / "second.sh"}", "second"', f'"{path}", "second"'))
+    bench.stage.rows("run")
+    assert len(bench.told()) == 2, "the one with the argument `second` alone"
+
+
+def test_hooks_test_withholds_the_managing_key(bench: Bench) -> None:
+    """The program does not inherit the variable that holds it."""
+    bench.stage.edit('admin_secret = "pinata/admin"', 'admin_jwt_env = "PINATA_ADMIN_JWT"')
+    bench.hook('["promoted"]', 'echo "${PINATA_ADMIN_JWT:-nothing}"')
+    env = {"PINATA_ADMIN_JWT": "eyJ.not.real"}
+    done = bench.stage.rotator("hooks", "test", "uploader", "--json", env=env)
+    assert '"last_line": "nothing"' in done.stdout, done.stdout + done.stderr
 
 
 def test_hook_that_is_not_there_harms_no_rotation(bench: Bench) -> None:

@@ -14,6 +14,7 @@ NEVER_BUNDLED = {"apscheduler", "click", "moto", "pip", "pytest", "rich", "tests
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("stack")  # one installs what both need, and moto has one state in a process
 @pytest.mark.timeout(3600)
 def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Deployed as it is packaged, it rotates, survives every scenario, and uses exactly the rights it has."""
@@ -36,6 +37,7 @@ def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("stack")  # one installs what both need, and moto has one state in a process
 @pytest.mark.timeout(3600)
 def test_stack_with_consumers(tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Where consumers are configured and allowed, the functions use exactly the rights that are added for them."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from threading import Lock
 
 from rotator.audit.attestation import FIRST
 from rotator.audit.bucket.ledger import BucketLedger
@@ -42,6 +43,9 @@ class BucketDestination:
     ledger: BucketLedger
     keeps: Keeps = lambda _: False
     _kept: list[tuple[RunInBucket, Unfinished]] = field(default_factory=list, init=False)
+    _pending: list[tuple[str, Listing]] = field(default_factory=list, init=False)
+    """Folders of runs that have ended, and are not in the ledger yet."""
+    _listing: Lock = field(default_factory=Lock, init=False)
     _ended: set[str] = field(default_factory=set, init=False)
     """Folders of runs known to have ended, which need not be looked at again."""
 
@@ -59,8 +63,10 @@ class BucketDestination:
 
     def settle(self, before: Before) -> None:
         """Close what was kept open, after giving each run to `before`."""
-        while self._kept:
-            self._close(*self._kept.pop(), before)
+        kept = self._kept.copy()
+        self._kept.clear()
+        for run, left in kept:
+            self._close(run, left, before)
 
     def _dead(self, runs: list[RunInBucket], now: datetime) -> Iterator[RunInBucket]:
         """Yield the runs, of these newest ones, that died and are not closed yet."""
@@ -69,27 +75,37 @@ class BucketDestination:
             if settled and run.written_at < settled:
                 continue
             if run.folder in self._ended or self._has_ended(run):
-                self._know(run.folder)
                 # Before this one began, what had been silent for so long by its clock was closed.
                 settled = settled or run.began_at - QUIET_MAX
             elif now - run.written_at >= QUIET_MAX:
                 yield run
 
     def _leave(self, folder: str, listing: Listing | None) -> Entry | None:
-        entry = self.ledger.add(listing) if listing else None
-        self._know(folder)
+        entry: Entry | None = None
+        with self._listing:
+            self._pending.extend([(folder, listing)] if listing else [])
+            while self._pending:
+                entry = self.ledger.add(self._pending[0][1])
+                self._know(self._pending.pop(0)[0])
+        if not listing:
+            self._know(folder)
         return entry
 
     def _has_ended(self, run: RunInBucket) -> bool:
-        """Tell whether a run has ended; one whose process died before it was listed is listed now."""
+        """Tell whether a run has ended; one whose process died before it was listed is listed now.
+
+        It is not looked at again once it is known to be listed, or need not be.
+        """
         last = parse(self.bucket.get(run.object_keys[-1]) or b"")
         if last is None or last.record.kind not in RUN_ENDS:
             return False
-        listing = listing_of(last)
-        if listing and self.clock() - run.written_at >= LISTED_WITHIN:
-            with suppress(AuditUnavailableError):  # the run that is to begin is told of it when it ends itself
+        if not (listing := listing_of(last)):
+            self._know(run.folder)
+        elif self.clock() - run.written_at >= LISTED_WITHIN:
+            with suppress(AuditUnavailableError):  # the run that is to begin hears of it when it ends itself
                 if not self.ledger.lists(run.run_id, listing.time_ms):
                     self.ledger.add(listing)
+                self._know(run.folder)
         return True
 
     def _recover(self, run: RunInBucket) -> None:
@@ -108,8 +124,10 @@ class BucketDestination:
         # If the key is taken now, the process lives, or another one has just closed its run.
         with suppress(ObjectTakenError):
             sink = _Objects(self.bucket, run.folder, left.head.sequence + 1)
-            if listing := left.close(self.writer, sink, self.clock, before):
-                self.ledger.add(listing)
+            listing = left.close(self.writer, sink, self.clock, before)
+            if listing:
+                with self._listing:  # the next run that ends here lists it
+                    self._pending.append((run.folder, listing))
 
     def _know(self, folder: str) -> None:
         if len(self._ended) >= _KNOWN_MAX:

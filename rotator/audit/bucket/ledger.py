@@ -5,6 +5,7 @@ A number is an object's key, and S3 lets only the first writer of a key have it:
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from threading import Lock
 
 from rotator.audit.bucket.objects import AuditBucket, ObjectTakenError
@@ -61,6 +62,11 @@ class BucketLedger:
 
     def _newest(self) -> Entry | None:
         return next(_newest_first(self.bucket), None)
+
+
+def listed_after(bucket: AuditBucket, number: int) -> set[str]:
+    """Return the runs of the newest entries, down to one that is known. Raises AuditUnavailableError."""
+    return {entry.listing.run_id for entry in takewhile(lambda entry: entry.number > number, _newest_first(bucket))}
 
 
 def entry_key(number: int) -> str:

@@ -5,12 +5,13 @@ Objects are read several at a time, and their number is limited by that of a lis
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from rotator.audit.bucket.destination import QUIET_MAX
-from rotator.audit.bucket.ledger import FOLDER, entry_key
+from rotator.audit.bucket.ledger import FOLDER, entry_key, listed_after
 from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, group, newest_runs
 from rotator.audit.bucket.versions import FirstVersions
 from rotator.audit.chain import Clock
@@ -20,6 +21,7 @@ from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import ANY_TERMS, Finding, Flaw, Judge, Terms, VerificationReport
+from rotator.model.errors import AuditUnavailableError
 
 READERS = 16
 """Objects, or secrets, that are read at the same time."""
@@ -79,7 +81,9 @@ class BucketSource:
                     report.add(Finding(flaw, url, None, run.run_id, sequence, detail))
             judge.close(_unended(run, newest, now), self.bucket.url(run.folder), run.run_id)
         report.versions_unread = first.unread
-        ledger.close(())
+        with suppress(AuditUnavailableError):  # an entry that is none has its finding
+            ledger.known |= listed_after(self.bucket, ledger.last.number if ledger.last else 0)
+        ledger.close()
         return report
 
     def _judged_ledger(self, report: VerificationReport, terms: Terms, first: FirstVersions) -> LedgerJudge:

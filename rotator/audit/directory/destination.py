@@ -72,8 +72,12 @@ class DirectoryDestination:
         """Close what was kept open, after giving each run to `before`."""
         with self._lock:
             kept, self._kept = self._kept, []
-        for left in kept:
-            left.close(self.writer, self.clock, self._ledger, before)
+        try:
+            while kept:
+                kept.pop(0).close(self.writer, self.clock, self._ledger, before)
+        finally:
+            for left in kept:  # for the next process
+                left.file.abandon()
 
     def _file_for_new_runs(self) -> files.AuditFile:
         now = self.clock()
@@ -81,7 +85,9 @@ class DirectoryDestination:
         if last and not last.broken and last.size < FILE_MAX_BYTES and now - self._made_at < FILE_MAX_AGE:
             return last
         files.require_private(self.directory)
-        recovery = Recovery(self.directory, self.writer, self.clock, self.new_id, self._ledger)
+        # A run that begins waits for no signature: the next one covers what is listed here.
+        unsealed = DirectoryLedger(self.directory, self.new_id, lambda entry: entry)
+        recovery = Recovery(self.directory, self.writer, self.clock, self.new_id, unsealed)
         self._kept += recovery.recover(self.keeps)
         self._current = files.AuditFile.create(self.directory, now)
         self._made_at = now
@@ -98,10 +104,12 @@ class DirectoryDestination:
         entry: Entry | None = None
         try:
             with self._listing:  # which may take a while, and holds up no run that begins
-                self._pending += [(file, listing)] if listing else []
-                while self._pending:
-                    entry = self._ledger.add(self._pending[0][1])
-                    del self._pending[0]
+                with self._lock:
+                    self._pending += [(file, listing)] if listing else []
+                while one := next(iter(self._pending), None):
+                    entry = self._ledger.add(one[1])
+                    with self._lock:
+                        self._pending = [left for left in self._pending if left is not one]
         finally:
             with self._lock:
                 self._running.get(file, set()).discard(run_id)

@@ -60,6 +60,16 @@ def listed_since(directory: Path, time_ms: int) -> set[str]:
         return {entry.listing.run_id for entry in entries if entry and entry.listing.time_ms >= time_ms}
 
 
+def listed_after(directory: Path, number: int) -> set[str]:
+    """Return the runs that are listed after an entry. Raises AuditUnavailableError."""
+    path = directory / NAME
+    if not path.exists():
+        return set()
+    with files.reading(path) as stream:
+        entries = map(parse_entry, files.lines(stream))
+        return {entry.listing.run_id for entry in entries if entry and entry.number > number}
+
+
 def _last(fd: int, size: int) -> tuple[Entry | None, bytes, bytes]:
     """Return the last entry, what stands after it, and the line break that the file's end lacks.
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from rotator.audit.directory import files
-from rotator.audit.directory.ledger import NAME, listed_since
+from rotator.audit.directory.ledger import NAME, listed_after
 from rotator.audit.directory.sieve import Sieve
 from rotator.audit.event import parse
 from rotator.audit.listed import LedgerJudge
@@ -77,7 +77,8 @@ class DirectorySource:
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
-        ledger.close(listed_since(self.directory, ledger.last.listing.time_ms if ledger.last else 0))
+        ledger.known |= listed_after(self.directory, ledger.last.number if ledger.last else 0)
+        ledger.close()
         return report
 
     def _judged_ledger(self, report: VerificationReport, terms: Terms) -> LedgerJudge:

@@ -5,11 +5,13 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rotator.audit.attestation import canonical
 from rotator.audit.bucket.ledger import FOLDER, BucketLedger, entry_key
+from rotator.audit.bucket.source import BucketSource
 from rotator.audit.directory.files import audit_files
 from rotator.audit.directory.ledger import NAME, DirectoryLedger
 from rotator.audit.directory.source import DirectorySource
@@ -304,6 +306,23 @@ def test_run_of_a_bucket_whose_process_died_before_listing_is_listed_by_the_next
         bucket.clock.now += timedelta(minutes=20)
     report = bucket.source.verify()
     assert (report.verdict, report.listed) == (Verdict.INTACT, 3)
+
+
+def test_run_that_ends_while_a_bucket_is_read_is_looked_for_once_more(
+    bucket: InBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its entry is not among those that were read first, and it is no finding."""
+    with bucket.trail() as trail:
+        record_rotation(trail)
+        real = BucketSource._judged_ledger
+
+        def read_then_end(self: BucketSource, *args: Any) -> Any:  # noqa: ANN401 - as it is given
+            judge = real(self, *args)
+            record_rotation(trail, "another")
+            return judge
+
+        monkeypatch.setattr(BucketSource, "_judged_ledger", read_then_end)
+        assert (bucket.source.verify().findings, bucket.source.verify().listed) == ([], 2)
 
 
 def test_intent_alone_makes_a_run_one_that_did_something(directory: Path) -> None:

@@ -17,6 +17,7 @@ from rotator.audit.record import Recovered, RunIdentity, Started
 from rotator.audit.verify import Flaw, Verdict
 from rotator.model.events import Decided, Done, Intent, Operation
 from rotator.model.events import Event as RunEvent
+from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from tests.unit.audit.builders import (
     ARN,
@@ -278,3 +279,26 @@ def test_any_cut_of_a_finished_file_is_found(cut: int) -> None:
     """A finished file that lost its tail is broken, as long as a run was cut by it."""
     with TemporaryDirectory() as made:
         assert flaws_in(Path(made), [CONTENT[:cut]])
+
+
+# Decisions ---------------------------------------------------------------------------------------
+
+
+REVOKES = Decided(Reason.AGED_OUT, ("Revoke", "ProveDead", "Revoke"), 3)
+REVOKED = [an_intent(Operation.REVOKE_KEY), an_outcome(Operation.REVOKE_KEY)]
+
+
+@pytest.mark.parametrize(
+    ("events", "found"),
+    [
+        ([REVOKES, *REVOKED, *REVOKED, an_end()], []),
+        ([REVOKES, *REVOKED, *REVOKED, Decided(Reason.UP_TO_DATE, (), 3), an_end()], []),
+        ([REVOKES, *REVOKED, an_end()], [Flaw.UNDONE]),
+        ([REVOKES, Decided(Reason.UP_TO_DATE, (), 3), an_end()], [Flaw.UNDONE]),
+        ([REVOKES, *REVOKED, an_end(OutcomeKind.FAILED)], []),
+    ],
+    ids=["done", "done, and looked again", "one of two", "none, and another plan", "given up"],
+)
+def test_decided_revocation_is_begun_or_given_up(directory: Path, events: list[RunEvent], found: list[Flaw]) -> None:
+    """A plan to revoke is followed by its intents, or by the failure that stopped it."""
+    assert [flaw for flaw, _, _ in flaws_in(directory, chain_lines("run-1", events))] == found
