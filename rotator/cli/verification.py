@@ -99,7 +99,7 @@ def meaning(report: VerificationReport, *, pinned: bool) -> str:
     if not report.listed:
         return _EVENTS_ALONE
     sealed = f", up to entry {report.sealed_up_to} sealed by {', '.join(sorted(report.signers))}" * bool(report.signers)
-    excused = f", but for {report.excused} that ended before --since" * bool(report.excused)
+    excused = f", except {report.excused} that ended before --since" * bool(report.excused)
     unpinned = "" if pinned else " No signer is pinned: anyone who can write here may have made all of it anew."
     return (
         f"intact: each event is as it was written, and each of the {report.listed} runs that did something is here, "
