@@ -34,15 +34,9 @@ class Chain:
     """The last event so far, if the chain has one."""
     acted: bool = False
     """Whether the run did something, or tried to, or ended otherwise than with nothing to do."""
+    listing: Listing | None = field(default=None, init=False)
+    """How the ledger lists the run, once it has ended; None for one that did nothing."""
     _calls: dict[Operation, str] = field(default_factory=dict, init=False)
-
-    @property
-    def listing(self) -> Listing | None:
-        """How the ledger lists the run, once it has ended; None for one that did nothing."""
-        if self.head is None or not self.acted:
-            return None
-        head = self.head
-        return Listing(self.run.run_id, self.run.secret, head.sequence, head.fingerprint, head.time_ms)
 
     def add(self, entry: Entry) -> None:
         """Append an entry to the chain, durably; where the sink takes no more, the chain has ended."""
@@ -57,7 +51,7 @@ class Chain:
         stored = parse(line)
         assert stored is not None  # noqa: S101 - what is written can be read
         self.sink.append(line)
-        self.head = stored.head
+        self.head, self.listing = stored.head, listing_of(stored)
 
     def _call_uid(self, entry: Entry, uid: str) -> str:
         """Return the id of the call an entry belongs to: that of its intent."""

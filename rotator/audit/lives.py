@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from rotator.audit.record import EventKind, Record
+from rotator.audit.record import IDLE, EventKind, Record
 from rotator.model.events import Operation, Result
 from rotator.model.naming import generation_of_version
-from rotator.model.plan import OutcomeKind
 
 RUNS_MAX = 50
 """Runs told in full on one page; `rotator history` tells all."""
-_IDLE = frozenset({OutcomeKind.UP_TO_DATE.value, OutcomeKind.WAITING.value})
 
 _BEFORE = datetime.min.replace(tzinfo=UTC)
 
@@ -166,7 +164,7 @@ def stories(records: Sequence[Record]) -> list[RunStory]:
 
 
 def _is_idle(run: RunStory) -> bool:
-    return not run.steps and run.outcome in _IDLE
+    return not run.steps and run.outcome in IDLE
 
 
 def _run(group: list[Record]) -> RunStory:

@@ -85,11 +85,12 @@ def verification_terms(config: Config, since: str | None = None, expected: Seque
             "with two places, a head is that of one of them",
             next_step="Give it with its place: `1184:9f3c2a1b00c4d7e8@PLACE`, as `rotator audit verify` prints it.",
         )
+    from_then = moment(since) if since else None
     if config.audit.sign is None and not config.audit.signers:
-        return Terms(moment(since) if since else None, (), tuple(expected))
+        return Terms(from_then, (), tuple(expected))
     from rotator.wiring.signing import trusted_signers  # noqa: PLC0415 - boto3 takes long to import
 
-    return Terms(moment(since) if since else None, trusted_signers(config, os.environ), tuple(expected))
+    return Terms(from_then, trusted_signers(config, os.environ), tuple(expected))
 
 
 def meaning(report: VerificationReport, *, pinned: bool) -> str:

@@ -4,8 +4,9 @@ Nothing shows that another process lives, so a run counts as dead once nothing w
 `QUIET_MAX`. A mistake is safe: the event that closes a run takes the key of its next one, so a process
 that was only slow finds that key taken, and does nothing more.
 
-Costs, in calls: one for each event; when a run begins, one listing, and one read for each run of
-the secret from about the last half hour that this process does not know to have ended.
+Costs, in calls: one for each event, and one for the ledger where a run did something; when a run begins, one listing,
+and one read for each run of the secret from about the last half hour that this process does not know to have ended. To
+find the ledger's newest entry, or to see whether such a run is in it, takes one listing and a few reads.
 """
 
 from collections.abc import Iterator

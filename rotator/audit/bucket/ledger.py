@@ -74,12 +74,6 @@ def entry_key(number: int) -> str:
     return f"{FOLDER}{_LAST - number:010}.json"
 
 
-def number_of(key: str) -> int:
-    """Return the number of the entry with a key; 0 if it is none."""
-    digits = key.removeprefix(FOLDER).removesuffix(".json")
-    return _LAST - int(digits) if digits.isascii() and digits.isdigit() else 0
-
-
 def _newest_first(bucket: AuditBucket) -> Iterator[Entry]:
     """Yield the newest entries; raises AuditUnavailableError if one is none."""
     for found in next(bucket.pages(FOLDER), [])[:_LOOK_BACK_MAX]:

@@ -21,7 +21,8 @@ _OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _TAIL_BYTES = 4 * ENTRY_MAX_BYTES
 """More than one entry and what may be left of one."""
 _TURNS_MAX, _TURN_STEP_S = 1000, 0.01
-"""How often, and after how long each time, it is tried to be the only one at it: others need milliseconds."""
+"""How often, and after how long each time, it is tried to be the only one at it. Others need milliseconds, but for as
+long as one waits for its signature: then the entry is left to a later run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +53,19 @@ class DirectoryLedger:
 
 def listed_since(directory: Path, time_ms: int) -> set[str]:
     """Return the runs that are listed with an end since a time. Raises AuditUnavailableError."""
-    path = directory / NAME
-    if not path.exists():
-        return set()
-    with files.reading(path) as stream:
-        entries = map(parse_entry, files.lines(stream))
-        return {entry.listing.run_id for entry in entries if entry and entry.listing.time_ms >= time_ms}
+    return {entry.listing.run_id for entry in _entries(directory) if entry.listing.time_ms >= time_ms}
 
 
 def listed_after(directory: Path, number: int) -> set[str]:
     """Return the runs that are listed after an entry. Raises AuditUnavailableError."""
+    return {entry.listing.run_id for entry in _entries(directory) if entry.number > number}
+
+
+def _entries(directory: Path) -> Iterator[Entry]:
     path = directory / NAME
-    if not path.exists():
-        return set()
-    with files.reading(path) as stream:
-        entries = map(parse_entry, files.lines(stream))
-        return {entry.listing.run_id for entry in entries if entry and entry.number > number}
+    if path.exists():
+        with files.reading(path) as stream:
+            yield from filter(None, map(parse_entry, files.lines(stream)))
 
 
 def _last(fd: int, size: int) -> tuple[Entry | None, bytes, bytes]:
