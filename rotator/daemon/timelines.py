@@ -12,10 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, count, takewhile
 
-from rotator.audit.bucket.recent import newest
-from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import Record
-from rotator.audit.sources import Criteria
 from rotator.config.file import Config
 from rotator.model.errors import AuditUnavailableError
 from rotator.page.sources import IDLE_MAX, TOLD_FOR, Told
@@ -135,10 +132,7 @@ def timelines(config: Callable[[], Config], env: Mapping[str, str]) -> Timelines
     """Return what reads the trail that is configured when the page asks."""
 
     def parts(name: str) -> Iterator[Part]:
-        places, since = trail_locations(config(), env), datetime.now(UTC) - TOLD_FOR
-        if directory := places.directory:
-            yield lambda: DirectorySource(directory).records(Criteria(secret=name, since=since))
-        if places.bucket:
-            yield from newest(places.bucket, name, since, IDLE_RECORDS, IDLE_MAX)
+        since = datetime.now(UTC) - TOLD_FOR
+        yield from trail_locations(config(), env).newest(name, since, IDLE_RECORDS, IDLE_MAX)
 
     return Timelines(parts)
