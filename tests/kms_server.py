@@ -21,9 +21,10 @@ KEY_ARN = "arn:aws:kms:eu-central-1:123456789012:key/11111111-2222-3333-4444-555
 
 
 class KmsServer:
-    """One key; `about` is what GetPublicKey tells of it, `refusal` what each call gets instead of an answer."""
+    """One key, `arn`; `about` is what GetPublicKey tells of it, `refusal` what each call gets instead of an answer."""
 
     def __init__(self) -> None:
+        self.arn = KEY_ARN
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.about = {"KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY"}
         self.refusal: tuple[int, dict[str, str]] | None = None
@@ -55,11 +56,11 @@ class KmsServer:
         if self.answer is not None:
             return 200, self.answer
         if operation == "GetPublicKey":
-            return 200, self.about | {"KeyId": KEY_ARN, "PublicKey": base64.b64encode(self.der).decode()}
-        wanted = {"KeyId": KEY_ARN, "MessageType": "RAW", "SigningAlgorithm": "ECDSA_SHA_256"}
+            return 200, self.about | {"KeyId": self.arn, "PublicKey": base64.b64encode(self.der).decode()}
+        wanted = {"KeyId": self.arn, "MessageType": "RAW", "SigningAlgorithm": "ECDSA_SHA_256"}
         assert {name: asked[name] for name in wanted} == wanted
         signature = self.key.sign(base64.b64decode(asked["Message"]), ec.ECDSA(hashes.SHA256()))
-        return 200, {"KeyId": KEY_ARN, "Signature": base64.b64encode(signature).decode()}
+        return 200, {"KeyId": self.arn, "Signature": base64.b64encode(signature).decode()}
 
 
 def _handler(kms: KmsServer) -> type[BaseHTTPRequestHandler]:

@@ -12,6 +12,7 @@ from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.status import Attention, FleetStatus, OldKey, SecretStatus
 from rotator.page import Sources
+from rotator.page.sources import Told
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -364,7 +365,7 @@ def sources(
         live=lambda: "",
         ready=lambda: "",
         metrics=lambda: ("text/plain; version=0.0.4", b"rotator_secrets 3\n"),
-        timeline=lambda name: [replace(record, secret=name) for record in records],
+        timeline=lambda name: Told([replace(record, secret=name) for record in records]),
         now=lambda: NOW,
     )
     return replace(made, **changes)

@@ -19,6 +19,7 @@ The two media are packages of the same shape, for a directory and for an S3 buck
     directory.files        bucket.objects      names, durability, listings
     directory.destination  bucket.destination  recording, and closing what a crash left open
     directory.source       bucket.source       looking things up, and verifying
+                           bucket.recent       the newest runs, for a reader that may not get to the end
 
 `bucket` takes botocore; only `locations` imports it. The trail holds key ids and names, never secret
 material, and nothing switches it off.

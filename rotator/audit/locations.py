@@ -1,21 +1,23 @@
 """The locations of one audit trail together: what is written to, and what is read from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from rotator.audit.bucket.destination import BucketDestination
 from rotator.audit.bucket.ledger import BucketLedger
 from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.bucket.recent import newest
 from rotator.audit.bucket.source import BucketSource
 from rotator.audit.chain import Clock, Keeps
 from rotator.audit.directory.destination import DirectoryDestination
 from rotator.audit.directory.files import probe
 from rotator.audit.directory.source import DirectorySource
 from rotator.audit.ledger import Sealed
-from rotator.audit.record import Writer
-from rotator.audit.sources import Source
+from rotator.audit.record import Record, Writer
+from rotator.audit.sources import Criteria, Source
 from rotator.audit.trail import Destination
 from rotator.model.errors import AuditUnavailableError
 
@@ -46,6 +48,15 @@ class TrailLocations:
         """Return what the trail is read from."""
         found: list[Source] = [DirectorySource(self.directory)] if self.directory else []
         return [*found, BucketSource(self.bucket, self.clock)] if self.bucket else found
+
+    def newest(
+        self, secret: str, since: datetime, idle_records: int, idle_max: int
+    ) -> Iterator[Callable[[], Iterable[Record]]]:
+        """Yield what reads the trail of a secret since a time: all of a directory, then a bucket as `newest` does."""
+        if self.directory:
+            yield partial(DirectorySource(self.directory).records, Criteria(secret=secret, since=since))
+        if self.bucket:
+            yield from newest(self.bucket, secret, since, idle_records, idle_max)
 
     def probe(self) -> None:
         """Make sure that a record could be made durable now, without making one, or raise AuditUnavailableError.

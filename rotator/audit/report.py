@@ -16,7 +16,7 @@ from enum import StrEnum
 from rotator.audit.lives import KeyLife, RunStory, effects, key_lives, reasons_of, stories
 from rotator.audit.record import RUN_ENDS, EventKind, Record
 from rotator.audit.sources import Criteria, Source
-from rotator.model.events import Operation
+from rotator.model.events import Operation, Result
 from rotator.model.plan import OutcomeKind
 from rotator.model.secret import SecretSpec
 from rotator.model.tags import CONTAIN_TAG, HOLD_TAG
@@ -150,7 +150,7 @@ class _Kept:
     first_at: datetime | None = None
     last_at: datetime | None = None
     current: str = ""
-    """The key that the last run which was kept ended with."""
+    """The key that the last run which was kept ended with; empty if it named none, so that the next one is kept."""
     records: dict[tuple[str, int, EventKind], Record] = field(default_factory=dict)
     """What is in two places is here once."""
 
@@ -166,7 +166,7 @@ class _Kept:
         is_news = end.kind is EventKind.ENDED and key_id not in {"", self.current}
         did = any(record.kind in {EventKind.INTENT, EventKind.DONE} for record in run)
         if did or is_news or end.kind is not EventKind.ENDED or end.result == OutcomeKind.FAILED:
-            self.current = key_id or self.current
+            self.current = key_id
             self.records |= {(record.run_id, record.sequence, record.kind): record for record in run}
 
 
@@ -202,7 +202,8 @@ def _secret(name: str, kept: _Kept, spec: SecretSpec | None, period: Period) -> 
     told, lives = stories(records), key_lives(records)
     max_age = spec.max_age if spec else None
     rotations = tuple(_rotations(records, lives, told, period))
-    found = [*_of_runs(told, period), *_of_keys(lives, max_age, period), *_of_rotations(rotations, max_age)]
+    known = [life for life in lives if life.key_id not in _in_doubt(records)]
+    found = [*_of_runs(told, period), *_of_keys(known, max_age, period), *_of_rotations(rotations, max_age)]
     return ReportedSecret(
         name=name,
         arn=kept.arn,
@@ -276,6 +277,23 @@ def _of_runs(told: Sequence[RunStory], period: Period) -> Iterator[ReportedExcep
         if run.outcome in kinds and period.has(run.time):
             detail = run.detail or "the trail has no end of this run before the end of the period"
             yield ReportedException(kinds[run.outcome], run.time, run.run_id, "", run.error, detail)
+
+
+def _in_doubt(records: Sequence[Record]) -> set[str]:
+    """Return the keys that may be current: of their promotion there is an intent alone, and no run has ended since."""
+    found: set[str] = set()
+    for record in records:
+        key_id = record.subject.key_id
+        match record.kind:
+            case EventKind.INTENT if record.operation == Operation.PROMOTE:
+                found.add(key_id)
+            case EventKind.DONE if record.operation == Operation.PROMOTE and record.result != Result.UNKNOWN:
+                found.discard(key_id)
+            case EventKind.ENDED if key_id:
+                found.clear()
+            case _:
+                pass
+    return found
 
 
 def _of_keys(lives: Sequence[KeyLife], max_age: timedelta | None, period: Period) -> Iterator[ReportedException]:

@@ -6,20 +6,19 @@ pulse          the watchdog
 stop           being told to stop
 reloading      a configuration that changes
 metrics        what Prometheus is told
+timelines      what the page shows of the audit trail
 
 It takes no lock and elects no leader. Two daemons and a command may work on one secret; see docs/daemon.md.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 
-from rotator.audit.record import Record
-from rotator.audit.sources import Criteria, endings_of, records_of
+from rotator.audit.sources import endings_of
 from rotator.config.file import Config
 from rotator.config.values import is_loopback
 from rotator.daemon.loop import Loop
@@ -28,6 +27,7 @@ from rotator.daemon.pulse import Pulse, Watchdog, patience_s
 from rotator.daemon.reloading import LiveConfig
 from rotator.daemon.stop import Stop
 from rotator.daemon.tick import Outside, Watch
+from rotator.daemon.timelines import Timelines, timelines
 from rotator.model.errors import StoppedError
 from rotator.model.events import Event
 from rotator.model.plan import Outcome
@@ -41,9 +41,6 @@ from rotator.wiring.runs import STARTUP_S, new_run
 from rotator.wiring.trail import trail_locations
 
 __all__ = ["run"]
-
-TIMELINE_MAX = 2000
-"""Records of one secret that are shown at most, the latest."""
 
 
 def run(
@@ -83,12 +80,10 @@ def run(
         if is_told_to_stop():
             structlog.get_logger().info("told to stop before the first tick; nothing was begun")
             return
-        _serve(watch, metrics, listen or live.now.daemon.listen, lambda name: _timeline(live.now, env, name))
+        _serve(watch, metrics, listen or live.now.daemon.listen, timelines(lambda: live.now, env))
 
 
-def _serve(
-    watch: Watch, metrics: Metrics, address: tuple[str, int], timeline: Callable[[str], Sequence[Record]]
-) -> None:
+def _serve(watch: Watch, metrics: Metrics, address: tuple[str, int], timeline: Timelines) -> None:
     """Tick, show what is seen, and watch over the loop, until the end."""
     log, config = structlog.get_logger(), watch.config
 
@@ -119,11 +114,6 @@ def _serve(
         watchdog.start()
         loop.run()
         log.debug("stopped")  # that it was told to, and the end of the process, say so already
-
-
-def _timeline(config: Config, env: Mapping[str, str], name: str) -> Sequence[Record]:
-    sources = trail_locations(config, env).sources()
-    return tuple(deque(records_of(sources, Criteria(secret=name)), maxlen=TIMELINE_MAX))
 
 
 def _now() -> datetime:

@@ -2,10 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rotator.audit.record import Record
 from rotator.model.status import FleetStatus
+
+TOLD_FOR = timedelta(days=366)
+"""How far back the page tells what happened."""
+IDLE_MAX = 50
+"""Runs with no effect that it tells at most, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was read of one secret's audit trail, of no more than `TOLD_FOR`."""
+
+    records: Sequence[Record]
+    """The newest runs, by time: those with an effect, and some of the others."""
+    cut: str = ""
+    """Why runs before them are missing; empty if none is."""
 
 
 def _now() -> datetime:
@@ -14,7 +29,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the page gets what it shows; each must answer at once, from memory or a local file."""
+    """Where the page gets what it shows; each but `timeline` must answer at once, from memory."""
 
     status: Callable[[], FleetStatus]
     live: Callable[[], str]
@@ -23,8 +38,8 @@ class Sources:
     """Why the daemon cannot do its work; empty if it can."""
     metrics: Callable[[], tuple[str, bytes]]
     """Content type and body of `/metrics`."""
-    timeline: Callable[[str], Sequence[Record]]
-    """The audit records of one secret, by its configured name; may raise AuditUnavailableError."""
+    timeline: Callable[[str], Told]
+    """The audit trail of one secret, by its configured name, within some seconds; may raise AuditUnavailableError."""
     hosts: frozenset[str] = frozenset()
     """Host names and networks that are answered beside loopback; see `rotator.page.hosts`."""
     now: Callable[[], datetime] = _now

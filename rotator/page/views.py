@@ -1,16 +1,15 @@
 """What the templates are given: a page of the list, or one secret."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from rotator.audit.lives import KeyLife, RunStory, key_lives, runs
-from rotator.audit.record import Record
 from rotator.model.errors import RotatorError
 from rotator.model.status import FleetStatus, SecretStatus, next_command
 from rotator.page.drawing import AgeBar, Piece, Timeline, age_bar, strip, timeline
 from rotator.page.headline import Headline, Health, headline
 from rotator.page.query import Query
+from rotator.page.sources import IDLE_MAX, TOLD_FOR, Told
 from rotator.page.states import LABELS, State, count, state_of
 
 PER_PAGE = 100
@@ -63,8 +62,13 @@ class SecretPage:
     lives_left_out: int
     runs: tuple[RunStory, ...]
     runs_left_out: int
+    """Of those that were read."""
     trail_error: str
     """Why the audit trail could not be read; empty if it could."""
+    trail_cut: str = ""
+    """Why older runs are missing; empty if none is."""
+    told_days: int = TOLD_FOR.days
+    idle_max: int = IDLE_MAX
 
 
 def listing(fleet: FleetStatus, query: Query, health: Health, now: datetime) -> Listing:
@@ -98,13 +102,13 @@ def find(fleet: FleetStatus, name: str) -> SecretStatus | None:
     return next((status for status in fleet.secrets if status.name == name), None)
 
 
-def secret_page(status: SecretStatus, records: Sequence[Record] | RotatorError, now: datetime) -> SecretPage:
+def secret_page(status: SecretStatus, found: Told | RotatorError, now: datetime) -> SecretPage:
     """Return one secret with the story its records tell, or with the reason why there are none."""
     row = _row(status, state_of(status, now), now)
-    if isinstance(records, RotatorError):
-        return SecretPage(row, None, (), 0, (), 0, records.message)
-    lives = key_lives(records)
-    told, left_out = runs(records)
+    if isinstance(found, RotatorError):
+        return SecretPage(row, None, (), 0, (), 0, found.message)
+    lives = key_lives(found.records)
+    told, left_out = runs(found.records)
     return SecretPage(
         row=row,
         timeline=timeline(lives, told, status.due_at, now),
@@ -113,6 +117,7 @@ def secret_page(status: SecretStatus, records: Sequence[Record] | RotatorError, 
         runs=told,
         runs_left_out=left_out,
         trail_error="",
+        trail_cut=found.cut,
     )
 
 

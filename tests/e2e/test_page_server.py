@@ -18,6 +18,7 @@ from rotator.model.errors import ConfigError
 from rotator.model.status import FleetStatus
 from rotator.page import serve, server
 from rotator.page.server import BODY_MAX_BYTES, HEADERS_MAX_BYTES
+from rotator.page.sources import Told
 from tests.page_fleets import THREE, many, sources
 
 ROOT = Path(__file__).parents[2]
@@ -142,9 +143,9 @@ def test_readers_do_not_wait_for_each_other() -> None:
     """A source that hangs for one reader holds up no probe."""
     let_go = threading.Event()
 
-    def slow(_: str) -> list[object]:
+    def slow(_: str) -> Told:
         let_go.wait(600)
-        return []
+        return Told(())
 
     with serve(ANY_PORT, sources(timeline=slow)) as serving, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(httpx.get, f"{serving}/secret/uploader", timeout=600)

@@ -1,4 +1,7 @@
-"""The report for an auditor: a fleet of two over three months, as JSON and as a page, and a trail that was changed."""
+"""The report for an auditor: a fleet of two over three months, as JSON and as a page, and a trail that was changed.
+
+The trail is in a directory, or in a bucket alone.
+"""
 
 import json
 import os
@@ -8,12 +11,14 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import time_machine
 
@@ -21,9 +26,10 @@ from rotator.audit.directory.files import audit_files
 from rotator.model.times import time_text
 from rotator.sandbox.pinata.faults import Operation, Respond, Side
 from rotator.sandbox.running import Sandbox, value_of
+from rotator.sandbox.secrets_manager.faults import Fault, Kind
 from rotator.sandbox.secrets_manager.store import Json, Scope
 from tests.chromium import MISSING, chromium, installed
-from tests.e2e.stage import COMMAND_S, FAILED, PERSON, USAGE, SkippedTime, Stage
+from tests.e2e.stage import AUDIT, COMMAND_S, FAILED, PERSON, USAGE, SkippedTime, Stage
 from tests.e2e.states import DAY_S, with_grace
 
 GATEWAY = "prod/pinata/gateway"
@@ -40,6 +46,8 @@ class Fleet:
     """The key that `uploader` began with."""
     leaked: str
     folder: Path
+    where: str
+    """Its trail."""
 
     def report(self, *args: str, code: int = 0, start: datetime | None = None, end: datetime | None = None) -> Any:  # noqa: ANN401 - what JSON holds
         """Return what the command prints; by default about all that was played."""
@@ -99,13 +107,23 @@ def played(stage: Stage) -> None:
     stage.passes(DAY_S)
 
 
-@pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Play once; the tests only read."""
-    folder = tmp_path_factory.mktemp("fleet")
+def trail_in_bucket(stage: Stage, bucket: str) -> str:
+    """Move the trail from the directory to a new bucket, alone; where it is then."""
+    url, where = stage.sandbox.secrets_manager.endpoint_url, f"s3://{bucket}/trail/"
+    stage.edit('directory = "audit"', f's3 = "{where}"')
+    stage.edit(f'endpoint_url = "{url}"', f'endpoint_url = "{url}"\ns3_endpoint_url = "{url}"')
+    session = boto3.Session("sandbox", "sandbox", region_name="us-east-1")
+    session.client("s3", endpoint_url=url).create_bucket(Bucket=bucket)
+    return where
+
+
+@contextmanager
+def fleet_in(folder: Path, bucket: str = "") -> Iterator[Fleet]:
+    """Play, with the trail in a directory, or in a bucket."""
     with time_machine.travel(datetime.now(UTC), tick=True) as clocks, Sandbox(folder) as sandbox:
         stage = Stage(sandbox, SkippedTime(clocks))
         with_grace(stage)
+        where = trail_in_bucket(stage, bucket) if bucket else str(sandbox.audit_directory)
         sandbox.create_secret(GATEWAY, value_of(sandbox.seed_key("gateway key, made by hand")))
         stage.add_secret("gateway", GATEWAY)
         began, by_hand = datetime.now(UTC), sandbox.current_key_id()
@@ -113,7 +131,18 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         leaked = sandbox.current_key_id()
         assert stage.rotator("contain", "uploader", "--reason", "it was in a CI log").returncode == 0
         stage.passes(3_600)
-        yield Fleet(stage, began, datetime.now(UTC), by_hand, leaked, folder)
+        assert bool(list(sandbox.audit_directory.iterdir())) is not bool(bucket)
+        yield Fleet(stage, began, datetime.now(UTC), by_hand, leaked, folder, where)
+
+
+@pytest.fixture(scope="module", params=["", "evidence"], ids=["directory", "bucket"])
+def fleet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """Play once in each place; the tests only read."""
+    with fleet_in(tmp_path_factory.mktemp("fleet"), request.param) as fleet:
+        yield fleet
+
+
+ON_DISK = pytest.mark.parametrize("fleet", [""], ids=["directory"], indirect=True)
 
 
 def of_kind(secret: Any, kind: str) -> list[Any]:  # noqa: ANN401 - what JSON holds
@@ -135,7 +164,7 @@ def test_what_was_verified_and_by_whom(fleet: Fleet) -> None:
     (place,) = verified["places"]
     (told,) = fleet.stage.rows("audit", "verify")
     assert place == told
-    assert place["where"] == str(fleet.stage.sandbox.audit_directory)
+    assert place["where"] == fleet.where
     assert f"Its head is {place['ledger']['head']}" in verified["meaning"]
     assert [secret["name"] for secret in report["secrets"]] == ["uploader", "gateway"]
 
@@ -340,6 +369,7 @@ def test_a_directory_is_not_overwritten(fleet: Fleet, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@ON_DISK
 @pytest.mark.parametrize(
     ("change", "verdict", "code"), [("edited", "broken", PERSON), ("gone", "nothing", FAILED)], ids=str
 )
@@ -364,6 +394,7 @@ def test_a_trail_that_is_not_intact(fleet: Fleet, tmp_path: Path, change: str, v
     assert fleet.stage.rotator("audit", "verify", "--config", str(config)).returncode == code
 
 
+@ON_DISK
 def test_a_secret_that_is_no_longer_configured(fleet: Fleet, tmp_path: Path) -> None:
     """It is in the report as the trail has it, and what only the configuration would say is unknown."""
     text = fleet.stage.sandbox.config_path.read_text()
@@ -374,3 +405,49 @@ def test_a_secret_that_is_no_longer_configured(fleet: Fleet, tmp_path: Path) -> 
     assert (gateway["configured"], gateway["max_age_s"], gateway["grace_s"]) == (False, None, None)
     assert len(gateway["rotations"]) == 2
     assert of_kind(gateway, "key_overdue") == []
+
+
+def test_a_bucket_that_went_away_in_mid_run(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rotation whose end could not be recorded is in the report: without an end at first, and then as cut short."""
+    trail_in_bucket(stage, "interrupted")
+    stage.rotator("run")
+    stage.passes(60)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    began, secrets = datetime.now(UTC), stage.sandbox.secrets_manager.secrets
+    real, faults = secrets.answer, stage.sandbox.secrets_manager.faults
+
+    def answer(operation: str, sent: Json, scope: Scope) -> Json:
+        answered = real(operation, sent, scope)
+        if operation == "UpdateSecretVersionStage":
+            faults.add(Fault(Kind.ERROR, times=0))
+        return answered
+
+    with monkeypatch.context() as patch:
+        patch.setattr(secrets, "answer", answer)
+        done = stage.rotator("rotate", "uploader")
+    faults.clear()
+    assert done.returncode == AUDIT, stage.said(done)
+    current = stage.sandbox.current_key_id()
+
+    def reported(code: int, *args: str) -> Any:  # noqa: ANN401 - what JSON holds
+        end = datetime.now(UTC) + timedelta(seconds=1)
+        done = stage.rotator("report", "--from", time_text(began), "--to", time_text(end), *args)
+        assert done.returncode == code, stage.said(done)
+        (secret,) = json.loads(done.stdout)["secrets"]
+        return secret
+
+    secret = reported(0)
+    (unended,) = secret["exceptions"]  # whether its key became current is not known, so nothing is said of that
+    assert (unended["kind"], secret["rotations"]) == ("run_without_end", [])
+    assert [key["current_from"] for key in secret["keys"] if key["key_id"] == current] == [None]
+    stage.passes(DAY_S)
+    stage.rotator("run")
+    target = tmp_path / "report.html"
+    secret = reported(0, "--html", str(target))
+    (rotation,) = secret["rotations"]
+    assert (rotation["key_id"], rotation["ended_at"]) == (current, None)
+    (cut,) = secret["exceptions"]
+    assert (cut["kind"], cut["run_id"]) == ("run_cut_short", rotation["run_id"])
+    text = " ".join(Page(target.read_text()).text)
+    assert rotation["run_id"] in text
+    assert cut["message"] in text

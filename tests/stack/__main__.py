@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from tests.stack.compared_rights import Comparison, compare, compare_for_consumers
+from tests.stack.compared_rights import Comparison, compare, compare_optional
 from tests.stack.deployment import CONSUMERS, Deployment
-from tests.stack.scenarios import CONSUMED, SCENARIOS
+from tests.stack.scenarios import OPTIONAL, SCENARIOS
 from tests.stack.watched_metrics import unknown
 
 
@@ -28,11 +28,14 @@ def main() -> int:
         missing = unknown(stack)
         passed &= not missing
         sys.stdout.write(f"{'FAIL' if missing else 'PASS'}  every metric with an alarm was sent {missing or ''}\n")
-    sys.stdout.write("\nDeployed with consumers\n")
-    with tempfile.TemporaryDirectory(prefix="rotator-stack-") as folder, Deployment(Path(folder), CONSUMERS) as stack:
-        for scenario in CONSUMED:
+    sys.stdout.write("\nDeployed with consumers, and a key that signs the audit trail\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="rotator-stack-") as folder,
+        Deployment(Path(folder), CONSUMERS, signs=True) as stack,
+    ):
+        for scenario in OPTIONAL:
             passed &= _played(scenario.name, partial(scenario.play, stack))
-        passed &= _equal(compare_for_consumers(stack))
+        passed &= _equal(compare_optional(stack))
     sys.stdout.write(f"{'passed' if passed else 'FAILED'} in {time.monotonic() - began:.0f} s\n")
     return 0 if passed else 1
 

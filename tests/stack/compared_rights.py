@@ -15,6 +15,8 @@ from tests.stack.aws.witness import Use
 from tests.stack.deployment import SCOPE, Deployment
 
 FUNCTIONS = ("tick", "work", "native")
+OPTIONAL = {"AskConsumers", "RedeployConsumers", "Sign", "Witness"}
+"""The statements that a stack has if it has consumers and signs its audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +33,20 @@ def compare(stack: Deployment) -> Iterator[Comparison]:
     return _compared(stack, lambda _: True)
 
 
-def compare_for_consumers(stack: Deployment) -> Iterator[Comparison]:
-    """Compare what is missing, and whether anything is extra in the rights for consumers: the others are in `compare`.
+def compare_optional(stack: Deployment) -> Iterator[Comparison]:
+    """Compare what is missing, and whether anything is extra in the optional rights: the others are in `compare`.
 
     Raises AssertionError if there are none.
     """
     found: set[str] = set()
 
     def is_theirs(statement: Mapping[str, Any]) -> bool:
-        is_one = str(statement["Sid"]).endswith("Consumers")
+        is_one = statement["Sid"] in OPTIONAL
         found.update({statement["Sid"]} if is_one else ())
         return is_one
 
     yield from _compared(stack, is_theirs)
-    assert found == {"AskConsumers", "RedeployConsumers"}
+    assert found == OPTIONAL
 
 
 def _compared(stack: Deployment, is_judged: Callable[[Mapping[str, Any]], bool]) -> Iterator[Comparison]:

@@ -18,12 +18,16 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 
+from rotator.audit.bucket.ledger import FOLDER
+from rotator.audit.ledger import Entry, parse_entry
+from rotator.model.signing import fingerprint_of
 from rotator.sandbox.pinata.records import KeyRecord
 from rotator.sandbox.pinata.scopes import Permissions
 from rotator.sandbox.pinata.server import PinataServer
@@ -31,6 +35,7 @@ from rotator.sandbox.pinata.switches import UNLIMITED, Switches
 from rotator.sandbox.pinata.world import PinataWorld, seeded
 from rotator.sandbox.running import value_of
 from rotator.sandbox.secrets_manager.store import Json, Scope
+from tests.kms_server import KmsServer, kms_server
 from tests.stack.aws.server import AwsServer
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +66,7 @@ expected_account = "{account}"
 
 [audit]
 s3 = "s3://{bucket}/audit"
+{sign}
 
 [defaults]
 grace = "0s"
@@ -109,9 +115,14 @@ class Step:
 class Deployment:
     """A context manager: deploys when entered, and ends every process when left."""
 
-    def __init__(self, folder: Path, consumers: str = "") -> None:
-        """Keep everything below `folder`; the last secret has these consumers, and the functions rights for them."""
+    def __init__(self, folder: Path, consumers: str = "", *, signs: bool = False) -> None:
+        """Keep everything below `folder`.
+
+        The last secret has these consumers, and the functions rights for them; the stack has a key that signs its
+        audit trail.
+        """
         self.consumers = consumers
+        self.signs = signs
         self.folder = folder
         self.aws = AwsServer(folder / "functions", SCOPE)
         world = PinataWorld(time.time, seeded("stack"), Switches(limits=UNLIMITED))
@@ -124,6 +135,7 @@ class Deployment:
         """Package, check and deploy."""
         self._open.enter_context(self.aws)
         self._open.enter_context(self.pinata)
+        self.kms = self.aws.kms = self._open.enter_context(kms_server()) if self.signs else None
         try:
             self._deploy()
         except BaseException:
@@ -144,6 +156,21 @@ class Deployment:
         self._step("osls package", lambda: self._osls("package"))
         self._step("cfn-lint", lambda: self.command(*LINT, str(self.template)))
         self._step("osls deploy", lambda: self._osls("deploy"))
+        if self.kms:
+            self._step("deploy once more, signing", partial(self._sign, self.kms))
+
+    def _sign(self, kms: KmsServer) -> None:
+        """Copy the stack's output into the configuration, and deploy again, as docs/aws.md says.
+
+        moto forgets the outputs of a stack that is updated, so the output is worked out here.
+        """
+        (made,) = self.client("kms").list_keys()["Keys"]
+        kms.arn = made["KeyArn"]
+        output = json.loads(self.template.read_text(encoding="utf-8"))["Outputs"]["AuditSign"]["Value"]["Fn::Sub"]
+        sign = output.replace("${AuditKey.Arn}", kms.arn)
+        self._bundle(f'sign = "{sign}"\nsigners = ["{fingerprint_of(kms.der)}"]')
+        self._osls("package")
+        self._osls("deploy")
 
     def _step(self, name: str, do: Callable[[], object]) -> None:
         began = time.monotonic()
@@ -160,7 +187,7 @@ class Deployment:
                 key = self.pinata.site.world.seed(f"{name}, made by hand", allowed, account="sandbox", age_s=_MONTH_S)
             self.call("CreateSecret", Name=f"prod/pinata/{name}", SecretString=value_of(key), KmsKeyId=KMS_KEY)
 
-    def _bundle(self) -> None:
+    def _bundle(self, sign: str = "") -> None:
         """Pack the zip that `make package` packs, with this place's configuration."""
         self.config = self.folder / "rotator.toml"
         self.config.write_text(
@@ -171,6 +198,7 @@ class Deployment:
                 account=SCOPE.account,
                 bucket=BUCKET,
                 permission=PERMISSION,
+                sign=sign,
             )
             + self.consumers,
             encoding="utf-8",
@@ -186,6 +214,7 @@ class Deployment:
             "admin_secret": self.describe(ADMIN)["ARN"],
             "kms_keys": KMS_KEY,
             "allow_consumers": "redeploy" if self.consumers else "no",
+            "audit_sign": "kms" if self.signs else "no",
         }
         parameters = [f"--param={name}={value}" for name, value in given.items()]
         node = shutil.which("node")
@@ -288,6 +317,13 @@ class Deployment:
             assert self.live_keys(name) == [self.current_key_id(name)]
             assert labels.get("AWSPENDING", labels["AWSCURRENT"]) == labels["AWSCURRENT"]
         self.command(sys.executable, "-m", "rotator", "audit", "verify")
+
+    def entries(self) -> list[Entry]:
+        """Return what the ledger of the audit trail holds, the newest first."""
+        s3 = self.client("s3")
+        listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"audit/{FOLDER}")
+        bodies = (s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read() for one in listed.get("Contents", ()))
+        return [entry for body in bodies if (entry := parse_entry(body))]
 
     def function(self, short: str) -> str:
         """Return a function's whole name."""

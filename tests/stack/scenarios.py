@@ -3,14 +3,20 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+import pytest
+
+from rotator.audit.ledger import Entry
+from rotator.audit.signers import verify
 from rotator.config.file import load
 from rotator.lambda_handlers.queue import group_of
+from rotator.model.signing import fingerprint_of
 from rotator.sandbox.pinata.faults import Injection, Operation, Respond, Side
 from tests.e2e.consumers_aws import ConsumersAws
 from tests.stack.aws.server import ATTEMPTS
@@ -241,8 +247,64 @@ def _changed_now() -> dict[str, object]:
     return {"LastModified": written, "LastUpdateStatus": "Successful", "Timeout": 1}
 
 
-CONSUMED = (Scenario("consumers are asked and redeployed before a key dies", followed),)
-"""For a stack whose last secret has consumers."""
+def sealed(stack: Deployment) -> None:
+    """All that `work` and `native` have done is sealed by the stack's key, and its head noted on each secret."""
+    for name in ("uploader", "gateway"):
+        _rotate(stack, name)
+        _settle(stack, name)
+    assert {entry.listing.secret for entry in stack.entries()} == set(NAMES)
+    assert stack.kms
+    assert _signers(stack.entries()) == {fingerprint_of(stack.kms.der)}
+    heads = [tag["Value"] for name in NAMES for tag in stack.describe(stack.arn(name))["Tags"]]
+    assert len(heads) == len(NAMES)
+    assert stack.entries()[0].head in {head.partition("@")[0] for head in heads}
+
+
+def unsealed(stack: Deployment) -> None:
+    """Where KMS throttles or denies, the key is rotated and the run listed without a seal; the next run seals both."""
+    for code in ("ThrottlingException", "AccessDeniedException"):
+        _rotate_unsealed(stack, code, "work", _rotate_when_due)
+        _rotate_unsealed(stack, code, "native", partial(_rotate, name="uploader"))
+
+
+def _rotate_unsealed(stack: Deployment, code: str, short: str, rotate: Callable[[Deployment], object]) -> None:
+    assert stack.kms
+    before, known = stack.current_key_id("uploader"), len(stack.entries())
+    said = _times_said(stack, short, "audit_unsealed")
+    stack.kms.refuse(400, code, only="Sign")
+    rotate(stack)
+    stack.kms.refusal = None
+    assert stack.current_key_id("uploader") != before
+    assert _signers(stack.entries()[:-known]) == {""}
+    _until(lambda: _times_said(stack, short, "audit_unsealed") > said)
+    with pytest.raises(RuntimeError, match="runs are not sealed"):
+        stack.assert_settled()
+    _rotate_when_due(stack)
+    assert _signers(stack.entries()[:1]) == {fingerprint_of(stack.kms.der)}
+    _settle(stack, "uploader")
+
+
+def _rotate_when_due(stack: Deployment) -> None:
+    _tick_when_due(stack)
+    stack.aws.poller.drain()
+
+
+def _signers(entries: Iterable[Entry]) -> set[str]:
+    """Return who sealed some entries; empty for none."""
+    return {verify(entry.seal, entry.message) if entry.seal else "" for entry in entries}
+
+
+def _times_said(stack: Deployment, short: str, event: str) -> int:
+    """Return how often a function has logged something."""
+    return sum(event in line for line in stack.aws.functions.lines(stack.function(short)))
+
+
+OPTIONAL = (
+    Scenario("consumers are asked and redeployed before a key dies", followed),
+    Scenario("the audit trail is sealed by the stack's own key", sealed),
+    Scenario("a trail that KMS does not sign is sealed by the next run", unsealed),
+)
+"""For a stack that signs its audit trail, and whose last secret has consumers."""
 SCENARIOS = (
     Scenario("a schedule tick rotates through the queue", schedule),
     Scenario("RotateSecret rotates in four steps", rotate_secret),

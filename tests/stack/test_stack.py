@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.compared_rights import compare, compare_for_consumers
+from tests.stack.compared_rights import compare, compare_optional
 from tests.stack.deployment import CONSUMERS, Deployment
-from tests.stack.scenarios import CONSUMED, SCENARIOS
+from tests.stack.scenarios import OPTIONAL, SCENARIOS
 from tests.stack.watched_metrics import unknown
 
 NEVER_BUNDLED = {"apscheduler", "click", "moto", "pip", "pytest", "rich", "tests"}
@@ -39,12 +39,12 @@ def test_stack(tmp_path: Path, subtests: pytest.Subtests) -> None:
 @pytest.mark.slow
 @pytest.mark.xdist_group("stack")  # one installs what both need, and moto has one state in a process
 @pytest.mark.timeout(3600)
-def test_stack_with_consumers(tmp_path: Path, subtests: pytest.Subtests) -> None:
-    """Where consumers are configured and allowed, the functions use exactly the rights that are added for them."""
-    with Deployment(tmp_path, CONSUMERS) as stack:
-        for scenario in CONSUMED:
+def test_stack_with_options(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """With consumers and a trail that is signed, the functions use exactly the rights that are added for them."""
+    with Deployment(tmp_path, CONSUMERS, signs=True) as stack:
+        for scenario in OPTIONAL:
             with subtests.test(scenario.name):
                 scenario.play(stack)
-        for found in compare_for_consumers(stack):
+        for found in compare_optional(stack):
             with subtests.test(f"rights of {found.function}"):
                 assert found.differences == ()

@@ -22,7 +22,7 @@ class Ask:
     resource: str
     context: Mapping[str, str] = field(default_factory=dict)
     principal: str = ""
-    """The service that asks, where a resource's own policy is asked."""
+    """The service or the role that asks, where a resource's own policy is asked."""
 
 
 def allowed(statements: Iterable[Mapping[str, Any]], ask: Ask) -> bool:
@@ -44,9 +44,9 @@ def applies(statement: Mapping[str, Any], ask: Ask) -> bool:
     unknown = set(statement) & {"NotAction", "NotResource", "NotPrincipal"}
     if unknown:
         raise ValueError(f"{sorted(unknown)} is not understood")
-    services = listed(statement.get("Principal", {}).get("Service"))
+    principals = [one for named in statement.get("Principal", {}).values() for one in listed(named)]
     return (
-        (not services or ask.principal in services)
+        (not principals or ask.principal in principals)
         and matches(ask.action.lower(), (one.lower() for one in listed(statement["Action"])))
         and matches(ask.resource, listed(statement["Resource"]))
         and all(_holds(operator, tests, ask.context) for operator, tests in statement.get("Condition", {}).items())

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
     from tests.e2e.consumers_aws import ConsumersAws
+    from tests.kms_server import KmsServer
 
 INVOKE = "lambda:InvokeFunction"
 ROTATIONS_S = 600.0
@@ -47,6 +48,8 @@ class AwsServer:
         self.witness = Witness(scope, self.secrets)
         self.consumers: ConsumersAws | None = None
         """Who answers the functions for ECS and Lambda, if the stack has consumers."""
+        self.kms: KmsServer | None = None
+        """Who answers them for KMS, if the stack signs its trail: moto's CloudFormation makes no key that signs."""
         self.server = SecretsManagerServer(self.secrets, in_front=self._in_front, port=port)
         self._folder = folder
         self._lambdas = MotoLambdas()
@@ -69,15 +72,17 @@ class AwsServer:
         self._open.close()
 
     def _in_front(self, application: "WSGIApplication") -> "WSGIApplication":
-        """Let the witness see every call, and then the consumers answer those that are about them."""
+        """Let the witness see every call, and then those answer that stand in for a service."""
 
         def served(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
-            service = signed_for(environ)
-            if self.consumers is None or service not in {"ecs", "lambda"}:
+            service, target = signed_for(environ), environ.get("HTTP_X_AMZ_TARGET", "")
+            if self.consumers and service in {"ecs", "lambda"}:
+                path = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
+                status, answer = self.consumers.respond(path, target, _body(environ))
+            elif self.kms and service == "kms":
+                status, answer = self.kms.respond(target.removeprefix("TrentService."), json.loads(_body(environ)))
+            else:
                 return application(environ, start)
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            path = f"{environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}"
-            status, answer = self.consumers.respond(path, environ.get("HTTP_X_AMZ_TARGET", ""), body)
             content = json.dumps(answer).encode()
             start(f"{status} -", [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
             return [content]
@@ -144,3 +149,7 @@ class AwsServer:
         context = {"aws:sourceaccount": self.scope.account}
         ask = Ask(INVOKE, invoked.arn, context, principal="secretsmanager.amazonaws.com")
         return allowed(invoked.policy, ask)
+
+
+def _body(environ: "WSGIEnvironment") -> bytes:
+    return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))

@@ -21,6 +21,7 @@ from moto.awslambda.utils import get_backend
 from moto.cloudformation.utils import validate_template_cfn_lint
 from moto.events.models import events_backends
 from moto.iam.models import iam_backends
+from moto.kms.models import kms_backends
 from moto.sqs.models import Message, Queue, sqs_backends
 
 from rotator.sandbox.secrets_manager.store import Scope
@@ -180,6 +181,13 @@ def rules_for(scope: Scope, event: Any) -> list[Schedule]:  # noqa: ANN401 - as 
         for target in rule.targets
         if ":lambda:" in target["Arn"]
     ]
+
+
+def key_statements(scope: Scope, key_arn: str) -> Statements:
+    """Return the statements of a KMS key's own policy; none if there is no such key."""
+    key = kms_backends[scope.account][scope.region].keys.get(key_arn.rpartition("/")[2])
+    policy: Any = {"Statement": []} if key is None else key.policy
+    return list((json.loads(policy) if isinstance(policy, str) else policy)["Statement"])
 
 
 class Queues:

@@ -5,6 +5,9 @@ it, and noted. Two things never cross the wire and are noted by whoever does the
 role's name (logs, queues), and KMS, which AWS documents as implied: reading a value encrypted with a customer's
 key needs kms:Decrypt, writing one kms:GenerateDataKey and kms:Decrypt (Secrets Manager user guide, "Secret
 encryption and decryption"), both asked with `kms:ViaService`.
+
+A call of KMS itself must be allowed by the function's role and by the key's own policy. AWS is content with the latter
+where it names the role; then a right that went missing would not show.
 """
 
 import io
@@ -12,7 +15,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -21,7 +24,7 @@ from rotator.sandbox.secrets_manager.api import SecretsManager
 from rotator.sandbox.secrets_manager.state import RuleError
 from rotator.sandbox.secrets_manager.store import Scope
 from tests.stack.aws.rights import Ask, allowed
-from tests.stack.aws.under_moto import function, role_statements
+from tests.stack.aws.under_moto import function, key_statements, role_statements
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,6 +43,8 @@ KMS_FOR = {
     "secretsmanager:PutSecretValue": ("kms:GenerateDataKey", "kms:Decrypt"),
     "secretsmanager:UpdateSecret": ("kms:GenerateDataKey", "kms:Decrypt"),
 }
+OF_THE_KEY = frozenset({"kms:Sign", "kms:GetPublicKey"})
+"""What the policy of the key is asked for as well; there, `*` is the key."""
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
@@ -75,11 +80,15 @@ class Witness:
             return tuple(self._uses)
 
     def ask(self, name: str, asks: Iterable[Ask]) -> bool:
-        """Note that a function asks for rights; false if its role lacks one."""
-        statements = role_statements(self._scope, function(self._scope, name).role_arn)
+        """Note that a function asks for rights; false if its role, or the policy of a key that is used, lacks one."""
+        role_arn = function(self._scope, name).role_arn
+        statements = role_statements(self._scope, role_arn)
         granted = True
         for one in asks:
             this = allowed(statements, one)
+            if one.action in OF_THE_KEY:
+                theirs = key_statements(self._scope, one.resource)
+                this &= allowed(theirs, replace(one, resource="*", principal=role_arn))
             granted &= this
             with self._lock:
                 self._uses[Use(name, one.action, one.resource, this)] = None
@@ -151,6 +160,8 @@ class Witness:
                 return self._arn("sqs", str(sent.get("QueueUrl", "")).rpartition("/")[2])
             case "ssm":
                 return self._arn("ssm", f"parameter/{str(sent.get('Name')).lstrip('/')}")
+            case "kms":
+                return str(sent.get("KeyId", "*"))
             case "sts":
                 return str(sent.get("RoleArn", "*"))
             case _:

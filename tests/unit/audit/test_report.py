@@ -113,6 +113,14 @@ def test_a_promotion_without_such_a_witness_is_none(result: Result | None, found
     assert Deviation.KEY_NEVER_CURRENT in kinds(secret)
 
 
+@pytest.mark.parametrize("result", [None, Result.UNKNOWN])
+def test_a_promotion_that_nobody_has_looked_at_since_is_in_doubt(result: Result | None) -> None:
+    """Its key may be current: the report calls it neither promoted nor never current."""
+    secret = reported(lost_promotion(result))
+    assert [one.key_id for one in secret.rotations] == ["key-1"]
+    assert kinds(secret) == [Deviation.RUN_CUT_SHORT]
+
+
 def test_a_key_that_was_rolled_back_to_is_current_again() -> None:
     """It is no old key that outlived its replacement; the newer one is."""
     run = numbered(a_rotation(3, NOW - 5 * DAY))

@@ -17,6 +17,7 @@ from rotator.model.plan import OutcomeKind
 from rotator.model.reasons import Reason
 from rotator.model.secret import SecretSpec
 from rotator.page import Sources
+from rotator.page.sources import Told
 from rotator.sandbox.pinata.switches import Switches
 from rotator.sandbox.secrets_manager import rules as label_rules
 from tests.builders import NATIVE_ID, a_spec
@@ -369,7 +370,9 @@ def test_no_ping_while_anything_fails(tmp_path: Path) -> None:
 def headline_of(daemon: Daemon) -> str:
     """Return what the page answers to "is everything fine?"."""
     watch = daemon.watch
-    shown = Sources(lambda: watch.status, lambda: "", watch.ready, lambda: ("", b""), lambda _: (), now=daemon.now)
+    shown = Sources(
+        lambda: watch.status, lambda: "", watch.ready, lambda: ("", b""), lambda _: Told(()), now=daemon.now
+    )
     found = re.search("<h1>(.*)</h1>", ask(shown).text)
     assert found
     return found[1]

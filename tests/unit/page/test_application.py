@@ -10,7 +10,8 @@ import structlog
 
 from rotator.model.errors import AuditUnavailableError
 from rotator.page.application import HEADERS, PATH_MAX_CHARS
-from tests.page_fleets import THREE, a_fleet, a_status, a_story, sources
+from rotator.page.sources import Told
+from tests.page_fleets import NOW, THREE, a_fleet, a_retirement, a_status, a_story, sources
 from tests.unit.page.wsgi import ask
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9.eyJzY29wZWRLZXkiOiJhYmMifQ.c2lnbmF0dXJl"
@@ -140,6 +141,21 @@ def test_a_trail_that_cannot_be_read_is_told() -> None:
     assert answer.status == 200
     assert "cannot be read: Permission denied" in answer.text
     assert "2026-11-12" in answer.text
+    assert "shows no key yet" not in answer.text
+
+
+def test_a_trail_that_was_read_in_part_is_told() -> None:
+    """The page says why the rest is missing, and claims nothing of what it has not read."""
+    revocation = a_retirement("key-1", NOW)
+    for records, said in (([], "What was read shows no key."), (revocation, "Made earlier, or by hand")):
+        told = Told(records, "it was not read to its end")
+        text = ask(sources(timeline=lambda _, told=told: told), "/secret/uploader").text
+        assert "Only the newest part of the audit trail is shown: it was not read to its end." in text
+        assert said in text
+    text = ask(sources(records=revocation), "/secret/uploader").text
+    assert "Made by hand" in text
+    assert "Only the newest part" not in text
+    assert "From the last 366 days of the audit trail" in text
 
 
 @pytest.mark.parametrize(
