@@ -3,6 +3,7 @@
     record       what is recorded, and what it is read as
     event        what a record looks like as a line: the schema
     attestation  what binds an event to its content and to the one before it
+    pieces       the usual line, read and checked in a fraction of the time
     redaction    the last line of defence against secret material
     chain        one run's events, numbered and linked; a run that a crash cut off
     trail        the log a run is recorded in, over one destination or two
@@ -10,6 +11,8 @@
     lives        the life of each key of a secret, from its records
     report       what an auditor is given about a period
     verify       whether an event still says what was written
+    progress     how far a verification is
+    runset       the ids of very many runs
     signers      keys in files, and the check of any seal
     signatures   what signing and checking compute, over `cryptography`
     locations    the directory and the bucket of one trail

@@ -10,8 +10,7 @@ No key is involved: anyone who may write the files can also compute a whole new 
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = dict[str, Json]
@@ -25,8 +24,7 @@ SHA_256 = 3
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where a chain stands: what its next event has to continue."""
 
     run_id: str

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from rotator.audit.attestation import SHA_256, TIME_MAX_MS, Head, Json, JsonObject, attestation_of, seal
 from rotator.audit.record import EventKind, Record, Repaired, Writer
@@ -169,7 +169,9 @@ _FIELDS = (
     _field("unmapped.torn.fingerprint.value", "torn.sha256", _text, _TORN),
 )
 
-_READ_FIELDS = tuple(field for field in _FIELDS if field.name)
+READ_FIELDS = tuple(field for field in _FIELDS if field.name)
+"""What makes a record."""
+Parts: TypeAlias = dict[str, dict[str, Any]]
 
 
 def render(record: Record) -> JsonObject:
@@ -197,11 +199,21 @@ class StoredEvent:
     prev_event: Json
     record: Record
 
+    @property
+    def about(self) -> tuple[str, str]:
+        """The secret and its ARN."""
+        return self.record.secret, self.record.arn
+
+    @property
+    def call_uid(self) -> str:
+        """The id of the call."""
+        return self.record.call_uid
+
 
 def parse(line: bytes) -> StoredEvent | None:
     """Return the event on a line, or None if there is none."""
     try:
-        event = _DECODER.decode(line.decode())
+        event = decoded(line.decode())
         return _stored(event) if isinstance(event, dict) else None
     except (ValueError, RecursionError):
         return None
@@ -223,6 +235,12 @@ def key_paths(event: Json) -> set[str]:
     return found
 
 
+def decoded(text: str) -> Json:
+    """Return what a JSON text says. Raises ValueError if it says nothing, or has a number that is no integer."""
+    value: Json = _DECODER.decode(text)
+    return value
+
+
 def _refuse(number: str) -> NoReturn:
     raise ValueError(f"{number} is not an integer, and only those have one canonical form in every language")
 
@@ -231,9 +249,14 @@ _DECODER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
 
 
 def _stored(event: JsonObject) -> StoredEvent:
-    resources = event.get("resources")
-    by_type = {_text(_at(found, "type")): found for found in resources} if isinstance(resources, list) else {}
-    parts = _read({**event, "resources": by_type})
+    type_uid, record = record_of(parts_of(event))
+    chain_uid, fingerprint, prev_event = attestation_of(event)
+    head = Head(_text(chain_uid), record.sequence, record.time_ms, type_uid, _text(fingerprint))
+    return StoredEvent(event, head, prev_event, record)
+
+
+def record_of(parts: Parts) -> tuple[int, Record]:
+    """Return the `type_uid` and the record of which these are the parts; it uses them up."""
     found = parts[""]
     type_uid, status = found.pop("type_uid"), found.pop("status", None)
     if "result" not in found:
@@ -242,22 +265,22 @@ def _stored(event: JsonObject) -> StoredEvent:
         found["failure"] = Failure(message=found["detail"], **parts["failure"])
     if "torn" in parts:
         found["torn"] = Repaired(**parts["torn"])
-    record = Record(writer=Writer(**parts["writer"]), subject=Subject(**parts["subject"]), **found)
-    chain_uid, fingerprint, prev_event = attestation_of(event)
-    head = Head(_text(chain_uid), record.sequence, record.time_ms, type_uid, _text(fingerprint))
-    return StoredEvent(event, head, prev_event, record)
+    return type_uid, Record(writer=Writer(**parts["writer"]), subject=Subject(**parts["subject"]), **found)
 
 
-def _read(event: JsonObject) -> dict[str, dict[str, Any]]:
-    """Return what an event is to a record, by the part of the record it belongs to."""
-    parts: dict[str, dict[str, Any]] = {"": {}, "writer": {}, "subject": {}}
+def parts_of(event: JsonObject, fields: Iterable[_Field] = READ_FIELDS) -> Parts:
+    """Return what an event, or what of it has these fields, is to a record, by the part of the record it belongs to."""
+    resources = event.get("resources")
+    by_type = {_text(_at(found, "type")): found for found in resources} if isinstance(resources, list) else {}
+    event = {**event, "resources": by_type}
+    parts: Parts = {"": {}, "writer": {}, "subject": {}}
     if _text_if_any(_at(event, "unmapped", "error")):
         parts["failure"] = {}
     if _at(event, "unmapped", "torn"):
         parts["torn"] = {}
     inner: Json = event
     at: tuple[str, ...] = ()
-    for parents, key, part, name, read, _, _ in _READ_FIELDS:
+    for parents, key, part, name, read, _, _ in fields:
         if part in parts:
             if parents != at:
                 inner, at = _at(event, *parents), parents

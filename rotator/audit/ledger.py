@@ -65,6 +65,9 @@ class Entry:
     @property
     def message(self) -> bytes:
         """What is hashed and signed: all but the signature."""
+        return canonical(self._body())
+
+    def _body(self) -> JsonObject:
         run = self.listing
         body: JsonObject = {
             "format": _FORMAT,
@@ -79,7 +82,7 @@ class Entry:
         }
         if self.torn:
             body["torn"] = {"length": self.torn.length, "sha256": self.torn.sha256}
-        return canonical(body)
+        return body
 
     @property
     def hash(self) -> str:
@@ -93,7 +96,7 @@ class Entry:
 
     def line(self) -> bytes:
         """Return the line that is stored."""
-        stored: JsonObject = {**json.loads(self.message), "hash": self.hash}
+        stored: JsonObject = {**self._body(), "hash": self.hash}
         if self.seal is not None:
             stored["seal"] = {
                 "algorithm": self.seal.algorithm,

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 
 from rotator.audit.ledger import DIGITS, Entry, parse_entry
 from rotator.audit.signers import SealError, verify
-from rotator.audit.verify import Finding, Flaw, Terms, VerificationReport
+from rotator.audit.verify import Finding, Flaw, RunEnding, Terms, VerificationReport
 from rotator.model.errors import SealsUncheckedError
 from rotator.model.signing import Seal
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass(slots=True)
@@ -27,8 +29,10 @@ class LedgerJudge:
     last: Entry | None = None
     known: set[str] = field(default_factory=set)
     """Runs that were listed while the others were judged."""
-    _listed: dict[str, tuple[int, int, bytes]] = field(default_factory=dict)
-    """By run: number, time in ms, and fingerprint of the last event."""
+    _listed: dict[str, bytes] = field(default_factory=dict)
+    """By run: fingerprint of the last event, number, and time in ms; once its end was seen, without the time."""
+    _odd: dict[str, RunEnding] = field(default_factory=dict)
+    """Runs that end otherwise than they are listed, or are not listed at all."""
     _remains: bytes = b""
     _remains_line: int = 0
     _latest_ms: int = 0
@@ -63,9 +67,10 @@ class LedgerJudge:
         elif last and (entry.place, entry.number, entry.prev) != (last.place, last.number + 1, last.hash):
             self._add(Flaw.LEDGER, line, f"entry {entry.number} does not follow from entry {last.number}")
         run, fingerprint = entry.listing, bytes.fromhex(entry.listing.fingerprint)
-        earlier = self._listed.setdefault(run.run_id, (entry.number, run.time_ms, fingerprint))
-        if earlier[2] != fingerprint:
-            self._add(Flaw.LEDGER, line, f"entry {entry.number} lists another end of a run than entry {earlier[0]}")
+        earlier = self._listed.setdefault(run.run_id, fingerprint + b"%d %d" % (entry.number, run.time_ms))
+        if not earlier.startswith(fingerprint):
+            number, _ = _number_and_time(earlier)
+            self._add(Flaw.LEDGER, line, f"entry {entry.number} lists another end of a run than entry {number}")
         self.last = entry
         self.report.listed_from_ms = self.report.listed_from_ms or run.time_ms
         self._latest_ms = max(self._latest_ms, run.time_ms)
@@ -93,8 +98,20 @@ class LedgerJudge:
         """Note an entry that is none."""
         self._add(Flaw.LEDGER, line, detail)
 
+    def settle(self) -> None:
+        """Compare the ends of runs so far, and keep only those that are not as they are listed."""
+        for run_id, end in self.report.ends.items():
+            listed = self._listed.get(run_id, b"")
+            if end.fingerprint and listed.startswith(end.fingerprint):
+                self._listed[run_id] = end.fingerprint + b"%d" % _number_and_time(listed)[0]
+                self._odd.pop(run_id, None)
+            else:
+                self._odd[run_id] = end
+        self.report.ends.clear()
+
     def close(self) -> None:
         """Compare with the runs that were judged."""
+        self.settle()
         if self._remains:
             self.report.add(Finding(Flaw.UNFINISHED, self.where, self._remains_line, "", None, "an entry was cut off"))
         for flaw, run_id, detail in (*self._absent(), *self._unlisted(), *self._short()):
@@ -117,18 +134,18 @@ class LedgerJudge:
     def _absent(self) -> Iterator[tuple[Flaw, str, str]]:
         since = self.terms.since
         since_ms = int(since.timestamp() * 1000) if since else 0
-        for run_id, (number, time_ms, fingerprint) in self._listed.items():
-            end = self.report.ends.get(run_id)
-            if end is None and run_id not in self.report.chains:
-                if time_ms >= since_ms:
+        for run_id, listed in self._listed.items():
+            number, time_ms = _number_and_time(listed)
+            if run_id not in self.report.seen:
+                if time_ms is None or time_ms >= since_ms:
                     yield Flaw.MISSING_RUN, run_id, f"entry {number}"
                 else:
                     self.report.excused += 1
-            elif end is None or end.fingerprint != fingerprint:
+            elif time_ms is not None or run_id in self._odd:
                 yield Flaw.NOT_AS_LISTED, run_id, f"entry {number}"
 
     def _unlisted(self) -> Iterator[tuple[Flaw, str, str]]:
-        for run_id, end in self.report.ends.items():
+        for run_id, end in self._odd.items():
             if run_id in self._listed or run_id in self.known:
                 continue
             if end.may_follow:
@@ -138,6 +155,11 @@ class LedgerJudge:
 
     def _add(self, flaw: Flaw, line: int | None, detail: str) -> None:
         self.report.add(Finding(flaw, self.where, line, "", None, detail))
+
+
+def _number_and_time(listed: bytes) -> tuple[int, int | None]:
+    number, _, time_ms = listed[_DIGEST_BYTES:].partition(b" ")
+    return int(number), int(time_ms) if time_ms else None
 
 
 def _is_head_of(head: str, entry: Entry) -> bool:

@@ -5,13 +5,13 @@ is genuine. Nothing that reads writes.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import combinations
 from typing import Protocol
 
 from rotator.audit.record import Record
-from rotator.audit.verify import ANY_TERMS, Finding, Flaw, Terms, VerificationReport
+from rotator.audit.verify import ANY_TERMS, HASH_BYTES, Finding, Flaw, Terms, VerificationReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,14 @@ def verify_all(sources: Sequence[Source], terms: Terms = ANY_TERMS) -> list[Veri
 
     A chain has no key: control of one place is enough to rewrite it there and not in the other place.
     """
-    reports = [source.verify(terms) for source in sources]
+    reports = [source.verify(replace(terms, alone=len(sources) == 1)) for source in sources]
     for here, there in combinations(reports, 2):
-        for run_id in here.chains.keys() & there.chains.keys():
-            ours, theirs = here.chains[run_id], there.chains[run_id]
+        our_chains, their_chains = here.chains or {}, there.chains or {}
+        for run_id in our_chains.keys() & their_chains.keys():
+            ours, theirs = our_chains[run_id], their_chains[run_id]
             shared = min(len(ours), len(theirs))
             if run_id in here.cut_short | there.cut_short:
-                shared -= 1  # where it was closed, that event is another one
+                shared -= HASH_BYTES  # where it was closed, that event is another one
             if ours[:shared] != theirs[:shared]:
                 there.add(Finding(Flaw.CONTRADICTED, there.where, None, run_id, None, f"see {here.where}"))
     return reports

@@ -7,20 +7,23 @@ was edited, removed, added, moved or repeated, and a finished run cut short. It 
 - that a run was rewritten with new fingerprints throughout, which takes no key;
 - that a finished file was cut, and renamed to look like that of a process that died.
 
-For these there is the ledger (`rotator.audit.listed`). One pass holds one file's chains in memory, and of every run its
-id and its end.
+For these there is the ledger (`rotator.audit.listed`). One pass holds one file's chains in memory, of every run a hash
+of its id, and its chain only if there is another place to compare it with.
 """
 
 import hashlib
-from array import array
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, IntEnum
 
 from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
+from rotator.audit.pieces import SoundEvent
+from rotator.audit.progress import Progress
 from rotator.audit.record import CHAIN_ENDS, IDLE, RUN_ENDS, EventKind
+from rotator.audit.runset import RunSet
 from rotator.model.events import Operation
 from rotator.model.plan import OutcomeKind
 from rotator.model.secrecy import looks_secret
@@ -91,6 +94,8 @@ class Finding:
     detail: str
 
 
+_HASH = struct.Struct("q")
+HASH_BYTES = _HASH.size
 _ACTS = frozenset({EventKind.INTENT, EventKind.DONE, EventKind.RECOVERED})
 _GRAVITY = {Flaw.UNFINISHED: Verdict.UNFINISHED, Flaw.UNSEALED: Verdict.UNSEALED}
 
@@ -105,6 +110,10 @@ class Terms:
     """Whose seals are trusted; if empty, seals are checked, and any signer is taken."""
     expected: tuple[str, ...] = ()
     """Heads that the ledger must have: `number:hex`, of one place as `number:hex@place`."""
+    alone: bool = False
+    """Whether there is no other place to compare with."""
+    progress: Callable[[Progress], None] | None = None
+    """Told now and then how far it is."""
 
 
 ANY_TERMS = Terms()
@@ -133,12 +142,14 @@ class VerificationReport:
     in_progress: int = 0
     """Runs without an end whose process is alive."""
     findings: list[Finding] = field(default_factory=list)
-    chains: dict[str, "array[int]"] = field(default_factory=dict, repr=False)
-    """By run: a hash of each event's fingerprint, to compare one place with another."""
+    seen: RunSet = field(default_factory=RunSet, repr=False, compare=False)
+    """The runs."""
+    chains: dict[str, bytes] | None = field(default_factory=dict, repr=False)
+    """By run: a hash of each event's fingerprint, to compare one place with another; None if there is only one."""
     cut_short: set[str] = field(default_factory=set, repr=False)
     """Runs that a later process closed."""
     ends: dict[str, RunEnding] = field(default_factory=dict, repr=False)
-    """How each run ended that says that the ledger lists it."""
+    """How each run ended that says that the ledger lists it, until it is compared with that."""
     listed: int = 0
     """Entries of the ledger."""
     excused: int = 0
@@ -198,17 +209,19 @@ class Judge:
     """Whether the ledger may still be about to list a run that ended here."""
     _runs: dict[str, _JudgedRun] = field(default_factory=dict, init=False)
 
-    def event(self, line: bytes, stored: StoredEvent, file: str, number: int | None) -> None:
+    def event(self, line: bytes, stored: StoredEvent | SoundEvent, file: str, number: int | None) -> None:
         """Judge an event that stands on this line of a file, or by itself in an object."""
         head, record = stored.head, stored.record
         flaws: list[tuple[Flaw, str]] = []
         run = self._runs.get(head.run_id)
-        if run is None and head.run_id in self.report.chains:
+        if run is None and head.run_id in self.report.seen:
             flaws.append((Flaw.REPEATED_RUN, "it was read before, elsewhere"))
-        flaws += _own_flaws(line, stored)
+        if isinstance(stored, StoredEvent):
+            flaws += _own_flaws(line, stored)
         flaws += _place_flaws(run, stored)
         if run is None:
-            run = self._runs[head.run_id] = _JudgedRun((record.secret, record.arn), head)
+            run = self._runs[head.run_id] = _JudgedRun(stored.about, head)
+            self.report.seen.add(head.run_id)
         flaws += _story_flaws(run, stored)
         flaws += _listing_flaws(run, stored, self.report.listed_from_ms)
         for flaw, detail in flaws:
@@ -218,7 +231,8 @@ class Judge:
             run.head = head
         run.line = number
         self.report.events += 1
-        self.report.chains.setdefault(head.run_id, array("q")).append(hash(head.fingerprint))
+        if (chains := self.report.chains) is not None:
+            chains[head.run_id] = chains.get(head.run_id, b"") + _HASH.pack(hash(head.fingerprint))
         if record.kind is EventKind.RECOVERED:
             self.report.cut_short.add(head.run_id)
         if record.listed:
@@ -257,7 +271,7 @@ def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
         yield Flaw.EXPOSED, "rotate that key"
 
 
-def _place_flaws(run: _JudgedRun | None, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
+def _place_flaws(run: _JudgedRun | None, stored: StoredEvent | SoundEvent) -> Iterator[tuple[Flaw, str]]:
     """Yield what is wrong with where an event stands in its chain."""
     head, record = stored.head, stored.record
     if run is None:
@@ -272,11 +286,11 @@ def _place_flaws(run: _JudgedRun | None, stored: StoredEvent) -> Iterator[tuple[
         yield Flaw.UNLINKED, f"it does not refer to event {before.sequence} as it stands here"
     if head.time_ms < before.time_ms - SKEW_MAX_MS:
         yield Flaw.BACKWARDS, f"by {(before.time_ms - head.time_ms) // 1000} s"
-    if (record.secret, record.arn) != run.secret:
+    if stored.about != run.secret:
         yield Flaw.STRANGER, "not the one its run was begun for"
 
 
-def _story_flaws(run: _JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
+def _story_flaws(run: _JudgedRun, stored: StoredEvent | SoundEvent) -> Iterator[tuple[Flaw, str]]:
     """Yield what is wrong with an event as a part of what its run did, and take note of it."""
     record = stored.record
     if run.ended:
@@ -284,10 +298,10 @@ def _story_flaws(run: _JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, s
         return
     match record.kind:
         case EventKind.INTENT:
-            run.calls[record.call_uid] = record.operation
+            run.calls[stored.call_uid] = record.operation
             run.to_revoke -= record.operation == Operation.REVOKE_KEY
         case EventKind.DONE:
-            if run.calls.pop(record.call_uid, None) != record.operation:
+            if run.calls.pop(stored.call_uid, None) != record.operation:
                 yield Flaw.NO_INTENT, record.operation
         case EventKind.RECOVERED:
             run.calls.pop(record.unanswered, None)
@@ -304,14 +318,16 @@ def _story_flaws(run: _JudgedRun, stored: StoredEvent) -> Iterator[tuple[Flaw, s
             yield Flaw.NO_OUTCOME, operation
 
 
-def _listing_flaws(run: _JudgedRun, stored: StoredEvent, listed_from_ms: int) -> Iterator[tuple[Flaw, str]]:
+def _listing_flaws(
+    run: _JudgedRun, stored: StoredEvent | SoundEvent, listed_from_ms: int
+) -> Iterator[tuple[Flaw, str]]:
     """Yield what is wrong with the end of a run that the ledger of its place has to list, and take note of the rest."""
     record = stored.record
     run.acted = run.acted or record.kind in _ACTS
     if record.kind not in RUN_ENDS or record.listed or not listed_from_ms:
         return
     acted = run.acted or record.result not in IDLE
-    if acted and record.time_ms > listed_from_ms:
+    if acted and stored.head.time_ms > listed_from_ms:
         yield Flaw.UNLISTED, "it did something after the ledger began, and its end does not say that it is listed"
 
 

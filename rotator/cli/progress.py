@@ -5,8 +5,9 @@ from contextlib import nullcontext
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from rotator.audit.progress import Progress as Verified
 from rotator.model.events import Done, Event, Result
 
 _MARKS = {Result.SUCCESS: "[green]✓[/]", Result.FAILURE: "[red]✗[/]", Result.UNKNOWN: "[yellow]?[/]"}
@@ -67,3 +68,25 @@ class Bar:
     def advance(self) -> None:
         """One more secret is done."""
         self.display.advance(self._task)
+
+
+class VerifyingBar:
+    """A bar over the bytes of a trail that is verified; while their number is unknown, it only shows that it works."""
+
+    def __init__(self) -> None:
+        self.display = Progress(
+            TextColumn("verifying"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+            console=Console(stderr=True, highlight=False, emoji=False),
+            transient=True,
+        )
+        self._task = self.display.add_task("", total=None)
+
+    def show(self, verified: Verified) -> None:
+        """Show how far a directory was verified."""
+        of_size = verified.of_size if verified.files < verified.of_files else None
+        told = f"{verified.files} of {verified.of_files} files"
+        self.display.update(self._task, completed=verified.size, total=of_size, description=told)

@@ -2,8 +2,10 @@
 
 import os
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 
 import click
 
@@ -45,7 +47,8 @@ def verify_trail(
     config = load_config(config_option)
     terms = verification_terms(config, since, expected)
     sources = sources_of(config)
-    reports = _verified_against(config, sources, terms) if against_aws else verify_all(sources, terms)
+    verified = partial(_verified, as_json=as_json)
+    reports = _verified_against(config, sources, terms, verified) if against_aws else verified(sources, terms)
     places = {report.place for report in reports}
     for head in expected:
         if "@" in head and head.partition("@")[2] not in places:
@@ -59,13 +62,26 @@ def verify_trail(
     return EXITS[max(report.verdict for report in reports)]
 
 
-def _verified_against(config: Config, sources: Sequence[Source], terms: Terms) -> list[VerificationReport]:
+def _verified(sources: Sequence[Source], terms: Terms, *, as_json: bool) -> list[VerificationReport]:
+    """Check every event, and show how far it is to a person who waits for that."""
+    if as_json or not sys.stderr.isatty():
+        return verify_all(sources, terms)
+    from rotator.cli.progress import VerifyingBar  # noqa: PLC0415 - rich draws on terminals, and cron has none
+
+    bar = VerifyingBar()
+    with bar.display:
+        return verify_all(sources, replace(terms, progress=bar.show))
+
+
+def _verified_against(
+    config: Config, sources: Sequence[Source], terms: Terms, verified: Callable[..., list[VerificationReport]]
+) -> list[VerificationReport]:
     """Check every event, and whether the trail has what the two systems show now."""
     from rotator.cli.evidence import elsewhere, gathered, unrecorded  # noqa: PLC0415 - boto3 takes long to import
 
     evidence = gathered(config)
     heads = tuple(head for one in evidence for head in one.heads)
-    reports = verify_all(sources, replace(terms, expected=(*terms.expected, *heads)))
+    reports = verified(sources, replace(terms, expected=(*terms.expected, *heads)))
     for one in evidence:
         for finding in (*unrecorded(one, sources, terms.since), *elsewhere(one, reports)):
             reports[0].add(finding)

@@ -200,6 +200,19 @@ def test_many_secrets_get_a_bar_that_leaves(stage: Stage) -> None:
     assert shown.count(": rotated to ") == 4
 
 
+def test_who_waits_for_a_verification_sees_how_far_it_is(stage: Stage) -> None:
+    """A bar with the files, and then the verdict; a machine gets that alone."""
+    stage.rotator("run")
+    code, shown = on_a_terminal(stage, "audit", "verify")
+    assert code == 0
+    places = [shown.find(words) for words in ("verifying", "1 of 1 files", "events of 1 runs in 1 files")]
+    assert -1 not in places
+    assert places == sorted(places)
+    code, shown = on_a_terminal(stage, "audit", "verify", "--json")
+    assert (code, json.loads(shown)["files"]) == (0, 1)
+    assert stage.process("audit", "verify").stderr == ""
+
+
 def test_no_color_is_honoured(stage: Stage) -> None:
     """On a terminal, with NO_COLOR set, nothing is coloured."""
     for command in (("run",), ("status",)):

@@ -7,6 +7,7 @@ have left the beginning of a line: the next entry says how many bytes of that st
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ NAME = ".ledger"
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _TAIL_BYTES = 4 * ENTRY_MAX_BYTES
 """More than one entry and what may be left of one."""
+_NUMBER = re.compile(rb'"number":([0-9]+),')
 _TURNS_MAX, _TURN_STEP_S = 1000, 0.01
 """How often, and after how long each time, it is tried to be the only one at it. Others need milliseconds, but for as
 long as one waits for its signature: then the entry is left to a later run."""
@@ -58,14 +60,16 @@ def listed_since(directory: Path, time_ms: int) -> set[str]:
 
 def listed_after(directory: Path, number: int) -> set[str]:
     """Return the runs that are listed after an entry. Raises AuditUnavailableError."""
-    return {entry.listing.run_id for entry in _entries(directory) if entry.number > number}
+    return {entry.listing.run_id for entry in _entries(directory, number)}
 
 
-def _entries(directory: Path) -> Iterator[Entry]:
+def _entries(directory: Path, after: int = -1) -> Iterator[Entry]:
     path = directory / NAME
     if path.exists():
         with files.reading(path) as stream:
-            yield from filter(None, map(parse_entry, files.lines(stream)))
+            # The number is looked for first, as parsing takes twenty times as long.
+            later = (line for line in files.lines(stream) if (found := _NUMBER.search(line)) and int(found[1]) > after)
+            yield from filter(None, map(parse_entry, later))
 
 
 def _last(fd: int, size: int) -> tuple[Entry | None, bytes, bytes]:

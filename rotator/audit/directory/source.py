@@ -1,15 +1,19 @@
 """Looking things up in an audit directory, and verifying it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
 from rotator.audit.directory import files
 from rotator.audit.directory.ledger import NAME, listed_after
 from rotator.audit.directory.sieve import Sieve
 from rotator.audit.event import parse
 from rotator.audit.listed import LedgerJudge
+from rotator.audit.pieces import read
+from rotator.audit.progress import Progress
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import ANY_TERMS, SKEW_MAX_MS, Finding, Flaw, Judge, Terms, VerificationReport
@@ -18,6 +22,11 @@ _CLOCKS_APART = timedelta(milliseconds=SKEW_MAX_MS)
 """How far a file's name may lie after, and its time stamp before, the times in it: file systems use a coarser clock,
 and a clock may be set back."""
 _WRITABLE = "others than its owner may write to it"
+
+_Lines: TypeAlias = Callable[[BinaryIO], Iterator[bytes]]
+"""Yields the lines of a file."""
+_LINES_AT_ONCE = 1000
+"""How many are read before it is told how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +74,20 @@ class DirectorySource:
 
     def verify(self, terms: Terms = ANY_TERMS) -> VerificationReport:
         """Check every file."""
-        report = VerificationReport(str(self.directory))
+        report = VerificationReport(str(self.directory), chains=None if terms.alone else {})
         ledger = self._judged_ledger(report, terms)
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
             report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
+        lines = _Told(terms.progress, paths).lines if terms.progress else files.lines
         for path in paths:
             report.files += 1
             try:
-                _check(path, report, Judge(report))
+                _check(path, report, Judge(report), lines)
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
+            ledger.settle()
         ledger.known |= listed_after(self.directory, ledger.last.number if ledger.last else 0)
         ledger.close()
         return report
@@ -113,13 +124,40 @@ def _records(path: Path, sieve: Sieve) -> Iterator[Record]:
                 yield stored.record
 
 
-def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
+class _Told:
+    """Tells how far files were read."""
+
+    def __init__(self, tell: Callable[[Progress], None], paths: Sequence[Path]) -> None:
+        self._tell = tell
+        self._so_far = Progress(0, len(paths), 0, sum(map(_size, paths)))
+
+    def lines(self, stream: BinaryIO) -> Iterator[bytes]:
+        """Yield the lines of the next file."""
+        done, before = self._so_far.files, self._so_far.size
+        for number, line in enumerate(files.lines(stream)):
+            if number % _LINES_AT_ONCE == 0:
+                self._say(done, before + stream.tell())
+            yield line
+        self._say(done + 1, before + stream.tell())
+
+    def _say(self, done: int, size: int) -> None:
+        self._so_far = self._so_far._replace(files=done, size=size)
+        self._tell(self._so_far)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):
+        return path.lstat().st_size
+    return 0
+
+
+def _check(path: Path, report: VerificationReport, judge: Judge, lines: _Lines) -> None:
     """Read a file once, and judge it."""
 
     def add(flaw: Flaw, line: int | None, detail: str) -> None:
         report.add(Finding(flaw, path.name, line, "", None, detail))
 
-    number, line = 0, b"\n"
+    number, line, name = 0, b"\n", path.name
     remains, remains_at = files.Remains(), 0
     is_open = files.is_open_name(path)
     with files.opened(path) as stream:
@@ -128,8 +166,8 @@ def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
             return
         is_live = is_open and files.has_live_writer(stream)
         judge.may_follow = is_open
-        for number, line in enumerate(files.lines(stream), start=1):
-            stored = parse(line)
+        for number, line in enumerate(lines(stream), start=1):
+            stored = read(line) or parse(line)
             if stored is None:
                 remains_at = remains_at or number
                 remains.add(line)
@@ -139,7 +177,7 @@ def _check(path: Path, report: VerificationReport, judge: Judge) -> None:
                 if torn != remains.repair:
                     add(Flaw.NO_EVENT, remains_at or number, "and no repair accounts for it")
                 remains, remains_at = files.Remains(), 0
-            judge.event(line, stored, path.name, number)
+            judge.event(line, stored, name, number)
     if is_live:
         judge.close(None, path.name)
         return

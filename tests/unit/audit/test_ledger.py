@@ -23,10 +23,13 @@ from tests.unit.audit.builders import (
     ARN,
     RunIds,
     TickingClock,
+    a_finished_file,
     a_trail,
     an_end,
     an_intent,
+    an_outcome,
     as_is,
+    chain_lines,
     record_rotation,
     verify,
 )
@@ -332,3 +335,13 @@ def test_intent_alone_makes_a_run_one_that_did_something(directory: Path) -> Non
         run.record(an_intent())
         run.record(an_end(OutcomeKind.UP_TO_DATE))
     assert [one.listing.run_id for one in entries(directory)] == [run.run_id]
+
+
+@pytest.mark.parametrize(("year", "more"), [(2099, [Flaw.NOT_AS_LISTED]), (2000, [])])
+def test_the_last_end_of_a_run_is_compared(directory: Path, year: int, more: list[Flaw]) -> None:
+    """A run that is told twice, and ends in two ways, ends as it is told last."""
+    a_finished_file(directory)
+    path = directory / f"{year}0101T000000Z-0123456789.jsonl"
+    path.write_bytes(b"".join(chain_lines("run-1", [an_intent(), an_outcome(), an_end()])))
+    path.chmod(0o600)
+    assert [finding.flaw for finding in verify(directory).findings] == [Flaw.REPEATED_RUN, *more]

@@ -41,4 +41,4 @@ def test_a_run_that_was_rewritten_in_one_place_is_found(both: Both) -> None:
     assert here.verdict is Verdict.INTACT
     flaws = [Flaw.NOT_AS_LISTED, Flaw.CONTRADICTED]
     assert [(f.flaw, f.run_id) for f in there.findings] == [(flaw, rewritten) for flaw in flaws]
-    assert other in there.chains
+    assert other in there.seen
