@@ -1,4 +1,8 @@
-"""One run's chain: as it grows, entries in and durable lines out; and as a crash left it, to be closed."""
+"""One run's chain: as it grows, entries in and lines out; and as a crash left it, to be closed.
+
+What must be durable before anything else happens is the intent of a call that changes something, and the end. The lines
+between ride on the next of these: whoever loses them has lost what a look at both systems tells again.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +12,19 @@ from typing import Protocol
 from rotator.audit.attestation import FIRST, Head, event_uid, seal
 from rotator.audit.event import StoredEvent, parse, render
 from rotator.audit.ledger import Listing
-from rotator.audit.record import CHAIN_ENDS, IDLE, Entry, EventKind, Position, Record, Recovered, RunIdentity, Writer
+from rotator.audit.record import (
+    CHAIN_ENDS,
+    IDLE,
+    PROOFS,
+    Entry,
+    EventKind,
+    Position,
+    Record,
+    Recovered,
+    Repaired,
+    RunIdentity,
+    Writer,
+)
 from rotator.model.events import Done, Ended, Intent, Operation
 
 Clock = Callable[[], datetime]
@@ -17,8 +33,11 @@ Clock = Callable[[], datetime]
 class Sink(Protocol):
     """Where lines go: a file of an audit directory, or the objects of a bucket."""
 
-    def append(self, line: bytes) -> None:
-        """Make a line durable, as a whole, before returning; or raise AuditUnavailableError, and take no more."""
+    def append(self, line: bytes, *, durable: bool) -> None:
+        """Take a line; if asked, with it all lines so far are durable on return.
+
+        Raises AuditUnavailableError if that failed, and takes no more.
+        """
 
 
 @dataclass(slots=True)
@@ -39,7 +58,7 @@ class Chain:
     _calls: dict[Operation, str] = field(default_factory=dict, init=False)
 
     def add(self, entry: Entry) -> None:
-        """Append an entry to the chain, durably; where the sink takes no more, the chain has ended."""
+        """Append an entry to the chain, durably if it has to be; where the sink takes no more, the chain has ended."""
         sequence, time_ms = FIRST, int(self.clock().timestamp() * 1000)
         if self.head:
             sequence, time_ms = self.head.sequence + 1, max(time_ms, self.head.time_ms)
@@ -50,7 +69,7 @@ class Chain:
         line = seal(render(record), self.head, self.run.run_id) + b"\n"
         stored = parse(line)
         assert stored is not None  # noqa: S101 - what is written can be read
-        self.sink.append(line)
+        self.sink.append(line, durable=_must_be_durable(entry))
         self.head, self.listing = stored.head, listing_of(stored)
 
     def _call_uid(self, entry: Entry, uid: str) -> str:
@@ -71,6 +90,16 @@ def listing_of(stored: StoredEvent) -> Listing | None:
     if not stored.record.listed:
         return None
     return Listing(head.run_id, stored.record.secret, head.sequence, head.fingerprint, head.time_ms)
+
+
+def _must_be_durable(entry: Entry) -> bool:
+    match entry:
+        case Intent(operation):
+            return operation not in PROOFS
+        case Ended() | Recovered() | Repaired():
+            return True
+        case _:
+            return False
 
 
 def _acts(entry: Entry) -> bool:
@@ -95,15 +124,14 @@ class Unfinished:
     """The calls and their outcomes, in order."""
 
     def close(self, writer: Writer, sink: Sink, clock: Clock, before: "Before | None" = None) -> Listing | None:
-        """Append the event that says that the run was cut short, and in which call; `before` is called first.
+        """Append the event that says that the run was cut short, and in which calls; `before` is called first.
 
         Return how the ledger lists it.
         """
         if before:
             before(self)
         chain = Chain(self.run, writer, sink, clock, self.head)
-        uid, operation = next(reversed(self.calls.items()), ("", ""))
-        chain.add(Recovered(uid, operation))
+        chain.add(Recovered(tuple(self.calls.items())))
         return chain.listing
 
 

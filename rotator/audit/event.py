@@ -72,10 +72,18 @@ def _texts(value: Json) -> tuple[str, ...]:
     return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()
 
 
+def _ids(value: Json) -> tuple[str, ...]:
+    return _texts([value] if value and isinstance(value, str) else value)
+
+
 def _integer(value: Json) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError("not an integer")  # noqa: TRY004 - as above
     return value
+
+
+def _integer_if_any(value: Json) -> int | None:
+    return None if value is None else _integer(value)
 
 
 def _time_ms(value: Json) -> int:
@@ -162,9 +170,11 @@ _FIELDS = (
     _field("unmapped.error", "failure.error", _text, _FAILED),
     _field("unmapped.remedy", "failure.remedy", lambda v: Remedy(_text(v)), _FAILED),
     _field("unmapped.next_step", "failure.next_step", _text, _FAILED),
-    _field("unmapped.unanswered", "unanswered", _text_if_any, _of(EventKind.RECOVERED)),
+    _field("unmapped.unanswered", "unanswered", _ids, _of(EventKind.RECOVERED), lambda r: [*r.unanswered]),
+    _field("unmapped.audit_head", "audit_head", _text_if_any, attrgetter("audit_head")),
     _field("unmapped.listed", "listed", lambda v: v is True, attrgetter("listed")),
     _field("unmapped.torn.length", "torn.length", _integer, _TORN),
+    _field("unmapped.torn.offset", "torn.offset", _integer_if_any, _TORN),
     _field("unmapped.torn.fingerprint.algorithm_id", condition=_TORN, write=lambda _: SHA_256),
     _field("unmapped.torn.fingerprint.value", "torn.sha256", _text, _TORN),
 )
@@ -264,7 +274,7 @@ def record_of(parts: Parts) -> tuple[int, Record]:
     if "failure" in parts:
         found["failure"] = Failure(message=found["detail"], **parts["failure"])
     if "torn" in parts:
-        found["torn"] = Repaired(**parts["torn"])
+        found["torn"] = Repaired(**{"offset": None, **parts["torn"]})
     return type_uid, Record(writer=Writer(**parts["writer"]), subject=Subject(**parts["subject"]), **found)
 
 

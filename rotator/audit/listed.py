@@ -33,6 +33,8 @@ class LedgerJudge:
     """By run: fingerprint of the last event, number, and time in ms; once its end was seen, without the time."""
     _odd: dict[str, RunEnding] = field(default_factory=dict)
     """Runs that end otherwise than they are listed, or are not listed at all."""
+    _hashes: bytearray = field(default_factory=bytearray)
+    """The beginning of the hash of each entry, as in a head."""
     _remains: bytes = b""
     _remains_line: int = 0
     _latest_ms: int = 0
@@ -72,6 +74,8 @@ class LedgerJudge:
             number, _ = _number_and_time(earlier)
             self._add(Flaw.LEDGER, line, f"entry {entry.number} lists another end of a run than entry {number}")
         self.last = entry
+        self._hashes += bytes.fromhex(entry.hash[:DIGITS])
+        self.report.place = self.report.place or entry.place
         self.report.listed_from_ms = self.report.listed_from_ms or run.time_ms
         self._latest_ms = max(self._latest_ms, run.time_ms)
         self.report.listed += 1
@@ -114,10 +118,9 @@ class LedgerJudge:
         self.settle()
         if self._remains:
             self.report.add(Finding(Flaw.UNFINISHED, self.where, self._remains_line, "", None, "an entry was cut off"))
-        for flaw, run_id, detail in (*self._absent(), *self._unlisted(), *self._short()):
+        for flaw, run_id, detail in (*self._absent(), *self._unlisted(), *self._short(), *self._unmet()):
             self.report.add(Finding(flaw, self.where, None, run_id, None, detail))
         self.report.head = self.last.head if self.last else ""
-        self.report.place = self.last.place if self.last else ""
 
     def _short(self) -> Iterator[tuple[Flaw, str, str]]:
         """Yield heads that are not there, and how far the seals do not reach."""
@@ -130,6 +133,15 @@ class LedgerJudge:
             yield Flaw.UNSEALED, "", self._unchecked
         elif self.terms.signers and left:
             yield Flaw.UNSEALED, "", f"the newest {left}; the next run that is signed seals them, too"
+
+    def _unmet(self) -> Iterator[tuple[Flaw, str, str]]:
+        """Yield heads that were noted outside when a run began, and that are not, or no longer, what is here."""
+        size = DIGITS // 2
+        for head, run_id in self.report.noted.items():
+            number, _, digits = head.partition("@")[0].partition(":")
+            at = size * (int(number) - 1) if number.isdecimal() else -1
+            if at < 0 or self._hashes[at : at + size].hex() != digits:
+                yield Flaw.NOT_REACHED, run_id, f"{head} was noted on its secret when this run began"
 
     def _absent(self) -> Iterator[tuple[Flaw, str, str]]:
         since = self.terms.since

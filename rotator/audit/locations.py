@@ -49,14 +49,12 @@ class TrailLocations:
         found: list[Source] = [DirectorySource(self.directory)] if self.directory else []
         return [*found, BucketSource(self.bucket, self.clock)] if self.bucket else found
 
-    def newest(
-        self, secret: str, since: datetime, idle_records: int, idle_max: int
-    ) -> Iterator[Callable[[], Iterable[Record]]]:
+    def newest(self, secret: str, since: datetime, idle_max: int) -> Iterator[Callable[[], Iterable[Record]]]:
         """Yield what reads the trail of a secret since a time: all of a directory, then a bucket as `newest` does."""
         if self.directory:
             yield partial(DirectorySource(self.directory).records, Criteria(secret=secret, since=since))
         if self.bucket:
-            yield from newest(self.bucket, secret, since, idle_records, idle_max)
+            yield from newest(self.bucket, secret, since, idle_max)
 
     def probe(self) -> None:
         """Make sure that a record could be made durable now, without making one, or raise AuditUnavailableError.

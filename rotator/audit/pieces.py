@@ -45,15 +45,19 @@ _GAPS: dict[str, tuple[tuple[str | int, ...], ...]] = {
         ("unmapped",),
     ),
     "resources": (),
-    "unmapped": (("unmapped", "attestation_list", 0),),
+    "unmapped": (("unmapped", "attestation_list", 0), ("unmapped", "revoked", 0)),
 }
-"""Where something was cut out, by piece: the frame, and what is below a key. A line break is left there."""
+"""Where something was cut out, by piece: the frame, and what is below a key. A line break is left there. The last one
+of `unmapped` is there only where keys were revoked."""
+_REVOKED = re.compile(r'"revoked":\["[0-9a-z-]{1,39}(?:","[0-9a-z-]{1,39})*"\]')
+"""Few runs revoke the same keys; and no verification goes by them."""
 _TEXT = r'"([ !#-\[\]-~]*)"'
 _RESOURCES = re.compile(
     rf'\[\{{"name":{_TEXT},"type":"secret","uid":{_TEXT}(?:,"version":{_TEXT})?\}}'
     rf'(?:,\{{"name":{_TEXT},"type":"pinata_api_key","uid":{_TEXT}\}})?\]'
 )
 """Resources have versions and keys in them that few other lines have, so their usual form is known here, too."""
+_CUT = r'"revoked":["\n"]'
 _DIGEST = re.compile("[0-9a-f]{64}")
 """One in a piece may be a fingerprint, and whether that may stand there is not for a piece to tell."""
 
@@ -64,7 +68,7 @@ class SoundEvent(NamedTuple):
     head: Head
     prev_event: Json
     record: Record
-    """What it says, as in a run with the id 1 that is about no secret."""
+    """What it says, as in a run with the id 1 that is about no secret and has revoked a key 1."""
     about: tuple[str, str]
     """The secret and its ARN."""
     call_uid: str
@@ -95,7 +99,7 @@ def _read(line: bytes, text: str) -> SoundEvent | None:
     front = front.replace(run_id, "\n")
     type_uid, record = _told(
         f'{front}"resources":\n,"severity_id":{status}"time":\n,{kind}"unmapped":\n}}',
-        f'{{"unmapped":{start}"attestation_list":[\n]{end[:-2]}}}',
+        f'{{"unmapped":{start}"attestation_list":[\n]{_REVOKED.sub(_CUT, end[:-2], 1)}}}',
     )
     about, time_ms = _about(resources), int(time)
     if attested is None or record is None or about is None or str(time_ms) != time or not 0 <= time_ms <= TIME_MAX_MS:
@@ -154,7 +158,7 @@ def _sound(piece: str, top: str) -> Parts | None:
     try:
         event: Any = decoded(text)
         found, paths = parts_of(event, _FIELDS[top]), key_paths(event)
-        for *parents, key in _GAPS[top]:
+        for *parents, key in _GAPS[top][: piece.count("\n")]:
             inner = event
             for parent in parents:
                 inner = inner[parent]

@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeAlias, assert_never
 
-from rotator.audit.attestation import event_uid
+from rotator.audit.attestation import FIRST, event_uid
 from rotator.model.errors import Remedy
-from rotator.model.events import Decided, Done, Ended, Event, Failure, Intent, RunEnd, Subject
+from rotator.model.events import Decided, Done, Ended, Event, Failure, Intent, Operation, RunEnd, Subject
 from rotator.model.plan import OutcomeKind
 
 
@@ -54,23 +54,27 @@ class Position:
 class Started:
     """A run has begun."""
 
+    audit_head: str = ""
+    """The heads that were noted on the secret then; empty without a note."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """A run was found that can never end, because the process that wrote it is gone."""
 
-    unanswered: str
-    """The id of the last call without an outcome; empty if there is none."""
-    operation: str
+    unanswered: tuple[tuple[str, str], ...]
+    """The id and the operation of each call without an outcome: it may have happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """A file ended in the remains of a torn write; they stay there, with a line break added."""
+    """From a place in a file on, what a crash left is not believed; it stays there, with a line break added."""
 
     length: int
-    """Bytes that are not an event, with the line break that closes them."""
+    """Bytes from the first one that cannot be read, with whole lines behind it, and the line break that closes them."""
     sha256: str
+    offset: int | None
+    """Where they begin in the file; None if a version before 0.2 wrote it: they stand right above it."""
 
 
 Entry: TypeAlias = Started | Event | Recovered | Repaired
@@ -94,6 +98,8 @@ IDLE = frozenset({OutcomeKind.UP_TO_DATE, OutcomeKind.WAITING})
 """How a run ends that found nothing to do."""
 CHAIN_ENDS = RUN_ENDS | {EventKind.REPAIRED}
 """The last event of a chain; a repair is a chain by itself."""
+PROOFS = frozenset({Operation.VERIFY_KEY, Operation.PROVE_DEAD})
+"""Calls that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +129,10 @@ class Record:
     revoked: tuple[str, ...] = ()
     failure: Failure | None = None
     """Why a run failed; None if it did not, or if a version before 0.2 wrote it: that has a sentence in `detail`."""
-    unanswered: str = ""
-    """Of a recovery: the call without an outcome."""
+    unanswered: tuple[str, ...] = ()
+    """Of a recovery: the ids of the calls without an outcome."""
+    audit_head: str = ""
+    """Of a start: the heads that were noted on the secret."""
     listed: bool = False
     """Of a run's end: whether the run did something, so that the ledger of the place lists it."""
     torn: Repaired | None = None
@@ -147,8 +155,8 @@ class Record:
             arn=run.arn,
         )
         match entry:
-            case Started():
-                made = record(EventKind.STARTED, "StartRun", "started")
+            case Started(audit_head):
+                made = record(EventKind.STARTED, "StartRun", "started", audit_head=audit_head)
             case Decided(reason, actions, generation):
                 record = partial(record, reason=reason, actions=actions)
                 made = record(EventKind.DECIDED, "Decide", "decided", generation=generation)
@@ -160,16 +168,23 @@ class Record:
                 record = partial(record, subject=Subject(version_id, key_id), reason=reason or "", revoked=revoked)
                 detail = failure.message if failure else ""
                 made = record(EventKind.ENDED, "EndRun", outcome, detail=detail, failure=failure)
-            case Recovered(unanswered, operation):
-                lost = f"its last call, {operation}, has no known outcome" if unanswered else "no call was under way"
-                record = partial(record, detail=f"the run did not end; {lost}", unanswered=unanswered)
-                made = record(EventKind.RECOVERED, "RecoverRun", "unknown")
-            case Repaired(length):
-                detail = f"{length} bytes above this line are the remains of a write that was cut off"
+            case Recovered(unanswered):
+                lost = ", ".join(operation for _, operation in unanswered)
+                lost = f"without a known outcome, and may have happened: {lost}" if lost else "no call was under way"
+                record = partial(record, detail=f"the run did not end; {lost}")
+                ids = tuple(uid for uid, _ in unanswered)
+                made = record(EventKind.RECOVERED, "RecoverRun", "unknown", unanswered=ids)
+            case Repaired(length, _, offset):
+                detail = f"{length} bytes from byte {offset} on are what a crash left, and are not believed"
                 made = record(EventKind.REPAIRED, "RepairFile", "repaired", detail=detail, torn=entry)
             case _:
                 assert_never(entry)
         return made
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is all there is of its run, which found nothing to do."""
+        return self.kind is EventKind.ENDED and self.sequence == FIRST and self.result in IDLE
 
     @property
     def ends_run(self) -> bool:

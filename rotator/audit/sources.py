@@ -45,8 +45,8 @@ class Source(Protocol):
     def records(self, criteria: Criteria) -> Iterator[Record]:
         """Yield the records that fit; those of one run in their order."""
 
-    def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
-        """Return how the last run of each secret ended, by name; without those that never had one."""
+    def last_outcomes(self, secrets: Collection[str], since: datetime | None = None) -> dict[str, Record]:
+        """Return how the last run of each secret ended, by name; without those that had none, or none since a time."""
 
     def endings(self, since: datetime) -> list[Record]:
         """Return how runs ended since a time, in order."""
@@ -69,11 +69,13 @@ def records_of(sources: Sequence[Source], criteria: Criteria) -> Iterator[Record
     yield from sorted(found.values(), key=lambda record: record.time)
 
 
-def last_outcomes_of(sources: Sequence[Source], secrets: Collection[str]) -> dict[str, Record]:
-    """Return how the last run of each secret ended, by name; without those that never had one."""
+def last_outcomes_of(
+    sources: Sequence[Source], secrets: Collection[str], since: datetime | None = None
+) -> dict[str, Record]:
+    """Return how the last run of each secret ended, by name; without those that had none, or none since a time."""
     latest: dict[str, Record] = {}
     for source in sources:
-        for name, record in source.last_outcomes(secrets).items():
+        for name, record in source.last_outcomes(secrets, since).items():
             if name not in latest or record.time > latest[name].time:
                 latest[name] = record
     return latest

@@ -4,6 +4,10 @@ With two, every line goes to both, and counts as durable once one of them has it
 fails in the middle of a run receives nothing more of that run; its copy ends early, and is later
 closed as interrupted. So each destination by itself holds whole chains or beginnings of chains, never
 one with a gap; and every effect has its intent in at least one of them.
+
+Nothing of a run is recorded before it has to be durable: with the intent of its first call that changes something, or
+with its end. A run that finds nothing to do is not recorded at all, as long as the trail says of its secret, not more
+than `NOTED_EVERY` ago, that all is well. Else its end is recorded, and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,27 +17,38 @@ from typing import Protocol, Self
 
 from rotator.audit.chain import Before, Chain, Clock
 from rotator.audit.ledger import Entry, Listing
-from rotator.audit.record import RunIdentity, Started, Writer
+from rotator.audit.record import IDLE, PROOFS, Record, RunIdentity, Started, Writer
 from rotator.model.errors import AuditUnavailableError, RotatorError
-from rotator.model.events import Done, Ended, Event, Operation, Result
+from rotator.model.events import Done, Ended, Event, Result
+from rotator.model.plan import OutcomeKind
 from rotator.model.ports import AuditRun
 
 Listener = Callable[[str, str, Event], None]
-"""Takes the secret's name, the run's id and an event that is durable."""
-Witness = Callable[[str, Sequence[str]], None]
-"""Takes a secret's ARN, and heads with their places."""
+"""Takes the secret's name, the run's id and an event; one that must be durable is by then."""
+Witness = Callable[[str, str | None, Sequence[str]], None]
+"""Takes a secret's ARN, what was noted on it when the run began (None: unknown), and heads with their places."""
 PAUSE = timedelta(minutes=1)
 """How long a destination that failed is left alone, while another one works."""
-_PROOFS = frozenset({Operation.VERIFY_KEY, Operation.PROVE_DEAD})
-"""What changes nothing."""
+NOTED_EVERY = timedelta(days=1)
+"""So often at least the trail says of a secret that it was looked at."""
+_WELL = IDLE | {OutcomeKind.ROTATED}
+_Last = Callable[[str, datetime], Record | None]
+"""Returns how the last run of a secret ended, if one did since a time."""
+
+
+class Append(Protocol):
+    """How lines are handed on."""
+
+    def __call__(self, lines: bytes, *, durable: bool) -> None:
+        """Take whole lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSink:
     """Where the lines of one run go."""
 
-    append: Callable[[bytes], None]
-    """Makes a line durable, or raises AuditUnavailableError; then it takes no more."""
+    append: "Append"
+    """Takes lines, and makes them durable if asked; or raises AuditUnavailableError, and takes no more."""
     end: Callable[[Listing | None], Entry | None]
     """Takes note that the last line has come, and lists the run; raises AuditUnavailableError if that failed."""
 
@@ -64,20 +79,22 @@ class AuditTrail:
     on_loss: Callable[[AuditUnavailableError], None] = lambda _: None
     """Called when a destination fails while another goes on."""
     listener: Listener | None = None
-    """Called with each event once it is durable: for log lines, and for the progress a person watches."""
+    """Called with each event once it is recorded: for log lines, and for the progress a person watches."""
+    last: _Last = lambda _secret, _since: None
+    """What the places tell of a secret."""
     witness: Witness | None = None
     """Told of the heads of the places once a run is listed, to note them outside."""
     _paused: dict[Destination, datetime] = field(default_factory=dict, init=False)
 
-    def begin(self, secret: str, arn: str) -> AuditRun:
-        """Start the trail of one run, durably; see `AuditLog`."""
-        run = _RecordedRun(self, RunIdentity(self.new_id(), secret, arn))
+    def begin(self, secret: str, arn: str, audit_head: str | None = None) -> AuditRun:
+        """Start the trail of one run; see `AuditLog`."""
+        run = _RecordedRun(self, RunIdentity(self.new_id(), secret, arn), audit_head)
         now = self.clock() if self._paused else None
         resting = [to for to, until in self._paused.items() if now and now < until]
         run.open(to for to in self.destinations if to not in resting)
         if not run.sinks:
             run.open(resting)
-        run.add(Started())
+        run.add(Started(audit_head or ""))
         return run
 
     def settle(self, before: Before) -> None:
@@ -108,8 +125,7 @@ class AuditTrail:
 class _RecordedRun:
     """One run, as an `AuditRun`; and the `Sink` of its chain, in every destination that still takes its lines."""
 
-    def __init__(self, trail: AuditTrail, run: RunIdentity) -> None:
-        self.run_id = run.run_id
+    def __init__(self, trail: AuditTrail, run: RunIdentity, audit_head: str | None) -> None:
         self.trouble: RotatorError | None = None
         self.chain = Chain(run, trail.writer, self, trail.clock)
         self.sinks: dict[Destination, RunSink] = {}
@@ -117,6 +133,15 @@ class _RecordedRun:
         self._failures: list[tuple[Destination, AuditUnavailableError]] = []
         self._changes: list[str] = []
         """What this run has changed so far, in words."""
+        self._held: list[bytes] = []
+        """Lines of a run of which nothing had to be durable yet."""
+        self._is_recorded = False
+        self._audit_head = audit_head
+
+    @property
+    def run_id(self) -> str:
+        """The id of this run, if anything of it is on record."""
+        return self.chain.run.run_id if self._is_recorded else ""
 
     def open(self, destinations: Iterable[Destination]) -> None:
         """Open destinations for the run; whether one is enough shows when the first line comes."""
@@ -126,15 +151,25 @@ class _RecordedRun:
             except AuditUnavailableError as error:
                 self._failures.append((destination, error))
 
-    def append(self, line: bytes) -> None:
-        """Make a line durable in at least one destination."""
+    def append(self, line: bytes, *, durable: bool) -> None:
+        """Take a line; if asked, it and all before are durable in at least one destination then."""
+        self._held.append(line)
+        if not (durable or self._is_recorded):
+            return
+        self._is_recorded = True
+        lines = b"".join(self._held)
+        self._held.clear()
         for destination, sink in tuple(self.sinks.items()):
             try:
-                sink.append(line)
+                sink.append(lines, durable=durable)
             except AuditUnavailableError as error:
                 # The line may be on its way; a later one must not take its place.
                 del self.sinks[destination]
                 self._failures.append((destination, error))
+        self._require_sink()
+
+    def _require_sink(self) -> None:
+        """Give up if no destination is left; leave those that failed alone for a while."""
         if not self.sinks:
             raise self._failures[-1][1]
         for destination, failure in self._failures:
@@ -142,16 +177,27 @@ class _RecordedRun:
         self._failures.clear()
 
     def record(self, event: Event) -> None:
-        """Make an event durable, and pass it on."""
-        if isinstance(event, Done) and event.result is not Result.FAILURE and event.operation not in _PROOFS:
+        """Record an event, and pass it on."""
+        if isinstance(event, Done) and event.result is not Result.FAILURE and event.operation not in PROOFS:
             perhaps = "perhaps " if event.result is Result.UNKNOWN else ""
             about = event.subject.key_id or event.subject.version_id or event.subject.key_name
             self._changes.append(f"{perhaps}{event.operation.done} ({about})")
-        self.add(event)
+        if isinstance(event, Ended) and not self._is_recorded and _found_nothing_to_do(event):
+            self._note(event)
+        else:
+            self.add(event)
         if isinstance(event, Ended):
             self._list()
         if self._trail.listener:
-            self._trail.listener(self.chain.run.secret, self.run_id, event)
+            self._trail.listener(self.chain.run.secret, self.chain.run.run_id, event)
+
+    def _note(self, end: Ended) -> None:
+        """Record one line of a run that found nothing to do, if the trail does not say as much."""
+        self._held.clear()
+        self.chain = Chain(self.chain.run, self._trail.writer, self, self._trail.clock)
+        last = self._trail.last(self.chain.run.secret, self._trail.clock() - NOTED_EVERY)
+        if last is None or not _says(last, end):
+            self.add(end)
 
     def _list(self) -> None:
         """Have the run listed; one that could not be is kept all the same, and listed by a later one."""
@@ -163,14 +209,15 @@ class _RecordedRun:
                 self._trail.on_loss(error)
         heads = [f"{entry.head}@{entry.place}" for entry in entries if entry]
         if heads and self._trail.witness and self.chain.run.arn:
-            self._trail.witness(self.chain.run.arn, heads)
+            self._trail.witness(self.chain.run.arn, self._audit_head, heads)
 
     def add(self, entry: Started | Event) -> None:
-        """Make an entry durable.
+        """Record an entry.
 
         Raises AuditUnavailableError, which says what the run had changed by then: exit code 4 does not.
         """
         try:
+            self._require_sink()
             self.chain.add(entry)
         except AuditUnavailableError as error:
             unrecorded = error
@@ -179,3 +226,13 @@ class _RecordedRun:
         so_far = f"done by this run before: {', '.join(self._changes)}; nothing after it"
         message = f"{unrecorded.message}; {so_far if self._changes else 'nothing was done by this run'}"
         raise type(unrecorded)(message, next_step=unrecorded.next_step)
+
+
+def _says(last: Record, end: Ended) -> bool:
+    """Tell whether the last end of a run says as much as this one, in which all is well, too."""
+    return last.result in _WELL and end.key_id in {"", last.subject.key_id}
+
+
+def _found_nothing_to_do(end: Ended) -> bool:
+    """Tell whether a run of which nothing is recorded yet ends without anything that must be."""
+    return end.outcome in IDLE and end.failure is None

@@ -4,14 +4,12 @@ A chain of hashes without a key shows every change to a run that was not made by
 was edited, removed, added, moved or repeated, and a finished run cut short. It cannot show
 
 - that a whole file is missing, or every line of a run;
-- that a run was rewritten with new fingerprints throughout, which takes no key;
-- that a finished file was cut, and renamed to look like that of a process that died.
-
-For these there is the ledger (`rotator.audit.listed`). One pass holds one file's chains in memory, of every run a hash
-of its id, and its chain only if there is another place to compare it with.
+- that a run was rewritten with new fingerprints, or cut, and its file renamed to look like that of a dead process.
+For these there is the ledger (`rotator.audit.listed`). One pass holds one file's chains in memory, and of every run a
+hash of its id, or its chain if there is another place to compare it with.
 """
 
-import hashlib
+import re
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +20,7 @@ from rotator.audit.attestation import FIRST, Head, event_uid, is_sealed
 from rotator.audit.event import KNOWN_PATHS, REQUIRED_PATHS, StoredEvent, key_paths
 from rotator.audit.pieces import SoundEvent
 from rotator.audit.progress import Progress
-from rotator.audit.record import CHAIN_ENDS, IDLE, RUN_ENDS, EventKind
+from rotator.audit.record import CHAIN_ENDS, IDLE, RUN_ENDS, EventKind, Record
 from rotator.audit.runset import RunSet
 from rotator.model.events import Operation
 from rotator.model.plan import OutcomeKind
@@ -94,6 +92,7 @@ class Finding:
     detail: str
 
 
+_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
 _HASH = struct.Struct("q")
 HASH_BYTES = _HASH.size
 _ACTS = frozenset({EventKind.INTENT, EventKind.DONE, EventKind.RECOVERED})
@@ -150,6 +149,8 @@ class VerificationReport:
     """Runs that a later process closed."""
     ends: dict[str, RunEnding] = field(default_factory=dict, repr=False)
     """How each run ended that says that the ledger lists it, until it is compared with that."""
+    noted: dict[str, str] = field(default_factory=dict, repr=False)
+    """Heads of this place that runs found noted on their secrets, each with such a run."""
     listed: int = 0
     """Entries of the ledger."""
     excused: int = 0
@@ -157,7 +158,7 @@ class VerificationReport:
     listed_from_ms: int = 0
     """The time of its first entry; 0 without one."""
     place: str = ""
-    """The id of the place; empty without a ledger."""
+    """The id of the place; empty as long as no entry of a ledger was read."""
     head: str = ""
     """Of the ledger's newest entry."""
     sealed_up_to: int = 0
@@ -212,12 +213,16 @@ class Judge:
     def event(self, line: bytes, stored: StoredEvent | SoundEvent, file: str, number: int | None) -> None:
         """Judge an event that stands on this line of a file, or by itself in an object."""
         head, record = stored.head, stored.record
-        flaws: list[tuple[Flaw, str]] = []
         run = self._runs.get(head.run_id)
-        if run is None and head.run_id in self.report.seen:
-            flaws.append((Flaw.REPEATED_RUN, "it was read before, elsewhere"))
+        is_repeated = run is None and head.run_id in self.report.seen
+        flaws = [(Flaw.REPEATED_RUN, "it was read before, elsewhere")] if is_repeated else []
         if isinstance(stored, StoredEvent):
             flaws += _own_flaws(line, stored)
+        if run is None and not flaws and record.is_note and stored.prev_event is None:
+            self.report.runs += 1
+            self.report.seen.add(head.run_id)
+            self._remember(head, record)
+            return
         flaws += _place_flaws(run, stored)
         if run is None:
             run = self._runs[head.run_id] = _JudgedRun(stored.about, head)
@@ -230,28 +235,32 @@ class Judge:
         if head.sequence > run.head.sequence:
             run.head = head
         run.line = number
-        self.report.events += 1
-        if (chains := self.report.chains) is not None:
-            chains[head.run_id] = chains.get(head.run_id, b"") + _HASH.pack(hash(head.fingerprint))
+        self._remember(head, record)
+
+    def _remember(self, head: Head, record: Record) -> None:
+        """Take down what is compared with other places, and with the ledger."""
+        report, run_id = self.report, head.run_id
+        report.events += 1
+        if report.chains is not None:
+            report.chains[run_id] = report.chains.get(run_id, b"") + _HASH.pack(hash(head.fingerprint))
         if record.kind is EventKind.RECOVERED:
-            self.report.cut_short.add(head.run_id)
+            report.cut_short.add(run_id)
+        for noted in record.audit_head.split():
+            if noted.endswith(f"@{report.place}"):
+                report.noted.setdefault(noted, run_id)
         if record.listed:
-            digest = bytes.fromhex(head.fingerprint) if _is_digest(head.fingerprint) else b""
-            self.report.ends[head.run_id] = RunEnding(digest, self.may_follow)
+            digest = bytes.fromhex(head.fingerprint) if _DIGEST.fullmatch(head.fingerprint) else b""
+            report.ends[run_id] = RunEnding(digest, self.may_follow)
 
     def close(self, unended: tuple[Flaw, str] | None, file: str, run_id: str = "") -> None:
         """Count the runs that were judged; one without an end is in progress, or has this flaw, as run `run_id`."""
         for judged_id, run in self._runs.items():
             if unended and not run.ended:
-                flaw, detail = unended
-                self.report.add(Finding(flaw, file, run.line, run_id or judged_id, run.head.sequence, detail))
+                where = (file, run.line, run_id or judged_id, run.head.sequence)
+                self.report.add(Finding(unended[0], *where, unended[1]))
             elif not run.ended:
                 self.report.in_progress += 1
         self.report.runs += sum(run.secret != ("", "") for run in self._runs.values())
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == hashlib.sha256().digest_size * 2 and all(digit in "0123456789abcdef" for digit in text)
 
 
 def _own_flaws(line: bytes, stored: StoredEvent) -> Iterator[tuple[Flaw, str]]:
@@ -275,7 +284,7 @@ def _place_flaws(run: _JudgedRun | None, stored: StoredEvent | SoundEvent) -> It
     """Yield what is wrong with where an event stands in its chain."""
     head, record = stored.head, stored.record
     if run is None:
-        starts = record.kind in {EventKind.STARTED, EventKind.REPAIRED}
+        starts = record.kind in {EventKind.STARTED, EventKind.REPAIRED} or record.is_note
         if head.sequence != FIRST or stored.prev_event is not None or not starts:
             yield Flaw.NO_START, f"its first event here has sequence {head.sequence}"
         return
@@ -304,7 +313,7 @@ def _story_flaws(run: _JudgedRun, stored: StoredEvent | SoundEvent) -> Iterator[
             if run.calls.pop(stored.call_uid, None) != record.operation:
                 yield Flaw.NO_INTENT, record.operation
         case EventKind.RECOVERED:
-            run.calls.pop(record.unanswered, None)
+            run.calls = {uid: call for uid, call in run.calls.items() if uid not in record.unanswered}
         case EventKind.DECIDED | EventKind.ENDED:
             # A plan is carried out to its end, or the run fails and says why.
             if run.to_revoke > 0 and record.failure is None and record.result != OutcomeKind.FAILED:
@@ -318,16 +327,14 @@ def _story_flaws(run: _JudgedRun, stored: StoredEvent | SoundEvent) -> Iterator[
             yield Flaw.NO_OUTCOME, operation
 
 
-def _listing_flaws(
-    run: _JudgedRun, stored: StoredEvent | SoundEvent, listed_from_ms: int
-) -> Iterator[tuple[Flaw, str]]:
+def _listing_flaws(run: _JudgedRun, stored: StoredEvent | SoundEvent, since_ms: int) -> Iterator[tuple[Flaw, str]]:
     """Yield what is wrong with the end of a run that the ledger of its place has to list, and take note of the rest."""
     record = stored.record
     run.acted = run.acted or record.kind in _ACTS
-    if record.kind not in RUN_ENDS or record.listed or not listed_from_ms:
+    if record.kind not in RUN_ENDS or record.listed or not since_ms:
         return
     acted = run.acted or record.result not in IDLE
-    if acted and stored.head.time_ms > listed_from_ms:
+    if acted and stored.head.time_ms > since_ms:
         yield Flaw.UNLISTED, "it did something after the ledger began, and its end does not say that it is listed"
 
 

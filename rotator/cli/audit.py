@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from rotator.audit.directory.source import DirectorySource
-from rotator.audit.record import EventKind, Record
+from rotator.audit.record import IDLE, EventKind, Record
 from rotator.audit.sources import Criteria, Source, records_of
 from rotator.cli.context import chosen, load_config, print_json
 from rotator.cli.exits import Exit
@@ -63,9 +63,9 @@ def sources_of(config: Config) -> Sequence[Source]:
 
 
 def _idle_runs(records: Sequence[Record]) -> set[str]:
-    busy = {r.run_id for r in records if r.kind not in {EventKind.STARTED, EventKind.DECIDED, EventKind.ENDED}}
-    busy |= {r.run_id for r in records if r.kind is EventKind.ENDED and r.result not in {"up_to_date", "waiting"}}
-    return {r.run_id for r in records if r.kind is EventKind.ENDED} - busy
+    ends = [record for record in records if record.kind is EventKind.ENDED]
+    busy = {r.run_id for r in records if r.kind in {EventKind.INTENT, EventKind.DONE, EventKind.RECOVERED}}
+    return {r.run_id for r in ends if r.result in IDLE} - busy
 
 
 def _print_record(record: Record, *, as_json: bool) -> None:

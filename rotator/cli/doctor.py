@@ -247,7 +247,7 @@ def _minted(both: Connected, audit: AuditLog, target: Target) -> Iterator[Findin
     subject = Subject(key_name=f"{both.config.pinata.owner}/doctor/{version_id(1, run.now, run.nonce)}")
     within_s, why = spec.verify_timeout.total_seconds(), "no rotation can succeed"
     try:
-        trail = audit.begin("doctor", target.description.arn)
+        trail = audit.begin("doctor", target.description.arn, target.description.audit_head or "")
         try:
             new = audited(
                 trail,

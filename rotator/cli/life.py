@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rotator.audit.lives import KeyLife, key_lives
-from rotator.audit.record import EventKind, Record
+from rotator.audit.record import RUN_ENDS, Record
 from rotator.cli.screen import counted
 from rotator.model.plan import OutcomeKind
 from rotator.model.times import relative_text
@@ -52,7 +52,7 @@ def _trouble(records: Sequence[Record], since: datetime | None, until: datetime 
     """Yield a line for each kind of run that went wrong in a time: how many, and the last of them."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        is_end = record.kind in {EventKind.ENDED, EventKind.RECOVERED} and record.result in _TROUBLES
+        is_end = record.kind in RUN_ENDS and record.result in _TROUBLES
         if is_end and (since is None or since <= record.time) and (until is None or record.time < until):
             found.setdefault(record.result, []).append(record)
     for result, ends in found.items():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rotator import __version__
 from rotator.audit.sources import endings_of, last_outcomes_of
+from rotator.audit.trail import NOTED_EVERY
 from rotator.engine.reconcile import preview
 from rotator.engine.run import World
 from rotator.fleet.lookup import Target, resolve
@@ -112,7 +113,7 @@ class Watcher:
         return self._last
 
     def _silence(self, now: datetime) -> str:
-        """Say that nobody has run for twice as long as is configured; what Secrets Manager schedules is left out."""
+        """Say that no run has left its line of the day; what Secrets Manager schedules is left out."""
         native = {name for name, description in self._found.items() if description.rotation_enabled}
         ours = [spec for spec in self.specs if spec.name not in native]
         looks = [look for spec in ours if (look := self._looks.get(spec.name, NEVER)).run_at]
@@ -120,13 +121,13 @@ class Watcher:
             return ""
         period = max([self.every, *(spec.check_every for spec in ours)])
         # What fails over and over is tried again within the longest back-off.
-        patience = max(2 * period, 2 * BACK_OFF_MAX if any(look.failures for look in looks) else period)
+        patience = NOTED_EVERY + max(2 * period, 2 * BACK_OFF_MAX if any(look.failures for look in looks) else period)
         quiet = now - max(look.run_at for look in looks if look.run_at)
         if quiet <= patience:
             return ""
         return (
-            f"the audit trail has heard nothing for {span_text(quiet)}, and `check_every` asks for a look every "
-            f"{span_text(period)}: see whether the cron job, the timer or the daemon still runs"
+            f"the audit trail has heard nothing for {span_text(quiet)}, and runs that find nothing to do say so once a "
+            "day: see whether the cron job, the timer or the daemon still runs"
         )
 
     def look(self) -> FleetStatus:

@@ -6,7 +6,7 @@ was missed, doubled, cut short or begun again costs calls and nothing else.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -14,7 +14,7 @@ import structlog
 
 from rotator import __version__
 from rotator.audit.record import Record
-from rotator.audit.trail import Listener
+from rotator.audit.trail import NOTED_EVERY, Listener
 from rotator.config.file import Config
 from rotator.daemon.pulse import Pulse
 from rotator.daemon.reloading import LiveConfig
@@ -42,8 +42,8 @@ from rotator.model.ports import AuditLog, Deadline, SecretStore
 from rotator.model.secret import SecretSpec
 from rotator.model.status import FleetStatus, urgency
 
-RECALLED = 8 * BACK_OFF_MAX
-"""How far the trail is read after a restart: far enough to see that a secret has failed over and over."""
+RECALLED = NOTED_EVERY + 2 * BACK_OFF_MAX
+"""How far the trail is read after a restart: far enough to find a line of each secret, and each failure of late."""
 _PUBLISH_EVERY_S = 10.0
 _NEVER_LOOKED = datetime.min.replace(tzinfo=UTC)
 
@@ -237,12 +237,14 @@ class Watch:
     def _awake(self, targets: Sequence[Target], now: datetime) -> list[Target]:
         """Choose whom to look at closely: what is due first, then who has waited longest since the last look."""
         every = self.period()
-        unknown = sum(target.spec.name not in self._looks for target in targets)
+        known = {name for name, look in self._looks.items() if look.looked_at}
+        unknown = sum(target.spec.name not in known for target in targets)
         since = min(self._surveyed_at or now, now - every)
-        stranger = LastLook(looked_at=since) if unknown > FIRST_LOOKS_MAX else NEVER
         awake = []
         for target in targets:
-            look = self._looks.get(target.spec.name, stranger)
+            look = self._looks.get(target.spec.name, NEVER)
+            if unknown > FIRST_LOOKS_MAX and target.spec.name not in known:
+                look = replace(look, looked_at=since)
             # While others still wait, nobody has a second turn within one period.
             rested = not self._waiting or look.looked_at is None or not now - every < look.looked_at <= now
             if target.spec.name in self._waiting or (rested and is_awake(target, look, now=now, every=every)):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, count, takewhile
 
-from rotator.audit.record import Record
+from rotator.audit.record import EventKind, Record
 from rotator.config.file import Config
 from rotator.model.errors import AuditUnavailableError
 from rotator.page.sources import IDLE_MAX, TOLD_FOR, Told
@@ -25,8 +25,6 @@ AT_ONCE = 2
 THREADS = 8
 """Of one reading."""
 RUNS_MAX = 200
-IDLE_RECORDS = 3
-"""What a run has recorded that found nothing to do."""
 
 Part = Callable[[], Iterable[Record]]
 """Reads a place, or one run of it."""
@@ -119,7 +117,7 @@ def _latest(records: Iterable[Record]) -> tuple[tuple[Record, ...], bool]:
     idle: list[list[Record]] = []
     busy: list[list[Record]] = []
     for run in runs.values():
-        (idle if len(run) <= IDLE_RECORDS else busy).append(run)
+        (busy if any(record.kind in {EventKind.INTENT, EventKind.DONE} for record in run) else idle).append(run)
     kept = chain.from_iterable((*idle[:IDLE_MAX], *busy[:RUNS_MAX]))
     return tuple(sorted(kept, key=_turn_of)), len(busy) > RUNS_MAX
 
@@ -133,6 +131,6 @@ def timelines(config: Callable[[], Config], env: Mapping[str, str]) -> Timelines
 
     def parts(name: str) -> Iterator[Part]:
         since = datetime.now(UTC) - TOLD_FOR
-        yield from trail_locations(config(), env).newest(name, since, IDLE_RECORDS, IDLE_MAX)
+        yield from trail_locations(config(), env).newest(name, since, IDLE_MAX)
 
     return Timelines(parts)

@@ -1,4 +1,4 @@
-"""The one way in which anything is changed or proved: a durable intent, the call, and what came of it."""
+"""The one way in which anything is changed or proved: its intent on record, the call, and what came of it."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -19,7 +19,7 @@ def audited(
 ) -> _T:
     """Record the intent, make the call, record the outcome and what was learned from it.
 
-    Raises AuditUnavailableError if a record is not durable, before the call if it is the intent; else what the call
+    Raises AuditUnavailableError if there is no record of it, before the call if it is the intent; else what the call
     raises.
     """
     audit.record(Intent(operation, subject))

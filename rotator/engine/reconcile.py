@@ -103,7 +103,7 @@ def step(spec: SecretSpec, description: SecretDescription, world: World, run: Ru
 def settled(spec: SecretSpec, description: SecretDescription, world: World, run: Run, planner: Planner) -> Outcome:
     """Observe, plan by a planner and execute until its plan is empty; return what it came to."""
     try:
-        audit = world.audit.begin(spec.name, description.arn)
+        audit = world.audit.begin(spec.name, description.arn, description.audit_head or "")
     except RotatorError as error:
         return Outcome.failed(spec.name, error)
     progress = _Progress(spec, description, world, run, audit, planner)
@@ -174,7 +174,7 @@ class _Progress:
             # The first failure of the trail says why; a later one only that there was an earlier.
             cause = error if isinstance(error, AuditUnavailableError) else unrecorded
             return replace(outcome, kind=OutcomeKind.FAILED, error=cause)
-        return replace(outcome, trouble=self.audit.trouble)
+        return replace(outcome, run_id=self.audit.run_id, trouble=self.audit.trouble)
 
     def _described(self) -> SecretDescription:
         return self.world.store.describe(self.description.arn, self.run.deadline)

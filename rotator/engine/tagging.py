@@ -17,7 +17,7 @@ def set_tag(  # noqa: PLR0913, PLR0917 - what a run is given, and the tag
     operation = Operation.UNTAG if value is None else Operation.TAG
     failure: RotatorError | None = None
     try:
-        audit = world.audit.begin(spec.name, arn)
+        audit = world.audit.begin(spec.name, arn, description.audit_head or "")
     except AuditUnavailableError as error:
         return Outcome.failed(spec.name, error)
 

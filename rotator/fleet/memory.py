@@ -140,7 +140,8 @@ def recalled(look: LastLook, spec: SecretSpec, end: RunEnd) -> LastLook:
     began_at = end.ended_at - spec.timeout
     # Another failure of a run that succeeded is seen again by the next look.
     trouble = end.failure if end.failure and end.failure.error == HookError.__name__ else None
-    return LastLook(looked_at=began_at, run_at=end.ended_at, success_at=began_at, outcome=end.outcome, trouble=trouble)
+    # Looks that found nothing to do may have followed, and leave no line.
+    return LastLook(run_at=end.ended_at, success_at=began_at, outcome=end.outcome, trouble=trouble)
 
 
 def is_awake(target: Target, look: LastLook, *, now: datetime, every: timedelta) -> bool:

@@ -227,21 +227,24 @@ class AuditRun(Protocol):
 
     @property
     def run_id(self) -> str:
-        """The id of this run."""
+        """The id of this run; empty as long as nothing of it is on record."""
 
     @property
     def trouble(self) -> RotatorError | None:
         """What failed beside the run, once it has ended: a program that was to be told of it."""
 
     def record(self, event: Event) -> None:
-        """Make an event durable before returning.
+        """Record an event; the intent of a call that changes something, and an end, are durable on return.
 
-        Raises AuditUnavailableError if it is not durable; no effect may follow.
+        Raises AuditUnavailableError if it is not recorded; no effect may follow.
         """
 
 
 class AuditLog(Protocol):
     """Where runs are recorded."""
 
-    def begin(self, secret: str, arn: str) -> AuditRun:
-        """Start the trail of one run, durably. Raises AuditUnavailableError, which stops the run before any effect."""
+    def begin(self, secret: str, arn: str, audit_head: str | None = None) -> AuditRun:
+        """Start the trail of one run; `audit_head` is what is noted on the secret, None if that was not read.
+
+        Raises AuditUnavailableError, which stops the run before any effect.
+        """

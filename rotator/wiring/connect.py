@@ -71,7 +71,7 @@ class Connected:
     def audit_trail(self, trigger: str, listener: "Listener | None" = None) -> "OpenLog":
         """Return the audit trail, to be closed in the end; nothing is touched before the first run.
 
-        `trigger` is what started this process: `cli`, `daemon`, `lambda`. `listener` is told of each durable event.
+        `trigger` is what started this process: `cli`, `daemon`, `lambda`. `listener` hears each recorded event.
         """
         from rotator.wiring.trail import trail_in  # noqa: PLC0415 - slow, and seldom needed
         from rotator.wiring.witness import TagWitness  # noqa: PLC0415 - as above

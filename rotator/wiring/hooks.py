@@ -106,9 +106,9 @@ class HookedTrail:
     hooks: Sequence[Hook]
     warn: Warn
 
-    def begin(self, secret: str, arn: str) -> AuditRun:
+    def begin(self, secret: str, arn: str, audit_head: str | None = None) -> AuditRun:
         """Start the trail of one run; see `AuditLog`."""
-        return _HookedRun(self, self.trail.begin(secret, arn), secret, arn)
+        return _HookedRun(self, self.trail.begin(secret, arn, audit_head), secret, arn, audit_head)
 
     def close(self) -> None:
         """Close the trail."""
@@ -170,6 +170,7 @@ class _HookedRun:
     run: AuditRun
     secret: str
     arn: str
+    audit_head: str | None
     seen: list[_News] = field(default_factory=list)
     trouble: RotatorError | None = None
 
@@ -190,6 +191,7 @@ class _HookedRun:
             self.trouble = self.hooked.tell(news, told, self.run.record) or self.trouble
         failure = event.failure or (Failure.of(self.trouble) if self.trouble else None)
         self.run.record(replace(event, failure=failure))
+        told = _facts(self.secret, self.arn, self.run_id)
         for news in _ending(event):
             self._tell_afterwards(news, told)
         self.hooked.make_good()
@@ -199,7 +201,7 @@ class _HookedRun:
         if not any(news.event in hook.on for hook in self.hooked.hooks):
             return
         with suppress(AuditUnavailableError):  # the next run tells that the trail cannot be written
-            trail = self.hooked.trail.begin(self.secret, self.arn)
+            trail = self.hooked.trail.begin(self.secret, self.arn, self.audit_head)
             self.trouble = self.hooked.tell(news, told, trail.record) or self.trouble
             trail.record(Ended(OutcomeKind.UP_TO_DATE, None, "", "", (), None))
 

@@ -3,8 +3,10 @@
 A key of AWS KMS is used with this process's own rights, as the bucket of the trail is, and in the region of the key.
 """
 
+import math
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from rotator.audit.ledger import Entry
@@ -17,22 +19,31 @@ from rotator.model.errors import RotatorError
 from rotator.model.signing import PinnedSigner
 from rotator.wiring.connect import endpoints
 
+PAUSE_S = 60.0
+
 
 @dataclass(slots=True)
 class Sealing:
-    """Seals the entries of the ledger; one that cannot be signed stays as it is, and the next signature covers it."""
+    """Seals the entries of the ledger; one that cannot be signed stays as it is, and the next signature covers it.
+
+    After a failure no signature is asked for during `PAUSE_S`: each may take as long as KMS lets one wait.
+    """
 
     config: Config
     env: Mapping[str, str]
     on_loss: Callable[[RotatorError], None]
     _signer: Signer | None = None
+    _rests_until_s: float = field(default=-math.inf, init=False)
 
     def __call__(self, entry: Entry) -> Entry:
         """Return an entry with its signature."""
+        if time.monotonic() < self._rests_until_s:
+            return entry
         try:
             self._signer = self._signer or signer_of(self.config, self.env)
             return replace(entry, seal=self._signer.sign(entry.message)) if self._signer else entry
         except RotatorError as error:
+            self._rests_until_s = time.monotonic() + PAUSE_S
             self.on_loss(error)
         return entry
 

@@ -10,6 +10,7 @@ from rotator.audit.bucket.objects import AuditBucket
 from rotator.audit.chain import Keeps
 from rotator.audit.locations import TrailLocations
 from rotator.audit.record import Writer
+from rotator.audit.sources import last_outcomes_of
 from rotator.audit.trail import AuditTrail, Listener
 from rotator.aws.client import endpoint_of
 from rotator.aws.session import own_session, s3_client
@@ -43,6 +44,7 @@ def trail_in(
         new_id=_new_id,
         on_loss=log_audit_loss,
         listener=listener,
+        last=lambda secret, since: last_outcomes_of(locations.sources(), {secret}, since).get(secret),
     )
 
 

@@ -1,8 +1,9 @@
 """The tag `rotator:audit-head`: what the audit trail came to when a secret was last worked on, noted outside of it.
 
 To take the newest runs away unseen, with the entries of the ledger that list them, the tag of each secret has to be
-lowered as well. It is set once a run is listed, and not lowered, but for two processes that set it in the same moment.
-No run goes by it, and a run that could not set it stands; the next one sets a later head.
+lowered as well. It is set once a run is listed, above what the run found there; of two runs over one secret at the same
+time, the one that is listed first may set it last. No run goes by it, and a run that could not set it stands; the next
+one sets a later head.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,11 +24,12 @@ class TagWitness:
     store: SecretStore
     on_loss: Callable[[RotatorError], None]
 
-    def __call__(self, arn: str, heads: Sequence[str]) -> None:
-        """Note heads on a secret, if they are later than those that are noted there."""
+    def __call__(self, arn: str, noted: str | None, heads: Sequence[str]) -> None:
+        """Note heads on a secret, if they are later than those that were noted there."""
         deadline = MonotonicDeadline.after(_LIMIT_S)
         try:
-            noted = self.store.describe(arn, deadline).audit_head or ""
+            if noted is None:
+                noted = self.store.describe(arn, deadline).audit_head or ""
             if (told := with_heads(noted, heads)) != noted:
                 self.store.tag(arn, AUDIT_HEAD_TAG, told, deadline)
         except RotatorError as error:

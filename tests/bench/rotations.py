@@ -17,7 +17,7 @@ SECRETS = 20
 """Half of them for rotator."""
 ROUNDS = 5
 LATENCY_S = 0.05
-CALLS_MAX = 13
+CALLS_MAX = 17
 
 
 def cpu(folder: Path) -> tuple[Figure, ...]:

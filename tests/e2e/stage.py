@@ -27,6 +27,7 @@ import time_machine
 
 import rotator.wiring.connect
 import rotator.wiring.runs
+from rotator.audit.directory.files import audit_files
 from rotator.cli import run as rotator_in_this_process
 from rotator.model.naming import KeyFamily, version_id
 from rotator.sandbox.pinata.faults import Fault, Injection, Operation
@@ -182,6 +183,10 @@ class Stage:
         """Add an entry to the configuration."""
         with self.sandbox.config_path.open("a") as file:
             file.write(f'\n[[secrets]]\nname = "{name}"\nsecret_id = "{secret_id}"\n{PERMISSIONS}\n')
+
+    def audit_lines(self) -> list[str]:
+        """Return the lines of the audit trail, file by file."""
+        return [line for path in audit_files(self.sandbox.audit_directory) for line in path.read_text().splitlines()]
 
     # What a command must come to
 

@@ -7,11 +7,12 @@ counted at the simulated servers, and must not grow with what has been: dead key
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from rotator.model.naming import KeyFamily, version_id
-from rotator.sandbox.running import value_of
+from rotator.sandbox.running import SECRET, value_of
 from tests.bench.fresh import run
 from tests.e2e.stage import COMMAND, COMMAND_S, PERMISSIONS, Stage
 from tests.yardstick import slowness
@@ -96,6 +97,21 @@ def test_a_rotation_stays_within_its_budget_of_calls(
     printed(f"close look: {calls} calls of at most {LOOK_MAX}")
     assert look["outcome"] == "up_to_date"
     assert 0 < calls <= LOOK_MAX
+
+
+def test_a_witness_costs_one_call(stage: Stage, printed: Callable[[str], None], tmp_path: Path) -> None:
+    """What was noted on the secret is known from its description, so that the head is noted with one call."""
+    key = tmp_path / "key.pem"
+    made = stage.row("audit", "keygen", str(key))
+    stage.edit("[audit]\n", f'[audit]\nsign = "file:{key}"\nsigners = ["{made["fingerprint"]}"]\n')
+    for _ in range(2):
+        row, calls = calls_of(stage, "rotate", "uploader")
+        printed(f"with a witness: {calls} calls of at most {ROTATION_MAX + 1}")
+        assert row["outcome"] == "rotated"
+        assert calls <= ROTATION_MAX + 1
+    tags = stage.sandbox.call("DescribeSecret", {"SecretId": SECRET})["Tags"]
+    (head,) = [tag["Value"] for tag in tags if tag["Key"] == "rotator:audit-head"]
+    assert head.startswith("2:")
 
 
 @pytest.mark.parametrize(

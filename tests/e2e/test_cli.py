@@ -311,14 +311,34 @@ def test_a_trail_that_hears_nothing_is_told(stage: Stage) -> None:
     """A cron job that stopped is seen by whoever looks; one that never ran is no silence."""
     assert stage.rotator("status").stderr == ""
     stage.row("run")
-    stage.passes(1.9 * 3600)
+    stage.passes(25.9 * 3600)
     assert stage.rotator("status").returncode == 0
     stage.passes(0.2 * 3600)
     done = stage.rotator("status")
     assert done.returncode == PERSON
-    assert "the audit trail has heard nothing for 2 h, and `check_every` asks for a look every 1 h" in done.stderr
-    stage.row("run")
+    assert "the audit trail has heard nothing for 26 h, and runs that find nothing to do say so once a" in done.stderr
+    assert stage.row("run")["outcome"] == "up_to_date"
     assert stage.rotator("status").returncode == 0
+
+
+def test_runs_that_find_nothing_to_do_leave_one_line_a_day(stage: Stage) -> None:
+    """The trail is not touched as long as it says of the secret that all is well, and `status` goes by that line."""
+    stage.row("run")
+    trail = stage.audit_lines()
+    for _ in range(3):
+        row = stage.row("run")
+        assert (row["outcome"], row["run_id"]) == ("up_to_date", "")
+    assert stage.audit_lines() == trail
+    stage.passes(25 * 3600)
+    for _ in range(3):
+        stage.row("run")
+    (line,) = stage.audit_lines()[len(trail) :]
+    event = json.loads(line)
+    assert (event["unmapped"]["kind"], event["unmapped"]["outcome"]) == ("ended", "up_to_date")
+    row = stage.row("status")
+    assert (row["last_outcome"], row["last_run_at"][:10]) == ("up_to_date", row["looked_at"][:10])
+    assert [record["sequence"] for record in stage.rows("audit", "show", "--secret", "uploader")][-1] == 1
+    assert stage.rotator("audit", "verify").returncode == 0
 
 
 # The stored value

@@ -71,7 +71,7 @@ def test_hook_is_told_once_of_each_event(bench: Bench) -> None:
     assert bench.stage.rotator("audit", "verify").returncode == 0
     bench.stage.rows("run")
     assert len(bench.told()) == 2, "a run that finds nothing to do tells nothing"
-    assert bench.stage.row("status")["last_outcome"] == "up_to_date"
+    assert bench.stage.row("status")["last_outcome"] == "rotated", "nor is it recorded"
 
 
 def test_hook_is_told_of_failures_and_of_what_needs_a_person(bench: Bench) -> None:

@@ -156,6 +156,11 @@ def test_tag_on_the_secret_is_a_witness(trail: Trail) -> None:
     assert trail.verify()["verdict"] == "intact"
     found = trail.verify("--against-aws", code=PERSON)["findings"]
     assert [one["flaw"] for one in found] == ["not_reached", "unrecorded", "unrecorded"]
+    trail.rotate()
+    (finding,) = trail.verify(code=PERSON)["findings"]
+    assert finding["flaw"] == "not_reached", "a run has found the tag, and says so"
+    assert f"{ledger['head']}@{ledger['place']} was noted on its secret" in finding["detail"]
+    assert tag(trail.stage) == f"{ledger['head']}@{ledger['place']}", "it is not overwritten in silence"
     shutil.rmtree(trail.folder)
     trail.folder.mkdir(mode=0o700)
     trail.rotate()
@@ -204,6 +209,23 @@ def test_kms_signs_and_may_refuse(trail: Trail, kms: KmsServer, code: str) -> No
     kms.refuse(400, code, times=0)
     trail.rotate()
     assert trail.verify()["ledger"]["sealed_up_to"] == 3
+
+
+def test_a_key_that_fails_is_not_asked_again_at_once(trail: Trail, kms: KmsServer) -> None:
+    """A fleet does not wait for KMS once for each secret; the next run seals all of it."""
+    trail.stage.edit(f'sign = "file:{trail.key}"', f'sign = "kms:{KEY_ARN}"')
+    trail.stage.edit(trail.made["fingerprint"], fingerprint_of(kms.der))
+    for number in range(3):
+        trail.stage.sandbox.create_secret(f"prod/other/{number}")
+        trail.stage.add_secret(f"other-{number}", f"prod/other/{number}")
+    kms.refuse(400, "ThrottlingException", only="Sign")
+    done = trail.stage.rotator("run")
+    assert (done.returncode, done.stderr.count("audit_unsealed")) == (0, 1)
+    assert trail.flaws(code=FAILED) == {"unsealed"}
+    kms.refuse(400, "ThrottlingException", times=0)
+    trail.rotate()
+    assert [bool(entry.seal) for entry in trail.entries()] == [False] * 4 + [True]
+    assert trail.verify()["ledger"]["sealed_up_to"] == 5
 
 
 def test_ledger_holds_no_secret(trail: Trail) -> None:

@@ -104,7 +104,7 @@ TABLE = (
     Case(b.list_down, "None 1", "failing 1", FAILING, "failed None 1", "failing 1"),
     # Half-way
     Case(s.placeholder_pending, "IN_PROGRESS 0", "- 0", FINE, "waiting IN_PROGRESS 0", "- 0"),
-    Case(s.placeholder_forgotten, "STALLED 0", "- 3", FINE, "up_to_date STALLED 0", "- 0"),
+    Case(s.placeholder_forgotten, "STALLED 0", "- 0", FINE, "up_to_date STALLED 0", "- 0"),
     Case(b.placeholder_and_refused, "STALLED 0", "outage 3", OUT, "rotated CURRENT_REFUSED 0", "- 0"),
     Case(s.stopped_before_promotion, "INTERRUPTED 0", "person 3", PERSON, "rotated INTERRUPTED 0", "- 0"),
     Case(s.stopped_long_ago, "STALLED 0", "person 3", PERSON, "rotated INTERRUPTED 0", "- 0", SLOW),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from rotator.audit.attestation import FIRST
 from rotator.audit.record import EventKind, Record, Writer
 from rotator.audit.trail import Listener
 from rotator.config.file import Config
@@ -21,7 +22,7 @@ from rotator.daemon.tick import Outside, Watch
 from rotator.engine.run import Run, World
 from rotator.fleet.neighbours import Neighbours
 from rotator.model.errors import AuditUnavailableError
-from rotator.model.events import Ended, Event
+from rotator.model.events import Ended, Event, Intent
 from rotator.model.plan import Outcome
 from rotator.model.ports import AuditLog
 from rotator.model.secret import Demand, SecretSpec
@@ -55,10 +56,10 @@ class _Trail(Process):
     def close(self) -> None:
         """Nothing is open."""
 
-    def begin(self, secret: str, arn: str) -> Process:
+    def begin(self, secret: str, arn: str, audit_head: str | None = None) -> Process:
         """Start the trail."""
         self._secret = secret
-        return super().begin(secret, arn)
+        return super().begin(secret, arn, audit_head)
 
     def record(self, event: Event) -> None:
         """Keep an event, then tell it."""
@@ -118,6 +119,8 @@ class Daemon:
     audit_error: str = ""
     outcomes: list[tuple[datetime, Outcome]] = field(default_factory=list)
     ended: list[Record] = field(default_factory=list)
+    _busy: set[str] = field(default_factory=set)
+    """Secrets whose run has done something."""
     pings: list[datetime] = field(default_factory=list)
     connects: int = 0
     watch: Watch = field(init=False)
@@ -197,17 +200,21 @@ class Daemon:
         self.outcomes.append((self.systems.now(), outcome))
 
     def _heard(self, secret: str, run_id: str, event: Event) -> None:
+        if isinstance(event, Intent):
+            self._busy.add(secret)
         if isinstance(event, Ended):
+            sequence = 5 if secret in self._busy else FIRST
+            self._busy.discard(secret)
             self.ended.append(
                 Record(
                     kind=EventKind.ENDED,
                     operation="EndRun",
                     result=event.outcome,
                     run_id=run_id,
-                    sequence=1,
-                    uid=f"{run_id}.1",
+                    sequence=sequence,
+                    uid=f"{run_id}.{sequence}",
                     time_ms=int(self.systems.now().timestamp() * 1000),
-                    call_uid=f"{run_id}.1",
+                    call_uid=f"{run_id}.{sequence}",
                     writer=Writer("rotator", "1.0.0", "daemon", "", ""),
                     secret=secret,
                     detail=event.failure.message if event.failure else "",

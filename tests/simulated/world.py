@@ -191,10 +191,11 @@ class Process:
         """The id of this run."""
         return "run-1"
 
-    def begin(self, secret: str, arn: str) -> "Process":
+    def begin(self, secret: str, arn: str, audit_head: str | None = None) -> "Process":
         """Start the trail."""
         assert secret
         assert arn.startswith("arn:")
+        assert not audit_head, "no head is noted in this world"
         self._count_record()
         return self
 

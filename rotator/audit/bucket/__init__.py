@@ -1,1 +1,1 @@
-"""A trail in an S3 bucket: one object per event, written once."""
+"""A trail in an S3 bucket: objects of one or more events, each written once."""

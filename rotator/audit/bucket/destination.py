@@ -4,9 +4,14 @@ Nothing shows that another process lives, so a run counts as dead once nothing w
 `QUIET_MAX`. A mistake is safe: the event that closes a run takes the key of its next one, so a process
 that was only slow finds that key taken, and does nothing more.
 
-Costs, in calls: one for each event, and one for the ledger where a run did something; when a run begins, one listing,
-and one read for each run of the secret from about the last half hour that this process does not know to have ended. To
-find the ledger's newest entry, or to see whether such a run is in it, takes one listing and a few reads.
+What a run has to say before a call that changes something is one object, with all that it had to say since the one
+before. A process that dies takes with it what it learned since its last call: the run is closed as one whose last call
+has no known outcome.
+
+Costs, in calls: one for each call that changes something, one for the end, and one for the ledger; a run that finds
+nothing to do has none of these. When a run begins, one listing, and one read for each run of the secret from about the
+last half hour that this process does not know to have ended. To find the ledger's newest entry, or to see whether such
+a run is in it, takes one listing and a few reads.
 """
 
 from collections.abc import Iterator
@@ -18,9 +23,17 @@ from threading import Lock
 
 from rotator.audit.attestation import FIRST
 from rotator.audit.bucket.ledger import BucketLedger
-from rotator.audit.bucket.objects import AuditBucket, ObjectTakenError, RunInBucket, folder_of, newest_runs, object_key
+from rotator.audit.bucket.objects import (
+    AuditBucket,
+    ObjectTakenError,
+    RunInBucket,
+    events_in,
+    folder_of,
+    last_event,
+    newest_runs,
+    object_key,
+)
 from rotator.audit.chain import Before, Clock, Keeps, Unfinished, listing_of, note
-from rotator.audit.event import parse
 from rotator.audit.ledger import Entry, Listing
 from rotator.audit.record import RUN_ENDS, RunIdentity, Writer
 from rotator.audit.trail import RunSink
@@ -93,27 +106,30 @@ class BucketDestination:
         return entry
 
     def _has_ended(self, run: RunInBucket) -> bool:
-        """Tell whether a run has ended; one whose process died before it was listed is listed now.
+        """Tell whether a run has ended; one whose process died before it was listed is listed when the next run ends.
 
         It is not looked at again once it is known to be listed, or need not be.
         """
-        last = parse(self.bucket.get(run.object_keys[-1]) or b"")
+        last = last_event(self.bucket.get(run.object_keys[-1]))
         if last is None or last.record.kind not in RUN_ENDS:
             return False
         if not (listing := listing_of(last)):
             self._know(run.folder)
         elif self.clock() - run.written_at >= LISTED_WITHIN:
             with suppress(AuditUnavailableError):  # the run that is to begin hears of it when it ends itself
-                if not self.ledger.lists(run.run_id, listing.time_ms):
-                    self.ledger.add(listing)
-                self._know(run.folder)
+                is_listed = self.ledger.lists(run.run_id, listing.time_ms)
+                with self._listing:
+                    if not is_listed and run.folder not in self._ended:
+                        self._pending.append((run.folder, listing))
+                    self._know(run.folder)
         return True
 
     def _recover(self, run: RunInBucket) -> None:
         unfinished: dict[str, Unfinished] = {}
         for key in run.object_keys:
-            if stored := parse(self.bucket.get(key) or b""):
-                note(unfinished, stored)
+            for _, stored in events_in(self.bucket.get(key)):
+                if stored:
+                    note(unfinished, stored)
         # If nothing there is an event of this run, there is nothing to close; verification reports it.
         if left := unfinished.get(run.run_id):
             if self.keeps(left):
@@ -143,8 +159,13 @@ class _Objects:
     bucket: AuditBucket
     folder: str
     sequence: int = FIRST
+    """Of the first event of the next object."""
+    _held: bytes = b""
 
-    def append(self, line: bytes) -> None:
-        """Write a line as the next object, durably."""
-        self.bucket.put_new(object_key(self.folder, self.sequence), line)
-        self.sequence += 1
+    def append(self, lines: bytes, *, durable: bool) -> None:
+        """Keep lines until some have to be durable, and write them together, as the next object."""
+        self._held += lines
+        if durable:
+            self.bucket.put_new(object_key(self.folder, self.sequence), self._held)
+            self.sequence += self._held.count(b"\n")
+            self._held = b""

@@ -14,7 +14,7 @@ from rotator.model.errors import AuditUnavailableError
 
 FOLDER = ".ledger/"
 _LAST = 9_999_999_999
-_TRIES = 8
+_TRIES = 32
 _LOOK_BACK_MAX = 100
 """Entries that are read to find a run of the last minutes."""
 

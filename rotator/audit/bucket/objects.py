@@ -1,9 +1,9 @@
 """The objects of a bucket: written once, read and listed; and how a run lies there.
 
-A run is a folder with one object per event: `<secret>/<13 digits>-<UTC start>-<run id>/<sequence>.json`.
-The digits count down as time goes on, so that a listing, which S3 gives in the order of keys only,
-begins with a secret's newest run. An object's key holds the sequence and nothing else of the
-event: two writers of one run's next event compete for one key, and only the first one gets it.
+A run is a folder of objects, each with the lines since the one before:
+`<secret>/<13 digits>-<UTC start>-<run id>/<sequence>.json`. The digits count down as time goes on, so that a listing,
+which S3 gives in the order of keys only, begins with a secret's newest run. An object's key holds the sequence of its
+first event and nothing else: two writers of one run's next event compete for one key, and only the first one gets it.
 
 Every write carries `If-None-Match: *`, so that S3 itself refuses to overwrite (Amazon S3 user
 guide, "How to prevent object overwrites with conditional writes"). An answer that was lost shows as
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from rotator.audit.event import LINE_MAX_BYTES
+from rotator.audit.event import LINE_MAX_BYTES, StoredEvent, parse
 from rotator.audit.record import RunIdentity
 from rotator.model.errors import AuditUnavailableError
 
@@ -40,6 +40,8 @@ PAGE = 1000
 PAGES_MAX = 10_000
 """Pages that are listed at one go."""
 CONFLICTS_MAX = 3
+OBJECT_MAX_BYTES = 8 * LINE_MAX_BYTES
+"""More than a run records between two calls that change something."""
 _LATEST_MS = 9_999_999_999_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY = re.compile(
@@ -125,14 +127,14 @@ class AuditBucket:
         raise failure.as_error(f"the audit trail cannot be written: PutObject of {self.url(key)}")
 
     def get(self, key: str, version_id: str = "") -> bytes | None:
-        """Return an object's content, cut off where no event is that long; None if there is no such object.
+        """Return an object's content, cut off where none is that long; None if there is no such object.
 
         Without a version it is that of the latest one.
         """
         try:
             found = self.client.get_object(Bucket=self.name, Key=self.prefix + key, **_of_version(version_id))
             with found["Body"] as body:
-                return body.read(LINE_MAX_BYTES)
+                return body.read(OBJECT_MAX_BYTES)
         except Exception as error:  # noqa: BLE001 - as above
             failure = _Failure.of(error)
         if failure.code in {"NoSuchKey", "NoSuchVersion"}:
@@ -232,7 +234,7 @@ class RunInBucket:
     written_at: datetime
     """When its last object was written, by S3's clock."""
     sequences: list[int]
-    """In rising order."""
+    """Of the first event in each object, in rising order."""
 
     @property
     def object_keys(self) -> list[str]:
@@ -248,8 +250,19 @@ def folder_of(run: RunIdentity, began_at: datetime) -> str:
 
 
 def object_key(folder: str, sequence: int) -> str:
-    """Return the key of one event."""
+    """Return the key of the object that begins with an event."""
     return f"{folder}{sequence:06}.json"
+
+
+def events_in(content: bytes | None) -> list[tuple[bytes, StoredEvent | None]]:
+    """Return the lines of an object, each with the event on it."""
+    lines = (content or b"").removesuffix(b"\n").split(b"\n")
+    return [(line, parse(line)) for line in lines]
+
+
+def last_event(content: bytes | None) -> StoredEvent | None:
+    """Return the last event of an object; None if its last line is none."""
+    return events_in(content)[-1][1]
 
 
 def newest_runs(bucket: AuditBucket, secret: str) -> list[RunInBucket]:

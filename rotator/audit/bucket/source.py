@@ -3,19 +3,20 @@
 Objects are read several at a time, and their number is limited by that of a listing's pages.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 
 from rotator.audit.bucket.destination import QUIET_MAX
 from rotator.audit.bucket.ledger import FOLDER, entry_key, listed_after
-from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, group, newest_runs
+from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, events_in, group, last_event, newest_runs
 from rotator.audit.bucket.versions import FirstVersions
 from rotator.audit.chain import Clock
-from rotator.audit.event import StoredEvent, parse
+from rotator.audit.event import StoredEvent
 from rotator.audit.ledger import parse_entry
 from rotator.audit.listed import LedgerJudge
 from rotator.audit.record import Record
@@ -41,15 +42,14 @@ class BucketSource:
     def records(self, criteria: Criteria) -> Iterator[Record]:
         """Yield the records that fit, run by run, the oldest first."""
         for _, contents in self._read(self._chosen(criteria), self.bucket.get):
-            for content in contents:
-                stored = parse(content or b"")
+            for _, stored in chain.from_iterable(map(events_in, contents)):
                 if stored and criteria.fit(stored.record):
                     yield stored.record
 
-    def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
+    def last_outcomes(self, secrets: Collection[str], since: datetime | None = None) -> dict[str, Record]:
         """Return how the last run of each secret ended."""
         with ThreadPoolExecutor(READERS, "audit") as pool:
-            found = pool.map(self._last_outcome, secrets)
+            found = pool.map(partial(self._last_outcome, since=since), secrets)
             return {record.secret: record for record in found if record}
 
     def endings(self, since: datetime) -> list[Record]:
@@ -57,13 +57,13 @@ class BucketSource:
         # An end is a run's last object; the others are not read.
         last = [run.object_keys[-1] for run in self._chosen(Criteria(since=since))]
         with ThreadPoolExecutor(READERS, "audit") as pool:
-            found = [stored.record for content in pool.map(self.bucket.get, last) if (stored := parse(content or b""))]
+            found = [stored.record for stored in map(last_event, pool.map(self.bucket.get, last)) if stored]
         ends = (record for record in found if record.ends_run and record.time >= since)
         return sorted(ends, key=lambda record: record.time)
 
     def verify(self, terms: Terms = ANY_TERMS) -> VerificationReport:
         """Check every object, as it was first written if the bucket tells that."""
-        report = VerificationReport(where=str(self.bucket))
+        report = VerificationReport(str(self.bucket), chains=None if terms.alone else {})
         first = FirstVersions(self.bucket)
         ledger = self._judged_ledger(report, terms, first)
         newest: RunInBucket | None = None
@@ -74,12 +74,14 @@ class BucketSource:
             report.files += len(contents)
             judge = Judge(report, may_follow=now - run.written_at < QUIET_MAX or newest is run)
             for sequence, key, content in zip(run.sequences, run.object_keys, contents, strict=True):
-                url, stored = self.bucket.url(key), parse(content or b"")
-                if content and stored:
-                    judge.event(content, stored, url, None)
-                for flaw, detail in (*first.flaws(key), *_object_flaws(run, sequence, content, stored)):
+                url, events = self.bucket.url(key), events_in(content)
+                for line, stored in events:
+                    if stored:
+                        judge.event(line, stored, url, None)
+                for flaw, detail in (*first.flaws(key), *_object_flaws(run, sequence, content, events)):
                     report.add(Finding(flaw, url, None, run.run_id, sequence, detail))
             judge.close(_unended(run, newest, now), self.bucket.url(run.folder), run.run_id)
+            ledger.settle()
         report.versions_unread = first.unread
         with suppress(AuditUnavailableError):  # an entry that is none has its finding
             ledger.known |= listed_after(self.bucket, ledger.last.number if ledger.last else 0)
@@ -113,14 +115,16 @@ class BucketSource:
         ]
         return sorted(chosen, key=lambda run: run.began_at)
 
-    def _last_outcome(self, secret: str) -> Record | None:
+    def _last_outcome(self, secret: str, since: datetime | None) -> Record | None:
         runs = newest_runs(self.bucket, secret)
         latest: Record | None = None
         written_at = None
         for run in sorted(runs, key=lambda run: run.written_at, reverse=True):
             if written_at and run.written_at < written_at - _RESOLUTION:
                 break
-            stored = parse(self.bucket.get(run.object_keys[-1]) or b"")
+            if since and run.written_at < since - QUIET_MAX:
+                break
+            stored = last_event(self.bucket.get(run.object_keys[-1]))
             if stored and stored.record.ends_run:
                 latest = max(latest or stored.record, stored.record, key=lambda end: end.time)
                 written_at = written_at or run.written_at
@@ -139,16 +143,16 @@ class BucketSource:
 
 
 def _object_flaws(
-    run: RunInBucket, sequence: int, content: bytes | None, stored: StoredEvent | None
+    run: RunInBucket, sequence: int, content: bytes | None, events: Sequence[tuple[bytes, StoredEvent | None]]
 ) -> Iterator[tuple[Flaw, str]]:
-    """Yield what is wrong with an object, apart from what its event says."""
-    if not content or not stored:
-        yield Flaw.NO_EVENT, "of its own"
-        return
-    if not content.endswith(b"\n"):
-        yield Flaw.ALTERED, "the line break is missing"
-    if (run.secret, run.run_id, sequence) != (stored.record.secret, stored.head.run_id, stored.head.sequence):
-        yield Flaw.OUT_OF_SEQUENCE, "its key says otherwise"
+    """Yield what is wrong with an object, apart from what its events say."""
+    if content and not content.endswith(b"\n"):
+        yield Flaw.ALTERED, "the last line break is missing"
+    for number, (_, stored) in enumerate(events, start=sequence):
+        if stored is None:
+            yield Flaw.NO_EVENT, f"{number} should be in it"
+        elif (run.secret, run.run_id, number) != (stored.record.secret, stored.head.run_id, stored.head.sequence):
+            yield Flaw.OUT_OF_SEQUENCE, "its key says otherwise"
 
 
 def _unended(run: RunInBucket, newest: RunInBucket, now: datetime) -> tuple[Flaw, str] | None:

@@ -4,9 +4,9 @@ A file is `<UTC start>-<10 hex>.open.jsonl` while its process lives, which holds
 start>-<10 hex>.jsonl` once every run in it has ended. An open file without a lock is that of a process that died. Files
 are appended to and renamed, never truncated, overwritten or removed.
 
-A line is durable when `append` returns: one write, then fdatasync; threads that wait for the disk
-at the same time share one. Any failure in between breaks the file for good: what reached the disk
-is unknown. What cannot be written or read raises AuditUnavailableError.
+Lines are durable when `append` returns, if that was asked: one write, then fdatasync, which takes every earlier line
+along; threads that wait for the disk at the same time share one. Any failure in between breaks the file for good: what
+reached the disk is unknown. What cannot be written or read raises AuditUnavailableError.
 
 POSIX only, and a local file system: flock and fsync are not dependable on every network file system.
 """
@@ -19,7 +19,7 @@ import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,10 @@ def began_at(path: Path) -> datetime | None:
 
 
 def written_at(path: Path) -> datetime:
-    """Return when a file was last written to, also if its process closes and renames it just now."""
+    """Return when a file was last written to, also if its process closes and renames it just now.
+
+    The clock of a file system may be behind that of the process, whose time is in the name.
+    """
     with opening(path):
         try:
             found = path.lstat()
@@ -116,7 +119,8 @@ def written_at(path: Path) -> datetime:
             found = _closed(path).lstat()
         if not stat.S_ISREG(found.st_mode):
             raise OSError(0, _NO_FILE)
-        return datetime.fromtimestamp(found.st_mtime, UTC)
+        written = datetime.fromtimestamp(found.st_mtime, UTC)
+        return max(written, began_at(path) or written)
 
 
 @contextmanager
@@ -145,8 +149,10 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 @dataclass(slots=True)
 class Remains:
-    """Lines in a row that are not events: what a torn write left."""
+    """Lines in a row from one on that is not an event: what a crash left, which nothing is believed of."""
 
+    offset: int
+    """Where they begin in the file."""
     length: int = 0
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
@@ -158,7 +164,11 @@ class Remains:
     @property
     def repair(self) -> Repaired:
         """The entry that accounts for them."""
-        return Repaired(self.length, self._digest.hexdigest())
+        return Repaired(self.length, self._digest.hexdigest(), self.offset)
+
+    def are_accounted_for(self, torn: Repaired | None) -> bool:
+        """Tell whether this entry, which stands below them, accounts for them."""
+        return torn is not None and torn in {self.repair, replace(self.repair, offset=None)}
 
 
 def lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -219,11 +229,13 @@ class AuditFile:
             os.close(fd)
         return None
 
-    def append(self, line: bytes) -> None:
-        """Append a line, durably; one that is not durable is the last that the file takes."""
+    def append(self, lines: bytes, *, durable: bool = True) -> None:
+        """Append lines, durably or as far as a power failure leaves them; after a failure the file takes no more."""
         with writing(self.path):
             try:
-                self._sync(up_to=self._write(line))
+                size = self._write(lines)
+                if durable:
+                    self._sync(up_to=size)
             except OSError:
                 self.abandon()
                 raise
@@ -244,7 +256,7 @@ class AuditFile:
         with self._writing, self._syncing:
             self._release()
 
-    def _write(self, line: bytes) -> int:
+    def _write(self, lines: bytes) -> int:
         with self._writing:
             self._require_sound()
             found = os.fstat(self._fd)
@@ -252,11 +264,11 @@ class AuditFile:
                 self.broken = True
                 raise OSError(0, "the file was removed or changed by another process")
             try:
-                write_whole(self._fd, line)
+                write_whole(self._fd, lines)
             except OSError:
                 self.broken = True
                 raise
-            self.size += len(line)
+            self.size += len(lines)
             return self.size
 
     def _sync(self, *, up_to: int) -> None:
@@ -301,11 +313,11 @@ writing = partial(_trail_error, "written")
 opening = partial(_trail_error, "read", next_step="Look at it as a user who may read it, and at `[audit] directory`.")
 
 
-def write_whole(fd: int, line: bytes) -> None:
-    """Append a line, or raise OSError: then a part of it may be there."""
-    written = os.write(fd, line)
+def write_whole(fd: int, lines: bytes) -> None:
+    """Append lines, or raise OSError: then a part of them may be there."""
+    written = os.write(fd, lines)
     # What stopped the first write in the middle makes the second one fail, and say why.
-    if written < len(line) and written + os.write(fd, line[written:]) < len(line):
+    if written < len(lines) and written + os.write(fd, lines[written:]) < len(lines):
         raise OSError(0, "only a part of a line could be written")
 
 

@@ -1,7 +1,9 @@
 """Closing what dead processes left open in an audit directory, so that a crash never looks like a finished run.
 
-Remains of a torn write get a line break and an event of their own that names them, each run without an end gets a last
-event that says so, the ledger lists what it does not have yet, and the file gets its final name. The file's lock keeps
+A power failure takes what was not durable yet, each block by itself. From the first line on that is not an event,
+nothing is believed: it gets a line break and an event of its own that names it. Each run without an end gets a last
+event that says so and names the calls that may have happened, the ledger lists what it does not have yet, and the file
+gets its final name. The file's lock keeps
 two processes apart that do this at once; after a crash in here, the next process does the rest.
 """
 
@@ -12,7 +14,7 @@ from pathlib import Path
 from rotator.audit.chain import Before, Chain, Clock, Keeps, Unfinished, listing_of, note
 from rotator.audit.directory import files
 from rotator.audit.directory.ledger import DirectoryLedger, listed_since
-from rotator.audit.event import StoredEvent, parse
+from rotator.audit.event import parse
 from rotator.audit.ledger import Listing
 from rotator.audit.record import RunIdentity, Writer
 from rotator.model.errors import AuditUnavailableError
@@ -72,7 +74,7 @@ class Recovery:
         """Account for the remains of a torn write."""
         if seen.needs_break:
             file.append(b"\n")
-        if seen.remains.length:
+        if seen.remains:
             Chain(RunIdentity(self.new_id(), "", ""), self.writer, file, self.clock).add(seen.remains.repair)
         return Left(file, tuple(seen.unfinished.values()), tuple(seen.ended))
 
@@ -96,27 +98,33 @@ class _Survey:
     unfinished: dict[str, Unfinished] = field(default_factory=dict)
     ended: list[Listing] = field(default_factory=list)
     """Runs that the ledger should list."""
-    remains: files.Remains = field(default_factory=files.Remains)
-    """Of a write at the end."""
+    size: int = 0
+    """Of the lines so far."""
+    remains: files.Remains | None = None
+    """What no event accounts for yet."""
     needs_break: bool = False
 
-    def take(self, stored: StoredEvent) -> None:
-        """Take an event in."""
-        self.remains = files.Remains()
-        note(self.unfinished, stored)
-        if listing := listing_of(stored):
-            self.ended.append(listing)
+    def take(self, line: bytes) -> None:
+        """Take a line in."""
+        stored = parse(line)
+        if self.remains and stored and self.remains.are_accounted_for(stored.record.torn):
+            self.remains = None
+        if self.remains or stored is None:
+            self.remains = self.remains or files.Remains(self.size)
+            self.remains.add(line)
+        else:
+            note(self.unfinished, stored)
+            if listing := listing_of(stored):
+                self.ended.append(listing)
+        self.size += len(line)
 
 
 def _survey(path: Path) -> _Survey:
     seen, line = _Survey(), b"\n"
     with files.reading(path) as stream:
         for line in files.lines(stream):
-            if stored := parse(line):
-                seen.take(stored)
-            else:
-                seen.remains.add(line)
+            seen.take(line)
     seen.needs_break = not line.endswith(b"\n")
-    if seen.remains.length and seen.needs_break:
+    if seen.remains and seen.needs_break:
         seen.remains.add(b"\n")
     return seen

@@ -1,19 +1,16 @@
 """Looking things up in an audit directory, and verifying it."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
 
 from rotator.audit.directory import files
+from rotator.audit.directory.checked import WRITABLE, CheckedFile, Told
 from rotator.audit.directory.ledger import NAME, listed_after
 from rotator.audit.directory.sieve import Sieve
 from rotator.audit.event import parse
 from rotator.audit.listed import LedgerJudge
-from rotator.audit.pieces import read
-from rotator.audit.progress import Progress
 from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import ANY_TERMS, SKEW_MAX_MS, Finding, Flaw, Judge, Terms, VerificationReport
@@ -21,12 +18,6 @@ from rotator.audit.verify import ANY_TERMS, SKEW_MAX_MS, Finding, Flaw, Judge, T
 _CLOCKS_APART = timedelta(milliseconds=SKEW_MAX_MS)
 """How far a file's name may lie after, and its time stamp before, the times in it: file systems use a coarser clock,
 and a clock may be set back."""
-_WRITABLE = "others than its owner may write to it"
-
-_Lines: TypeAlias = Callable[[BinaryIO], Iterator[bytes]]
-"""Yields the lines of a file."""
-_LINES_AT_ONCE = 1000
-"""How many are read before it is told how far it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class DirectorySource:
             if _may_hold(path, criteria):
                 yield from filter(criteria.fit, _records(path, sieve))
 
-    def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
+    def last_outcomes(self, secrets: Collection[str], since: datetime | None = None) -> dict[str, Record]:
         """Return how the last run of each secret ended.
 
         The files that were written to last are read first, and no more of them than needed.
@@ -50,6 +41,8 @@ class DirectorySource:
         found: dict[str, Record] = {}
         for path, changed_at in self._newest_first():
             latest = changed_at + _CLOCKS_APART
+            if since and latest < since:
+                break
             sought = {name for name in secrets if name not in found or found[name].time <= latest}
             if not sought:
                 break
@@ -78,12 +71,12 @@ class DirectorySource:
         ledger = self._judged_ledger(report, terms)
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
-            report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, _WRITABLE))
-        lines = _Told(terms.progress, paths).lines if terms.progress else files.lines
+            report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, WRITABLE))
+        lines = Told(terms.progress, paths).lines if terms.progress else files.lines
         for path in paths:
             report.files += 1
             try:
-                _check(path, report, Judge(report), lines)
+                CheckedFile(path, report, Judge(report), lines).check()
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
@@ -98,7 +91,7 @@ class DirectorySource:
         if path.exists():
             with files.reading(path) as stream:
                 if files.is_writable_by_others(stream.fileno()):
-                    report.add(Finding(Flaw.UNTRUSTED_FILE, NAME, None, "", None, _WRITABLE))
+                    report.add(Finding(Flaw.UNTRUSTED_FILE, NAME, None, "", None, WRITABLE))
                 for number, line in enumerate(files.lines(stream), start=1):
                     judge.line(line, number)
         return judge
@@ -122,69 +115,3 @@ def _records(path: Path, sieve: Sieve) -> Iterator[Record]:
         for line in sieve.lines(stream):
             if stored := parse(line):
                 yield stored.record
-
-
-class _Told:
-    """Tells how far files were read."""
-
-    def __init__(self, tell: Callable[[Progress], None], paths: Sequence[Path]) -> None:
-        self._tell = tell
-        self._so_far = Progress(0, len(paths), 0, sum(map(_size, paths)))
-
-    def lines(self, stream: BinaryIO) -> Iterator[bytes]:
-        """Yield the lines of the next file."""
-        done, before = self._so_far.files, self._so_far.size
-        for number, line in enumerate(files.lines(stream)):
-            if number % _LINES_AT_ONCE == 0:
-                self._say(done, before + stream.tell())
-            yield line
-        self._say(done + 1, before + stream.tell())
-
-    def _say(self, done: int, size: int) -> None:
-        self._so_far = self._so_far._replace(files=done, size=size)
-        self._tell(self._so_far)
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):
-        return path.lstat().st_size
-    return 0
-
-
-def _check(path: Path, report: VerificationReport, judge: Judge, lines: _Lines) -> None:
-    """Read a file once, and judge it."""
-
-    def add(flaw: Flaw, line: int | None, detail: str) -> None:
-        report.add(Finding(flaw, path.name, line, "", None, detail))
-
-    number, line, name = 0, b"\n", path.name
-    remains, remains_at = files.Remains(), 0
-    is_open = files.is_open_name(path)
-    with files.opened(path) as stream:
-        if files.is_writable_by_others(stream.fileno()):
-            add(Flaw.UNTRUSTED_FILE, None, _WRITABLE)
-            return
-        is_live = is_open and files.has_live_writer(stream)
-        judge.may_follow = is_open
-        for number, line in enumerate(lines(stream), start=1):
-            stored = read(line) or parse(line)
-            if stored is None:
-                remains_at = remains_at or number
-                remains.add(line)
-                continue
-            torn = stored.record.torn
-            if remains.length or torn:
-                if torn != remains.repair:
-                    add(Flaw.NO_EVENT, remains_at or number, "and no repair accounts for it")
-                remains, remains_at = files.Remains(), 0
-            judge.event(line, stored, name, number)
-    if is_live:
-        judge.close(None, path.name)
-        return
-    if remains.length:
-        add(Flaw.UNFINISHED if is_open else Flaw.NO_EVENT, remains_at, "the file ends in it")
-    elif not is_open and not line.endswith(b"\n"):
-        add(Flaw.ALTERED, number, "the last line break is missing")
-    left = Flaw.UNFINISHED, "its process died; the next run closes it"
-    cut = Flaw.NO_END, "the file was closed; its last events are gone"
-    judge.close(left if is_open else cut, path.name)

@@ -65,7 +65,7 @@ class Lines:
     def __init__(self) -> None:
         self.written: list[bytes] = []
 
-    def append(self, line: bytes) -> None:
+    def append(self, line: bytes, *, durable: bool) -> None:  # noqa: ARG002 - all of it is kept
         """Keep a line."""
         self.written.append(line)
 

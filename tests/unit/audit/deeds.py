@@ -99,7 +99,7 @@ def move(loot: Loot) -> None:
 
 def replace_line(loot: Loot) -> None:
     """Put the line of another run in the place of one."""
-    loot.runs[loot.name(2)][1] = loot.runs[loot.name(1)][1]
+    loot.runs[loot.name(1)][1] = loot.runs[loot.name(0)][1]
 
 
 def delete_file(which: int) -> Deed:

@@ -4,6 +4,7 @@ import base64
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import PurePath
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -57,7 +58,7 @@ OURS, FORMER, THEIRS = map(Key.numbered, (1, 2, 3))
 
 @dataclass(slots=True)
 class Loot:
-    """The lines of a place; in a bucket, an empty line is an object that is gone."""
+    """The lines of a place."""
 
     in_bucket: bool
     runs: dict[str, list[bytes]]
@@ -67,20 +68,27 @@ class Loot:
     """Another place, with runs of its own."""
     links: dict[str, str] = field(default_factory=dict)
     """Files that are symbolic links to others."""
+    objects: dict[str, list[int]] = field(default_factory=dict)
+    """By a run's folder in the bucket: the number of the first line of each object, from 1 on."""
 
     @classmethod
     def of(cls, files: dict[str, bytes], *, in_bucket: bool) -> "Loot":
         """Return what the files, or objects, of a place hold."""
         runs: dict[str, list[bytes]] = {}
         ledger: list[bytes] = []
+        objects: dict[str, list[int]] = {}
         for name, content in sorted(files.items()):
             lines = content.splitlines(keepends=True)
             if name.startswith(LEDGER):
                 ledger = lines + ledger  # in a bucket, the newest is the first
             else:
-                runs.setdefault(str(PurePath(name).parent) if in_bucket else name, []).extend(lines)
+                path = PurePath(name)
+                run = str(path.parent) if in_bucket else name
+                runs.setdefault(run, []).extend(lines)
+                if in_bucket:
+                    objects.setdefault(run, []).append(int(path.stem))
         in_time = sorted(runs, key=lambda name: name.partition("/")[2], reverse=in_bucket)
-        return cls(in_bucket, {name: runs[name] for name in in_time}, ledger)
+        return cls(in_bucket, {name: runs[name] for name in in_time}, ledger, objects=objects)
 
     def files(self) -> dict[str, bytes]:
         """Return the files, or objects, that hold it."""
@@ -88,9 +96,10 @@ class Loot:
             ledger = {LEDGER: b"".join(self.ledger)} if self.ledger else {}
             return {name: b"".join(lines) for name, lines in self.runs.items()} | ledger
         events = {
-            f"{folder}/{number:06}.json": line
+            f"{folder}/{first:06}.json": b"".join(lines[first - 1 : after and after - 1])
             for folder, lines in self.runs.items()
-            for number, line in enumerate(lines, start=1)
+            for first, after in pairwise([*self.objects.get(folder, [1]), None])
+            if first
         }
         listed = {f"{LEDGER}/{_LAST - number:010}.json": line for number, line in enumerate(self.ledger, start=1)}
         return {name: line for name, line in (events | listed).items() if line}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 BUCKET = "audit-trail"
 PREFIX = "rotator/"
 Line = tuple[str, int]
-"""Where a line stands: a file and its index there, or an object and 0."""
+"""Where a line stands: a file or an object, and its index there."""
 
 
 class Medium(Protocol):
@@ -111,15 +111,29 @@ class InBucket:
         return [key for key in found if not key.startswith(FOLDER)]
 
     def lines(self) -> dict[Line, bytes]:
-        """Return every object, in the order of their keys."""
-        return {(key, 0): self.bucket.get(key) or b"" for key in self.all_keys()}
+        """Return every line, in the order of the keys of their objects."""
+        return {
+            (key, number): line
+            for key in self.all_keys()
+            for number, line in enumerate((self.bucket.get(key) or b"").splitlines(keepends=True))
+        }
 
     def put(self, line: Line, content: bytes) -> None:
-        """Tamper with an object, with the right to overwrite."""
-        if content:
-            self.client.put_object(Bucket=BUCKET, Key=PREFIX + line[0], Body=content)
+        """Tamper with a line of an object, with the right to overwrite."""
+        lines = (self.bucket.get(line[0]) or b"\n").splitlines(keepends=True)
+        lines[line[1]] = content
+        if body := b"".join(lines):
+            self.overwrite(line[0], body)
         else:
-            self.client.delete_object(Bucket=BUCKET, Key=PREFIX + line[0])
+            self.delete(line[0])
+
+    def overwrite(self, key: str, body: bytes) -> None:
+        """Give an object another content."""
+        self.client.put_object(Bucket=BUCKET, Key=PREFIX + key, Body=body)
+
+    def delete(self, key: str) -> None:
+        """Delete an object, or leave a delete marker."""
+        self.client.delete_object(Bucket=BUCKET, Key=PREFIX + key)
 
 
 class Both:

@@ -177,12 +177,12 @@ class Judgement:
 def judge(site: Site, terms: Terms = ANY_TERMS) -> Judgement:
     """Let both verifiers judge a place; an error that rotator reports counts as found."""
     source = site.source()
-    options = [f"--expect={head}" for head in terms.expected]
+    options = [*terms.expected]
     for pinned in terms.signers:
         until = f" until {pinned.until.isoformat()}" if pinned.until else ""
-        options.append(f"--signer={pinned.fingerprint}{until}")
+        options.append(f"{pinned.fingerprint}{until}")
     with redirect_stdout(StringIO()):
-        second = bool(second_verifier([str(site.folder), *options]))
+        second = bool(second_verifier(str(site.folder), *options))
     try:
         report = source.verify(terms)
     except RotatorError:
@@ -201,4 +201,4 @@ def _loaded() -> ModuleType:
     return module
 
 
-second_verifier: Callable[[list[str]], int] = _loaded().main
+second_verifier: Callable[..., int] = _loaded().main

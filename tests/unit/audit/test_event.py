@@ -29,8 +29,9 @@ from tests.unit.audit.builders import (
 )
 
 LINE = chain_lines("run-7", [])[0]
-CUT_SHORT = Recovered("run-1.3", "Promote")
-TORN = Repaired(17, "0" * 64)
+CUT_SHORT = Recovered((("run-1.3", "Promote"),))
+TORN = Repaired(17, "0" * 64, 4_711)
+STARTED = Started("7:0123456789abcdef@0f1e2d3c4b5a")
 FAILED = Ended(OutcomeKind.FAILED, None, "", "", (), Failure("StoreError", Remedy.PERSON, "why", "what"))
 
 
@@ -99,7 +100,7 @@ def test_what_is_written_is_what_is_read(entry: Entry) -> None:
 def test_the_known_fields_are_those_that_are_written() -> None:
     """All entries together have every known field, and each has the required ones."""
     found = [key_paths(json.loads(line)) for line in chain_lines("run-7", list(a_rotation()))]
-    found += [key_paths(_stored(entry).event) for entry in (CUT_SHORT, TORN, FAILED)]
+    found += [key_paths(_stored(entry).event) for entry in (CUT_SHORT, TORN, FAILED, STARTED)]
     assert set().union(*found) == KNOWN_PATHS
     assert frozenset.intersection(*map(frozenset, found)) == REQUIRED_PATHS
 

@@ -12,7 +12,7 @@ import pytest
 
 from rotator.audit import pieces
 from rotator.audit.attestation import canonical, sealed
-from rotator.audit.directory import source
+from rotator.audit.directory import checked
 from rotator.audit.event import parse
 from rotator.audit.verify import Verdict, VerificationReport, _own_flaws
 from rotator.model.errors import Remedy
@@ -70,7 +70,7 @@ def _agree(line: bytes) -> bool:
     assert list(_own_flaws(line, stored)) == []
     assert (sound.head, sound.prev_event) == (stored.head, stored.prev_event)
     assert (sound.about, sound.call_uid) == (stored.about, stored.call_uid)
-    own = ("run_id", "uid", "call_uid", "time_ms", "secret", "arn", "subject")
+    own = ("run_id", "uid", "call_uid", "time_ms", "secret", "arn", "subject", "revoked")
     assert sound.record == replace(stored.record, **{name: getattr(sound.record, name) for name in own})
     return True
 
@@ -155,7 +155,7 @@ def _written(directory: Path) -> tuple[Path, list[bytes]]:
 def _judged_at_once(directory: Path, patch: pytest.MonkeyPatch) -> VerificationReport:
     """Return what is found without reading in pieces."""
     with patch.context() as without:
-        without.setattr(source, "read", lambda _: None)
+        without.setattr(checked, "read", lambda _: None)
         return verify(directory)
 
 

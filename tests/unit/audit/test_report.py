@@ -30,7 +30,7 @@ class Memory:
         """Yield what fits."""
         return filter(criteria.fit, self.held)
 
-    def last_outcomes(self, secrets: Collection[str]) -> dict[str, Record]:
+    def last_outcomes(self, secrets: Collection[str], since: datetime | None = None) -> dict[str, Record]:
         """Not asked by a report."""
         raise NotImplementedError
 

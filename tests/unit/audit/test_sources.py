@@ -1,7 +1,5 @@
 """Two sources read as one, and checked against each other."""
 
-from itertools import zip_longest
-
 from rotator.audit.sources import Criteria, last_outcomes_of, records_of, verify_all
 from rotator.audit.verify import Flaw, Verdict
 from tests.unit.audit.builders import a_rotation, an_end, chain_lines, record_rotation
@@ -23,7 +21,7 @@ def test_each_place_is_judged_by_itself(both: Both) -> None:
     """A change in one of them is found there, and the other one is intact."""
     with both.trail() as trail:
         record_rotation(trail)
-    both.bucket.put((both.bucket.all_keys()[4], 0), b"")
+    both.bucket.put(list(both.bucket.lines())[4], b"")
     assert both.verdicts() == [Verdict.INTACT, Verdict.BROKEN]
     assert both.bucket.source.verify().findings[0].flaw is Flaw.OUT_OF_SEQUENCE
 
@@ -34,8 +32,9 @@ def test_a_run_that_was_rewritten_in_one_place_is_found(both: Both) -> None:
         rewritten, other = record_rotation(trail), record_rotation(trail)
     keys = [key for key in both.bucket.all_keys() if rewritten in key]
     story = chain_lines(rewritten, [an_end()], both.bucket.clock)
-    for key, line in zip_longest(keys, story, fillvalue=b""):
-        both.bucket.put((str(key), 0), line)
+    both.bucket.overwrite(keys[0], b"".join(story))
+    for key in keys[1:]:
+        both.bucket.delete(key)
     assert both.verdicts() == [Verdict.INTACT, Verdict.BROKEN]
     here, there = verify_all(both.sources)
     assert here.verdict is Verdict.INTACT

@@ -1,18 +1,32 @@
 """A trail in two places: each line in at least one, and neither with a gap."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from rotator.audit.directory.files import audit_files
+from rotator.audit.directory.source import DirectorySource
 from rotator.audit.record import EventKind
 from rotator.audit.sources import Criteria, last_outcomes_of, records_of, verify_all
-from rotator.audit.trail import PAUSE
+from rotator.audit.trail import NOTED_EVERY, PAUSE, AuditTrail
 from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
-from rotator.model.events import Operation, Result
-from tests.unit.audit.builders import ARN, KEY, a_trail, an_end, an_intent, an_outcome, record_rotation, verify
+from rotator.model.events import Ended, Operation, Result
+from rotator.model.plan import OutcomeKind
+from tests.unit.audit.builders import (
+    ARN,
+    KEY,
+    TickingClock,
+    a_trail,
+    an_end,
+    an_intent,
+    an_outcome,
+    query,
+    record_rotation,
+    verify,
+)
 from tests.unit.audit.media import BUCKET, Both, InBucket
 
 LONG = timedelta(hours=1)
@@ -21,7 +35,7 @@ LONG = timedelta(hours=1)
 def _break(bucket: InBucket) -> None:
     """Take the bucket away, with all that is in it."""
     for key in bucket.all_keys():
-        bucket.put((key, 0), b"")
+        bucket.delete(key)
     bucket.client.delete_bucket(Bucket=BUCKET)
 
 
@@ -66,7 +80,7 @@ def test_a_place_that_rests_is_tried_when_the_other_fails(both: Both) -> None:
         (path,) = both.directory.glob("*.open.jsonl")
         path.unlink()
         with pytest.raises(AuditUnavailableError):
-            trail.begin("uploader", ARN)
+            trail.begin("uploader", ARN).record(an_intent())
         both.directory.chmod(0o777)
         record_rotation(trail)
     assert both.bucket.source.verify().runs == 1
@@ -77,20 +91,23 @@ def test_a_place_that_fails_within_a_run_gets_no_more_of_it(both: Both) -> None:
     with both.trail() as trail:
         run = trail.begin("uploader", ARN)
         run.record(an_intent())
-        key = both.bucket.all_keys()[-1].replace("000002", "000003")
+        key = both.bucket.all_keys()[-1].replace("000001", "000003")
         both.bucket.put((key, 0), b"in the way\n")
         run.record(an_outcome())
+        run.record(an_intent(Operation.PROMOTE))
         both.bucket.put((key, 0), b"")
+        run.record(an_outcome(Operation.PROMOTE))
         run.record(an_end())
         assert len(both.lost) == 1
         both.bucket.clock.now += LONG
         record_rotation(trail)
     assert both.verdicts() == [Verdict.INTACT, Verdict.INTACT]
     here, there = ([r.kind for r in source.records(Criteria(run_id=run.run_id))] for source in both.sources)
-    assert here == [EventKind.STARTED, EventKind.INTENT, EventKind.DONE, EventKind.ENDED]
+    call = [EventKind.INTENT, EventKind.DONE]
+    assert here == [EventKind.STARTED, *call, *call, EventKind.ENDED]
     assert there == [EventKind.STARTED, EventKind.INTENT, EventKind.RECOVERED]
     shown = [r.kind for r in records_of(both.sources, Criteria(run_id=run.run_id))]
-    assert sorted(shown) == sorted({*here, *there})
+    assert sorted(shown) == sorted([*here, EventKind.RECOVERED])
     assert last_outcomes_of(both.sources, ["uploader"])["uploader"].kind is EventKind.ENDED
     assert [report.findings for report in verify_all(both.sources)] == [[], []]
 
@@ -99,19 +116,22 @@ def test_the_directory_may_be_the_one_that_fails(both: Both) -> None:
     """The bucket goes on alone, and the file is closed by the next process that can."""
     with both.trail() as trail:
         run = trail.begin("uploader", ARN)
+        run.record(an_intent())
         (path,) = audit_files(both.directory)
         path.unlink()
-        for event in (an_intent(), an_outcome(), an_end()):
+        for event in (an_outcome(), an_end()):
             run.record(event)
     assert "removed or changed" in both.lost[0]
     assert both.bucket.source.verify().verdict is Verdict.INTACT
-    assert len(both.bucket.all_keys()) == 4
+    assert len(both.bucket.lines()) == 4
 
 
 def test_nothing_happens_without_either(both: Both) -> None:
     """If no place takes an intent, it is refused, at the start of a run or within it."""
     with both.trail() as trail:
         run = trail.begin("uploader", ARN)
+        run.record(an_intent())
+        run.record(an_outcome())
         (path,) = audit_files(both.directory)
         path.unlink()
         _break(both.bucket)
@@ -143,3 +163,65 @@ def test_a_trail_that_breaks_says_what_was_done_by_then(directory: Path) -> None
         directory.chmod(0o777)
         with pytest.raises(AuditUnavailableError, match="nothing was done by this run"):
             trail.begin("uploader", ARN)
+
+
+def _noting(directory: Path) -> tuple[AuditTrail, TickingClock]:
+    """Return a trail that knows what it says already, and its clock."""
+    clock, source = TickingClock(datetime.now(UTC)), DirectorySource(directory)
+    trail = a_trail(directory, clock=clock)
+    return replace(trail, last=lambda secret, since: source.last_outcomes({secret}, since).get(secret)), clock
+
+
+def _kinds(directory: Path) -> list[str]:
+    return [record.kind.value for record in query(directory)]
+
+
+def test_a_run_that_finds_nothing_to_do_is_noted_once_a_day(directory: Path) -> None:
+    """As long as the trail says the same of its secret; each secret has a line of its own."""
+    trail, clock = _noting(directory)
+    with trail:
+        for secret in ("one", "two", "one", "one"):
+            trail.begin(secret, ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+        assert [(r.secret, r.is_note) for r in query(directory)] == [("one", True), ("two", True)]
+        clock.now += NOTED_EVERY - timedelta(minutes=1)
+        trail.begin("one", ARN).record(an_end(OutcomeKind.WAITING))
+        assert len(_kinds(directory)) == 2
+        clock.now += timedelta(minutes=2)
+        trail.begin("one", ARN).record(an_end(OutcomeKind.WAITING))
+    assert _kinds(directory) == ["ended"] * 3
+    report = verify(directory)
+    assert (report.findings, report.verdict, report.listed) == ([], Verdict.INTACT, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "end", "is_noted"),
+    [
+        (an_end(), an_end(OutcomeKind.UP_TO_DATE), False),
+        (an_end(OutcomeKind.FAILED), an_end(OutcomeKind.UP_TO_DATE), True),
+        (an_end(OutcomeKind.HELD), an_end(OutcomeKind.WAITING), True),
+        (an_end(), replace(an_end(OutcomeKind.UP_TO_DATE), key_id="another"), True),
+        (an_end(), replace(an_end(OutcomeKind.UP_TO_DATE), key_id=""), False),
+    ],
+    ids=["all-well", "failed-before", "held-before", "another-key", "no-key-seen"],
+)
+def test_what_the_trail_does_not_say_yet_is_noted(
+    directory: Path, before: Ended, end: Ended, *, is_noted: bool
+) -> None:
+    """Another outcome, except between those in which all is well, and another key."""
+    trail, _ = _noting(directory)
+    with trail:
+        trail.begin("one", ARN).record(before)
+        count = len(_kinds(directory))
+        trail.begin("one", ARN).record(end)
+    assert _kinds(directory)[count:] == (["ended"] if is_noted else [])
+
+
+def test_a_run_that_did_something_is_recorded_whole(directory: Path) -> None:
+    """However it ends, and however long ago the last one was."""
+    trail, _ = _noting(directory)
+    with trail:
+        for _ in range(2):
+            run = trail.begin("one", ARN)
+            for event in (an_intent(), an_outcome(), an_end(OutcomeKind.UP_TO_DATE)):
+                run.record(event)
+    assert _kinds(directory) == ["started", "intent", "done", "ended"] * 2

@@ -184,7 +184,7 @@ def test_a_recovery_accounts_for_one_call(directory: Path) -> None:
     chain = Chain(RunIdentity("run-1", "uploader", ARN), WRITER, sink, TickingClock())
     for entry in (Started(), an_intent(), an_intent(Operation.PROMOTE)):
         chain.add(entry)
-    chain.add(Recovered("run-1.3", "Promote"))
+    chain.add(Recovered((("run-1.3", "Promote"),)))
     (finding,) = flaws_in(directory, sink.written)
     assert finding == (Flaw.NO_OUTCOME, 4, 4)
     assert verify(directory).findings[0].detail == "CreateApiKey"

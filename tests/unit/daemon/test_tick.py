@@ -379,7 +379,7 @@ def headline_of(daemon: Daemon) -> str:
 
 
 def test_page_says_fine_only_of_what_it_has_seen(tmp_path: Path) -> None:
-    """Nothing is fine before the first tick ends, nor after a restart until a tick and a close look have said so."""
+    """Nothing is fine before the first tick ends, nor after a restart until a tick with a close look has said so."""
     scene = scene_of()
     daemon = a_daemon(scene, tmp_path)
     assert headline_of(daemon) == "The daemon is not ready"
@@ -398,7 +398,25 @@ def test_page_says_fine_only_of_what_it_has_seen(tmp_path: Path) -> None:
     daemon.restart()
     assert headline_of(daemon) == "The daemon is not ready"
     daemon.tick()
-    assert headline_of(daemon) == "1 secret has not been looked at since the start"
+    assert headline_of(daemon) == "The one secret is fine"
+
+
+def test_a_large_fleet_is_not_looked_at_at_once_after_a_restart(tmp_path: Path) -> None:
+    """The trail tells nothing of looks that found nothing to do, so each secret waits for its slot."""
+    names = [f"prod/{number}" for number in range(150)]
+    scene = Scene.own(a_spec())
+    for name in names:
+        scene.systems.secrets[name] = scene.secret
+    daemon = Daemon(scene.systems, tmp_path, tuple(names), defaults='check_every = "6h"')
+    lives(scene, daemon, 2 * HOUR, every=HOUR / 2)
+    looked = {outcome.secret for _, outcome in daemon.outcomes}
+    assert len(looked) == len(names)
+    daemon.outcomes.clear()
+    daemon.restart()
+    daemon.tick()
+    assert len(daemon.outcomes) < len(names) / 4, "as many as have their slot, and no more"
+    lives(scene, daemon, 7 * HOUR, every=HOUR / 2)
+    assert {outcome.secret for _, outcome in daemon.outcomes} == looked
 
 
 def test_page_recalls_failures_after_a_restart(tmp_path: Path) -> None:

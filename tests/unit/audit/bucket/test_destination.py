@@ -13,19 +13,18 @@ from rotator.audit.bucket.destination import QUIET_MAX
 from rotator.audit.bucket.objects import ObjectTakenError
 from rotator.audit.verify import Flaw, Verdict
 from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Operation
 from tests.unit.audit.bucket.wire import Wire, fail
-from tests.unit.audit.builders import ARN, a_rotation, an_end, an_intent, an_outcome, record_rotation
+from tests.unit.audit.builders import ARN, an_end, an_intent, an_outcome, record_rotation
 from tests.unit.audit.media import InBucket
 
-EVENTS = 1 + len(list(a_rotation()))
 
-
-def test_a_rotation_costs_a_call_for_each_event(bucket: InBucket, wire: Wire) -> None:
-    """Beside them there are a listing and an entry of the ledger; what is known to have ended is not read again."""
+def test_a_rotation_costs_a_call_for_each_effect(bucket: InBucket, wire: Wire) -> None:
+    """Two calls change something; there are an end, a listing and an entry, and nothing is read again."""
     with bucket.trail() as trail:
         for _ in range(3):
             record_rotation(trail)
-    assert wire.calls == {"PutObject": 3 * (EVENTS + 1), "ListObjectsV2": 3 + 1}
+    assert wire.calls == {"PutObject": 3 * (2 + 1 + 1), "ListObjectsV2": 3 + 1}
 
 
 def test_a_new_process_reads_one_object_more(bucket: InBucket, wire: Wire) -> None:
@@ -46,8 +45,9 @@ def test_an_event_that_may_be_written_ends_the_run(bucket: InBucket, wire: Wire)
         run = trail.begin("uploader", ARN)
         run.record(an_intent())
         wire.fault("PutObject", fail(ReadTimeoutError(endpoint_url="https://x")), 3)
+        run.record(an_outcome())
         with pytest.raises(AuditUnavailableError):
-            run.record(an_outcome())
+            run.record(an_intent(Operation.PROMOTE))
         with pytest.raises(AuditUnavailableError, match="ReadTimeoutError"):
             run.record(an_end())
     bucket.clock.now += 2 * QUIET_MAX
@@ -60,11 +60,12 @@ def test_an_event_that_may_be_written_ends_the_run(bucket: InBucket, wire: Wire)
 def test_a_process_that_was_only_slow_is_stopped(bucket: InBucket) -> None:
     """The event that closes a silent run takes the key of the next one: two cannot go on."""
     slow = bucket.trail("slow").begin("uploader", ARN)
+    slow.record(an_intent())
     bucket.clock.now += 2 * QUIET_MAX
     with bucket.trail("next") as trail:
         record_rotation(trail)
     with pytest.raises(ObjectTakenError):
-        slow.record(an_intent())
+        slow.record(an_intent(Operation.PROMOTE))
     report = bucket.source.verify()
     assert (report.findings, len(report.cut_short)) == ([], 1)
 
@@ -72,8 +73,10 @@ def test_a_process_that_was_only_slow_is_stopped(bucket: InBucket) -> None:
 def test_a_young_run_is_left_alone(bucket: InBucket) -> None:
     """A run that another process may be at is not closed."""
     running = bucket.trail("running").begin("uploader", ARN)
+    running.record(an_intent())
     with bucket.trail("next") as trail:
         record_rotation(trail)
+    running.record(an_outcome())
     running.record(an_end())
     assert bucket.source.verify().findings == []
     assert bucket.source.verify().cut_short == set()
@@ -110,9 +113,10 @@ def test_racing_processes_close_a_run_once(bucket: InBucket) -> None:
 
 def test_a_spoilt_run_does_not_stop_the_next(bucket: InBucket) -> None:
     """Recovery judges nothing, and goes on past what it cannot close."""
-    bucket.trail("spoilt").begin("uploader", ARN)
+    bucket.trail("spoilt").begin("uploader", ARN).record(an_intent())
     (key,) = bucket.all_keys()
     bucket.put((key, 0), b"spoilt\n")
+    bucket.put((key, 1), b"")
     bucket.clock.now += 2 * QUIET_MAX
     with bucket.trail("next") as trail:
         record_rotation(trail)

@@ -13,11 +13,13 @@ from rotator.audit.bucket import objects
 from rotator.audit.bucket.objects import ObjectTakenError, group, newest_runs
 from rotator.audit.verify import Verdict
 from rotator.model.errors import AuditUnavailableError
+from rotator.model.events import Operation
 from tests.unit.audit.bucket.wire import CANARY, Wire, answer, fail
-from tests.unit.audit.builders import ARN, a_rotation, an_end, an_intent, an_outcome, record_rotation
+from tests.unit.audit.builders import ARN, an_end, an_intent, an_outcome, record_rotation
 from tests.unit.audit.media import BUCKET, PREFIX, InBucket
 
-EVENTS = 1 + len(list(a_rotation()))
+OBJECTS = 3
+"""Of a rotation: two calls change something, and there is an end."""
 
 
 def test_a_run_is_a_folder_that_sorts(bucket: InBucket) -> None:
@@ -54,7 +56,7 @@ def test_a_fault_stops_before_the_effect(  # noqa: PLR0913, PLR0917 - parameters
     wire.fault(operation, fault, attempts)
     with bucket.trail() as trail:
         with pytest.raises(AuditUnavailableError, match=said) as refused:
-            trail.begin("uploader", ARN)
+            trail.begin("uploader", ARN).record(an_intent())
         assert wire.calls[operation] == attempts
         assert f"s3://{BUCKET}/{PREFIX}uploader/" in refused.value.message
         assert CANARY not in repr(refused.getrepr())
@@ -83,7 +85,7 @@ def test_a_lost_answer_is_a_success(bucket: InBucket, wire: Wire) -> None:
         run.record(an_outcome())
         run.record(an_end())
     assert wire.calls["GetObject"] == 1
-    assert len(bucket.all_keys()) == 4
+    assert len(bucket.lines()) == 4
     assert bucket.source.verify().verdict is Verdict.INTACT
 
 
@@ -91,10 +93,12 @@ def test_what_is_there_is_never_overwritten(bucket: InBucket) -> None:
     """An object with other content ends the run, and stays as it is."""
     with bucket.trail() as trail:
         run = trail.begin("uploader", ARN)
-        key = bucket.all_keys()[0].replace("000001", "000002")
+        run.record(an_intent())
+        run.record(an_outcome())
+        key = bucket.all_keys()[0].replace("000001", "000003")
         bucket.put((key, 0), b"something else\n")
-        with pytest.raises(ObjectTakenError, match=r"000002\.json is there already"):
-            run.record(an_intent())
+        with pytest.raises(ObjectTakenError, match=r"000003\.json is there already"):
+            run.record(an_intent(Operation.PROMOTE))
         with pytest.raises(AuditUnavailableError):
             run.record(an_end())
     assert bucket.lines()[key, 0] == b"something else\n"
@@ -106,19 +110,21 @@ def test_a_conflict_is_tried_again(bucket: InBucket, wire: Wire) -> None:
     wire.fault("PutObject", answer(409, "ConditionalRequestConflict"), 2)
     with bucket.trail() as trail:
         run = trail.begin("uploader", ARN)
+        run.record(an_intent())
+        run.record(an_outcome())
         wire.fault("PutObject", answer(409, "ConditionalRequestConflict"), 3)
         with pytest.raises(AuditUnavailableError, match="ConditionalRequestConflict"):
-            run.record(an_intent())
+            run.record(an_intent(Operation.PROMOTE))
 
 
 def test_long_listings_are_read_to_their_end(bucket: InBucket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs across pages are whole; a limit on pages is an error that says what to do."""
-    monkeypatch.setattr(objects, "PAGE", 13)
+    monkeypatch.setattr(objects, "PAGE", 5)
     with bucket.trail() as trail:
         for _ in range(3):
             record_rotation(trail)
     report = bucket.source.verify()
-    assert (report.findings, report.runs, report.files) == ([], 3, 3 * EVENTS)
+    assert (report.findings, report.runs, report.files) == ([], 3, 3 * OBJECTS)
     assert len(newest_runs(bucket.bucket, "uploader")) == 1
     monkeypatch.setattr(objects, "PAGES_MAX", 2)
     with pytest.raises(AuditUnavailableError, match="more than 2 pages"):

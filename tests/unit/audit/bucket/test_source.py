@@ -21,8 +21,8 @@ def test_a_missing_end_among_later_runs_is_no_crash(bucket: InBucket) -> None:
         for _ in range(2):
             bucket.clock.now += 2 * QUIET_MAX
             record_rotation(trail)
-    last = [key for key in bucket.all_keys() if cut in key][-1]
-    bucket.put((last, 0), b"")
+    last = [place for place in bucket.lines() if cut in place[0]][-1]
+    bucket.put(last, b"")
     finding, listed = bucket.source.verify().findings
     assert (finding.flaw, finding.run_id, finding.sequence) == (Flaw.NO_END, cut, EVENTS - 1)
     assert (listed.flaw, listed.run_id) == (Flaw.NOT_AS_LISTED, cut)
@@ -30,13 +30,14 @@ def test_a_missing_end_among_later_runs_is_no_crash(bucket: InBucket) -> None:
 
 
 def test_a_missing_line_break_is_found(bucket: InBucket) -> None:
-    """Of every object, for each is a line by itself."""
+    """Of every object."""
     with bucket.trail() as trail:
         record_rotation(trail)
-    for place, line in bucket.lines().items():
-        bucket.put(place, line.rstrip())
+    keys = bucket.all_keys()
+    for key in keys:
+        bucket.overwrite(key, (bucket.bucket.get(key) or b"").rstrip())
     report = bucket.source.verify()
-    assert [found.flaw for found in report.findings] == EVENTS * [Flaw.ALTERED]
+    assert [found.flaw for found in report.findings] == len(keys) * [Flaw.ALTERED]
     assert report.verdict is Verdict.BROKEN
 
 
@@ -45,12 +46,12 @@ def test_a_copied_run_is_found(bucket: InBucket) -> None:
     with bucket.trail() as trail:
         record_rotation(trail)
     for old, new in (("uploader/", "another/"), ("-run-1/", "-run-2/")):
-        copies = {(key.replace(old, new), 0): line for (key, _), line in bucket.lines().items()}
-        for place, line in copies.items():
-            bucket.put(place, line)
+        copies = {key.replace(old, new): bucket.bucket.get(key) or b"" for key in bucket.all_keys()}
+        for key, content in copies.items():
+            bucket.overwrite(key, content)
         assert {found.flaw for found in bucket.source.verify().findings} >= {Flaw.REPEATED_RUN, Flaw.OUT_OF_SEQUENCE}
-        for place in copies:
-            bucket.put(place, b"")
+        for key in copies:
+            bucket.delete(key)
 
 
 def test_foreign_objects_are_passed_over(bucket: InBucket) -> None:

@@ -44,15 +44,23 @@ class Wire:
     def __init__(self, bucket: InBucket) -> None:
         self.calls: Counter[str] = Counter()
         self._faults: list[tuple[str, Callable[[Any], AWSResponse], str]] = []
+        self._spared: Counter[str] = Counter()
         self._lost: list[str] = []
         # Between the two, moto answers; all of them are called, and the first answer counts.
         events = bucket.client.meta.events
         events.register_first("before-send.s3", self._before)  # type: ignore[arg-type]  # the stub lacks answers
         events.register_last("before-send", self._after)
 
-    def fault(self, operation: str, fault: Callable[[Any], AWSResponse], times: int = 1, where: str = "") -> None:
-        """Let the next attempts of an operation, with this in their URL, meet a fault, without an effect."""
+    def fault(
+        self, operation: str, fault: Callable[[Any], AWSResponse], times: int = 1, where: str = "", after: int = 0
+    ) -> None:
+        """Let attempts of an operation, with this in their URL, meet a fault without an effect, after so many more."""
         self._faults += times * [(operation, fault, where)]
+        self._spared[operation] = after
+
+    def heal(self) -> None:
+        """Let nothing more go wrong."""
+        self._faults.clear()
 
     def lose(self, operation: str) -> None:
         """Let the answer to the next attempt of an operation get lost."""
@@ -63,6 +71,9 @@ class Wire:
         self.calls[operation] += 1
         for number, (failing, fault, where) in enumerate(self._faults):
             if failing == operation and where in request.url:
+                if self._spared[operation]:
+                    self._spared[operation] -= 1
+                    return None
                 del self._faults[number]
                 answered = fault(request)
                 request.url = "https://nowhere.amazonaws.com/"  # where moto changes nothing

@@ -25,6 +25,7 @@ from tests.unit.audit.builders import (
     a_rotation,
     a_trail,
     an_intent,
+    an_outcome,
     query,
     record_rotation,
     verify,
@@ -113,7 +114,7 @@ def test_a_full_disk_stops_before_the_effect(small_disk: SmallDisk) -> None:
 def test_a_read_only_directory_stops_before_the_effect(read_only: Path) -> None:
     """Nothing begins where no file can be made."""
     with pytest.raises(AuditUnavailableError, match="cannot be written"):
-        a_trail(read_only).begin("uploader", ARN)
+        a_trail(read_only).begin("uploader", ARN).record(an_intent())
 
 
 def test_a_missing_directory_names_the_command(tmp_path: Path) -> None:
@@ -258,10 +259,11 @@ def test_a_failed_write_breaks_the_file(
     """A line that was not written whole is refused, and closed off when the next file is made."""
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
+        run.record(an_intent())
         with monkeypatch.context() as broken:
             broken.setattr(os, "write", write)
             with pytest.raises(AuditUnavailableError, match=r"No space|only a part"):
-                run.record(an_intent())
+                run.record(an_outcome())
         record_rotation(trail, "after")
     report = verify(directory)
     assert report.findings == []
@@ -271,7 +273,7 @@ def test_a_failed_write_breaks_the_file(
 def test_a_child_that_outlives_us_does_not_hold_the_file(directory: Path) -> None:
     """The descriptor is not inherited: the lock of a process dies with it."""
     trail = a_trail(directory)
-    trail.begin("uploader", ARN)
+    trail.begin("uploader", ARN).record(an_intent())
     with subprocess.Popen([SLEEP, "60"]) as child:
         trail.close()
         with a_trail(directory, ids="next") as following:

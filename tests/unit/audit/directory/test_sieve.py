@@ -74,7 +74,7 @@ def _lines_of(run: RunIdentity, now: datetime, key_id: str) -> list[bytes]:
     sink = Lines()
     chain = Chain(run, WRITER, sink, TickingClock(now))
     done = Done(Operation.CREATE_KEY, Subject("v", key_id, "name"), Result.SUCCESS, 'said "time":12,')
-    for entry in (Started(), done, Recovered("", "") if key_id == "key-2" else an_end()):
+    for entry in (Started(), done, Recovered(()) if key_id == "key-2" else an_end()):
         chain.add(entry)
     return sink.written
 

@@ -31,6 +31,8 @@ from tests.unit.audit.builders import (
     a_rotation,
     a_trail,
     an_end,
+    an_intent,
+    an_outcome,
     chain_lines,
     flaws_in,
     query,
@@ -76,8 +78,8 @@ def test_a_query_reads_what_is_being_written(directory: Path) -> None:
     """Files of living processes are read, finished or not, in the order they began."""
     a_finished_file(directory, "finished")
     with a_trail(directory, ids="later", clock=TickingClock(START + timedelta(days=1))) as trail:
-        trail.begin("running", ARN)
-        assert [r.secret for r in query(directory)] == ["finished"] * EVENTS + ["running"]
+        trail.begin("running", ARN).record(an_intent())
+        assert [r.secret for r in query(directory)] == ["finished"] * EVENTS + ["running"] * 2
 
 
 def test_a_link_is_an_error(directory: Path, tmp_path: Path) -> None:
@@ -154,7 +156,7 @@ def test_a_file_that_was_written_to_last_may_have_an_older_outcome(directory: Pa
 def test_an_interrupted_run_is_the_last_outcome(directory: Path) -> None:
     """A run that was cut off and closed by a later process shows as such."""
     crashed = a_trail(directory)
-    crashed.begin("one", ARN)
+    crashed.begin("one", ARN).record(an_intent())
     crashed.close()
     with a_trail(directory, ids="next") as trail:
         record_rotation(trail, "two")
@@ -179,7 +181,7 @@ def test_a_repair_of_nothing_is_found(directory: Path) -> None:
     sink = Sink()
     digest = sha256(with_remains[-1]).hexdigest()
     repair = Chain(RunIdentity("run-9", "", ""), WRITER, sink, TickingClock())
-    repair.add(Repaired(len(with_remains[-1]), digest))
+    repair.add(Repaired(len(with_remains[-1]), digest, len(b"".join(LINES))))
     assert flaws_in(directory, [*with_remains, *sink.written]) == []
     assert flaws_in(directory, [*LINES, *sink.written]) == [(Flaw.NO_EVENT, len(LINES) + 1, None)]
 
@@ -204,9 +206,11 @@ def test_a_living_process_is_in_progress(directory: Path) -> None:
     """Runs that are under way are counted, not found fault with."""
     with a_trail(directory) as trail:
         run = trail.begin("uploader", ARN)
+        run.record(an_intent())
         record_rotation(trail)
         report = verify(directory)
         assert (report.verdict, report.in_progress, report.runs) == (Verdict.INTACT, 1, 2)
+        run.record(an_outcome())
         run.record(an_end())
     assert (verify(directory).verdict, verify(directory).in_progress) == (Verdict.INTACT, 0)
 
