@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 UNSHOWN = "Not shown: that the newest runs were not removed with their entries, or without a signer all of it made anew"
 STARTS, ENDS = {"started", "repaired"}, {"ended", "recovered", "repaired"}
 SCHEMES = {"ed25519": (), "ecdsa-p256-sha256": (ec.ECDSA(hashes.SHA256()),)}
-canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode  # RFC 8785
-found = []
+canonical, found = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode, []  # RFC 8785
 
 
 def check(where, claim, holds):
@@ -29,7 +28,7 @@ def check(where, claim, holds):
 def items(path):
     """Yield what is on each line. From a line that holds nothing on, all is lost, until an item accounts for it."""
     content, at, lost = path.read_bytes(), 0, None
-    for line in content.splitlines(keepends=True):
+    for line in content.splitlines(keepends=True) or [b""] * (path.suffix == ".json"):  # an object is never empty
         try:
             item = json.loads(line) if canonical(json.loads(line)).encode() + b"\n" == line else None
         except ValueError:
@@ -48,7 +47,7 @@ def items(path):
 def runs_in(top):
     """Check each event, where it lies and what it follows; return each run as its last event left it."""
     runs = {}
-    for path in [*sorted(top.glob("*.jsonl")), *sorted(top.glob("[!.]*/*/*.json"))]:
+    for path in [*sorted(top.glob("*.jsonl")), *sorted(top.glob(f"*/{'[0-9]' * 13}-*Z-*/{'[0-9]' * 6}.json"))]:
         for row, event in enumerate(items(path)):
             more, meta, api, home, name = event["unmapped"], event["metadata"], event["api"], path, path
             kind, run_id, call = more["kind"], meta["correlation_uid"], api["request"]["uid"]
@@ -59,7 +58,7 @@ def runs_in(top):
             number = run["number"] = run["number"] + 1
             proof, where = more["attestation_list"][0], f"run {run_id}, event {number}"
             body = canonical(event).replace(f',"fingerprint":{canonical(proof["fingerprint"])}', "", 1).encode()
-            check(where, "it is unaltered", proof["fingerprint"]["value"] == sha256(body).hexdigest())
+            check(where, "it is intact", proof["fingerprint"] == {"algorithm_id": 3, "value": sha256(body).hexdigest()})
             check(where, "it lies in its place", (home, name) == (run["home"], path))
             idle = kind == "ended" and more["outcome"] in {"up_to_date", "waiting"}
             told = meta["sequence"], meta["uid"], proof["chain_uid"], proof.get("prev_event"), kind in STARTS
@@ -78,8 +77,10 @@ def verify(top, known):
     """Check the ledger, each entry, its link, its run and its seal; return what was shown."""
     runs, latest, before, sealed = runs_in(top), 0, "", 0
     pins = dict(one.partition(" until ")[::2] for one in known if one.startswith("sha256:"))
-    folder = sorted(top.glob(".ledger/*"), reverse=True) or top.glob(".ledger")
+    folder = sorted(top.glob(".ledger/*"), reverse=True) or [*top.glob(".ledger")]
     entries = [entry for path in folder for entry in items(path)]
+    named = [top / f".ledger/{9_999_999_999 - number:010}.json" for number in range(1, len(entries) + 1)]
+    check("the ledger", "it is one file, or one object for each entry", folder in (named, [top / ".ledger"]))
     for number, entry in enumerate(entries, start=1):
         bare, where, latest = {**entry}, f"entry {number}", max(latest, entry["time"])
         own, seal, run = bare.pop("hash"), bare.pop("seal", None), runs.setdefault(entry["run_id"], {})
@@ -87,16 +88,15 @@ def verify(top, known):
         check(where, "it is unaltered, and follows", (own, entry["place"], entry["number"], entry["prev"]) == due)
         check(where, "its run ends as it says", run and run["before"]["fingerprint"]["value"] == entry["fingerprint"])
         if seal:
-            key, signature = (base64.b64decode(seal[name], validate=True) for name in ("public_key", "signature"))
+            key, signature = (base64.b64decode(seal[name], validate=True) for name in sorted(seal)[1:])  # and no more
             serialization.load_der_public_key(key).verify(signature, message, *SCHEMES[seal["algorithm"]])
             signer = f"sha256:{sha256(key).hexdigest()}"
             until = datetime.fromisoformat(pins.get(signer) or "9999-01-01T00:00:00+00:00").timestamp() * 1000
             check(where, "its signer is trusted", latest < until and (signer in pins or not pins))
         before, run["entry"], sealed = own, entry, number if seal else sealed
     check("the trail", "it has an event, and its end is sealed", runs and (not pins or sealed == len(entries)))
-    heads = "".join(f" {entry['number']}:{entry['hash']}" for entry in entries)
     for head in (one.partition("@")[0] for one in known if not one.startswith("sha256:")):
-        check(f"head {head}", "the ledger has it", f" {head}" in heads)
+        check(f"head {head}", "the ledger has it", any(f"{e['number']}:{e['hash']}".startswith(head) for e in entries))
     for run_id, run in runs.items():
         due = run.get("listed") or (entries and run.get("did") and run["time"] > entries[0]["time"])
         ended = run.get("kind") in ENDS and not run["calls"]

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from rotator.audit.directory.files import audit_files
+from tests.e2e.served_bucket import BUCKET, served_bucket
 from tests.e2e.stage import AUDIT, PERSON, USAGE, Stage
 
 pytestmark = pytest.mark.slow  # it starts many processes
@@ -16,7 +15,6 @@ pytestmark = pytest.mark.slow  # it starts many processes
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-BUCKET = "audit-trail"
 ELSEWHERE = "https://s3.example.com"
 
 
@@ -44,23 +42,11 @@ class Trail:
 @pytest.fixture
 def trail(stage: Stage) -> Iterator[Trail]:
     """Yield a stage with `[audit] s3` alone."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", region_name="us-east-1", endpoint_url=url, aws_access_key_id="sandbox", aws_secret_access_key="sandbox"
-    )
-    client.create_bucket(Bucket=BUCKET)
     stage.edit('directory = "audit"', f's3 = "s3://{BUCKET}/keys/prod"')
     # What the file names is for all of AWS; the environment tells the two systems apart.
     stage.edit(f'endpoint_url = "{stage.sandbox.secrets_manager.endpoint_url}"', "")
-    yield Trail(stage, client, {"AWS_ENDPOINT_URL_S3": url})
-    listed = client.list_object_versions(Bucket=BUCKET)
-    for found in (*listed.get("Versions", []), *listed.get("DeleteMarkers", [])):
-        client.delete_object(Bucket=BUCKET, Key=found["Key"], VersionId=found["VersionId"])
-    client.delete_bucket(Bucket=BUCKET)
-    server.stop()
+    with served_bucket() as served:
+        yield Trail(stage, served.client, {"AWS_ENDPOINT_URL_S3": served.url})
 
 
 @pytest.mark.slow

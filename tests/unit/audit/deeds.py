@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from rotator.audit.attestation import sealed
+from rotator.audit.attestation import canonical, sealed
 from tests.unit.audit.loot import Key, Loot, forged, opened, run_of
 
 Change = Callable[[list[bytes], int], None]
@@ -34,6 +34,13 @@ def edit_and_seal(lines: list[bytes], at: int) -> None:
     event = json.loads(lines[at])
     event["src_endpoint"]["hostname"] = "runner-2"
     lines[at] = sealed(event) + b"\n"
+
+
+def add_to_fingerprint(lines: list[bytes], at: int) -> None:
+    """Say more where the fingerprint stands, which it cannot cover."""
+    event = json.loads(lines[at])
+    event["unmapped"]["attestation_list"][0]["fingerprint"]["more"] = "more"
+    lines[at] = canonical(event) + b"\n"
 
 
 def reformat(lines: list[bytes], at: int) -> None:
@@ -146,6 +153,11 @@ def swap_names(loot: Loot) -> None:
 def copy(loot: Loot) -> None:
     """Copy one under a new name."""
     loot.runs[loot.new_name("copy")] = loot.runs[loot.name(1)]
+
+
+def add_empty(loot: Loot) -> None:
+    """Add a file that holds nothing."""
+    loot.runs[loot.new_name("empty")] = []
 
 
 def copy_of_other(loot: Loot) -> None:

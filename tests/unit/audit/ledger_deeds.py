@@ -113,6 +113,14 @@ def unseal(indexes: slice) -> Deed:
     return do
 
 
+def add_to_seal(loot: Loot) -> None:
+    """Say more in the newest seal, which it cannot cover."""
+    stored = json.loads(loot.ledger[-1])
+    if "seal" in stored:
+        stored["seal"]["more"] = "more"
+        loot.ledger[-1] = canonical(stored) + b"\n"
+
+
 def seal_of_other(loot: Loot) -> None:
     """Give the newest entry the seal of the first."""
     loot.ledger[-1] = replace(loot.entry(-1), seal=loot.entry(0).seal).line()

@@ -70,6 +70,8 @@ class Loot:
     """Files that are symbolic links to others."""
     objects: dict[str, list[int]] = field(default_factory=dict)
     """By a run's folder in the bucket: the number of the first line of each object, from 1 on."""
+    further: dict[str, bytes] = field(default_factory=dict)
+    """Objects that hold no lines of `runs`."""
 
     @classmethod
     def of(cls, files: dict[str, bytes], *, in_bucket: bool) -> "Loot":
@@ -96,13 +98,18 @@ class Loot:
             ledger = {LEDGER: b"".join(self.ledger)} if self.ledger else {}
             return {name: b"".join(lines) for name, lines in self.runs.items()} | ledger
         events = {
-            f"{folder}/{first:06}.json": b"".join(lines[first - 1 : after and after - 1])
-            for folder, lines in self.runs.items()
-            for first, after in pairwise([*self.objects.get(folder, [1]), None])
-            if first
+            f"{folder}/{first:06}.json": b"".join(lines)
+            for folder in self.runs
+            for first, lines in self.batches(folder).items()
         }
-        listed = {f"{LEDGER}/{_LAST - number:010}.json": line for number, line in enumerate(self.ledger, start=1)}
-        return {name: line for name, line in (events | listed).items() if line}
+        listed = {entry_name(number): line for number, line in enumerate(self.ledger, start=1)}
+        return {name: line for name, line in (events | listed).items() if line} | self.further
+
+    def batches(self, folder: str) -> dict[int, list[bytes]]:
+        """Return the lines of each object of a run in the bucket, by the number of its first line."""
+        lines = self.runs[folder]
+        ends = pairwise([*self.objects.get(folder, [1]), len(lines) + 1])
+        return {first: lines[first - 1 : after - 1] for first, after in ends}
 
     def name(self, which: int) -> str:
         """Return the name of a file or folder: 0 is the oldest, -1 the newest."""
@@ -189,6 +196,11 @@ def forged(
         chain.add(entry)
     assert chain.head is not None
     return sink.written, Listing(run_id, secret, chain.head.sequence, chain.head.fingerprint, chain.head.time_ms)
+
+
+def entry_name(number: int) -> str:
+    """Return the name of the object that holds an entry of the ledger."""
+    return f"{LEDGER}/{_LAST - number:010}.json"
 
 
 def opened(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The places that are attacked, directory and bucket, and how both verifiers judge what is there."""
+"""The places that are attacked, a directory and two kinds of bucket, and how both verifiers judge what is there."""
 
 import importlib.util
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rotator.audit.bucket.destination import BucketDestination
 from rotator.audit.bucket.ledger import BucketLedger
-from rotator.audit.bucket.objects import AuditBucket
+from rotator.audit.bucket.objects import AuditBucket, ObjectVersion
 from rotator.audit.bucket.source import BucketSource
 from rotator.audit.directory.destination import DirectoryDestination
 from rotator.audit.directory.source import DirectorySource
@@ -26,7 +26,7 @@ from rotator.model.plan import OutcomeKind
 from rotator.model.signing import PinnedSigner
 from tests.unit.audit.builders import ARN, WRITER, RunIds, TickingClock, an_end, an_intent
 from tests.unit.audit.loot import FORMER, LEDGER, OURS, RETIRED_AT, Loot, short_rotation
-from tests.unit.audit.media import BUCKET, InBucket
+from tests.unit.audit.media import PREFIX, InBucket
 
 SCRIPT = Path(__file__).parents[3] / "docs" / "verify_trail.py"
 LATER = timedelta(hours=2)
@@ -52,6 +52,9 @@ class Site(Protocol):
 
     def put(self, loot: Loot) -> None:
         """Let it hold this alone."""
+
+    def keep(self) -> None:
+        """Let what is there now be what is attacked from now on."""
 
 
 class DirectorySite:
@@ -84,13 +87,18 @@ class DirectorySite:
         for name, target in loot.links.items():
             (self.folder / name).symlink_to(self.folder / target)
 
+    def keep(self) -> None:
+        """Do nothing: whoever can write there leaves no trace of what was before."""
+
 
 class BucketSite:
-    """A prefix of a bucket, and a copy of it in a folder."""
+    """A bucket, and a copy of it in a folder."""
 
     def __init__(self, medium: InBucket, folder: Path) -> None:
         self.folder, self.clock = folder, medium.clock
-        self._bucket = AuditBucket(medium.client, BUCKET, f"{folder.name}/")
+        # Each has its own: a listing takes as long as there are objects in all of the bucket.
+        self._bucket = AuditBucket(medium.client, folder.name, PREFIX)
+        medium.client.create_bucket(Bucket=folder.name)
         self._there: dict[str, bytes] = {}
         self._is_known = False
 
@@ -121,18 +129,56 @@ class BucketSite:
         """Let it hold this alone."""
         wanted, there = loot.files(), self.files()
         for name in there.keys() - wanted.keys():
-            self._bucket.client.delete_object(Bucket=BUCKET, Key=self._bucket.prefix + name)
-            (self.folder / name).unlink()
-            del self._there[name]
+            self._bucket.client.delete_object(Bucket=self._bucket.name, Key=PREFIX + name)
+            self._lose(name)
         for name, content in wanted.items():
             if there.get(name) != content:
-                self._bucket.client.put_object(Bucket=BUCKET, Key=self._bucket.prefix + name, Body=content)
+                self._bucket.client.put_object(Bucket=self._bucket.name, Key=PREFIX + name, Body=content)
                 self._keep(name, content)
+
+    def keep(self) -> None:
+        """Do nothing: whoever can write and delete there leaves no trace of what was before."""
 
     def _keep(self, name: str, content: bytes) -> None:
         self._there[name] = content
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / name).write_bytes(content)
+
+    def _lose(self, name: str) -> None:
+        self._there.pop(name, None)
+        (self.folder / name).unlink(missing_ok=True)
+
+
+class VersionedSite(BucketSite):
+    """A bucket that keeps versions, where an attacker can add versions and delete markers, and take none away."""
+
+    def __init__(self, medium: InBucket, folder: Path) -> None:
+        super().__init__(medium, folder)
+        medium.client.put_bucket_versioning(Bucket=folder.name, VersioningConfiguration={"Status": "Enabled"})
+        self._first: dict[str, bytes] = {}
+        self._kept: set[str] = set()
+        """The ids of its versions."""
+
+    def put(self, loot: Loot) -> None:
+        """Undo what was done since `keep`; then let it hold this, over what stays below."""
+        for one in self._versions():
+            if one.version_id not in self._kept:
+                self._bucket.client.delete_object(
+                    Bucket=self._bucket.name, Key=PREFIX + one.key, VersionId=one.version_id
+                )
+                if one.key in self._first:
+                    self._keep(one.key, self._first[one.key])
+                else:
+                    self._lose(one.key)
+        self._is_known = True
+        super().put(loot)
+
+    def keep(self) -> None:
+        """Let what is there now stay below whatever is put there."""
+        self._first, self._kept = self.files(), {one.version_id for one in self._versions()}
+
+    def _versions(self) -> list[ObjectVersion]:
+        return [one for page in self._bucket.version_pages("") for one in page]
 
 
 def record(trail: AuditTrail, secret: str, *events: Event) -> None:
@@ -167,6 +213,7 @@ class Judgement:
     by_ledger: bool
     """Whether every finding is about the ledger, or about what it lacks, or what a crash explains."""
     second: bool
+    flaws: frozenset[Flaw] = frozenset()
 
     @property
     def first(self) -> bool:
@@ -189,7 +236,7 @@ def judge(site: Site, terms: Terms = ANY_TERMS) -> Judgement:
         return Judgement(Verdict.BROKEN, by_ledger=True, second=second)
     explained = {Flaw.UNFINISHED, Flaw.UNLISTED}
     by_ledger = all(LEDGER in one.file or one.flaw in explained for one in report.findings)
-    return Judgement(report.verdict, by_ledger, second)
+    return Judgement(report.verdict, by_ledger, second, frozenset(one.flaw for one in report.findings))
 
 
 def _loaded() -> ModuleType:

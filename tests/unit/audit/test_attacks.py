@@ -13,17 +13,28 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from rotator.audit.ledger import Sealed, parse_entry
-from rotator.audit.verify import Terms, Verdict
+from rotator.audit.verify import Flaw, Terms, Verdict
 from tests.unit.audit.attacks import ATTACKS, Attack, Found, table
 from tests.unit.audit.builders import TickingClock, as_is
 from tests.unit.audit.deeds import Deed
 from tests.unit.audit.loot import LEDGER, OURS, Loot, opened
 from tests.unit.audit.media import InBucket
-from tests.unit.audit.sites import PINNED, BucketSite, DirectorySite, Judgement, Site, judge, populate, record
+from tests.unit.audit.sites import (
+    PINNED,
+    BucketSite,
+    DirectorySite,
+    Judgement,
+    Site,
+    VersionedSite,
+    judge,
+    populate,
+    record,
+)
 
 PAGE = Path(__file__).parents[3] / "docs" / "audit.md"
 SEALS: tuple[Sealed, Sealed] = (as_is, OURS.seal)
 FINDS = {
+    Found.VERSIONS: (True, True, True),
     Found.CHAIN: (True, True, True),
     Found.LEDGER: (True, True, True),
     Found.SEAL: (False, True, True),
@@ -31,13 +42,14 @@ FINDS = {
     Found.NOTHING: (False, False, False),
 }
 """What finds an attack; and whether without signatures, with them, and with a head kept elsewhere, too."""
+BY_VERSIONS = {Flaw.OVERWRITTEN, Flaw.DELETED}
 
 
 class Ground:
     """A kind of place, with the trail as it was finished, unsigned and signed, each in a place of its own."""
 
     def __init__(self, medium: str, make: Callable[[str], Site]) -> None:
-        self.in_bucket = medium == "bucket"
+        self.in_bucket = medium != "directory"
         self.medium, self.site, self.sites = medium, make("any"), (make("unsigned"), make("signed"))
         self.trails = [self._finished(*pair) for pair in zip(self.sites, SEALS, strict=True)]
 
@@ -48,14 +60,19 @@ class Ground:
         populate(site, seal)
         loot = Loot.of(site.files(), in_bucket=self.in_bucket)
         loot.other = other
+        site.keep()
+        return loot
+
+    def attacked(self, do: Deed, setting: int) -> Loot:
+        """Return the trail after an attack: 0 is the unsigned one, 1 the signed one."""
+        loot = copy.deepcopy(self.trails[setting])
+        do(loot)
         return loot
 
     def judged(self, do: Deed, *, later: bool = False, settings: int = 3) -> list[Judgement]:
         """Return what both verifiers find after an attack, in each of the first settings."""
-        for site, seal, trail in zip(self.sites, SEALS, self.trails, strict=True):
-            loot = copy.deepcopy(trail)
-            do(loot)
-            site.put(loot)
+        for setting, (site, seal) in enumerate(zip(self.sites, SEALS, strict=True)):
+            site.put(self.attacked(do, setting))
             if later:
                 with site.trail("later", seal) as after:
                     record(after, "uploader")
@@ -73,38 +90,67 @@ def in_directory(tmp_path_factory: pytest.TempPathFactory) -> Ground:
 
 
 @pytest.fixture(scope="module")
-def in_bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    """Yield a bucket to attack."""
+def moto() -> Iterator[InBucket]:
+    """Yield where buckets are made."""
     with mock_aws():
-        medium = InBucket()
-        yield Ground("bucket", lambda name: BucketSite(medium, tmp_path_factory.mktemp(name)))
+        yield InBucket()
 
 
-@pytest.fixture(params=["directory", "bucket"])
+@pytest.fixture(scope="module")
+def in_bucket(moto: InBucket, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """Return buckets to attack."""
+    return Ground("bucket", lambda name: BucketSite(moto, tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture(scope="module")
+def in_versions(moto: InBucket, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """Return buckets to attack that keep versions."""
+    return Ground("versions", lambda name: VersionedSite(moto, tmp_path_factory.mktemp(name)))
+
+
+@pytest.fixture(params=["directory", "bucket", "versions"])
 def ground(request: pytest.FixtureRequest) -> Ground:
-    """Return either."""
+    """Return each of them."""
     found: Ground = request.getfixturevalue(f"in_{request.param}")
     return found
 
 
 def test_untouched_trail_is_intact(ground: Ground) -> None:
-    """Neither verifier finds anything, in any setting."""
+    """Neither verifier finds anything, in any setting; a later process closed a run of it."""
+    assert any(b'"recovered"' in line for lines in ground.trails[0].runs.values() for line in lines)
     assert [(one.verdict, one.second) for one in ground.judged(lambda _: None)] == [(Verdict.INTACT, False)] * 3
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_attack_is_found_as_the_table_says(ground: Ground, attack: Attack) -> None:
-    """By the chain, the ledger, the seal, the head or not at all, and by both verifiers alike."""
+    """By versions, chain, ledger, seal, head or not at all; and by the second verifier, which sees no versions."""
     found_by = attack.found_in(ground.medium)
     if found_by is Found.NO_SUCH:
         return
     # What is found without a head is found with one; a bucket is slow, so a directory is enough to show that.
     settings = 2 if ground.in_bucket and FINDS[found_by][0] else 3
     judged = ground.judged(attack.do, later=attack.later, settings=settings)
-    assert tuple(one.first for one in judged) == FINDS[found_by][:settings]
+    found = [one.first for one in judged]
+    # From a trail without seals, none can be taken.
+    was_touched = ground.attacked(attack.do, 0) != ground.trails[0]
+    assert found == [FINDS[found_by][0] and was_touched, *FINDS[found_by][1:settings]]
     if found_by in {Found.CHAIN, Found.LEDGER}:
         assert judged[0].by_ledger is (found_by is Found.LEDGER)
-    assert [one.second for one in judged] == [one.first for one in judged]
+    assert [bool(one.flaws & BY_VERSIONS) for one in judged] == [found_by is Found.VERSIONS and it for it in found]
+    if found_by is Found.VERSIONS and not attack.later:
+        # What was there first is intact, so without a new key there is nothing else to find.
+        keys = [trail.files().keys() for trail in (ground.trails[1], ground.attacked(attack.do, 1))]
+        assert judged[1].flaws <= BY_VERSIONS or keys[1] - keys[0]
+    seen_by_second = FINDS[attack.found_in("bucket" if ground.in_bucket else "directory")]
+    assert [one.second for one in judged] == [*seen_by_second[:settings]]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack_that_is_said_to_add_changes_nothing_else(in_bucket: Ground, attack: Attack) -> None:
+    """Each object stays as it was, or some do not."""
+    if attack.found_in("bucket") is not Found.NO_SUCH:
+        before, after = in_bucket.trails[1].files(), in_bucket.attacked(attack.do, 1).files()
+        assert attack.adds is (before.items() <= after.items())
 
 
 def test_table_in_the_documentation_is_that_of_the_attacks() -> None:
