@@ -11,6 +11,7 @@ than `NOTED_EVERY` ago, that all is well. Else its end is recorded, and nothing 
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, Self
@@ -195,7 +196,11 @@ class _RecordedRun:
         """Record one line of a run that found nothing to do, if the trail does not say as much."""
         self._held.clear()
         self.chain = Chain(self.chain.run, self._trail.writer, self, self._trail.clock)
-        last = self._trail.last(self.chain.run.secret, self._trail.clock() - NOTED_EVERY)
+        last: Record | None = None
+        # A place that is down is not waited for once more, and one that cannot be read stops nothing.
+        if len(self.sinks) == len(self._trail.destinations):
+            with suppress(AuditUnavailableError):
+                last = self._trail.last(self.chain.run.secret, self._trail.clock() - NOTED_EVERY)
         if last is None or not _says(last, end):
             self.add(end)
 

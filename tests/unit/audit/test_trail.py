@@ -8,7 +8,7 @@ import pytest
 
 from rotator.audit.directory.files import audit_files
 from rotator.audit.directory.source import DirectorySource
-from rotator.audit.record import EventKind
+from rotator.audit.record import EventKind, Record
 from rotator.audit.sources import Criteria, last_outcomes_of, records_of, verify_all
 from rotator.audit.trail import NOTED_EVERY, PAUSE, AuditTrail
 from rotator.audit.verify import Verdict
@@ -225,3 +225,33 @@ def test_a_run_that_did_something_is_recorded_whole(directory: Path) -> None:
             for event in (an_intent(), an_outcome(), an_end(OutcomeKind.UP_TO_DATE)):
                 run.record(event)
     assert _kinds(directory) == ["started", "intent", "done", "ended"] * 2
+
+
+def test_a_place_that_cannot_be_read_stops_no_look(both: Both) -> None:
+    """What finds nothing to do is recorded where it can be, and a place that is down is asked once."""
+    asked: list[str] = []
+
+    def last(secret: str, since: datetime) -> Record | None:
+        asked.append(secret)
+        return last_outcomes_of(both.sources, {secret}, since).get(secret)
+
+    with replace(both.trail(), last=last) as trail:
+        trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+        trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+        assert (_kinds(both.directory), asked) == (["ended"], ["one", "one"])
+        _break(both.bucket)
+        for _ in range(2):
+            trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+    assert (_kinds(both.directory), asked) == (["ended"] * 3, ["one", "one"])
+    assert len(both.lost) == 1
+
+
+def test_a_trail_that_cannot_be_read_is_written(directory: Path) -> None:
+    """If nobody knows what it says, one line more is no harm."""
+
+    def denied(_secret: str, _since: datetime) -> Record | None:
+        raise AuditUnavailableError("denied", next_step="")
+
+    with replace(a_trail(directory), last=denied) as trail:
+        trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+    assert _kinds(directory) == ["ended"]
