@@ -65,7 +65,7 @@ def runs_in(top):
             due = number, f"{run_id}.{number}", run_id, run.get("before"), number == 1 and not idle
             check(where, "it is a start, or follows from the one before", told == due and run.get("kind") not in ENDS)
             check(where, "its call has an intent", kind != "done" or run["calls"].get(call) == api["operation"])
-            calls = {uid: one for uid, one in run["calls"].items() if uid not in (call, *more.get("unanswered", ()))}
+            calls = {k: v for k, v in run["calls"].items() if repr(k) not in repr((call, more.get("unanswered")))}
             run["calls"] = calls | ({call: api["operation"]} if kind == "intent" else {})
             run["before"] = {"uid": meta["uid"], "type_uid": event["type_uid"], "fingerprint": proof["fingerprint"]}
             did = kind in {"intent", "recovered"} or (kind == "ended" and not idle)

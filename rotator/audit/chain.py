@@ -53,6 +53,8 @@ class Chain:
     """The last event so far, if the chain has one."""
     acted: bool = False
     """Whether the run did something, or tried to, or ended otherwise than with nothing to do."""
+    called: bool = field(default=False, init=False)
+    """Whether it was about to call something that changes something."""
     listing: Listing | None = field(default=None, init=False)
     """How the ledger lists the run, once it has ended; None for one that did nothing."""
     _calls: dict[Operation, str] = field(default_factory=dict, init=False)
@@ -77,6 +79,7 @@ class Chain:
         match entry:
             case Intent(operation):
                 self._calls[operation] = uid
+                self.called = self.called or operation not in PROOFS
                 return uid
             case Done(operation):
                 return self._calls.pop(operation, uid)

@@ -5,6 +5,7 @@ first, so it is looked for once more. What was moved away is said with `since`: 
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from rotator.model.errors import SealsUncheckedError
 from rotator.model.signing import Seal
 
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_NUMBER = re.compile("[1-9][0-9]{0,15}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -27,8 +29,8 @@ class LedgerJudge:
     """The ledger's file, or folder in the bucket."""
     terms: Terms
     last: Entry | None = None
-    known: set[str] = field(default_factory=set)
-    """Runs that were listed while the others were judged."""
+    later: list[Entry] = field(default_factory=list)
+    """Those that were added while the runs were judged."""
     _listed: dict[str, bytes] = field(default_factory=dict)
     """By run: fingerprint of the last event, number, and time in ms; once its end was seen, without the time."""
     _odd: dict[str, RunEnding] = field(default_factory=dict)
@@ -136,11 +138,11 @@ class LedgerJudge:
 
     def _unmet(self) -> Iterator[tuple[Flaw, str, str]]:
         """Yield heads that were noted outside when a run began, and that are not, or no longer, what is here."""
-        size = DIGITS // 2
+        size, later = DIGITS // 2, {f"{entry.head}@{entry.place}" for entry in self.later}
         for head, run_id in self.report.noted.items():
             number, _, digits = head.partition("@")[0].partition(":")
-            at = size * (int(number) - 1) if number.isdecimal() else -1
-            if at < 0 or self._hashes[at : at + size].hex() != digits:
+            at = size * (int(number) - 1) if _NUMBER.fullmatch(number) else -1
+            if head not in later and (at < 0 or self._hashes[at : at + size].hex() != digits):
                 yield Flaw.NOT_REACHED, run_id, f"{head} was noted on its secret when this run began"
 
     def _absent(self) -> Iterator[tuple[Flaw, str, str]]:
@@ -157,8 +159,9 @@ class LedgerJudge:
                 yield Flaw.NOT_AS_LISTED, run_id, f"entry {number}"
 
     def _unlisted(self) -> Iterator[tuple[Flaw, str, str]]:
+        known = {entry.listing.run_id for entry in self.later}
         for run_id, end in self._odd.items():
-            if run_id in self._listed or run_id in self.known:
+            if run_id in self._listed or run_id in known:
                 continue
             if end.may_follow:
                 yield (Flaw.UNFINISHED, run_id, "it has ended, and is not listed yet; the next run lists it")

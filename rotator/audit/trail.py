@@ -80,18 +80,20 @@ class AuditTrail:
     on_loss: Callable[[AuditUnavailableError], None] = lambda _: None
     """Called when a destination fails while another goes on."""
     listener: Listener | None = None
-    """Called with each event once it is recorded: for log lines, and for the progress a person watches."""
+    """Called with each event of a run, also of one that is not recorded in the end: for log lines, and for progress."""
     last: _Last = lambda _secret, _since: None
     """What the places tell of a secret."""
     witness: Witness | None = None
     """Told of the heads of the places once a run is listed, to note them outside."""
     _paused: dict[Destination, datetime] = field(default_factory=dict, init=False)
+    noted: dict[str, tuple[datetime, str]] = field(default_factory=dict, init=False)
+    """When this process recorded of a secret that all is well, and with which key, if nothing has happened since."""
 
     def begin(self, secret: str, arn: str, audit_head: str | None = None) -> AuditRun:
         """Start the trail of one run; see `AuditLog`."""
         run = _RecordedRun(self, RunIdentity(self.new_id(), secret, arn), audit_head)
         now = self.clock() if self._paused else None
-        resting = [to for to, until in self._paused.items() if now and now < until]
+        resting = [to for to, until in tuple(self._paused.items()) if now and now < until]
         run.open(to for to in self.destinations if to not in resting)
         if not run.sinks:
             run.open(resting)
@@ -183,10 +185,11 @@ class _RecordedRun:
             perhaps = "perhaps " if event.result is Result.UNKNOWN else ""
             about = event.subject.key_id or event.subject.version_id or event.subject.key_name
             self._changes.append(f"{perhaps}{event.operation.done} ({about})")
-        if isinstance(event, Ended) and not self._is_recorded and _found_nothing_to_do(event):
+        if isinstance(event, Ended) and not self.chain.acted and _found_nothing_to_do(event):
             self._note(event)
         else:
             self.add(event)
+            self._trail.noted.pop(self.chain.run.secret, None)
         if isinstance(event, Ended):
             self._list()
         if self._trail.listener:
@@ -196,13 +199,18 @@ class _RecordedRun:
         """Record one line of a run that found nothing to do, if the trail does not say as much."""
         self._held.clear()
         self.chain = Chain(self.chain.run, self._trail.writer, self, self._trail.clock)
+        secret, since = self.chain.run.secret, self._trail.clock() - NOTED_EVERY
+        noted_at, key_id = self._trail.noted.get(secret, (since, ""))
+        if noted_at > since and end.key_id in {"", key_id}:
+            return
         last: Record | None = None
         # A place that is down is not waited for once more, and one that cannot be read stops nothing.
         if len(self.sinks) == len(self._trail.destinations):
             with suppress(AuditUnavailableError):
-                last = self._trail.last(self.chain.run.secret, self._trail.clock() - NOTED_EVERY)
+                last = self._trail.last(secret, since)
         if last is None or not _says(last, end):
             self.add(end)
+            self._trail.noted[secret] = self._trail.clock(), end.key_id
 
     def _list(self) -> None:
         """Have the run listed; one that could not be is kept all the same, and listed by a later one."""
@@ -213,7 +221,8 @@ class _RecordedRun:
             except AuditUnavailableError as error:
                 self._trail.on_loss(error)
         heads = [f"{entry.head}@{entry.place}" for entry in entries if entry]
-        if heads and self._trail.witness and self.chain.run.arn:
+        # A tag moves the secret's date of change, so that who watches it looks again.
+        if heads and self._trail.witness and self.chain.run.arn and self.chain.called:
             self._trail.witness(self.chain.run.arn, self._audit_head, heads)
 
     def add(self, entry: Started | Event) -> None:

@@ -243,8 +243,8 @@ class Watch:
         awake = []
         for target in targets:
             look = self._looks.get(target.spec.name, NEVER)
-            if unknown > FIRST_LOOKS_MAX and target.spec.name not in known:
-                look = replace(look, looked_at=since)
+            is_stranger = unknown > FIRST_LOOKS_MAX and target.spec.name not in known
+            look = replace(look, looked_at=_last_heard(target, look, since)) if is_stranger else look
             # While others still wait, nobody has a second turn within one period.
             rested = not self._waiting or look.looked_at is None or not now - every < look.looked_at <= now
             if target.spec.name in self._waiting or (rested and is_awake(target, look, now=now, every=every)):
@@ -311,3 +311,9 @@ class Watch:
             return
         if problem := self.outside.ping(url):
             structlog.get_logger().warning("ping failed", problem=problem)
+
+
+def _last_heard(target: Target, look: LastLook, since: datetime) -> datetime:
+    """Return from when on a secret is taken up that nobody remembers: a grace may have ended while no process lived."""
+    grace_ends = target.description.promoted_at() + target.spec.grace
+    return look.success_at if look.success_at and look.success_at < grace_ends <= since else since

@@ -1,9 +1,9 @@
 """The tag `rotator:audit-head`: what the audit trail came to when a secret was last worked on, noted outside of it.
 
 To take the newest runs away unseen, with the entries of the ledger that list them, the tag of each secret has to be
-lowered as well. It is set once a run is listed, above what the run found there; of two runs over one secret at the same
-time, the one that is listed first may set it last. No run goes by it, and a run that could not set it stands; the next
-one sets a later head.
+lowered as well. It is set once a run is listed that was to change something, above what was noted when its secret was
+last described. A head that another process has noted since then may be overwritten with an earlier one. No run goes by
+it, and a run that could not set it stands; the next one sets a later head.
 """
 
 from collections.abc import Callable, Sequence

@@ -20,6 +20,7 @@ from rotator.sandbox.running import ACCOUNT, REGION
 from rotator.sandbox.secrets_manager.state import Secret, Version
 from rotator.sandbox.secrets_manager.store import Scope
 from tests.e2e.stage import Stage
+from tests.unit.audit.sites import second_verifier
 
 RECORDED = Path(__file__).parents[1] / "recorded" / "v0.1.0"
 BUCKET = "audit-trail"
@@ -152,3 +153,14 @@ def permissions(recorded: dict[str, Any]) -> Permissions:
     return Permissions(
         admin=recorded["admin"], endpoints=frozenset(recorded["endpoints"]), resources=tuple(recorded["resources"])
     )
+
+
+def test_the_second_verifier_takes_what_earlier_versions_wrote(tmp_path: Path) -> None:
+    """A directory, a bucket as `aws s3 sync` copies it, and what a killed run left once it is closed."""
+    objects: dict[str, str] = json.loads((RECORDED / "bucket.json").read_text())
+    for key, line in objects.items():
+        path = tmp_path / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(line)
+    for folder in (RECORDED / "directory", tmp_path / "keys" / "prod"):
+        assert second_verifier(str(folder)) == 0

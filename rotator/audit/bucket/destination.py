@@ -59,7 +59,9 @@ class BucketDestination:
     _kept: list[tuple[RunInBucket, Unfinished]] = field(default_factory=list, init=False)
     _pending: list[tuple[str, Listing]] = field(default_factory=list, init=False)
     """Folders of runs that have ended, and are not in the ledger yet."""
+    _lock: Lock = field(default_factory=Lock, init=False)
     _listing: Lock = field(default_factory=Lock, init=False)
+    """Held while an entry is made, which may wait for its signature; a run that begins does not wait for it."""
     _ended: set[str] = field(default_factory=set, init=False)
     """Folders of runs known to have ended, which need not be looked at again."""
 
@@ -77,10 +79,9 @@ class BucketDestination:
 
     def settle(self, before: Before) -> None:
         """Close what was kept open, after giving each run to `before`."""
-        kept = self._kept.copy()
-        self._kept.clear()
-        for run, left in kept:
-            self._close(run, left, before)
+        while self._kept:
+            self._close(*self._kept[0], before)
+            self._kept.pop(0)
 
     def _dead(self, runs: list[RunInBucket], now: datetime) -> Iterator[RunInBucket]:
         """Yield the runs, of these newest ones, that died and are not closed yet."""
@@ -97,7 +98,8 @@ class BucketDestination:
     def _leave(self, folder: str, listing: Listing | None) -> Entry | None:
         entry: Entry | None = None
         with self._listing:
-            self._pending.extend([(folder, listing)] if listing else [])
+            with self._lock:
+                self._pending.extend([(folder, listing)] if listing else [])
             while self._pending:
                 entry = self.ledger.add(self._pending[0][1])
                 self._know(self._pending.pop(0)[0])
@@ -118,7 +120,7 @@ class BucketDestination:
         elif self.clock() - run.written_at >= LISTED_WITHIN:
             with suppress(AuditUnavailableError):  # the run that is to begin hears of it when it ends itself
                 is_listed = self.ledger.lists(run.run_id, listing.time_ms)
-                with self._listing:
+                with self._lock:
                     if not is_listed and run.folder not in self._ended:
                         self._pending.append((run.folder, listing))
                     self._know(run.folder)
@@ -143,7 +145,7 @@ class BucketDestination:
             sink = _Objects(self.bucket, run.folder, left.head.sequence + 1)
             listing = left.close(self.writer, sink, self.clock, before)
             if listing:
-                with self._listing:  # the next run that ends here lists it
+                with self._lock:  # the next run that ends here lists it
                     self._pending.append((run.folder, listing))
 
     def _know(self, folder: str) -> None:

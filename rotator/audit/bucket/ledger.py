@@ -64,9 +64,9 @@ class BucketLedger:
         return next(_newest_first(self.bucket), None)
 
 
-def listed_after(bucket: AuditBucket, number: int) -> set[str]:
-    """Return the runs of the newest entries, down to one that is known. Raises AuditUnavailableError."""
-    return {entry.listing.run_id for entry in takewhile(lambda entry: entry.number > number, _newest_first(bucket))}
+def entries_after(bucket: AuditBucket, number: int) -> list[Entry]:
+    """Return the newest entries, down to one that is known. Raises AuditUnavailableError."""
+    return list(takewhile(lambda entry: entry.number > number, _newest_first(bucket)))
 
 
 def entry_key(number: int) -> str:

@@ -12,7 +12,7 @@ from rotator.audit.record import Record
 def newest(bucket: AuditBucket, secret: str, since: datetime, idle_max: int) -> Iterator[Callable[[], list[Record]]]:
     """Yield what reads a run, the newest one first, until they are older than `since`.
 
-    A run with a single object changed nothing: only the newest `idle_max` of them are read.
+    A run with a single object changed nothing, or died in its first call: only the newest `idle_max` are read.
     """
     idle = 0
     for run in all_runs(bucket, secret):

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, islice
 
 from rotator.audit.bucket.destination import QUIET_MAX
-from rotator.audit.bucket.ledger import FOLDER, entry_key, listed_after
+from rotator.audit.bucket.ledger import FOLDER, entries_after, entry_key
 from rotator.audit.bucket.objects import AuditBucket, RunInBucket, all_runs, events_in, group, last_event, newest_runs
 from rotator.audit.bucket.versions import FirstVersions
 from rotator.audit.chain import Clock
@@ -84,7 +84,7 @@ class BucketSource:
             ledger.settle()
         report.versions_unread = first.unread
         with suppress(AuditUnavailableError):  # an entry that is none has its finding
-            ledger.known |= listed_after(self.bucket, ledger.last.number if ledger.last else 0)
+            ledger.later = entries_after(self.bucket, ledger.last.number if ledger.last else 0)
         ledger.close()
         return report
 

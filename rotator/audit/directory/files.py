@@ -99,7 +99,7 @@ def is_open_name(path: Path) -> bool:
 
 
 def began_at(path: Path) -> datetime | None:
-    """Return the time in a file's name, which is before that of its events; None if there is none."""
+    """Return the time in a file's name: that of its first event which had to be durable; None if there is none."""
     stamp = path.name.partition("-")[0]
     for form in (_STAMP, "%Y%m%dT%H%M%SZ"):
         with suppress(ValueError):

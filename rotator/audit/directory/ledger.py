@@ -58,9 +58,9 @@ def listed_since(directory: Path, time_ms: int) -> set[str]:
     return {entry.listing.run_id for entry in _entries(directory) if entry.listing.time_ms >= time_ms}
 
 
-def listed_after(directory: Path, number: int) -> set[str]:
-    """Return the runs that are listed after an entry. Raises AuditUnavailableError."""
-    return {entry.listing.run_id for entry in _entries(directory, number)}
+def entries_after(directory: Path, number: int) -> list[Entry]:
+    """Return the entries after one. Raises AuditUnavailableError."""
+    return list(_entries(directory, number))
 
 
 def _entries(directory: Path, after: int = -1) -> Iterator[Entry]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rotator.audit.directory import files
 from rotator.audit.directory.checked import WRITABLE, CheckedFile, Told
-from rotator.audit.directory.ledger import NAME, listed_after
+from rotator.audit.directory.ledger import NAME, entries_after
 from rotator.audit.directory.sieve import Sieve
 from rotator.audit.event import parse
 from rotator.audit.listed import LedgerJudge
@@ -15,6 +15,10 @@ from rotator.audit.record import Record
 from rotator.audit.sources import Criteria
 from rotator.audit.verify import ANY_TERMS, SKEW_MAX_MS, Finding, Flaw, Judge, Terms, VerificationReport
 
+_HELD_MAX = timedelta(hours=2)
+"""How long before its file is made the first events of a run may have been: longer than a run takes."""
+_SPAN_MAX = timedelta(days=2)
+"""From a file's name to its last event: a file takes new runs for a day."""
 _CLOCKS_APART = timedelta(milliseconds=SKEW_MAX_MS)
 """How far a file's name may lie after, and its time stamp before, the times in it: file systems use a coarser clock,
 and a clock may be set back."""
@@ -39,7 +43,7 @@ class DirectorySource:
         The files that were written to last are read first, and no more of them than needed.
         """
         found: dict[str, Record] = {}
-        for path, changed_at in self._newest_first():
+        for path, changed_at in self._newest_first(since):
             latest = changed_at + _CLOCKS_APART
             if since and latest < since:
                 break
@@ -81,7 +85,7 @@ class DirectorySource:
                 reason = error.strerror or type(error).__name__
                 report.add(Finding(Flaw.UNTRUSTED_FILE, path.name, None, "", None, reason))
             ledger.settle()
-        ledger.known |= listed_after(self.directory, ledger.last.number if ledger.last else 0)
+        ledger.later = entries_after(self.directory, ledger.last.number if ledger.last else 0)
         ledger.close()
         return report
 
@@ -96,16 +100,19 @@ class DirectorySource:
                     judge.line(line, number)
         return judge
 
-    def _newest_first(self) -> list[tuple[Path, datetime]]:
-        """Return the files with the time of their last write, the latest first."""
-        found = [(path, files.written_at(path)) for path in files.audit_files(self.directory)]
+    def _newest_first(self, since: datetime | None = None) -> list[tuple[Path, datetime]]:
+        """Return the files with the time of their last write, the latest first; not those that ended before a time."""
+        # Told by the name: to ask for the time of each file takes long where there are many.
+        first = f"{(since - _SPAN_MAX).astimezone(UTC):%Y%m%dT%H%M%S}" if since else ""
+        paths = (path for path in files.audit_files(self.directory) if path.name >= first)
+        found = [(path, files.written_at(path)) for path in paths]
         return sorted(found, key=lambda pair: pair[1], reverse=True)
 
 
 def _may_hold(path: Path, criteria: Criteria) -> bool:
     """Tell from a file's name and time stamp whether anything in it can fit."""
     began_at = criteria.until and files.began_at(path)
-    if criteria.until and began_at and began_at - _CLOCKS_APART >= criteria.until:
+    if criteria.until and began_at and began_at - _HELD_MAX >= criteria.until:
         return False
     return criteria.since is None or files.written_at(path) >= criteria.since - _CLOCKS_APART
 

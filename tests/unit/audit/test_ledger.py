@@ -345,3 +345,28 @@ def test_the_last_end_of_a_run_is_compared(directory: Path, year: int, more: lis
     path.write_bytes(b"".join(chain_lines("run-1", [an_intent(), an_outcome(), an_end()])))
     path.chmod(0o600)
     assert [finding.flaw for finding in verify(directory).findings] == [Flaw.REPEATED_RUN, *more]
+
+
+def test_head_that_is_noted_while_a_directory_is_read_is_looked_for_once_more(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that began with a head of that time is no finding; one with a head that never was is."""
+    with a_trail(directory) as trail:
+        record_rotation(trail)
+        real = DirectorySource._judged_ledger
+
+        def read_then_go_on(self: DirectorySource, *args: Any) -> Any:  # noqa: ANN401 - as it is given
+            judge = real(self, *args)
+            record_rotation(trail, "another")
+            newest = entries(directory)[-1]
+            for head in (f"{newest.head}@{newest.place}", *wrong):
+                trail.begin("uploader", ARN, head).record(an_intent())
+            return judge
+
+        monkeypatch.setattr(DirectorySource, "_judged_ledger", read_then_go_on)
+        wrong: list[str] = []
+        assert DirectorySource(directory).verify().findings == []
+        place = entries(directory)[0].place
+        wrong += [f"9:{'0' * 16}@{place}", f"{'9' * 17}:{'0' * 16}@{place}", f"0:{'0' * 16}@{place}"]
+        found = DirectorySource(directory).verify().findings
+    assert [finding.flaw for finding in found] == [Flaw.NOT_REACHED] * 3

@@ -238,11 +238,12 @@ def test_a_place_that_cannot_be_read_stops_no_look(both: Both) -> None:
     with replace(both.trail(), last=last) as trail:
         trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
         trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
-        assert (_kinds(both.directory), asked) == (["ended"], ["one", "one"])
+        assert (_kinds(both.directory), asked) == (["ended"], ["one"])
         _break(both.bucket)
-        for _ in range(2):
+        both.bucket.clock.now += NOTED_EVERY
+        for _ in range(3):
             trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
-    assert (_kinds(both.directory), asked) == (["ended"] * 3, ["one", "one"])
+    assert (_kinds(both.directory), asked) == (["ended"] * 2, ["one"])
     assert len(both.lost) == 1
 
 
@@ -255,3 +256,27 @@ def test_a_trail_that_cannot_be_read_is_written(directory: Path) -> None:
     with replace(a_trail(directory), last=denied) as trail:
         trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
     assert _kinds(directory) == ["ended"]
+
+
+def test_a_proof_alone_is_recorded(directory: Path) -> None:
+    """A run that proved something has done something, though it has changed nothing."""
+    trail, _ = _noting(directory)
+    with trail:
+        run = trail.begin("one", ARN)
+        for event in (an_intent(Operation.VERIFY_KEY), an_outcome(Operation.VERIFY_KEY)):
+            run.record(event)
+        assert _kinds(directory) == []
+        run.record(an_end(OutcomeKind.UP_TO_DATE))
+    assert _kinds(directory) == ["started", "intent", "done", "ended"]
+
+
+def test_only_what_was_to_change_something_is_noted_on_the_secret(directory: Path) -> None:
+    """A tag moves the date of change, and a secret that is held would be looked at again at once, over and over."""
+    told: list[str] = []
+    with replace(a_trail(directory), witness=lambda _arn, _noted, heads: told.extend(heads)) as trail:
+        trail.begin("one", ARN).record(an_end(OutcomeKind.HELD))
+        assert told == []
+        run = trail.begin("one", ARN)
+        for event in (an_intent(), an_outcome(), an_end(OutcomeKind.HELD)):
+            run.record(event)
+    assert [head.partition(":")[0] for head in told] == ["2"]

@@ -419,6 +419,23 @@ def test_a_large_fleet_is_not_looked_at_at_once_after_a_restart(tmp_path: Path) 
     assert {outcome.secret for _, outcome in daemon.outcomes} == looked
 
 
+def test_a_grace_that_ends_while_no_process_lives_is_not_waited_out_twice(tmp_path: Path) -> None:
+    """In a large fleet a secret waits for its slot after a restart, except one whose old key is to die."""
+    names = [f"prod/{number}" for number in range(150)]
+    scene = Scene.own(a_spec(grace=2 * HOUR))
+    for name in names:
+        scene.systems.secrets[name] = scene.secret
+    daemon = Daemon(scene.systems, tmp_path, tuple(names), defaults='check_every = "20h"\ngrace = "2h"')
+    lives(scene, daemon, HOUR, every=HOUR / 2)
+    rotated = {outcome.secret for _, outcome in daemon.outcomes if outcome.kind == "rotated"}
+    assert len(rotated) == len(names)
+    scene.passes(3 * HOUR)
+    daemon.outcomes.clear()
+    daemon.restart()
+    lives(scene, daemon, HOUR, every=HOUR / 2)
+    assert {outcome.secret for _, outcome in daemon.outcomes} == rotated
+
+
 def test_page_recalls_failures_after_a_restart(tmp_path: Path) -> None:
     """A secret that failed is failing for the next process, too, though nobody has looked at it again."""
     scene = Scene.own(a_spec())

@@ -182,7 +182,7 @@ def test_files_outside_the_time_stay_closed(directory: Path, monkeypatch: pytest
         return opened(path)
 
     monkeypatch.setattr(files, "opened", watched)
-    found = query(directory, Criteria("one", since=START + timedelta(days=1), until=START + timedelta(hours=47)))
+    found = query(directory, Criteria("one", since=START + timedelta(days=1), until=START + timedelta(hours=45)))
     assert ({record.run_id for record in found}, read) == ({"1-1"}, paths[1:2])
 
 
