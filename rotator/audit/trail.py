@@ -199,18 +199,20 @@ class _RecordedRun:
         """Record one line of a run that found nothing to do, if the trail does not say as much."""
         self._held.clear()
         self.chain = Chain(self.chain.run, self._trail.writer, self, self._trail.clock)
+        if not self._is_said(end):
+            self.add(end)
+            self._trail.noted[self.chain.run.secret] = self._trail.clock(), end.key_id
+
+    def _is_said(self, end: Ended) -> bool:
+        """Tell whether the trail says as much already; if it cannot be asked, whether this process has said so."""
         secret, since = self.chain.run.secret, self._trail.clock() - NOTED_EVERY
-        noted_at, key_id = self._trail.noted.get(secret, (since, ""))
-        if noted_at > since and end.key_id in {"", key_id}:
-            return
-        last: Record | None = None
-        # A place that is down is not waited for once more, and one that cannot be read stops nothing.
+        # A place that is down is not waited for once more.
         if len(self.sinks) == len(self._trail.destinations):
             with suppress(AuditUnavailableError):
                 last = self._trail.last(secret, since)
-        if last is None or not _says(last, end):
-            self.add(end)
-            self._trail.noted[secret] = self._trail.clock(), end.key_id
+                return last is not None and _says(last, end)
+        noted_at, key_id = self._trail.noted.get(secret, (since, ""))
+        return noted_at > since and end.key_id in {"", key_id}
 
     def _list(self) -> None:
         """Have the run listed; one that could not be is kept all the same, and listed by a later one."""

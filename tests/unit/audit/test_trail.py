@@ -238,12 +238,12 @@ def test_a_place_that_cannot_be_read_stops_no_look(both: Both) -> None:
     with replace(both.trail(), last=last) as trail:
         trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
         trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
-        assert (_kinds(both.directory), asked) == (["ended"], ["one"])
+        assert (_kinds(both.directory), asked) == (["ended"], ["one", "one"])
         _break(both.bucket)
         both.bucket.clock.now += NOTED_EVERY
         for _ in range(3):
             trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
-    assert (_kinds(both.directory), asked) == (["ended"] * 2, ["one"])
+    assert (_kinds(both.directory), asked) == (["ended"] * 2, ["one", "one"])
     assert len(both.lost) == 1
 
 
@@ -280,3 +280,15 @@ def test_only_what_was_to_change_something_is_noted_on_the_secret(directory: Pat
         for event in (an_intent(), an_outcome(), an_end(OutcomeKind.HELD)):
             run.record(event)
     assert [head.partition(":")[0] for head in told] == ["2"]
+
+
+def test_what_another_process_met_is_answered(directory: Path) -> None:
+    """A failure elsewhere is not the last word on a secret that this process finds well."""
+    trail, clock = _noting(directory)
+    with trail, a_trail(directory, ids="other", clock=clock) as other:
+        trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+        other.begin("one", ARN).record(an_end(OutcomeKind.FAILED))
+        for _ in range(2):
+            trail.begin("one", ARN).record(an_end(OutcomeKind.UP_TO_DATE))
+        last = DirectorySource(directory).last_outcomes({"one"})["one"]
+    assert (last.result, len(_kinds(directory))) == ("up_to_date", 4)
