@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -37,6 +38,8 @@ def trail_in(
 ) -> AuditTrail:
     """Return the audit trail of a process; nothing is touched before its first run."""
     writer = Writer("rotator", __version__, trigger, identity, platform.node())
+    if isinstance(locations.seal, Sealing):
+        locations = replace(locations, seal=locations.seal.anew())
     return AuditTrail(
         locations.destinations(writer, _new_id, keeps),
         writer,

@@ -221,11 +221,12 @@ def test_a_key_that_fails_is_not_asked_again_at_once(trail: Trail, kms: KmsServe
     kms.refuse(400, "ThrottlingException", only="Sign")
     done = trail.stage.rotator("run")
     assert (done.returncode, done.stderr.count("audit_unsealed")) == (0, 1)
+    assert trail.stage.rotator("rotate", "uploader").stderr.count("audit_unsealed") == 1, "another trail tries again"
     assert trail.flaws(code=FAILED) == {"unsealed"}
     kms.refuse(400, "ThrottlingException", times=0)
     trail.rotate()
-    assert [bool(entry.seal) for entry in trail.entries()] == [False] * 4 + [True]
-    assert trail.verify()["ledger"]["sealed_up_to"] == 5
+    assert [bool(entry.seal) for entry in trail.entries()] == [False] * 5 + [True]
+    assert trail.verify()["ledger"]["sealed_up_to"] == 6
 
 
 def test_ledger_holds_no_secret(trail: Trail) -> None:
