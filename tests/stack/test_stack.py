@@ -1,6 +1,9 @@
 """The deployed stack, as `make stack` shows it."""
 
+import fcntl
+import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,14 @@ from tests.stack.scenarios import OPTIONAL, SCENARIOS
 from tests.stack.watched_metrics import unknown
 
 NEVER_BUNDLED = {"apscheduler", "click", "moto", "pip", "pytest", "rich", "tests"}
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Let one test at a time install and package in the folder that both use, whichever worker runs it."""
+    with (Path(tempfile.gettempdir()) / "rotator-stack.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.mark.slow
