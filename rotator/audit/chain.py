@@ -1,7 +1,7 @@
 """One run's chain: as it grows, entries in and lines out; and as a crash left it, to be closed.
 
 What must be durable before anything else happens is the intent of a call that changes something, and the end. The lines
-between ride on the next of these: whoever loses them has lost what a look at both systems tells again.
+between become durable with the next of these. If they are lost, a look at both systems tells the same again.
 """
 
 from collections.abc import Callable

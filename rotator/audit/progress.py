@@ -1,4 +1,4 @@
-"""How far a verification is, for whoever waits for it."""
+"""How far a verification is, for the person who waits for it."""
 
 from typing import NamedTuple
 

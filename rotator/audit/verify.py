@@ -112,7 +112,7 @@ class Terms:
     alone: bool = False
     """Whether there is no other place to compare with."""
     progress: Callable[[Progress], None] | None = None
-    """Told now and then how far it is."""
+    """Called now and then with the progress so far."""
 
 
 ANY_TERMS = Terms()

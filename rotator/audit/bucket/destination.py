@@ -9,7 +9,7 @@ before. A process that dies takes with it what it learned since its last call: t
 has no known outcome.
 
 Costs, in calls: one for each call that changes something, one for the end, and one for the ledger; a run that finds
-nothing to do has none of these. When a run begins, one listing, and one read for each run of the secret from about the
+nothing to do has an end at most. When a run begins, one listing, and one read for each run of the secret from about the
 last half hour that this process does not know to have ended. To find the ledger's newest entry, or to see whether such
 a run is in it, takes one listing and a few reads.
 """

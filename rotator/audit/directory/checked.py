@@ -15,7 +15,7 @@ from rotator.audit.verify import Finding, Flaw, Judge, VerificationReport
 
 WRITABLE = "others than its owner may write to it"
 _LINES_AT_ONCE = 1000
-"""How many are read before it is told how far it is."""
+"""Lines between two reports of the progress."""
 Lines: TypeAlias = Callable[[BinaryIO], Iterator[bytes]]
 """Yields the lines of a file."""
 
@@ -97,8 +97,8 @@ def _repairs(path: Path) -> dict[int, int]:
     return found
 
 
-class Told:
-    """Tells how far the files of a directory were read."""
+class ReadingProgress:
+    """Reports how far the files of a directory were read."""
 
     def __init__(self, tell: Callable[[Progress], None], paths: Sequence[Path]) -> None:
         self._tell = tell

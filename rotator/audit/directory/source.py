@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rotator.audit.directory import files
-from rotator.audit.directory.checked import WRITABLE, CheckedFile, Told
+from rotator.audit.directory.checked import WRITABLE, CheckedFile, ReadingProgress
 from rotator.audit.directory.ledger import NAME, entries_after
 from rotator.audit.directory.sieve import Sieve
 from rotator.audit.event import parse
@@ -76,7 +76,7 @@ class DirectorySource:
         paths = files.audit_files(self.directory)
         if files.is_writable_by_others(self.directory):
             report.add(Finding(Flaw.UNTRUSTED_FILE, str(self.directory), None, "", None, WRITABLE))
-        lines = Told(terms.progress, paths).lines if terms.progress else files.lines
+        lines = ReadingProgress(terms.progress, paths).lines if terms.progress else files.lines
         for path in paths:
             report.files += 1
             try:
@@ -102,7 +102,7 @@ class DirectorySource:
 
     def _newest_first(self, since: datetime | None = None) -> list[tuple[Path, datetime]]:
         """Return the files with the time of their last write, the latest first; not those that ended before a time."""
-        # Told by the name: to ask for the time of each file takes long where there are many.
+        # By their names: asking the file system for the time of each file is slow where there are many.
         first = f"{(since - _SPAN_MAX).astimezone(UTC):%Y%m%dT%H%M%S}" if since else ""
         paths = (path for path in files.audit_files(self.directory) if path.name >= first)
         found = [(path, files.written_at(path)) for path in paths]
